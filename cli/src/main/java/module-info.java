@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+
+/** The {@code godwit} command. */
+module io.godwit.cli {
+    requires io.godwit.control;
+    requires io.godwit.engine;
+    requires io.godwit.machines;
+    requires info.picocli;
+    requires static org.jspecify;
+
+    opens io.godwit.cli to
+            info.picocli;
+}

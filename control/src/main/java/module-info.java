@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+
+/** QMP, as server and as client. */
+module io.godwit.control {
+    requires transitive io.godwit.engine;
+    requires io.godwit.machines;
+    requires tools.jackson.databind;
+    requires static org.jspecify;
+
+    exports io.godwit.control;
+}

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+
+/** The migration engine: passes, switchover, the right to run. Knows neither x86 nor KVM. */
+module io.godwit.engine {
+    requires transitive io.godwit.linux;
+    requires transitive io.godwit.stream;
+    requires static org.jspecify;
+
+    exports io.godwit.engine;
+}
