@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import java.io.PrintStream;
+import java.lang.module.ModuleDescriptor;
+
+/** Where the {@code godwit} command starts. */
+public final class Main {
+    private Main() {}
+
+    /**
+     * Runs one command. {@code --version} is answered before anything of picocli is loaded, so that it costs a JVM start only.
+     *
+     * @param arguments the command line without the program's name
+     */
+    public static void main(String[] arguments) {
+        PrintStream out = System.out;
+        if (arguments.length == 1 && arguments[0].equals("--version")) {
+            out.println("godwit " + version());
+            return;
+        }
+        out.println("usage: godwit --version");
+    }
+
+    /** The version that the build wrote into the module descriptor, or "unknown" when run from the class path. */
+    private static String version() {
+        ModuleDescriptor descriptor = Main.class.getModule().getDescriptor();
+        return descriptor == null ? "unknown" : descriptor.rawVersion().orElse("unknown");
+    }
+}

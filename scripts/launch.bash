@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Godwit authors
+#
+# What ./godwit and ./dev share: finding JDK 25, running Maven, building the application. Sourced, never run.
+# The caller has set ROOT to the top of the source tree. Nothing here starts a process until something must be built.
+
+readonly JDK_FEATURE=25
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+    say "$@"
+    exit 1
+}
+
+# is_jdk DIR: true if DIR holds a JDK of the wanted feature release, by its release file alone.
+is_jdk() {
+    [[ -x $1/bin/java && -x $1/bin/javac && -r $1/release ]] || return 1
+    local line
+    while IFS= read -r line; do
+        [[ $line == "JAVA_VERSION=\"$JDK_FEATURE\""* || $line == "JAVA_VERSION=\"$JDK_FEATURE."* ]] && return 0
+    done <"$1/release"
+    return 1
+}
+
+# asked_jdk DIR: the slow way, for a JDK that was repackaged without a release file.
+asked_jdk() {
+    [[ -x $1/bin/java && -x $1/bin/javac ]] || return 1
+    [[ $("$1/bin/java" -version 2>&1) == *"version \"$JDK_FEATURE"[.\"-]* ]]
+}
+
+# find_jdk: sets JDK. An explicit GODWIT_JAVA_HOME is taken or refused, never silently replaced.
+find_jdk() {
+    if [[ -n ${GODWIT_JAVA_HOME:-} ]]; then
+        is_jdk "$GODWIT_JAVA_HOME" || asked_jdk "$GODWIT_JAVA_HOME" ||
+            die "godwit: GODWIT_JAVA_HOME is $GODWIT_JAVA_HOME, but that is not a JDK $JDK_FEATURE (no bin/java and bin/javac of that release)."
+        JDK=$GODWIT_JAVA_HOME
+        return
+    fi
+    local candidate on_path
+    for candidate in "${JAVA_HOME:-}" /usr/lib/jvm/* /opt/* /opt/java/* /usr/local/* "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/*; do
+        [[ -n $candidate ]] && is_jdk "$candidate" && JDK=$candidate && return
+    done
+    if on_path=$(type -P javac); then
+        on_path=$(readlink -f "$on_path")
+        on_path=${on_path%/bin/javac}
+        if is_jdk "$on_path" || asked_jdk "$on_path"; then
+            JDK=$on_path
+            return
+        fi
+    fi
+    for candidate in "${JAVA_HOME:-}" /usr/lib/jvm/*; do
+        [[ -n $candidate && ! -r $candidate/release ]] && asked_jdk "$candidate" && JDK=$candidate && return
+    done
+    die "godwit: no JDK $JDK_FEATURE was found (looked at GODWIT_JAVA_HOME, JAVA_HOME, PATH, /usr/lib/jvm, /opt, /usr/local, ~/.sdkman, ~/.jdks)." \
+        $'\n''        Install one, for example Temurin from https://adoptium.net (package temurin-25-jdk), or set GODWIT_JAVA_HOME to where it is.'
+}
+
+# maven LOG ARG...: runs Maven with the JDK found, its output in LOG; offline first, and online only when offline lacks something.
+maven() {
+    local log=$1
+    shift
+    type -P mvn >/dev/null || die "godwit: Maven is missing and something must be built. Install it (Debian: apt-get install maven)."
+    JAVA_HOME=$JDK mvn -B -o -Dstyle.color=never "$@" >"$log" 2>&1 && return 0
+    grep -qE 'in offline mode|has not been downloaded|Unknown host|PluginResolutionException|DependencyResolutionException|NoPluginFoundForPrefix' "$log" || return 1
+    JAVA_HOME=$JDK mvn -B -Dstyle.color=never "$@" >"$log" 2>&1
+}
+
+# with_build_lock: waits until no other start of these scripts builds in this tree; held until the shell ends or unlocks.
+build_lock() {
+    mkdir -p "$ROOT/target"
+    exec 9>"$ROOT/target/build.lock"
+    type -P flock >/dev/null || return 0
+    flock -n 9 && return 0
+    say "godwit: another start is building this tree; waiting for it."
+    flock -w 600 9 || die "godwit: the build lock $ROOT/target/build.lock was still held after 10 minutes."
+}
+
+build_unlock() { exec 9>&-; }
+
+# is_stale: true if a source is newer than the built application. Directories count too, so a deleted file is seen.
+is_stale() {
+    local stamp=$ROOT/target/app/stamp
+    [[ -e $stamp ]] || return 0
+    # shellcheck disable=SC2086  # the list is fixed words
+    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn */pom.xml */src/main -newer target/app/stamp -print -quit 2>/dev/null) ]]
+}
+
+# build_app: jars of our modules and of what they need at run time into target/app, with an ahead-of-time cache beside them.
+build_app() {
+    build_lock
+    if ! is_stale; then
+        build_unlock
+        return 0
+    fi
+    local log=$ROOT/target/build.log staging=$ROOT/target/app.new
+    say "godwit: building (log: target/build.log) ..."
+    rm -rf "$staging" "$ROOT/cli/target/app"
+    mkdir -p "$staging"
+    # Stamped before the compiler reads, so that an edit made meanwhile is built the next time.
+    : >"$staging/stamp"
+    if ! (cd "$ROOT" && maven "$log" -Dmaven.test.skip=true -pl cli -am package); then
+        grep -E '^\[ERROR\]' "$log" | head -n 40 >&2
+        die "godwit: the build failed; all of its output is in $log"
+    fi
+    cp "$ROOT"/cli/target/app/*.jar "$ROOT"/cli/target/godwit-cli-*.jar "$staging/" || die "godwit: the build left no jars in cli/target."
+    rm -rf "$ROOT/target/app"
+    mv "$staging" "$ROOT/target/app"
+    train_app
+    build_unlock
+}
+
+# java_arguments: sets ARGUMENTS, the part of the command line that a training run and every later run must share.
+java_arguments() {
+    ARGUMENTS=(
+        -XX:+UseSerialGC
+        -XX:-UsePerfData
+        "-Dgodwit.launcher=$ROOT/godwit"
+        --enable-native-access=io.godwit.linux
+        -p "$ROOT/target/app"
+    )
+}
+
+# train_app: a run of the application whose loaded and linked classes later runs start from. Without it they only start slower.
+train_app() {
+    local app=$ROOT/target/app
+    java_arguments
+    "$JDK/bin/java" -XX:AOTCacheOutput="$app/godwit.aot" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main --help \
+        >"$ROOT/target/aot.log" 2>&1 || rm -f "$app/godwit.aot"
+    rm -f "$app/godwit.aot.config"
+}
