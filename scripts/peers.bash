@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright the Godwit authors
+#
+# The programs that Godwit is tested against: a QEMU of at least version 10, a static busybox and Debian's cloud kernel.
+# Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
+# still missing afterwards is not an error here: the tests that need it report themselves as not run.
+
+readonly PEERS=$ROOT/.cache/peers
+readonly QEMU_MAJOR=10
+
+has_qemu() {
+    local version
+    type -P qemu-system-x86_64 >/dev/null || return 1
+    version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\).*/\1/p')
+    [[ -n $version && $version -ge $QEMU_MAJOR ]]
+}
+
+has_kernel() {
+    local image
+    for image in "$PEERS"/boot/vmlinuz-*; do
+        [[ -r $image ]] && return 0
+    done
+    return 1
+}
+
+# debian_codename: empty on anything but Debian.
+debian_codename() { (. /etc/os-release 2>/dev/null && [[ ${ID:-} == debian ]] && echo "${VERSION_CODENAME:-}"); }
+
+# debian_mirror: the one this machine already uses, because it may be the only one it can reach.
+debian_mirror() {
+    local uri
+    uri=$(cat /etc/apt/sources.list.d/*.sources /etc/apt/sources.list.d/*.list /etc/apt/sources.list 2>/dev/null |
+        grep -v '^ *#' | grep -oE 'https?://[^] ]+/debian/?( |$)' | head -n 1 | tr -d ' ')
+    echo "${uri:-http://deb.debian.org/debian}"
+}
+
+apt() { DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 -o Acquire::Retries=2 "$@" >>"$PEERS/install.log" 2>&1; }
+
+add_backports() {
+    grep -rqs "bookworm-backports" /etc/apt/sources.list /etc/apt/sources.list.d --include='*.list' --include='*.sources' && return 0
+    printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s bookworm-backports main\n' "$(debian_mirror)" \
+        >/etc/apt/sources.list.d/godwit-backports.list
+}
+
+refresh_lists() { apt update || say "peers: apt-get update failed; going on with the package lists as they are."; }
+
+# install_packages: QEMU and busybox, with root's rights.
+install_packages() {
+    local codename=$1 release=()
+    if [[ $codename == bookworm ]]; then
+        add_backports
+        release=(-t bookworm-backports)
+    fi
+    say "peers: installing QEMU and busybox with apt-get (log: .cache/peers/install.log) ..."
+    refresh_lists
+    has_qemu || apt install -y --no-install-recommends "${release[@]}" qemu-system-x86 ||
+        say "peers: apt-get could not install qemu-system-x86."
+    type -P busybox >/dev/null || apt install -y --no-install-recommends busybox-static ||
+        say "peers: apt-get could not install busybox-static."
+}
+
+kernel_package() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }
+
+# unpack_kernel: only the files of the kernel's package; it is not installed, so the machine's boot loader is left alone.
+unpack_kernel() {
+    local package staging=$PEERS/kernel.new
+    package=$(kernel_package)
+    if [[ -z $package ]]; then
+        say "peers: apt knows no linux-image-cloud-amd64 (try apt-get update)."
+        return 1
+    fi
+    say "peers: unpacking $package into .cache/peers ..."
+    rm -rf "$staging"
+    mkdir -p "$staging"
+    (cd "$staging" && apt download "$package" && dpkg-deb -x ./*.deb root) || {
+        say "peers: $package could not be downloaded and unpacked."
+        return 1
+    }
+    mkdir -p "$PEERS/boot"
+    mv "$staging"/root/boot/vmlinuz-* "$PEERS/boot/"
+    rm -rf "$staging"
+}
+
+prepare_peers() {
+    local codename
+    has_qemu && type -P busybox >/dev/null && has_kernel && return 0
+    mkdir -p "$PEERS"
+    : >"$PEERS/install.log"
+    codename=$(debian_codename)
+    if [[ -z $codename ]] || ! type -P apt-get >/dev/null; then
+        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64) and a static busybox, and put a kernel image" \
+            "with virtio and serial console built in at .cache/peers/boot/vmlinuz-VERSION."
+        return 0
+    fi
+    if ! has_qemu || ! type -P busybox >/dev/null; then
+        if [[ $EUID == 0 ]]; then
+            install_packages "$codename"
+        else
+            say "peers: QEMU >= $QEMU_MAJOR or busybox is missing and this is not root. Run once, as root: ./dev peers"
+        fi
+    fi
+    if ! has_kernel && ! unpack_kernel && [[ $EUID == 0 ]]; then
+        # The lists may be missing, or older than what the mirror still has.
+        refresh_lists
+        unpack_kernel || true
+    fi
+    return 0
+}
