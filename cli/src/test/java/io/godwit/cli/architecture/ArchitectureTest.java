@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli.architecture;
+
+import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
+import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.importer.ClassFileImporter;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+
+/** Who may depend on whom. module-info.java keeps the modules apart; these rules keep what the compiler does not see. */
+class ArchitectureTest {
+    private static JavaClasses godwit = new ClassFileImporter().importClasses();
+
+    @BeforeAll
+    static void readClasses() {
+        Path root = SourceTree.root();
+        List<Path> directories = SourceTree.MODULES.stream()
+                .map(module -> root.resolve(module).resolve("target/classes"))
+                .toList();
+        godwit = new ClassFileImporter().importPaths(directories);
+    }
+
+    @Test
+    void everyModuleIsLookedAt() {
+        assertThat(SourceTree.MODULES)
+                .allSatisfy(module -> assertThat(godwit)
+                        .as("classes of module " + module)
+                        .anyMatch(type -> type.getPackageName().startsWith("io.godwit." + module)));
+    }
+
+    @Test
+    void onlyTheLinuxModuleTouchesForeignMemory() {
+        noClasses()
+                .that()
+                .resideOutsideOfPackage("io.godwit.linux..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage("java.lang.foreign..")
+                .because("native calls and their rules live in one module")
+                .allowEmptyShould(true)
+                .check(godwit);
+    }
+
+    @Test
+    void linuxDependsOnTheJdkOnly() {
+        mayDependOnlyOn("io.godwit.linux..", "java..", "javax..", "jdk..", "org.jspecify..");
+    }
+
+    @Test
+    void streamDependsOnTheJdkOnly() {
+        mayDependOnlyOn("io.godwit.stream..", "java..", "javax..", "jdk..", "org.jspecify..");
+    }
+
+    @Test
+    void engineDependsOnStreamAndLinuxOnly() {
+        mayDependOnlyOn(
+                "io.godwit.engine..",
+                "io.godwit.stream..",
+                "io.godwit.linux..",
+                "java..",
+                "javax..",
+                "jdk..",
+                "org.jspecify..");
+    }
+
+    @Test
+    void machinesDependOnEngineStreamAndLinuxOnly() {
+        mayDependOnlyOn(
+                "io.godwit.machines..",
+                "io.godwit.engine..",
+                "io.godwit.stream..",
+                "io.godwit.linux..",
+                "java..",
+                "javax..",
+                "jdk..",
+                "org.jspecify..");
+    }
+
+    @Test
+    void controlDoesNotKnowTheCommandLine() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.godwit.control..")
+                .should()
+                .dependOnClassesThat()
+                .resideInAnyPackage("io.godwit.cli..", "picocli..")
+                .allowEmptyShould(true)
+                .check(godwit);
+    }
+
+    @Test
+    void packagesAreFreeOfCycles() {
+        slices().matching("io.godwit.(**)").should().beFreeOfCycles().check(godwit);
+    }
+
+    @Test
+    void nothingSleeps() {
+        noClasses()
+                .should()
+                .callMethodWhere(target(owner(JavaClass.Predicates.equivalentTo(Thread.class)))
+                        .and(target(name("sleep"))))
+                .because("every wait has a deadline or a stop signal")
+                .check(godwit);
+    }
+
+    private static void mayDependOnlyOn(String of, String... allowed) {
+        String[] all = Arrays.copyOf(allowed, allowed.length + 1);
+        all[allowed.length] = of;
+        classes()
+                .that()
+                .resideInAPackage(of)
+                .should()
+                .onlyDependOnClassesThat()
+                .resideInAnyPackage(all)
+                .allowEmptyShould(true)
+                .check(godwit);
+    }
+}
