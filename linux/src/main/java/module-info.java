@@ -6,4 +6,6 @@ module io.godwit.linux {
     requires static org.jspecify;
 
     exports io.godwit.linux;
+    exports io.godwit.linux.io;
+    exports io.godwit.linux.memory;
 }

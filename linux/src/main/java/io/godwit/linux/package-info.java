@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 
-/** Errors of system calls and the libc binding that every other package of this module uses. */
+/**
+ * The errors of system calls. The packages below it are the kernel's parts: memory, io, process, kvm; {@code ffi}, which is not
+ * exported, binds the C library for all of them.
+ */
 @NullMarked
 package io.godwit.linux;
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.linux.io;
+
+import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
+import static java.lang.foreign.ValueLayout.JAVA_SHORT;
+
+import io.godwit.linux.Errno;
+import io.godwit.linux.NativeException;
+import io.godwit.linux.ffi.Libc;
+import io.godwit.linux.ffi.LibcConstants;
+import io.godwit.linux.ffi.LibcStructs;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * Waits until a descriptor is ready, a signal is raised, or time is up (ppoll(2)). One object for each waiting thread; nothing
+ * is allocated after the constructor. The wait pins a virtual thread: use platform threads.
+ */
+public final class Polling implements AutoCloseable {
+    /** Why a wait ended. */
+    public enum Outcome {
+        /** The descriptor can be read or written, or has failed or ended: the next call on it tells. */
+        READY,
+        /** The stop signal is up; it goes before everything else. */
+        STOPPED,
+        /** Neither came in time. */
+        TIMED_OUT
+    }
+
+    /** A time limit for waits that only the stop signal ends. */
+    public static final long FOREVER_NANOS = Long.MAX_VALUE;
+
+    private static final int NOT_USED = -1;
+    private static final long NANOS_PER_SECOND = 1_000_000_000L;
+    private static final long ENTRY_BYTES = LibcStructs.POLLFD.byteSize();
+    private static final long NUMBER = LibcStructs.offset(LibcStructs.POLLFD, "fd");
+    private static final long EVENTS = LibcStructs.offset(LibcStructs.POLLFD, "events");
+    private static final long RETURNED = LibcStructs.offset(LibcStructs.POLLFD, "revents");
+    private static final long SECONDS = LibcStructs.offset(LibcStructs.TIMESPEC, "tv_sec");
+    private static final long NANOS = LibcStructs.offset(LibcStructs.TIMESPEC, "tv_nsec");
+
+    private final Arena arena = Arena.ofShared();
+    private final MemorySegment entries = arena.allocate(LibcStructs.POLLFD, 2);
+    private final MemorySegment timeout = arena.allocate(LibcStructs.TIMESPEC);
+
+    /** Room for one descriptor and one signal. */
+    public Polling() {}
+
+    /** Waits until {@code descriptor} has bytes, an end or an error to read, at most {@code timeoutNanos}. */
+    public Outcome awaitReadable(Descriptor descriptor, EventSignal stop, long timeoutNanos) {
+        return await(descriptor.number(), LibcConstants.POLLIN, stop.number(), timeoutNanos);
+    }
+
+    /** Waits until {@code descriptor} takes bytes, or has failed, at most {@code timeoutNanos}. */
+    public Outcome awaitWritable(Descriptor descriptor, EventSignal stop, long timeoutNanos) {
+        return await(descriptor.number(), LibcConstants.POLLOUT, stop.number(), timeoutNanos);
+    }
+
+    /** Waits for the signal alone: {@link Outcome#STOPPED} or {@link Outcome#TIMED_OUT}. */
+    public Outcome awaitSignal(EventSignal stop, long timeoutNanos) {
+        return await(NOT_USED, (short) 0, stop.number(), timeoutNanos);
+    }
+
+    /** Waits without a stop signal. */
+    Outcome awaitWritable(Descriptor descriptor, long timeoutNanos) {
+        return await(descriptor.number(), LibcConstants.POLLOUT, NOT_USED, timeoutNanos);
+    }
+
+    private Outcome await(int number, short events, int stopNumber, long timeoutNanos) {
+        prepare(0, number, events);
+        prepare(ENTRY_BYTES, stopNumber, LibcConstants.POLLIN);
+        long begin = System.nanoTime();
+        while (true) {
+            int result = poll(timeoutNanos, begin);
+            if (result == 0) {
+                return Outcome.TIMED_OUT;
+            }
+            if (result > 0) {
+                return outcome(number, stopNumber);
+            }
+            if (result != -Errno.EINTR.number()) {
+                throw NativeException.of("ppoll", result, "fd " + number + ", signal fd " + stopNumber);
+            }
+        }
+    }
+
+    private int poll(long timeoutNanos, long begin) {
+        if (timeoutNanos == FOREVER_NANOS) {
+            return Libc.ppoll(entries.address(), 2, 0, 0);
+        }
+        long left = Math.max(0, timeoutNanos - (System.nanoTime() - begin));
+        timeout.set(JAVA_LONG, SECONDS, left / NANOS_PER_SECOND);
+        timeout.set(JAVA_LONG, NANOS, left % NANOS_PER_SECOND);
+        return Libc.ppoll(entries.address(), 2, timeout.address(), 0);
+    }
+
+    private void prepare(long entry, int number, short events) {
+        entries.set(JAVA_INT, entry + NUMBER, number);
+        entries.set(JAVA_SHORT, entry + EVENTS, events);
+        entries.set(JAVA_SHORT, entry + RETURNED, (short) 0);
+    }
+
+    private Outcome outcome(int number, int stopNumber) {
+        short returned = entries.get(JAVA_SHORT, RETURNED);
+        short stopReturned = entries.get(JAVA_SHORT, ENTRY_BYTES + RETURNED);
+        if (((returned | stopReturned) & LibcConstants.POLLNVAL) != 0) {
+            throw new IllegalStateException(
+                    "fd %d or signal fd %d was closed while a thread waited for it: its owner has to stop the thread first"
+                            .formatted(number, stopNumber));
+        }
+        return stopReturned != 0 ? Outcome.STOPPED : Outcome.READY;
+    }
+
+    /** Frees the object's memory. Harmless when repeated. */
+    @Override
+    public void close() {
+        if (arena.scope().isAlive()) {
+            arena.close();
+        }
+    }
+}
