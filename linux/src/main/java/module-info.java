@@ -7,5 +7,6 @@ module io.godwit.linux {
 
     exports io.godwit.linux;
     exports io.godwit.linux.io;
+    exports io.godwit.linux.kvm;
     exports io.godwit.linux.memory;
 }
