@@ -71,7 +71,8 @@ public final class Kvm implements AutoCloseable {
     private static String sentence(NativeException failure) {
         Errno errno = failure.errno();
         if (errno == Errno.ENOENT || errno == Errno.ENXIO || errno == Errno.ENODEV) {
-            return "This host has no " + PATH + " (" + errno + "): no hardware virtualisation, or the kvm module is not loaded.";
+            return "This host has no " + PATH + " (" + errno
+                    + "): no hardware virtualisation, or the kvm module is not loaded.";
         }
         if (errno == Errno.EACCES || errno == Errno.EPERM) {
             return "This user may not open " + PATH + " (" + errno + "): join the group that owns it, usually kvm.";

@@ -38,7 +38,8 @@ final class KvmDescriptor implements AutoCloseable {
     }
 
     NativeException failure(String name, long negativeErrno, long argument) {
-        return NativeException.of("ioctl(" + name + ")", negativeErrno, what + ", fd " + number + ", argument " + argument);
+        return NativeException.of(
+                "ioctl(" + name + ")", negativeErrno, what + ", fd " + number + ", argument " + argument);
     }
 
     @Override

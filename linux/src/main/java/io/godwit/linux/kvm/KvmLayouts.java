@@ -142,8 +142,8 @@ final class KvmLayouts {
             structLayout(JAVA_INT.withName("nmsrs")).withName("kvm_msr_list");
 
     /** The header only: {@code nent} entries of {@link #CPUID_ENTRY} follow. */
-    static final StructLayout CPUID =
-            structLayout(JAVA_INT.withName("nent"), JAVA_INT.withName("padding")).withName("kvm_cpuid2");
+    static final StructLayout CPUID = structLayout(JAVA_INT.withName("nent"), JAVA_INT.withName("padding"))
+            .withName("kvm_cpuid2");
 
     static final StructLayout CPUID_ENTRY = structLayout(
                     JAVA_INT.withName("function"),

@@ -22,8 +22,7 @@ final class KvmRequests {
             checked("KVM_GET_SUPPORTED_CPUID", 0xc008ae05L, readWrite(KVM, 0x05, KvmLayouts.CPUID));
 
     static final long CREATE_VCPU = checked("KVM_CREATE_VCPU", 0xae41L, none(KVM, 0x41));
-    static final long GET_DIRTY_LOG =
-            checked("KVM_GET_DIRTY_LOG", 0x4010ae42L, write(KVM, 0x42, KvmLayouts.DIRTY_LOG));
+    static final long GET_DIRTY_LOG = checked("KVM_GET_DIRTY_LOG", 0x4010ae42L, write(KVM, 0x42, KvmLayouts.DIRTY_LOG));
     static final long SET_USER_MEMORY_REGION =
             checked("KVM_SET_USER_MEMORY_REGION", 0x4020ae46L, write(KVM, 0x46, KvmLayouts.MEMORY_REGION));
     static final long ENABLE_CAP = checked("KVM_ENABLE_CAP", 0x4068aea3L, write(KVM, 0xa3, KvmLayouts.ENABLE_CAP));
@@ -41,18 +40,14 @@ final class KvmRequests {
     static final long GET_FPU = checked("KVM_GET_FPU", 0x81a0ae8cL, read(KVM, 0x8c, KvmLayouts.FPU));
     static final long SET_FPU = checked("KVM_SET_FPU", 0x41a0ae8dL, write(KVM, 0x8d, KvmLayouts.FPU));
     static final long SET_CPUID2 = checked("KVM_SET_CPUID2", 0x4008ae90L, write(KVM, 0x90, KvmLayouts.CPUID));
-    static final long GET_MP_STATE =
-            checked("KVM_GET_MP_STATE", 0x8004ae98L, read(KVM, 0x98, KvmLayouts.MP_STATE));
-    static final long SET_MP_STATE =
-            checked("KVM_SET_MP_STATE", 0x4004ae99L, write(KVM, 0x99, KvmLayouts.MP_STATE));
+    static final long GET_MP_STATE = checked("KVM_GET_MP_STATE", 0x8004ae98L, read(KVM, 0x98, KvmLayouts.MP_STATE));
+    static final long SET_MP_STATE = checked("KVM_SET_MP_STATE", 0x4004ae99L, write(KVM, 0x99, KvmLayouts.MP_STATE));
     static final long GET_VCPU_EVENTS =
             checked("KVM_GET_VCPU_EVENTS", 0x8040ae9fL, read(KVM, 0x9f, KvmLayouts.VCPU_EVENTS));
     static final long SET_VCPU_EVENTS =
             checked("KVM_SET_VCPU_EVENTS", 0x4040aea0L, write(KVM, 0xa0, KvmLayouts.VCPU_EVENTS));
-    static final long GET_DEBUGREGS =
-            checked("KVM_GET_DEBUGREGS", 0x8080aea1L, read(KVM, 0xa1, KvmLayouts.DEBUGREGS));
-    static final long SET_DEBUGREGS =
-            checked("KVM_SET_DEBUGREGS", 0x4080aea2L, write(KVM, 0xa2, KvmLayouts.DEBUGREGS));
+    static final long GET_DEBUGREGS = checked("KVM_GET_DEBUGREGS", 0x8080aea1L, read(KVM, 0xa1, KvmLayouts.DEBUGREGS));
+    static final long SET_DEBUGREGS = checked("KVM_SET_DEBUGREGS", 0x4080aea2L, write(KVM, 0xa2, KvmLayouts.DEBUGREGS));
     static final long SET_TSC_KHZ = checked("KVM_SET_TSC_KHZ", 0xaea2L, none(KVM, 0xa2));
     static final long GET_TSC_KHZ = checked("KVM_GET_TSC_KHZ", 0xaea3L, none(KVM, 0xa3));
     static final long GET_XSAVE = checked("KVM_GET_XSAVE", 0x9000aea4L, read(KVM, 0xa4, KvmLayouts.XSAVE));

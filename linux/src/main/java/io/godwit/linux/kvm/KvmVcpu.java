@@ -94,7 +94,8 @@ public final class KvmVcpu implements AutoCloseable {
      * that runs: send the thread a signal after setting it.
      */
     public void immediateExit(boolean set) {
-        // ORDERING: sequentially consistent with the flag that asks for a pause, which callers read after clearing this one.
+        // ORDERING: sequentially consistent with the flag that asks for a pause, which callers read after clearing this
+        // one.
         BYTE.setVolatile(run, (long) IMMEDIATE_EXIT, (byte) (set ? 1 : 0));
     }
 
@@ -250,7 +251,8 @@ public final class KvmVcpu implements AutoCloseable {
 
     private static void requireLength(String name, byte[] structure, int byteLength) {
         if (structure.length != byteLength) {
-            throw new IllegalArgumentException("%s takes %d bytes, not %d".formatted(name, byteLength, structure.length));
+            throw new IllegalArgumentException(
+                    "%s takes %d bytes, not %d".formatted(name, byteLength, structure.length));
         }
     }
 

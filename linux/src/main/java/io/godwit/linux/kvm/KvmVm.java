@@ -51,8 +51,7 @@ public final class KvmVm implements AutoCloseable {
             region.set(JAVA_LONG, 8, guestAddress);
             region.set(JAVA_LONG, 16, byteLength);
             region.set(JAVA_LONG, 24, hostAddress);
-            int result = Libc.ioctl(
-                    descriptor.number(), KvmRequests.SET_USER_MEMORY_REGION, region.address());
+            int result = Libc.ioctl(descriptor.number(), KvmRequests.SET_USER_MEMORY_REGION, region.address());
             if (result < 0) {
                 throw NativeException.of(
                         "ioctl(KVM_SET_USER_MEMORY_REGION)",
@@ -99,8 +98,8 @@ public final class KvmVm implements AutoCloseable {
     }
 
     private int xsaveLength() {
-        long length = descriptor.request(
-                "KVM_CHECK_EXTENSION", KvmRequests.CHECK_EXTENSION, KvmCapability.XSAVE2.number());
+        long length =
+                descriptor.request("KVM_CHECK_EXTENSION", KvmRequests.CHECK_EXTENSION, KvmCapability.XSAVE2.number());
         return (int) Math.max(VcpuPart.XSAVE_LENGTH, length);
     }
 
