@@ -10,14 +10,14 @@ import java.util.List;
 import java.util.stream.Stream;
 
 /** The source tree that these tests are part of. */
-final class SourceTree {
+public final class SourceTree {
     /** Modules whose classes are on this test's path, lowest first. */
     static final List<String> MODULES = List.of("linux", "stream", "engine", "machines", "control", "cli");
 
     private SourceTree() {}
 
     /** The directory that holds {@code ./dev}, found upwards from where the test was started. */
-    static Path root() {
+    public static Path root() {
         Path directory = Path.of("").toAbsolutePath();
         while (!Files.exists(directory.resolve("dev")) || !Files.exists(directory.resolve("scripts"))) {
             Path parent = directory.getParent();
