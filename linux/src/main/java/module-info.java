@@ -9,4 +9,5 @@ module io.godwit.linux {
     exports io.godwit.linux.io;
     exports io.godwit.linux.kvm;
     exports io.godwit.linux.memory;
+    exports io.godwit.linux.process;
 }

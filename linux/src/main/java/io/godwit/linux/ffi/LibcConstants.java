@@ -67,6 +67,7 @@ public final class LibcConstants {
     public static final int SIG_BLOCK = 0;
     public static final int SIG_UNBLOCK = 1;
     public static final int SIG_SETMASK = 2;
+    public static final int SA_RESTART = 0x10000000;
     public static final int PR_SET_TIMERSLACK = 29;
     public static final int PR_GET_TIMERSLACK = 30;
     public static final int CLOCK_PROCESS_CPUTIME_ID = 2;

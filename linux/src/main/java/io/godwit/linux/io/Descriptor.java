@@ -6,11 +6,12 @@ import static java.lang.foreign.ValueLayout.JAVA_INT;
 
 import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
+import io.godwit.linux.Pollable;
 import io.godwit.linux.ffi.Libc;
 import io.godwit.linux.ffi.LibcConstants;
 import io.godwit.linux.ffi.SocketCalls;
+import io.godwit.linux.ffi.ThreadScratch;
 import io.godwit.linux.memory.NativeMemory;
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
@@ -20,7 +21,7 @@ import java.lang.foreign.MemorySegment;
  * <p>One thread may read while another writes. {@link #close} belongs to the owner, after those threads have stopped: the kernel
  * gives the number away again at once.
  */
-public final class Descriptor implements AutoCloseable {
+public final class Descriptor implements Pollable, AutoCloseable {
     private static final int CLOSED = -1;
     private static final int AGAIN = -Errno.EAGAIN.number();
     private static final int INTERRUPTED = -Errno.EINTR.number();
@@ -52,7 +53,7 @@ public final class Descriptor implements AutoCloseable {
         return new Descriptor(number);
     }
 
-    /** The kernel's number for it. */
+    @Override
     public int number() {
         int current = number;
         if (current == CLOSED) {
@@ -185,14 +186,12 @@ public final class Descriptor implements AutoCloseable {
 
     /** Bytes that can be read without waiting (FIONREAD). */
     public int availableBytes() {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment count = arena.allocate(JAVA_INT);
-            int result = Libc.ioctl(number(), LibcConstants.FIONREAD, count);
-            if (result < 0) {
-                throw NativeException.of("ioctl(FIONREAD)", result, toString());
-            }
-            return count.get(JAVA_INT, 0);
+        MemorySegment count = ThreadScratch.segment();
+        int result = Libc.ioctl(number(), LibcConstants.FIONREAD, count);
+        if (result < 0) {
+            throw NativeException.of("ioctl(FIONREAD)", result, toString());
         }
+        return count.get(JAVA_INT, 0);
     }
 
     /** Closes the descriptor. Harmless when repeated. An error of close(2) is not reported: the number is gone all the same. */

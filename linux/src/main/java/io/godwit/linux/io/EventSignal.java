@@ -6,6 +6,7 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
+import io.godwit.linux.Pollable;
 import io.godwit.linux.ffi.Libc;
 import io.godwit.linux.ffi.LibcConstants;
 import java.lang.foreign.Arena;
@@ -15,7 +16,7 @@ import java.lang.foreign.MemorySegment;
  * A flag that a waiting thread can poll for (eventfd(2)): raised by any thread, it stays up until drained. Typical use: telling
  * the thread in {@link Polling} to stop.
  */
-public final class EventSignal implements AutoCloseable {
+public final class EventSignal implements Pollable, AutoCloseable {
     private final int number;
     private final Arena arena = Arena.ofShared();
     private final MemorySegment one;
@@ -62,6 +63,7 @@ public final class EventSignal implements AutoCloseable {
     }
 
     /** The eventfd's number, for the kernel; what others write to it does not show in {@link #isRaised}. */
+    @Override
     public synchronized int number() {
         checkOpen();
         return number;

@@ -8,6 +8,7 @@ import static java.lang.foreign.ValueLayout.JAVA_SHORT;
 
 import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
+import io.godwit.linux.Pollable;
 import io.godwit.linux.ffi.Libc;
 import io.godwit.linux.ffi.LibcConstants;
 import io.godwit.linux.ffi.LibcStructs;
@@ -49,12 +50,12 @@ public final class Polling implements AutoCloseable {
     public Polling() {}
 
     /** Waits until {@code descriptor} has bytes, an end or an error to read, at most {@code timeoutNanos}. */
-    public Outcome awaitReadable(Descriptor descriptor, EventSignal stop, long timeoutNanos) {
+    public Outcome awaitReadable(Pollable descriptor, EventSignal stop, long timeoutNanos) {
         return await(descriptor.number(), LibcConstants.POLLIN, stop.number(), timeoutNanos);
     }
 
     /** Waits until {@code descriptor} takes bytes, or has failed, at most {@code timeoutNanos}. */
-    public Outcome awaitWritable(Descriptor descriptor, EventSignal stop, long timeoutNanos) {
+    public Outcome awaitWritable(Pollable descriptor, EventSignal stop, long timeoutNanos) {
         return await(descriptor.number(), LibcConstants.POLLOUT, stop.number(), timeoutNanos);
     }
 
@@ -64,7 +65,7 @@ public final class Polling implements AutoCloseable {
     }
 
     /** Waits without a stop signal. */
-    Outcome awaitWritable(Descriptor descriptor, long timeoutNanos) {
+    Outcome awaitWritable(Pollable descriptor, long timeoutNanos) {
         return await(descriptor.number(), LibcConstants.POLLOUT, NOT_USED, timeoutNanos);
     }
 
