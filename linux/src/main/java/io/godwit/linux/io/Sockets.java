@@ -42,12 +42,24 @@ public final class Sockets {
      * @throws NativeException nobody listens (ECONNREFUSED, ENOENT), or {@code timeout} passed (ETIMEDOUT)
      */
     public static Descriptor connect(SocketAddress address, Duration timeout) {
+        try (EventSignal never = new EventSignal()) {
+            return connect(address, timeout, never);
+        }
+    }
+
+    /**
+     * Connects to {@code address}, unless {@code stop} is raised first.
+     *
+     * @throws NativeException nobody listens (ECONNREFUSED, ENOENT), {@code timeout} passed (ETIMEDOUT), or {@code stop} was raised
+     *     (ECANCELED)
+     */
+    public static Descriptor connect(SocketAddress address, Duration timeout, EventSignal stop) {
         long deadlineNanos = System.nanoTime() + timeout.toNanos();
         Descriptor socket = open(address);
         try (Arena arena = Arena.ofConfined()) {
-            int result = connect(socket, SocketAddresses.encode(address, arena), deadlineNanos);
+            int result = connect(socket, SocketAddresses.encode(address, arena), deadlineNanos, stop);
             if (result == -Errno.EINPROGRESS.number() || result == -Errno.EINTR.number()) {
-                result = awaitConnection(socket, deadlineNanos);
+                result = awaitConnection(socket, deadlineNanos, stop);
             }
             if (result < 0) {
                 throw NativeException.of("connect", result, address + ", time limit " + timeout);
@@ -59,12 +71,15 @@ public final class Sockets {
         }
     }
 
-    private static int connect(Descriptor socket, MemorySegment address, long deadlineNanos) {
+    private static int connect(Descriptor socket, MemorySegment address, long deadlineNanos, EventSignal stop) {
         while (true) {
             int result = SocketCalls.connect(socket.number(), address.address(), (int) address.byteSize());
             // A unix socket whose queue of connections is full says EAGAIN and cannot be polled for room.
             if (result != -Errno.EAGAIN.number()) {
                 return result;
+            }
+            if (stop.isRaised()) {
+                return -Errno.ECANCELED.number();
             }
             if (System.nanoTime() - deadlineNanos >= 0) {
                 return -Errno.ETIMEDOUT.number();
@@ -73,11 +88,12 @@ public final class Sockets {
         }
     }
 
-    private static int awaitConnection(Descriptor socket, long deadlineNanos) {
+    private static int awaitConnection(Descriptor socket, long deadlineNanos, EventSignal stop) {
         try (Polling polling = new Polling()) {
-            return switch (polling.awaitWritable(socket, Math.max(0, deadlineNanos - System.nanoTime()))) {
+            return switch (polling.awaitWritable(socket, stop, Math.max(0, deadlineNanos - System.nanoTime()))) {
                 case READY -> -option(socket, LibcConstants.SOL_SOCKET, LibcConstants.SO_ERROR);
-                case TIMED_OUT, STOPPED -> -Errno.ETIMEDOUT.number();
+                case TIMED_OUT -> -Errno.ETIMEDOUT.number();
+                case STOPPED -> -Errno.ECANCELED.number();
             };
         }
     }
