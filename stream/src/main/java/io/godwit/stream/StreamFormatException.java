@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.stream;
+
+import java.io.Serial;
+
+/** Bytes that are not a stream this version can take. The message says what is wrong and where; nothing was applied for it. */
+public final class StreamFormatException extends RuntimeException {
+    @Serial
+    private static final long serialVersionUID = 1L;
+
+    private final long position;
+    private final String section;
+    private final boolean incomplete;
+
+    StreamFormatException(StreamPlace place, String what, boolean incomplete) {
+        super(describe(place, what));
+        this.position = place.position();
+        this.section = place.section();
+        this.incomplete = incomplete;
+    }
+
+    private static String describe(StreamPlace place, String what) {
+        String in = place.section().isEmpty() ? "" : " in " + place.section();
+        return "Stream byte " + place.position() + in + ": " + what;
+    }
+
+    /** Byte offset, from the first byte of this stream or channel, of the record that is wrong. */
+    public long position() {
+        return position;
+    }
+
+    /** What was being read, as {@code section 'ram'}; empty between sections. */
+    public String section() {
+        return section;
+    }
+
+    /** Whether the bytes so far were right and the input merely ended too early. */
+    public boolean isIncomplete() {
+        return incomplete;
+    }
+}

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.stream;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Keeps everything from the first device section on, finds the end in the data and cuts it. The end is a place where the bytes that have
+ * come end with: type 0, type 6, u32 length, JSON of that length. While bytes arrive, each such mark is noted with the end it
+ * announces; only a note that announces the very end of what has come is tried.
+ */
+final class TailReader {
+    private static final int MARK_BYTES = 6;
+    /** LIMIT: random device state has one mark in 4 GiB; a guest that writes marks must not cost us memory. */
+    private static final int MAX_MARKS = 4096;
+
+    private final StreamLimits limits;
+    private long base;
+    private byte[] kept = new byte[32 << 10];
+    private int filled;
+    private int scanned;
+    private int[] marks = new int[16];
+    private int markCount;
+    private @Nullable StreamFormatException lastFailure;
+
+    /** Device sections and the text that described them. */
+    record Tail(List<DeviceSection> sections, String vmDescription) {}
+
+    TailReader(StreamLimits limits) {
+        this.limits = limits;
+    }
+
+    /** The tail begins at this stream position. */
+    void begin(long position) {
+        base = position;
+    }
+
+    /** Takes everything; the tail if it ends with what there is. */
+    @Nullable
+    Tail read(ByteBuffer in, StreamPlace place) {
+        int taken = in.remaining();
+        place.requireAtMost("Bytes of device sections and vmdesc", limits.maxTailBytes(), (long) filled + taken);
+        if (filled + taken > kept.length) {
+            kept = Arrays.copyOf(
+                    kept, (int) Math.min(limits.maxTailBytes(), Math.max(kept.length * 2L, filled + taken)));
+        }
+        in.get(kept, filled, taken);
+        filled += taken;
+        noteMarks();
+        if (kept[filled - 1] != '}') {
+            return null;
+        }
+        for (int i = 0; i < markCount; i++) {
+            if (announcedEnd(marks[i]) == filled) {
+                Tail tail = attempt(marks[i]);
+                if (tail != null) {
+                    return tail;
+                }
+            }
+        }
+        return null;
+    }
+
+    /** What to say if no more bytes come. */
+    StreamFormatException unfinished(StreamPlace place) {
+        if (lastFailure != null) {
+            return lastFailure;
+        }
+        for (int i = 0; i < markCount; i++) {
+            long after = filled - announcedEnd(marks[i]);
+            if (after > 0 && cut(marks[i]) != null) {
+                return new StreamPlace(base + announcedEnd(marks[i]), "")
+                        .fail(after + " bytes follow the end of the stream.");
+            }
+        }
+        return place.incomplete("the stream ended in the device sections or the vmdesc, after " + filled
+                + " bytes of them, or it has no vmdesc, without which device sections cannot be told apart.");
+    }
+
+    private void noteMarks() {
+        // A mark needs the '{' after it.
+        int end = filled - MARK_BYTES;
+        for (; scanned < end; scanned++) {
+            if (kept[scanned] == Wire.EOF
+                    && kept[scanned + 1] == Wire.VM_DESCRIPTION
+                    && kept[scanned + MARK_BYTES] == '{') {
+                int length = lengthAt(scanned);
+                if (length > 0 && length <= limits.maxVmDescriptionBytes()) {
+                    addMark(scanned);
+                }
+            }
+        }
+    }
+
+    private void addMark(int at) {
+        if (markCount == MAX_MARKS) {
+            throw new StreamPlace(base + at, "device sections").fail("More than " + MAX_MARKS + " marks of a vmdesc.");
+        }
+        if (markCount == marks.length) {
+            marks = Arrays.copyOf(marks, markCount * 2);
+        }
+        marks[markCount++] = at;
+    }
+
+    private int lengthAt(int mark) {
+        return ByteBuffer.wrap(kept).getInt(mark + 2);
+    }
+
+    private long announcedEnd(int mark) {
+        return (long) mark + MARK_BYTES + lengthAt(mark);
+    }
+
+    private @Nullable Tail cut(int mark) {
+        StreamFormatException before = lastFailure;
+        Tail tail = attempt(mark);
+        lastFailure = before;
+        return tail;
+    }
+
+    /** Cuts the tail as if it ended with this mark's vmdesc. A guest can write marks into its devices: a failure is only remembered. */
+    private @Nullable Tail attempt(int mark) {
+        int jsonAt = mark + MARK_BYTES;
+        String json = new String(kept, jsonAt, lengthAt(mark), StandardCharsets.UTF_8);
+        try {
+            VmDescription description = VmDescription.parse(json, new StreamPlace(base + jsonAt, "vmdesc"));
+            return new Tail(sections(description, mark), json);
+        } catch (StreamFormatException e) {
+            lastFailure = e;
+            return null;
+        }
+    }
+
+    private List<DeviceSection> sections(VmDescription description, int mark) {
+        ByteBuffer in = ByteBuffer.wrap(kept, 0, mark);
+        var sections = new ArrayList<DeviceSection>();
+        for (VmDescription.Device device : description.devices()) {
+            sections.add(section(in, device));
+        }
+        if (in.hasRemaining()) {
+            throw place(in, "device sections")
+                    .fail(in.remaining() + " bytes after the last device section that the vmdesc describes.");
+        }
+        return sections;
+    }
+
+    private DeviceSection section(ByteBuffer in, VmDescription.Device device) {
+        StreamPlace place = place(in, "section '" + device.idstr() + "'");
+        if (!in.hasRemaining()) {
+            throw place.fail("The vmdesc describes a section that is not there.");
+        }
+        int type = Byte.toUnsignedInt(in.get());
+        if (type != Wire.SECTION_FULL) {
+            throw place.fail("Type of a device section", "0x4", "0x" + Integer.toHexString(type));
+        }
+        requireBytes(in, 4, place);
+        int sectionId = in.getInt();
+        String idstr = Wire.takeName(in, place, "The section's name");
+        requireBytes(in, 8, place);
+        int instanceId = in.getInt();
+        int versionId = in.getInt();
+        if (!idstr.equals(device.idstr()) || instanceId != device.instanceId()) {
+            throw place.fail(
+                    "The section is not the one of the vmdesc",
+                    device.idstr() + "/" + device.instanceId(),
+                    idstr + "/" + instanceId);
+        }
+        int payloadAt = in.position();
+        skip(in, device.state(), place);
+        Bytes payload = Bytes.copyOf(in, payloadAt, in.position() - payloadAt);
+        StreamPlace footer = place(in, place.section());
+        requireBytes(in, 5, footer);
+        int mark = Byte.toUnsignedInt(in.get());
+        if (mark != Wire.SECTION_FOOTER) {
+            throw footer.fail("Missing footer, where the vmdesc says it is", "0x7e", "0x" + Integer.toHexString(mark));
+        }
+        footer.require("Section id in the footer", sectionId, in.getInt());
+        return new DeviceSection(idstr, instanceId, versionId, payload, device.state());
+    }
+
+    private void skip(ByteBuffer in, VmStateDescription state, StreamPlace place) {
+        for (VmStateField field : state.fields()) {
+            long length = field.totalByteLength();
+            if (length > in.remaining()) {
+                throw place.fail("Field '" + field.name() + "'", "at most " + in.remaining() + " bytes", length);
+            }
+            in.position(in.position() + (int) length);
+        }
+        for (VmStateDescription subsection : state.subsections()) {
+            Subsections.takeHeader(in, subsection, place);
+            skip(in, subsection, place);
+        }
+    }
+
+    private static void requireBytes(ByteBuffer in, int needed, StreamPlace place) {
+        if (in.remaining() < needed) {
+            throw place.fail("The section ends in its header or footer", needed + " bytes", in.remaining());
+        }
+    }
+
+    private StreamPlace place(ByteBuffer in, String section) {
+        return new StreamPlace(base + in.position(), section);
+    }
+}
