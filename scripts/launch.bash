@@ -66,7 +66,7 @@ maven() {
     JAVA_HOME=$JDK mvn -B -Dstyle.color=never "$@" >"$log" 2>&1
 }
 
-# with_build_lock: waits until no other start of these scripts builds in this tree; held until the shell ends or unlocks.
+# build_lock: waits until no other start of these scripts builds in this tree; held until the shell ends or unlocks.
 build_lock() {
     mkdir -p "$ROOT/target"
     exec 9>"$ROOT/target/build.lock"
@@ -82,8 +82,7 @@ build_unlock() { exec 9>&-; }
 is_stale() {
     local stamp=$ROOT/target/app/stamp
     [[ -e $stamp ]] || return 0
-    # shellcheck disable=SC2086  # the list is fixed words
-    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn */pom.xml */src/main -newer target/app/stamp -print -quit 2>/dev/null) ]]
+    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,control,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
 }
 
 # build_app: jars of our modules and of what they need at run time into target/app, with an ahead-of-time cache beside them.

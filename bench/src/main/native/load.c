@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+//
+// The load that QEMU moves in the benchmarks: fills its RAM with random words that are never zero, then rewrites the pages of a
+// working set at a rate, or does nothing at all. It sleeps between the ticks of a 1 kHz timer, so that it takes no more of the
+// host's processors than its work needs. Options, by QEMU's -append:
+//
+//   fill=MIB   how much RAM to fill, from 4 MiB on (default: all)
+//   set=MIB    the working set, swept page after page, at the bottom of what was filled (default 64)
+//   rate=N     pages of 4 KiB a second (default 0: stays halted for ever)
+//
+// The serial console shows "load: filled N MiB", then "load: running", then once a second "load: wrote N" (pages, in all).
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+enum {
+    PAGE_BYTES = 4096,
+    FIRST_FILLED = 4 << 20,
+    TIMER_HERTZ = 1193182,
+    TICK_HERTZ = 1000,
+    CALIBRATIONS_A_SECOND = 20,
+    SERIAL = 0x3f8,
+};
+
+struct loader_info {
+    u32 flags;
+    u32 memory_lower_kib;
+    u32 memory_upper_kib;
+    u32 boot_device;
+    const char *command_line;
+};
+
+struct gate {
+    u16 offset_low, selector, type, offset_high;
+};
+
+extern void timer_interrupt(void);
+
+static struct gate interrupts[33];
+
+static inline void out8(u16 port, u8 value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
+
+static inline u8 in8(u16 port) {
+    u8 value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+static inline u64 cycles(void) {
+    u64 value;
+    __asm__ volatile("rdtsc" : "=A"(value));
+    return value;
+}
+
+// Interrupts are taken only here, so the rest of the program need not think of them.
+static inline void wait_for_tick(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
+
+// The quotient must fit 32 bits. (64-bit division would need a run-time library.)
+static inline u32 divide(u64 dividend, u32 divisor) {
+    u32 quotient, rest;
+    __asm__("divl %4" : "=a"(quotient), "=d"(rest) : "a"((u32)dividend), "d"((u32)(dividend >> 32)), "r"(divisor));
+    return quotient;
+}
+
+static void show_text(const char *text) {
+    for (; *text; text++) {
+        while (!(in8(SERIAL + 5) & 0x20)) {
+        }
+        out8(SERIAL, (u8)*text);
+    }
+}
+
+static void show(const char *before, u32 number, const char *after) {
+    char digits[11];
+    int at = 10;
+    digits[at] = 0;
+    do {
+        digits[--at] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    show_text(before);
+    show_text(digits + at);
+    show_text(after);
+}
+
+// The number behind "name=" in the options, or what it is without.
+static u32 option(const char *options, const char *name, u32 without) {
+    for (; *options; options++) {
+        int length = 0;
+        while (name[length] && options[length] == name[length]) {
+            length++;
+        }
+        if (name[length] == 0 && options[length] == '=') {
+            u32 value = 0;
+            for (options += length + 1; *options >= '0' && *options <= '9'; options++) {
+                value = value * 10 + (u32)(*options - '0');
+            }
+            return value;
+        }
+    }
+    return without;
+}
+
+static void fill(u32 from, u32 to) {
+    u32 word = 0x9e3779b9;
+    for (u32 *at = (u32 *)from; at < (u32 *)to; at++) {
+        // xorshift: passes through every value but zero
+        word ^= word << 13;
+        word ^= word >> 17;
+        word ^= word << 5;
+        *at = word;
+    }
+}
+
+static void start_timer(void) {
+    struct {
+        u16 limit;
+        const struct gate *base;
+    } __attribute__((packed)) table = {sizeof(interrupts) - 1, interrupts};
+    u32 handler = (u32)timer_interrupt;
+    interrupts[32] = (struct gate){(u16)handler, 8, 0x8e00, (u16)(handler >> 16)};
+    __asm__ volatile("lidt %0" : : "m"(table));
+    static const u8 controllers[][2] = {
+        {0x20, 0x11}, {0xa0, 0x11}, {0x21, 32}, {0xa1, 40}, {0x21, 4}, {0xa1, 2}, {0x21, 1}, {0xa1, 1}, {0x21, 0xfe}, {0xa1, 0xff},
+    };
+    for (u32 i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
+        out8(controllers[i][0], controllers[i][1]);
+    }
+    out8(0x43, 0x34);
+    out8(0x40, (TIMER_HERTZ / TICK_HERTZ) & 0xff);
+    out8(0x40, (TIMER_HERTZ / TICK_HERTZ) >> 8);
+}
+
+// Cycles a second: counted while the timer's third channel runs down once, a twentieth of a second.
+static u64 calibrate(void) {
+    u32 count = TIMER_HERTZ / CALIBRATIONS_A_SECOND;
+    u8 gate = in8(0x61) & 0xfc;
+    out8(0x61, gate);
+    out8(0x43, 0xb0);
+    out8(0x42, count & 0xff);
+    out8(0x42, count >> 8);
+    out8(0x61, gate | 1);
+    u64 before = cycles();
+    while (!(in8(0x61) & 0x20)) {
+    }
+    return (cycles() - before) * CALIBRATIONS_A_SECOND;
+}
+
+static void dirty(u32 from, u32 page_count, u32 rate) {
+    u64 cycles_a_second = calibrate();
+    u32 cycles_a_page = divide(cycles_a_second, rate);
+    start_timer();
+    u64 due = cycles();
+    u64 next_report = due + cycles_a_second;
+    u32 page = 0, written = 0;
+    for (;;) {
+        wait_for_tick();
+        u64 now = cycles();
+        // What a pause of the machine left undone is not caught up with, beyond an eighth of a second.
+        if ((long long)(now - due) > (long long)(cycles_a_second / 8)) {
+            due = now - cycles_a_second / 8;
+        }
+        for (; (long long)(now - due) >= 0; due += cycles_a_page) {
+            volatile u32 *stamp = (volatile u32 *)(from + page * PAGE_BYTES);
+            *stamp += 2;
+            page = page + 1 == page_count ? 0 : page + 1;
+            written++;
+        }
+        if ((long long)(now - next_report) >= 0) {
+            next_report = now + cycles_a_second;
+            show("load: wrote ", written, "\n");
+        }
+    }
+}
+
+void run(const struct loader_info *loader) {
+    const char *options = loader->command_line;
+    u32 top = (loader->memory_upper_kib << 10) + (1 << 20);
+    u32 all_mebibytes = (top - FIRST_FILLED) >> 20;
+    u32 mebibytes = option(options, "fill", all_mebibytes);
+    u32 set_mebibytes = option(options, "set", 64);
+    u32 rate = option(options, "rate", 0);
+    if (mebibytes > all_mebibytes || set_mebibytes > all_mebibytes || set_mebibytes == 0) {
+        show("load: fill and set must be at most ", all_mebibytes, " MiB here\n");
+    } else {
+        fill(FIRST_FILLED, FIRST_FILLED + (mebibytes << 20));
+        show("load: filled ", mebibytes, " MiB\n");
+        show_text("load: running\n");
+        if (rate != 0) {
+            dirty(FIRST_FILLED, set_mebibytes << 8, rate);
+        }
+    }
+    for (;;) {
+        __asm__ volatile("cli; hlt");
+    }
+}
