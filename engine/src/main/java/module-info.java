@@ -8,4 +8,8 @@ module io.godwit.engine {
     requires static org.jspecify;
 
     exports io.godwit.engine;
+    exports io.godwit.engine.arbiter;
+    exports io.godwit.engine.guest;
+    exports io.godwit.engine.memory;
+    exports io.godwit.engine.transport;
 }

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import java.util.Optional;
+
+/** A switch that both sides of a migration may have, by QEMU's public name, and whether this version has it. */
+public enum Capability {
+    /** Events {@code MIGRATION} and {@code MIGRATION_PASS} are sent. */
+    EVENTS("events", true),
+    /** The destination answers on the same connection: its last word is the commit of the switchover. On by default here. */
+    RETURN_PATH("return-path", true),
+    /** The source stops the guest and waits for {@code migrate-continue} before it hands it over. */
+    PAUSE_BEFORE_SWITCHOVER("pause-before-switchover", true),
+    /** The guest's identity travels in the stream and must fit at the destination. On by default here: the token has its name. */
+    VALIDATE_UUID("validate-uuid", true),
+    XBZRLE("xbzrle", false),
+    RDMA_PIN_ALL("rdma-pin-all", false),
+    AUTO_CONVERGE("auto-converge", false),
+    POSTCOPY_RAM("postcopy-ram", false),
+    X_COLO("x-colo", false),
+    RELEASE_RAM("release-ram", false),
+    MULTIFD("multifd", false),
+    DIRTY_BITMAPS("dirty-bitmaps", false),
+    POSTCOPY_BLOCKTIME("postcopy-blocktime", false),
+    LATE_BLOCK_ACTIVATE("late-block-activate", false),
+    X_IGNORE_SHARED("x-ignore-shared", false),
+    BACKGROUND_SNAPSHOT("background-snapshot", false),
+    ZERO_COPY_SEND("zero-copy-send", false),
+    POSTCOPY_PREEMPT("postcopy-preempt", false),
+    SWITCHOVER_ACK("switchover-ack", false),
+    DIRTY_LIMIT("dirty-limit", false),
+    MAPPED_RAM("mapped-ram", false);
+
+    private final String publicName;
+    private final boolean available;
+
+    Capability(String publicName, boolean available) {
+        this.publicName = publicName;
+        this.available = available;
+    }
+
+    /** The name QMP uses. */
+    public String publicName() {
+        return publicName;
+    }
+
+    /** Whether this version of Godwit can switch it on. */
+    public boolean isAvailable() {
+        return available;
+    }
+
+    /** Finds a capability by its public name. */
+    public static Optional<Capability> named(String publicName) {
+        for (Capability capability : values()) {
+            if (capability.publicName.equals(publicName)) {
+                return Optional.of(capability);
+            }
+        }
+        return Optional.empty();
+    }
+}

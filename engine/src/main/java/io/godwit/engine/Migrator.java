@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.incoming.IncomingMigration;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.outgoing.OutgoingMigration;
+import io.godwit.engine.transport.MigrationUri;
+import java.time.Duration;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+
+/**
+ * Migrates one guest: out of here, or to here. The front door of the engine; QMP, programs that embed Godwit and tests all come in by it.
+ *
+ * <pre>{@code
+ * Migrator migrator = new Migrator(guest, runControl);
+ * migrator.migrate("tcp:10.0.0.2:4444");
+ * migrator.awaitEnd(Duration.ofMinutes(5));
+ * MigrationStatistics outcome = migrator.statistics();   // status, and owner(): who has the guest now
+ * }</pre>
+ *
+ * <p>Threads: any. No method waits for a migration except {@link #awaitEnd} and {@link #close}.
+ */
+public final class Migrator implements AutoCloseable {
+    private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(15);
+
+    private final Guest guest;
+    private final RunControl run;
+    private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
+    private final EnumSet<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
+    private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
+    private volatile boolean verifying;
+    private volatile Side side = new Side.None();
+
+    private sealed interface Side {
+        record None() implements Side {}
+
+        record Out(OutgoingMigration migration) implements Side {}
+
+        record In(IncomingMigration migration) implements Side {}
+    }
+
+    /** A migrator for a guest whose vCPUs {@code run} starts and stops. */
+    public Migrator(Guest guest, RunControl run) {
+        this.guest = guest;
+        this.run = run;
+    }
+
+    /**
+     * Starts to migrate the guest to {@code uri} and returns at once.
+     *
+     * @throws MigrationException.Refused if one is under way, or there is no guest here
+     */
+    public synchronized void migrate(String uri) {
+        MigrationUri target = MigrationUri.parse(uri);
+        refuseWhileActive();
+        switch (run.state()) {
+            case RUNNING, PAUSED, PRELAUNCH -> {}
+            case INMIGRATE -> throw new MigrationException.Refused("Guest is waiting for an incoming migration");
+            case POSTMIGRATE ->
+                throw new MigrationException.Refused(
+                        "The guest has been migrated away; 'cont' first if it shall run here again.");
+            case FINISH_MIGRATE, INTERNAL_ERROR, SHUTDOWN ->
+                throw new MigrationException.Refused(
+                        "The guest is " + run.state().publicName() + "; it cannot be migrated.");
+        }
+        OutgoingMigration migration = new OutgoingMigration(new OutgoingMigration.Plan(
+                guest, run, target, () -> parameters, Set.copyOf(capabilities), listeners, MonotonicClock.SYSTEM));
+        side = new Side.Out(migration);
+        migration.start();
+    }
+
+    /**
+     * Listens at {@code uri} for a guest and returns at once; {@link MigrationStatistics#listenAddress} says where.
+     *
+     * @throws MigrationException.Refused if this host does not wait for a guest, or the address cannot be used
+     */
+    public synchronized void migrateIncoming(String uri) {
+        MigrationUri source = MigrationUri.parse(uri);
+        refuseWhileActive();
+        if (run.state() != RunState.INMIGRATE) {
+            throw new MigrationException.Refused(
+                    "'-incoming' was not specified on the command line: this host has a guest of its own");
+        }
+        IncomingMigration migration = new IncomingMigration(new IncomingMigration.Plan(
+                guest,
+                run,
+                source,
+                Duration.ofMillis(parameters.connectTimeoutMillis()),
+                verifying,
+                listeners,
+                MonotonicClock.SYSTEM));
+        side = new Side.In(migration);
+        migration.start();
+    }
+
+    /** Cancels an outgoing migration; returns at once. Where none runs it does nothing. */
+    public void cancel() {
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.cancel();
+            case Side.In _, Side.None _ -> {}
+        }
+    }
+
+    /**
+     * Goes on from {@code pre-switchover} ({@code migrate-continue}).
+     *
+     * @throws MigrationException.Refused in any other state
+     */
+    public void continueFrom(MigrationStatus status) {
+        if (status != MigrationStatus.PRE_SWITCHOVER) {
+            throw new MigrationException.Refused(
+                    "Migration can be continued from 'pre-switchover' only, not from '" + status.publicName() + "'.");
+        }
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.continueSwitchover();
+            case Side.In _, Side.None _ -> throw new MigrationException.Refused("There is no migration to continue.");
+        }
+    }
+
+    /** A picture of the latest migration. */
+    public MigrationStatistics statistics() {
+        return switch (side) {
+            case Side.None _ -> MigrationStatistics.NONE;
+            case Side.Out(OutgoingMigration migration) -> migration.statistics();
+            case Side.In(IncomingMigration migration) -> migration.statistics();
+        };
+    }
+
+    /** The settings. */
+    public MigrationParameters parameters() {
+        return parameters;
+    }
+
+    /** Changes the settings, also of a migration that runs. */
+    public void setParameters(MigrationParameters next) {
+        parameters = next;
+    }
+
+    /** What is switched on. */
+    public synchronized Set<Capability> capabilities() {
+        return Set.copyOf(capabilities);
+    }
+
+    /**
+     * Switches a capability.
+     *
+     * @throws MigrationException.Refused if this version does not have it, or a migration runs
+     */
+    public synchronized void setCapability(Capability capability, boolean on) {
+        if (on && !capability.isAvailable()) {
+            throw new MigrationException.Refused(
+                    "Capability '" + capability.publicName() + "' is not available in this version of Godwit.");
+        }
+        refuseWhileActive();
+        boolean unused = on ? capabilities.add(capability) : capabilities.remove(capability);
+    }
+
+    /** Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}. */
+    public void setVerifying(boolean on) {
+        verifying = on;
+    }
+
+    /**
+     * A hash of every page at the switchover: at the source that of the memory it handed over, at the destination that of the pages as
+     * they came. Takes a while for a large guest.
+     *
+     * @throws MigrationException.Refused if no migration has completed, or this side was not asked to keep hashes
+     */
+    public PageDigests digestsAtSwitchover() {
+        if (statistics().status() != MigrationStatus.COMPLETED) {
+            throw new MigrationException.Refused("There is no completed migration to compare.");
+        }
+        return switch (side) {
+            case Side.Out _
+            when run.state() == RunState.POSTMIGRATE ->
+                PageDigests.of(guest.ram().snapshot());
+            case Side.In(IncomingMigration migration)
+            when migration.digests().isPresent() -> migration.digests().get();
+            case Side.Out _, Side.In _, Side.None _ ->
+                throw new MigrationException.Refused("This side has no hashes of the memory at the switchover.");
+        };
+    }
+
+    /** Adds one who hears of states and passes. */
+    public void addListener(MigrationListener listener) {
+        listeners.add(listener);
+    }
+
+    /** Waits until the migration that runs has ended; true at once if none runs. */
+    public boolean awaitEnd(Duration timeout) throws InterruptedException {
+        return switch (side) {
+            case Side.None _ -> true;
+            case Side.Out(OutgoingMigration migration) -> migration.awaitEnd(timeout);
+            case Side.In(IncomingMigration migration) -> migration.awaitEnd(timeout);
+        };
+    }
+
+    /** Ends what runs: an outgoing migration is cancelled, an incoming one given up. The guest itself stays. */
+    @Override
+    public void close() {
+        cancel();
+        if (side instanceof Side.In(IncomingMigration migration)) {
+            migration.close();
+        }
+        try {
+            boolean unused = awaitEnd(CLOSE_PATIENCE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void refuseWhileActive() {
+        MigrationStatistics now = statistics();
+        if (!now.status().isEnded()) {
+            throw new MigrationException.Refused("There's a migration process in progress");
+        }
+        if (!now.outgoing() && now.status() == MigrationStatus.FAILED) {
+            throw new MigrationException.Refused(
+                    "The incoming migration has failed, so this guest's memory is broken; quit and start a new host to wait again.");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.arbiter;
+
+/**
+ * How a source learns whether the destination asks the arbiter before it runs the guest.
+ *
+ * <p>WIRE: the source sends the ordinary command PING with {@link #QUESTION}. Every destination answers PONG with the same value, as
+ * the protocol demands. A destination that takes the token before it runs the guest sends one more PONG, {@link #ANSWER}. QEMU's
+ * destination does not know it, and QEMU's source never asks, so that nothing of this reaches a QEMU that could stumble over it.
+ */
+public final class TokenAnnouncement {
+    /** Value of the PING that asks. */
+    public static final int QUESTION = 0x676f6477;
+
+    /** Value of the additional PONG that says yes. */
+    public static final int ANSWER = 0x746f6b6e;
+
+    private TokenAnnouncement() {}
+}

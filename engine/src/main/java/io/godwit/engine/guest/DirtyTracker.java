@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+import io.godwit.engine.memory.RamBlock;
+
+/**
+ * Knows which pages have been written. What the guest writes is found by the kernel or marked by the program; what the host writes
+ * (device emulation, loading) must be marked by whoever writes it, in the block's {@link RamBlock#dirtyBitmap()}.
+ *
+ * <p>Called by one thread at a time, never by two.
+ */
+public interface DirtyTracker {
+    /** Begins to track: each write after this call is reported by a later {@link #harvest}. */
+    void start();
+
+    /**
+     * Moves what was written since the last call into the block's dirty bitmap and arms the tracker again, so that no write is
+     * lost in between. The guest may run meanwhile; after it has been paused one call finds all that is left.
+     *
+     * @return the number of pages that the tracker reported, whether or not they were dirty already
+     */
+    long harvest(RamBlock block);
+
+    /** Ends tracking; the guest runs at full speed again. Stopping a stopped tracker does nothing. */
+    void stop();
+
+    /** What does the tracking, for people: {@code kvm dirty log}, {@code write-protect scan}, {@code program's marks}. */
+    String description();
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.RamBlockEntry;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.UUID;
+
+/**
+ * A virtual machine as the engine sees it.
+ *
+ * <p>Threads: all methods may be called from any thread; the engine calls {@link DirtyTracker} and {@link DeviceState} from its
+ * migration thread only.
+ */
+public interface Guest extends AutoCloseable {
+    /** The machine type that both ends must agree on, as the stream's configuration section names it. */
+    String machineType();
+
+    /** Who this guest is: the name of the token that gives the right to run it. */
+    UUID identity();
+
+    /**
+     * Takes over the identity of the guest that is arriving; called once, before anything is loaded.
+     *
+     * @throws IllegalStateException if this guest has an identity of its own that differs
+     */
+    void assumeIdentity(UUID identity);
+
+    /** The guest's memory. */
+    RamBlocks ram();
+
+    /** What the guest writes while it runs. */
+    DirtyTracker dirtyTracker();
+
+    /** The virtual CPUs. */
+    Vcpus vcpus();
+
+    /** Everything that is not memory, in the order in which it is saved and loaded. */
+    List<DeviceState> devices();
+
+    /**
+     * Says whether the guest that is arriving fits into this one, before its memory comes. Here: the machine type must be the same.
+     *
+     * @throws MigrationException.Protocol if it does not
+     */
+    default void acceptMachine(String arriving) {
+        if (!arriving.equals(machineType())) {
+            throw new MigrationException.Protocol(
+                    "the source's machine type is '" + arriving + "', this guest's is '" + machineType() + "'");
+        }
+    }
+
+    /**
+     * Says whether the arriving guest's memory fits. Here: the same blocks with the same lengths, in any order.
+     *
+     * @throws MigrationException.Protocol if it does not
+     */
+    default void acceptRam(List<RamBlockEntry> arriving) {
+        RamBlocks.Snapshot ours = ram().snapshot();
+        for (RamBlockEntry entry : arriving) {
+            RamBlock block = ours.find(entry.idstr())
+                    .orElseThrow(() -> new MigrationException.Protocol(
+                            "the source has a RAM block '" + entry.idstr() + "', this guest has none"));
+            if (block.usedLength() != entry.usedLength()) {
+                throw new MigrationException.Protocol("RAM block '" + entry.idstr() + "' is " + entry.usedLength()
+                        + " bytes long at the source and " + block.usedLength() + " here");
+            }
+        }
+        if (arriving.size() != ours.blocks().size()) {
+            throw new MigrationException.Protocol("the source has " + arriving.size() + " RAM blocks, this guest has "
+                    + ours.blocks().size());
+        }
+    }
+
+    /**
+     * Takes over the devices' state, after all memory has come. Here: each section must belong to a device of this guest, and each
+     * device must get one.
+     *
+     * @throws MigrationException.Protocol if they do not fit
+     * @throws DeviceStateException if a device refuses its state
+     */
+    default void acceptDevices(List<DeviceSection> arriving) {
+        List<DeviceState> waiting = new ArrayList<>(devices());
+        for (DeviceSection section : arriving) {
+            DeviceState device = waiting.stream()
+                    .filter(d -> d.idstr().equals(section.idstr()) && d.instanceId() == section.instanceId())
+                    .findFirst()
+                    .orElseThrow(() -> new MigrationException.Protocol("the source sent a device " + section.idstr()
+                            + "/" + section.instanceId() + ", which this guest does not have, or has had already"));
+            waiting.remove(device);
+            device.load(section);
+        }
+        if (!waiting.isEmpty()) {
+            DeviceState first = waiting.getFirst();
+            throw new MigrationException.Protocol(
+                    "the source sent no state for device " + first.idstr() + "/" + first.instanceId());
+        }
+    }
+
+    /** Whether it can run at all; a guest that only keeps what arrives cannot. */
+    default boolean isRunnable() {
+        return true;
+    }
+
+    /** Ends the guest for ever: vCPU threads stopped and joined, memory unmapped, descriptors closed. */
+    @Override
+    void close();
+}

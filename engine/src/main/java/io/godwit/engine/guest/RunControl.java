@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.arbiter.Arbiter;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The run state of one guest, and the only place where its vCPUs are started and stopped. vCPUs run only while this host holds
+ * the guest's token (law "never two").
+ *
+ * <p>Threads: any. Control sessions call {@link #stop} and {@link #cont}; a migration calls the rest.
+ */
+public final class RunControl {
+    /** Hears when the guest stops and goes on; called by the thread that caused it, must return at once. */
+    public interface Listener {
+        /** The guest stands still (event {@code STOP}). */
+        void stopped();
+
+        /** The guest runs (event {@code RESUME}). */
+        void resumed();
+    }
+
+    private static final System.Logger LOG = System.getLogger(RunControl.class.getName());
+    private static final Duration PAUSE_DEADLINE = Duration.ofSeconds(5);
+    private static final Duration CLAIM_PATIENCE = Duration.ofMillis(200);
+
+    private final Guest guest;
+    private final Arbiter arbiter;
+    private final List<Listener> listeners = new CopyOnWriteArrayList<>();
+    private final ReentrantLock lock = new ReentrantLock();
+    private volatile RunState state;
+    private volatile boolean undecided;
+
+    /**
+     * Takes charge of a guest whose vCPUs do not run yet.
+     *
+     * @param initial {@link RunState#PRELAUNCH} for a guest that starts here, {@link RunState#INMIGRATE} for one that is awaited
+     */
+    public RunControl(Guest guest, Arbiter arbiter, RunState initial) {
+        this.guest = guest;
+        this.arbiter = arbiter;
+        this.state = initial;
+    }
+
+    /** What the guest is doing. */
+    public RunState state() {
+        return state;
+    }
+
+    /** Adds one who hears of stops and resumes. */
+    public void addListener(Listener listener) {
+        listeners.add(listener);
+    }
+
+    /** Stops a running guest ({@code stop}). A guest that stands still already stays as it is. */
+    public void stop() {
+        lock.lock();
+        try {
+            switch (state) {
+                case RUNNING -> {
+                    guest.vcpus().pause(PAUSE_DEADLINE);
+                    become(RunState.PAUSED, "stop");
+                    listeners.forEach(Listener::stopped);
+                }
+                case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {}
+                case INMIGRATE ->
+                    throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
+                case FINISH_MIGRATE ->
+                    throw new MigrationException.Refused(
+                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get it back.");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Lets the guest run ({@code cont}): after {@link #stop}, for the first time, or by an operator's decision after a migration whose
+     * outcome nobody knows.
+     *
+     * @throws MigrationException.RightToRun if another host has the guest's token
+     */
+    public void cont() {
+        lock.lock();
+        try {
+            switch (state) {
+                case RUNNING -> {}
+                case PRELAUNCH, PAUSED, POSTMIGRATE -> {
+                    claimOrThrow();
+                    undecided = false;
+                    letRun("cont");
+                }
+                case INMIGRATE ->
+                    throw new MigrationException.Refused(
+                            "The guest has not arrived yet; it starts by itself when it has.");
+                case FINISH_MIGRATE ->
+                    throw new MigrationException.Refused("The guest stands still for the switchover;"
+                            + " use migrate-continue to go on or migrate_cancel to get it back.");
+                case INTERNAL_ERROR, SHUTDOWN ->
+                    throw new MigrationException.Refused(
+                            "The guest cannot run: its state is " + state.publicName() + ".");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Stops the guest for the switchover.
+     *
+     * @return whether it was running, and so shall run at the destination
+     */
+    public boolean stopForSwitchover() {
+        lock.lock();
+        try {
+            boolean wasRunning = state == RunState.RUNNING;
+            if (wasRunning) {
+                guest.vcpus().pause(PAUSE_DEADLINE);
+            } else if (state != RunState.PAUSED && state != RunState.PRELAUNCH) {
+                throw new MigrationException.Refused(
+                        "The guest is " + state.publicName() + ": there is nothing to hand over.");
+            }
+            become(RunState.FINISH_MIGRATE, "switchover");
+            if (wasRunning) {
+                listeners.forEach(Listener::stopped);
+            }
+            return wasRunning;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Gives up the right to run, so that the destination can take it. From here on only {@link #takeBack} brings the guest back. */
+    public void releaseRightToRun() {
+        lock.lock();
+        try {
+            arbiter.release();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The destination has the guest: this side keeps an empty shell. */
+    public void handedOver() {
+        lock.lock();
+        try {
+            become(RunState.POSTMIGRATE, "handed over");
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Brings the guest back after a switchover that failed.
+     *
+     * @param run whether it ran before
+     * @param peerMayRunWithoutToken whether the peer could have started the guest without asking the arbiter, so that winning the token
+     *     proves nothing
+     * @return who owns the guest now
+     */
+    public GuestOwner takeBack(boolean run, boolean peerMayRunWithoutToken) {
+        lock.lock();
+        try {
+            if (state != RunState.FINISH_MIGRATE) {
+                return GuestOwner.HERE;
+            }
+            if (peerMayRunWithoutToken) {
+                return standStill(GuestOwner.UNDECIDED, "a peer without token may have it");
+            }
+            boolean heldThroughout = arbiter.held();
+            return switch (arbiter.claim(guest.identity(), CLAIM_PATIENCE)) {
+                case Arbiter.Claim.Lost(String holder) -> standStill(GuestOwner.PEER, "the token is with " + holder);
+                case Arbiter.Claim.Won(String lastRun) -> {
+                    if (!heldThroughout && !lastRun.isEmpty() && !lastRun.equals(arbiter.self())) {
+                        // The destination wrote down that it lets the guest run and then gave the token up: it died, or
+                        // ended the guest.
+                        yield standStill(GuestOwner.UNDECIDED, "it ran at " + lastRun + ", which is gone");
+                    }
+                    if (run) {
+                        letRun("taken back");
+                    } else {
+                        become(RunState.PAUSED, "taken back");
+                    }
+                    yield GuestOwner.HERE;
+                }
+            };
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Starts a guest that has arrived.
+     *
+     * @param run whether it ran at the source
+     * @throws MigrationException.RightToRun if the source took the guest back meanwhile
+     */
+    public void claimArrived() {
+        lock.lock();
+        try {
+            claimOrThrow();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused as it was. */
+    public void startArrived(boolean run) {
+        lock.lock();
+        try {
+            if (run) {
+                letRun("arrived");
+            } else {
+                arbiter.recordRun();
+                become(RunState.PAUSED, "arrived paused");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What is awaited will not come, or came broken. */
+    public void arrivalFailed() {
+        lock.lock();
+        try {
+            if (state == RunState.INMIGRATE) {
+                arbiter.release();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends the guest: vCPUs stopped, the token given back. */
+    public void shutdown() {
+        lock.lock();
+        try {
+            if (state == RunState.RUNNING) {
+                guest.vcpus().pause(PAUSE_DEADLINE);
+            }
+            become(RunState.SHUTDOWN, "quit");
+            arbiter.close();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether the guest stands still because nobody knows who owns it. */
+    public boolean isUndecided() {
+        return undecided;
+    }
+
+    private GuestOwner standStill(GuestOwner owner, String reason) {
+        arbiter.release();
+        undecided = owner == GuestOwner.UNDECIDED;
+        become(owner == GuestOwner.PEER ? RunState.POSTMIGRATE : RunState.PAUSED, reason);
+        return owner;
+    }
+
+    private void claimOrThrow() {
+        switch (arbiter.claim(guest.identity(), CLAIM_PATIENCE)) {
+            case Arbiter.Claim.Won _ -> {}
+            case Arbiter.Claim.Lost(String holder) ->
+                throw new MigrationException.RightToRun("The right to run guest " + guest.identity() + " is held by "
+                        + holder + "; it runs there, so it is not started here.");
+        }
+    }
+
+    private void letRun(String reason) {
+        arbiter.recordRun();
+        guest.vcpus().resume();
+        become(RunState.RUNNING, reason);
+        listeners.forEach(Listener::resumed);
+    }
+
+    private void become(RunState next, String reason) {
+        LOG.log(
+                System.Logger.Level.DEBUG,
+                "guest {0}: {1} -> {2}, {3}",
+                guest.identity(),
+                state.publicName(),
+                next.publicName(),
+                reason);
+        state = next;
+    }
+}

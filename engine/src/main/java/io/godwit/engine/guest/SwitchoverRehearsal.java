@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.StreamLimits;
+import io.godwit.stream.StreamListener;
+import io.godwit.stream.StreamReader;
+import io.godwit.stream.StreamWriter;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Walks through the part of a migration that happens while the guest stands still, before the guest has ever run: devices are
+ * saved, written, read and loaded again. A JVM runs code slowly the first times, and the first time must not be when it counts.
+ */
+public final class SwitchoverRehearsal {
+    private static final int TIMES = 30;
+    private static final int TAIL_BYTES = 4 << 20;
+
+    private SwitchoverRehearsal() {}
+
+    /** Rehearses with a guest whose vCPUs do not run; its state is the same afterwards. */
+    public static void with(Guest guest) {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(TAIL_BYTES);
+        for (int i = 0; i < TIMES; i++) {
+            List<DeviceSection> sections = new ArrayList<>();
+            guest.devices().forEach(device -> sections.add(device.save()));
+            buffer.clear();
+            Configuration configuration = Configuration.of(guest.machineType());
+            int unused = StreamWriter.header(buffer)
+                    + StreamWriter.configuration(buffer, configuration)
+                    + StreamWriter.ramSetup(buffer, 1, List.of());
+            buffer.put(StreamWriter.tail(configuration, 2, sections));
+            List<DeviceSection> arrived = new ArrayList<>();
+            new StreamReader(new Collector(arrived), StreamLimits.DEFAULT).consume(buffer.flip());
+            guest.acceptDevices(arrived);
+        }
+    }
+
+    private record Collector(List<DeviceSection> into) implements StreamListener {
+        @Override
+        public void page(int blockIndex, long offset, ByteBuffer buffer, int index) {}
+
+        @Override
+        public void zeroPage(int blockIndex, long offset) {}
+
+        @Override
+        public void deviceSections(List<DeviceSection> sections, String vmDescription) {
+            into.addAll(sections);
+        }
+    }
+}

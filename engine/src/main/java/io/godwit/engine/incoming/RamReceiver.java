@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.linux.memory.NativeMemory;
+import java.util.ArrayList;
+import java.util.BitSet;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Puts received pages where they belong: precopy writes straight into guest memory, since nothing runs there yet. The stream module has
+ * checked that a page lies within its block.
+ */
+final class RamReceiver {
+    private final List<RamBlock> blocks = new ArrayList<>();
+    private final List<BitSet> received = new ArrayList<>();
+    private final Optional<PageDigests> digests;
+
+    /**
+     * Receives into the guest's blocks.
+     *
+     * @param order the blocks' names in the order in which the stream numbers them
+     */
+    RamReceiver(RamBlocks.Snapshot ram, List<String> order, boolean withDigests) {
+        for (String idstr : order) {
+            RamBlock block = ram.find(idstr)
+                    .orElseThrow(() -> new MigrationException.Protocol(
+                            "the source has a RAM block '" + idstr + "', this guest has none"));
+            blocks.add(block);
+            received.add(new BitSet(Math.toIntExact(block.pageCount())));
+        }
+        digests = withDigests
+                ? Optional.of(new PageDigests(new RamBlocks.Snapshot(ram.version(), List.copyOf(blocks))))
+                : Optional.empty();
+    }
+
+    /** A page with its content, which stands in {@code staging} at {@code position}. */
+    void place(int blockIndex, long offset, NativeMemory staging, long position) {
+        NativeMemory.copy(staging, position, blocks.get(blockIndex).memory(), offset, RamBlock.PAGE_BYTES);
+        int page = (int) (offset / RamBlock.PAGE_BYTES);
+        received.get(blockIndex).set(page);
+        if (digests.isPresent()) {
+            digests.get().placed(blockIndex, page);
+        }
+    }
+
+    /** A page that is all zero. */
+    void placeZero(int blockIndex, long offset) {
+        NativeMemory memory = blocks.get(blockIndex).memory();
+        // Reading costs less than writing: a page that nobody has touched stays the kernel's shared zero page.
+        if (!memory.isZero(offset, RamBlock.PAGE_BYTES)) {
+            memory.fill(offset, RamBlock.PAGE_BYTES, (byte) 0);
+        }
+        int page = (int) (offset / RamBlock.PAGE_BYTES);
+        received.get(blockIndex).set(page);
+        if (digests.isPresent()) {
+            digests.get().zeroed(blockIndex, page);
+        }
+    }
+
+    /** Pages that have not come, over all blocks. */
+    long missingPages() {
+        long missing = 0;
+        for (int i = 0; i < blocks.size(); i++) {
+            missing += blocks.get(i).pageCount() - received.get(i).cardinality();
+        }
+        return missing;
+    }
+
+    /** The hashes of the pages as they came, where that was asked for. */
+    Optional<PageDigests> digests() {
+        return digests;
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.memory;
+
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.util.Arrays;
+
+/**
+ * One bit for each page of a RAM block: set means that the page must be sent. Any thread may set bits while another takes
+ * them: fetch-and-clear is one atomic step for each word of 64 pages, so that no bit is lost and none is taken twice.
+ */
+public final class DirtyBitmap {
+    private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
+
+    private final long pageCount;
+    private final long[] words;
+
+    /** A bitmap with all bits clear. */
+    public DirtyBitmap(long pageCount) {
+        if (pageCount <= 0 || (pageCount + 63) / 64 > Integer.MAX_VALUE - 8) {
+            throw new IllegalArgumentException("a dirty bitmap of " + pageCount + " pages cannot be made");
+        }
+        this.pageCount = pageCount;
+        this.words = new long[(int) ((pageCount + 63) / 64)];
+    }
+
+    /** How many pages it covers. */
+    public long pageCount() {
+        return pageCount;
+    }
+
+    /** How many words of 64 pages it has. */
+    public int wordCount() {
+        return words.length;
+    }
+
+    /** Sets every bit. */
+    public void setAll() {
+        for (int i = 0; i < words.length; i++) {
+            WORD.setRelease(words, i, legalBits(i));
+        }
+    }
+
+    /** Clears every bit. */
+    public void clearAll() {
+        for (int i = 0; i < words.length; i++) {
+            WORD.setRelease(words, i, 0L);
+        }
+    }
+
+    /** Sets the bit of one page. */
+    public void set(long page) {
+        checkPage(page);
+        or((int) (page >>> 6), 1L << page);
+    }
+
+    /** Sets {@code count} bits from {@code firstPage} on. */
+    public void setRange(long firstPage, long count) {
+        if (count <= 0) {
+            return;
+        }
+        checkPage(firstPage);
+        checkPage(firstPage + count - 1);
+        long last = firstPage + count - 1;
+        int firstWord = (int) (firstPage >>> 6);
+        int lastWord = (int) (last >>> 6);
+        for (int word = firstWord; word <= lastWord; word++) {
+            long mask = -1L;
+            if (word == firstWord) {
+                mask &= -1L << firstPage;
+            }
+            if (word == lastWord) {
+                mask &= -1L >>> (63 - (last & 63));
+            }
+            or(word, mask);
+        }
+    }
+
+    /** Sets the bits of {@code mask} in a word of 64 pages; bits beyond the last page are ignored. */
+    public void or(int word, long mask) {
+        long legal = mask & legalBits(word);
+        if (legal != 0) {
+            // ORDERING: release pairs with the acquire in fetchAndClear: who takes the bit sees what was written before
+            // it was set.
+            long unused = (long) WORD.getAndBitwiseOrRelease(words, word, legal);
+        }
+    }
+
+    /** Whether the bit of a page is set. */
+    public boolean isSet(long page) {
+        checkPage(page);
+        return ((long) WORD.getAcquire(words, (int) (page >>> 6)) >>> page & 1) != 0;
+    }
+
+    /** Takes the bits of one word: returns them and leaves zero, in one atomic step. */
+    public long fetchAndClear(int word) {
+        if ((long) WORD.getAcquire(words, word) == 0) {
+            return 0;
+        }
+        return (long) WORD.getAndSetAcquire(words, word, 0L);
+    }
+
+    /** Takes only the bits of {@code mask} from one word, atomically; returns those that were set. */
+    public long fetchAndClear(int word, long mask) {
+        return (long) WORD.getAndBitwiseAndAcquire(words, word, ~mask) & mask;
+    }
+
+    /** The first page at or after {@code from} whose bit is set, or -1. */
+    public long nextSet(long from) {
+        if (from >= pageCount) {
+            return -1;
+        }
+        int word = (int) (from >>> 6);
+        long bits = (long) WORD.getAcquire(words, word) & -1L << from;
+        while (bits == 0) {
+            if (++word == words.length) {
+                return -1;
+            }
+            bits = (long) WORD.getAcquire(words, word);
+        }
+        return ((long) word << 6) + Long.numberOfTrailingZeros(bits);
+    }
+
+    /** How many bits are set: exact when nobody writes meanwhile. */
+    public long count() {
+        long count = 0;
+        for (int i = 0; i < words.length; i++) {
+            count += Long.bitCount((long) WORD.getAcquire(words, i));
+        }
+        return count;
+    }
+
+    /** A copy of the words, for comparison and reports. */
+    public long[] toWords() {
+        long[] copy = new long[words.length];
+        Arrays.setAll(copy, i -> (long) WORD.getAcquire(words, i));
+        return copy;
+    }
+
+    private long legalBits(int word) {
+        return word == words.length - 1 && (pageCount & 63) != 0 ? -1L >>> (64 - (pageCount & 63)) : -1L;
+    }
+
+    private void checkPage(long page) {
+        if (page < 0 || page >= pageCount) {
+            throw new IndexOutOfBoundsException("page " + page + " of a block of " + pageCount + " pages");
+        }
+    }
+}

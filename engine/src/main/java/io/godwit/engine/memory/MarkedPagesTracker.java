@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.memory;
+
+import io.godwit.engine.guest.DirtyTracker;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * For guests whose writer says itself what it writes, where the kernel offers no tracking or a program knows better. The writer calls
+ * {@link #mark} <em>after</em> each write: marked before it, the page could be harvested and sent without it.
+ *
+ * <p>Marking is safe from any thread and costs one atomic operation; harvesting is for one thread.
+ */
+public final class MarkedPagesTracker implements DirtyTracker {
+    private final Map<RamBlock, DirtyBitmap> marks = new ConcurrentHashMap<>();
+    private volatile boolean tracking;
+
+    /** A tracker for the blocks of {@code ram}. */
+    public MarkedPagesTracker(RamBlocks ram) {
+        for (RamBlock block : ram.snapshot().blocks()) {
+            DirtyBitmap unused = marks.put(block, new DirtyBitmap(block.pageCount()));
+        }
+    }
+
+    /** Says that a page of {@code block} has been written. */
+    public void mark(RamBlock block, long page) {
+        // Marked even when nobody tracks: a writer that asks first could miss a start between its question and its
+        // write.
+        marksOf(block).set(page);
+    }
+
+    @Override
+    public void start() {
+        tracking = true;
+        marks.values().forEach(DirtyBitmap::clearAll);
+    }
+
+    @Override
+    public long harvest(RamBlock block) {
+        if (!tracking) {
+            throw new IllegalStateException("the tracker was not started");
+        }
+        DirtyBitmap from = marksOf(block);
+        long found = 0;
+        for (int word = 0; word < from.wordCount(); word++) {
+            long bits = from.fetchAndClear(word);
+            if (bits != 0) {
+                block.dirtyBitmap().or(word, bits);
+                found += Long.bitCount(bits);
+            }
+        }
+        return found;
+    }
+
+    @Override
+    public void stop() {
+        tracking = false;
+    }
+
+    @Override
+    public String description() {
+        return "program's marks";
+    }
+
+    private DirtyBitmap marksOf(RamBlock block) {
+        return Optional.ofNullable(marks.get(block))
+                .orElseThrow(() -> new IllegalArgumentException("RAM block " + block.idstr() + " is not tracked"));
+    }
+}

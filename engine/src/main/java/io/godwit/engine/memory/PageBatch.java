@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.memory;
+
+/**
+ * Some pages of one RAM block that are sent together. Filled from a dirty bitmap, which gives the bits up as they are taken:
+ * from then on the batch is the only one who knows that these pages must be sent.
+ */
+public final class PageBatch {
+    private final long[] pages;
+    private int count;
+
+    /** A batch of at most {@code capacity} pages. */
+    public PageBatch(int capacity) {
+        if (capacity < 64) {
+            throw new IllegalArgumentException(
+                    "a batch of " + capacity + " pages: at least 64, one word of the bitmap");
+        }
+        pages = new long[capacity];
+    }
+
+    /** How many pages it holds. */
+    public int count() {
+        return count;
+    }
+
+    /** How many it can hold. */
+    public int capacity() {
+        return pages.length;
+    }
+
+    /** The number, within its block, of the i-th page; ascending. */
+    public long page(int index) {
+        return pages[index];
+    }
+
+    /**
+     * Empties the batch and takes set bits from {@code word} on until the batch is full or the bitmap ends.
+     *
+     * @return the word to go on with; {@link DirtyBitmap#wordCount()} at the end of the bitmap
+     */
+    public int fill(DirtyBitmap bitmap, int word) {
+        count = 0;
+        int at = word;
+        while (at < bitmap.wordCount() && count + 64 <= pages.length) {
+            long bits = bitmap.fetchAndClear(at);
+            long base = (long) at << 6;
+            while (bits != 0) {
+                pages[count++] = base + Long.numberOfTrailingZeros(bits);
+                bits &= bits - 1;
+            }
+            at++;
+        }
+        return at;
+    }
+
+    /** Gives pages back to the bitmap, for a batch that could not be sent. */
+    public void putBack(DirtyBitmap bitmap) {
+        for (int i = 0; i < count; i++) {
+            bitmap.set(pages[i]);
+        }
+        count = 0;
+    }
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.memory;
+
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.linux.memory.PagemapScan;
+import io.godwit.linux.memory.Support;
+import io.godwit.linux.memory.Userfaultfd;
+import java.util.EnumSet;
+import java.util.Optional;
+
+/**
+ * Finds written pages by write protection: userfaultfd in its asynchronous mode lets the kernel itself lift the protection of a page
+ * at the first write, and one scan of the page map reports the lifted ones and protects them again. The writer never waits for this
+ * process.
+ *
+ * <p>Works for any memory of this process that no other process writes. KERNEL: Linux 6.7 for the scan.
+ */
+public final class WriteProtectTracker implements DirtyTracker {
+    private static final int REGIONS = 16_384;
+
+    private final RamBlocks ram;
+    private Optional<Userfaultfd> armed = Optional.empty();
+    private Optional<PagemapScan> scan = Optional.empty();
+
+    /** A tracker for all blocks of a guest. */
+    public WriteProtectTracker(RamBlocks ram) {
+        this.ram = ram;
+    }
+
+    /** Whether this kernel and these privileges allow it; if not, a sentence says what is missing. */
+    public static Support support() {
+        Support protection = Userfaultfd.support(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
+        return protection instanceof Support.Missing ? protection : PagemapScan.support();
+    }
+
+    @Override
+    public void start() {
+        if (armed.isPresent()) {
+            return;
+        }
+        Userfaultfd protection = Userfaultfd.open(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
+        armed = Optional.of(protection);
+        scan = Optional.of(new PagemapScan(REGIONS));
+        for (RamBlock block : ram.snapshot().blocks()) {
+            NativeMemory memory = block.memory();
+            boolean unused = protection.register(
+                    memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
+            protection.writeProtect(memory.address(), block.usedLength());
+        }
+    }
+
+    @Override
+    public long harvest(RamBlock block) {
+        PagemapScan pages = scan.orElseThrow(() -> new IllegalStateException("the tracker was not started"));
+        long base = block.memory().address();
+        long end = base + block.usedLength();
+        long at = base;
+        long found = 0;
+        while (at < end) {
+            int regions = pages.scan(at, end);
+            for (int i = 0; i < regions; i++) {
+                long first = (pages.regionStart(i) - base) >>> RamBlock.PAGE_SHIFT;
+                long count = (pages.regionEnd(i) - pages.regionStart(i)) >>> RamBlock.PAGE_SHIFT;
+                block.dirtyBitmap().setRange(first, count);
+                found += count;
+            }
+            at = pages.walkEnd();
+        }
+        return found;
+    }
+
+    @Override
+    public void stop() {
+        // Closing the userfaultfd unregisters its ranges, which lifts what protection is left.
+        armed.ifPresent(Userfaultfd::close);
+        scan.ifPresent(PagemapScan::close);
+        armed = Optional.empty();
+        scan = Optional.empty();
+    }
+
+    @Override
+    public String description() {
+        return "write-protect scan";
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+/**
+ * Decides after each pass whether to stop the guest now or to walk once more.
+ *
+ * <p>QEMU stops as soon as the rest is expected to fit into {@code downtime-limit}. That leaves up to 300 ms of pause where 3 ms could be
+ * had: a short pass costs little and the next rest is smaller still. So once the limit is kept, passes go on as long as each
+ * leaves clearly less than the one before and the rest is worth it.
+ */
+final class Convergence {
+    /** Below this the fixed parts of a switchover outweigh the pages. */
+    static final long GOOD_ENOUGH_NANOS = 300_000;
+
+    /** A bound on the passes that only shorten a pause that is short enough already. */
+    static final int MAX_POLISHING_PASSES = 12;
+
+    private long previousBytes = Long.MAX_VALUE;
+    private int polishingPasses;
+
+    /**
+     * Judges the rest after a pass and its harvest.
+     *
+     * @param remainingBytes of memory that would have to be sent with the guest stopped
+     * @param bytesPerSecond what the wire carries; 0 = not known yet
+     * @param downtimeLimitMillis the limit that holds now
+     * @return whether to stop the guest now
+     */
+    boolean isReached(long remainingBytes, long bytesPerSecond, long downtimeLimitMillis) {
+        long previous = previousBytes;
+        previousBytes = remainingBytes;
+        if (remainingBytes == 0) {
+            return true;
+        }
+        long expected = expectedNanos(remainingBytes, bytesPerSecond);
+        if (expected > downtimeLimitMillis * 1_000_000) {
+            return false;
+        }
+        if (expected <= GOOD_ENOUGH_NANOS) {
+            return true;
+        }
+        boolean shrinking = previous == Long.MAX_VALUE || remainingBytes < previous - previous / 4;
+        return !shrinking || ++polishingPasses > MAX_POLISHING_PASSES;
+    }
+
+    /** How long the wire needs for the rest; a very long time if its speed is not known. */
+    static long expectedNanos(long remainingBytes, long bytesPerSecond) {
+        if (remainingBytes == 0) {
+            return 0;
+        }
+        return bytesPerSecond <= 0 ? Long.MAX_VALUE / 2 : (long) ((double) remainingBytes * 1e9 / bytesPerSecond);
+    }
+}

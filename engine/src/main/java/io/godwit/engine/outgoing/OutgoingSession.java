@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.transport.Channel;
+import io.godwit.stream.Command;
+import io.godwit.stream.Configuration;
+import io.godwit.stream.PageRecordWriter;
+import java.util.Optional;
+
+/**
+ * The steps of one migration over a connected channel, in the order in which {@link OutgoingMigration} takes them, and at the end the
+ * answer to who owns the guest. Used by {@code mig-outgoing} only.
+ */
+final class OutgoingSession implements AutoCloseable {
+    private static final int FIRST_PING = 1;
+
+    private final OutgoingMigration.Plan plan;
+    private final Channel channel;
+    private final OutgoingProgress progress;
+    private final RamBlocks.Snapshot ram;
+    private final Configuration configuration;
+    private final OutgoingWire wire;
+    private final RamSender sender;
+    private final Precopy precopy;
+    private final Switchover switchover;
+    private final Optional<ReturnPath> returnPath;
+
+    OutgoingSession(OutgoingMigration.Plan plan, Channel channel, OutgoingProgress progress) {
+        this.plan = plan;
+        this.channel = channel;
+        this.progress = progress;
+        this.ram = plan.guest().ram().snapshot();
+        this.configuration = OutgoingWire.configuration(
+                plan.guest().machineType(),
+                plan.guest().identity(),
+                plan.capabilities().contains(Capability.VALIDATE_UUID));
+        PageRecordWriter records = new PageRecordWriter(OutgoingWire.entries(ram));
+        this.wire = new OutgoingWire(channel, progress);
+        this.sender = new RamSender(channel, records, progress, plan.clock());
+        this.precopy = new Precopy(plan, ram, sender, progress);
+        this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
+        boolean answers = plan.capabilities().contains(Capability.RETURN_PATH) && channel.isBidirectional();
+        this.returnPath = answers ? Optional.of(new ReturnPath(channel)) : Optional.empty();
+    }
+
+    /** Everything that comes before the first page. */
+    void announce() {
+        wire.announceGuest(configuration);
+        if (returnPath.isPresent()) {
+            wire.command(new Command.OpenReturnPath());
+            wire.command(new Command.Ping(FIRST_PING));
+            wire.command(new Command.Ping(TokenAnnouncement.QUESTION));
+            returnPath.get().start();
+        }
+        precopy.begin();
+        wire.announceRam(ram);
+    }
+
+    /** Passes until the rest is small. */
+    void precopy() {
+        precopy.run();
+    }
+
+    /** Stops the guest; its pause begins. */
+    void stopGuest() {
+        switchover.stopGuest();
+    }
+
+    /** Sends the rest up to the last byte. */
+    void sendRest() {
+        returnPath.ifPresent(ReturnPath::expectVerdict);
+        switchover.sendRest(precopy, sender, configuration);
+    }
+
+    /**
+     * Waits for the destination's last word. Without a way back, that everything was written must do.
+     *
+     * @throws MigrationException if the destination does not have the guest, or nobody knows
+     */
+    void awaitVerdict() {
+        long since = plan.clock().nanoTime();
+        if (returnPath.isEmpty()) {
+            channel.finish();
+        } else {
+            long patience = plan.parameters().get().handoverTimeoutMillis() * 1_000_000;
+            switch (returnPath.get().awaitVerdict(patience)) {
+                case Verdict.Accepted _ -> {}
+                case Verdict.Rejected rejected ->
+                    throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
+                case Verdict.Silent silent ->
+                    throw new MigrationException.Transport("the whole guest was sent to " + channel.peer()
+                            + ", but the destination " + ReturnPath.describe(silent));
+            }
+        }
+        switchover.answered(since);
+        plan.run().handedOver();
+    }
+
+    /** After a failure: ends the wire, brings the guest back where that is right, and says who owns it. */
+    GuestOwner settleOwner() {
+        channel.abort("the migration has ended");
+        // What the destination said last counts, also when it was said while we failed for another reason.
+        returnPath.ifPresent(ReturnPath::join);
+        boolean answered = returnPath.isPresent() && returnPath.get().verdict() instanceof Verdict.Accepted;
+        if (answered && switchover.isRightGivenUp()) {
+            plan.run().handedOver();
+            return GuestOwner.PEER;
+        }
+        return plan.run().takeBack(switchover.guestRan(), mayRunUnasked());
+    }
+
+    /** Whether a destination that asks no arbiter could have begun to run the guest. */
+    private boolean mayRunUnasked() {
+        if (!switchover.isRightGivenUp() || !plan.uri().isBidirectional()) {
+            return false;
+        }
+        return returnPath.isEmpty()
+                || !(returnPath.get().verdict() instanceof Verdict.Rejected)
+                        && !returnPath.get().peerTakesToken();
+    }
+
+    @Override
+    public void close() {
+        channel.abort("the migration has ended");
+        returnPath.ifPresent(ReturnPath::join);
+        sender.close();
+        wire.close();
+    }
+}

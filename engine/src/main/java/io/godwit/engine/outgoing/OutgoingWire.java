@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.transport.Channel;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.Command;
+import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.StreamWriter;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.UUID;
+import java.util.function.Consumer;
+
+/** The forward stream but for its pages: header, commands, the block list, and the tail of devices. Used by {@code mig-outgoing} only. */
+final class OutgoingWire implements AutoCloseable {
+    /** The section number of {@code ram}; devices follow. The source may choose freely. */
+    static final int RAM_SECTION = 1;
+
+    /** LIMIT: what header, block list or tail of one guest may take; far above any that Godwit hosts. */
+    private static final int CONTROL_BYTES = 8 << 20;
+
+    private final Channel channel;
+    private final OutgoingProgress progress;
+    private final NativeMemory control = NativeMemory.allocate(CONTROL_BYTES);
+    private final ByteBuffer buffer = control.buffer(0, CONTROL_BYTES);
+
+    OutgoingWire(Channel channel, OutgoingProgress progress) {
+        this.channel = channel;
+        this.progress = progress;
+    }
+
+    /** Header and configuration. */
+    void announceGuest(Configuration configuration) {
+        send(b -> {
+            int unused = StreamWriter.header(b) + StreamWriter.configuration(b, configuration);
+        });
+    }
+
+    /** One command. */
+    void command(Command command) {
+        send(b -> StreamWriter.command(b, command));
+    }
+
+    /** The START section of {@code ram} with the list of blocks. */
+    void announceRam(RamBlocks.Snapshot ram) {
+        send(b -> StreamWriter.ramSetup(b, RAM_SECTION, entries(ram)));
+    }
+
+    /** The list of blocks as the stream has it. */
+    static List<RamBlockEntry> entries(RamBlocks.Snapshot ram) {
+        return ram.blocks().stream()
+                .map(block -> RamBlockEntry.of(block.idstr(), block.usedLength()))
+                .toList();
+    }
+
+    /** All devices, the end of the stream, and the description of the devices. */
+    void tail(Configuration configuration, List<DeviceSection> devices) {
+        send(b -> b.put(StreamWriter.tail(configuration, RAM_SECTION + 1, devices)));
+    }
+
+    private void send(Consumer<ByteBuffer> record) {
+        buffer.clear();
+        record.accept(buffer);
+        channel.write(control, 0, buffer.position());
+        progress.transferredBytes.addAndGet(buffer.position());
+    }
+
+    /** What the stream says about the guest itself. */
+    static Configuration configuration(String machineType, UUID identity, boolean withIdentity) {
+        return withIdentity ? Configuration.of(machineType).withUuid(identity) : Configuration.of(machineType);
+    }
+
+    @Override
+    public void close() {
+        control.close();
+    }
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationListener;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import java.util.List;
+import java.util.function.Supplier;
+
+/**
+ * The passes: each walks the dirty bitmap once and sends what it finds, then asks the tracker what was written meanwhile. Runs on
+ * {@code mig-outgoing} while the guest runs. Holds no lock at all while it tests, copies or sends pages.
+ */
+final class Precopy {
+    /** LIMIT: a pass this small says nothing about the speed of the wire. */
+    private static final long BANDWIDTH_SAMPLE_BYTES = 1 << 20;
+
+    private final RamBlocks.Snapshot ram;
+    private final DirtyTracker tracker;
+    private final RamSender sender;
+    private final OutgoingProgress progress;
+    private final Supplier<MigrationParameters> parameters;
+    private final MonotonicClock clock;
+    private final List<MigrationListener> listeners;
+    private final PageBatch batch = new PageBatch(RamSender.BATCH_PAGES);
+    private final Convergence convergence = new Convergence();
+    private final RateLimit rateLimit;
+    private long harvestedAtNanos;
+
+    Precopy(OutgoingMigration.Plan plan, RamBlocks.Snapshot ram, RamSender sender, OutgoingProgress progress) {
+        this.ram = ram;
+        this.tracker = plan.guest().dirtyTracker();
+        this.sender = sender;
+        this.progress = progress;
+        this.parameters = plan.parameters();
+        this.clock = plan.clock();
+        this.listeners = plan.listeners();
+        this.rateLimit = new RateLimit(clock);
+    }
+
+    /** Marks every page as to be sent and begins to track. */
+    void begin() {
+        for (RamBlock block : ram.blocks()) {
+            block.dirtyBitmap().setAll();
+        }
+        tracker.start();
+        harvestedAtNanos = clock.nanoTime();
+        announcePass();
+    }
+
+    /** Walks until the rest is small enough to stop the guest for it. */
+    void run() {
+        boolean reached = false;
+        while (!reached) {
+            long before = progress.transferredBytes.get();
+            long startNanos = clock.nanoTime();
+            sendAllDirty(true);
+            sampleBandwidth(progress.transferredBytes.get() - before, clock.nanoTime() - startNanos);
+            harvest();
+            reached = convergence.isReached(
+                    ram.dirtyPageCount() * RamBlock.PAGE_BYTES,
+                    progress.bandwidthBytesPerSecond,
+                    parameters.get().downtimeLimitMillis());
+        }
+    }
+
+    private void announcePass() {
+        int pass = progress.pass.incrementAndGet();
+        listeners.forEach(l -> l.passStarted(pass));
+    }
+
+    /** Asks the tracker what was written since the last time: the next pass has something to walk. */
+    void harvest() {
+        long pages = 0;
+        for (RamBlock block : ram.blocks()) {
+            pages += tracker.harvest(block);
+        }
+        long now = clock.nanoTime();
+        long elapsed = Math.max(1, now - harvestedAtNanos);
+        harvestedAtNanos = now;
+        progress.dirtyPagesPerSecond = (long) (pages * 1e9 / elapsed);
+        announcePass();
+    }
+
+    /** Sends every page whose bit is set, once; in the order of the blocks. */
+    void sendAllDirty(boolean limited) {
+        int index = 0;
+        for (RamBlock block : ram.blocks()) {
+            int word = 0;
+            while (word < block.dirtyBitmap().wordCount()) {
+                word = batch.fill(block.dirtyBitmap(), word);
+                if (batch.count() > 0) {
+                    long sent = sender.send(index, block, batch);
+                    long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
+                    sender.pause(rateLimit.sent(sent, rate));
+                }
+            }
+            index++;
+        }
+        sender.endOfWalk();
+    }
+
+    private void sampleBandwidth(long bytes, long nanos) {
+        if (bytes >= BANDWIDTH_SAMPLE_BYTES || progress.bandwidthBytesPerSecond == 0) {
+            progress.bandwidthBytesPerSecond = (long) (bytes * 1e9 / Math.max(1, nanos));
+        }
+    }
+}

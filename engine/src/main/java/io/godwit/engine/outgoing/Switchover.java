@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.guest.DeviceState;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.stream.Command;
+import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.GlobalState;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The end of the source's part, guest stopped: the last harvest, the last pages, the devices; then the right to run is given up and the
+ * bytes that let the destination begin are written. Runs on {@code mig-outgoing}; remembers what has been done, because what a failure
+ * means depends on it.
+ */
+final class Switchover {
+    private final Guest guest;
+    private final RunControl run;
+    private final OutgoingWire wire;
+    private final OutgoingProgress progress;
+    private final MonotonicClock clock;
+    private boolean wasRunning;
+    private boolean rightGivenUp;
+
+    Switchover(Guest guest, RunControl run, OutgoingWire wire, OutgoingProgress progress, MonotonicClock clock) {
+        this.guest = guest;
+        this.run = run;
+        this.wire = wire;
+        this.progress = progress;
+        this.clock = clock;
+    }
+
+    /** Stops the guest. From here on its pause counts. */
+    void stopGuest() {
+        long start = clock.nanoTime();
+        wasRunning = run.stopForSwitchover();
+        progress.stoppedAtNanos = start;
+        progress.parts = new DowntimeParts(clock.nanoTime() - start, 0, 0, 0, 0, 0, 0, 0);
+    }
+
+    /** Sends all that is left, up to the last byte. */
+    void sendRest(Precopy precopy, RamSender sender, Configuration configuration) {
+        long start = clock.nanoTime();
+        precopy.harvest();
+        long harvested = clock.nanoTime();
+        wire.command(new Command.SwitchoverStart());
+        long pagesBefore = progress.normalPages.get() + progress.zeroPages.get();
+        sender.beginEnd();
+        precopy.sendAllDirty(false);
+        sender.endOfRam();
+        progress.downtimePages = progress.normalPages.get() + progress.zeroPages.get() - pagesBefore;
+        long sent = clock.nanoTime();
+        List<DeviceSection> devices = saveDevices();
+        // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
+        rightGivenUp = true;
+        run.releaseRightToRun();
+        wire.tail(configuration, devices);
+        progress.parts = new DowntimeParts(
+                progress.parts.stopNanos(), harvested - start, sent - harvested, clock.nanoTime() - sent, 0, 0, 0, 0);
+    }
+
+    /** Notes how long the destination took to answer. */
+    void answered(long sinceNanos) {
+        DowntimeParts p = progress.parts;
+        progress.parts = new DowntimeParts(
+                p.stopNanos(),
+                p.harvestNanos(),
+                p.pagesNanos(),
+                p.deviceNanos(),
+                clock.nanoTime() - sinceNanos,
+                0,
+                0,
+                0);
+    }
+
+    /** Whether the guest ran when it was stopped. */
+    boolean guestRan() {
+        return wasRunning;
+    }
+
+    /** Whether the destination may have begun to run the guest: only before this is true the source may go on without asking. */
+    boolean isRightGivenUp() {
+        return rightGivenUp;
+    }
+
+    private List<DeviceSection> saveDevices() {
+        List<DeviceSection> sections = new ArrayList<>();
+        for (DeviceState device : guest.devices()) {
+            sections.add(device.save());
+        }
+        sections.add(new GlobalState(wasRunning ? "running" : "paused", false).toSection());
+        return sections;
+    }
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.transport;
+
+import io.godwit.linux.io.IoVector;
+import io.godwit.linux.memory.NativeMemory;
+
+/**
+ * One byte stream to the other side, perhaps with a way back.
+ *
+ * <p>Threads: one writer and one reader at a time, which may be different threads; {@link #abort} from any thread.
+ */
+public interface Channel extends AutoCloseable {
+    /**
+     * Writes all of {@code vector}.
+     *
+     * @throws io.godwit.engine.MigrationException.Transport if the wire breaks, the peer takes nothing for the stall limit, or the channel is
+     *     aborted
+     */
+    void write(IoVector vector);
+
+    /** Writes all of a range; errors as for {@link #write(IoVector)}. */
+    void write(NativeMemory memory, long offset, int length);
+
+    /**
+     * Reads at least one byte, waiting without a limit: a source may rightly be silent for long, and {@link #abort} ends the wait.
+     *
+     * @return the number of bytes, or -1 at the end of the stream
+     * @throws io.godwit.engine.MigrationException.Transport if the wire breaks or the channel is aborted
+     */
+    int read(NativeMemory memory, long offset, int length);
+
+    /**
+     * Waits, as a rate limit does.
+     *
+     * @throws io.godwit.engine.MigrationException.Transport if the channel is aborted meanwhile
+     */
+    void pause(long nanos);
+
+    /** Ends every wait on this channel, now and later, with an error that gives {@code reason}. */
+    void abort(String reason);
+
+    /** Whether {@link #abort} was called. */
+    boolean isAborted();
+
+    /** Whether the other side can answer. */
+    boolean isBidirectional();
+
+    /** Where it leads, for messages. */
+    String peer();
+
+    /**
+     * Says that nothing more will be written, and waits until what was written is where it belongs (a command has ended, a file is
+     * complete).
+     *
+     * @throws io.godwit.engine.MigrationException.Transport if that did not work out
+     */
+    void finish();
+
+    /** Frees the descriptor. Closing twice does nothing. */
+    @Override
+    void close();
+}

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.transport;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.linux.io.Descriptor;
+import io.godwit.linux.io.Polling;
+import io.godwit.linux.io.Sockets;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Optional;
+
+/** A destination that waits for its source: a listening socket, or a channel that is there already. */
+public final class Listening implements AutoCloseable {
+    private final MigrationUri uri;
+    private final Optional<Descriptor> listener;
+    private final Optional<Channel> ready;
+    private final Duration patience;
+    private final Optional<AbortSignal> abort;
+
+    private Listening(
+            MigrationUri uri,
+            Optional<Descriptor> listener,
+            Optional<Channel> ready,
+            Duration patience,
+            Optional<AbortSignal> abort) {
+        this.uri = uri;
+        this.listener = listener;
+        this.ready = ready;
+        this.patience = patience;
+        this.abort = abort;
+    }
+
+    static Listening onSocket(Descriptor listener, MigrationUri uri, Duration patience, AbortSignal abort) {
+        return new Listening(uri, Optional.of(listener), Optional.empty(), patience, Optional.of(abort));
+    }
+
+    static Listening to(Channel channel, MigrationUri uri) {
+        return new Listening(uri, Optional.empty(), Optional.of(channel), Duration.ZERO, Optional.empty());
+    }
+
+    /** Where a source can reach it; with the port that was chosen where none was asked for. */
+    public MigrationUri address() {
+        if (uri instanceof MigrationUri.Tcp tcp
+                && listener.isPresent()
+                && Sockets.localAddress(listener.get()) instanceof InetSocketAddress bound) {
+            return new MigrationUri.Tcp(tcp.host(), bound.getPort());
+        }
+        return uri;
+    }
+
+    /**
+     * Waits for the source, without a limit: {@link AbortSignal} ends it.
+     *
+     * @throws MigrationException.Transport if the wait was ended
+     */
+    public Channel accept() {
+        if (listener.isEmpty() || abort.isEmpty()) {
+            return ready.orElseThrow();
+        }
+        try (Polling polling = new Polling()) {
+            while (true) {
+                Polling.Outcome unused =
+                        polling.awaitReadable(listener.get(), abort.get().event(), Polling.FOREVER_NANOS);
+                if (abort.get().isRaised()) {
+                    throw new MigrationException.Transport(abort.get().reason());
+                }
+                Optional<Descriptor> connection = Sockets.accept(listener.get());
+                if (connection.isPresent()) {
+                    if (uri instanceof MigrationUri.Tcp) {
+                        Sockets.noDelay(connection.get(), true);
+                    }
+                    return Transports.socketChannel(connection.get(), uri, patience, abort.get());
+                }
+            }
+        }
+    }
+
+    /** Stops listening and removes what the address left in the file system. */
+    @Override
+    public void close() {
+        listener.ifPresent(Descriptor::close);
+        if (uri instanceof MigrationUri.Unix(Path path)) {
+            try {
+                boolean unused = Files.deleteIfExists(path);
+            } catch (IOException e) {
+                System.getLogger(Listening.class.getName())
+                        .log(System.Logger.Level.WARNING, "cannot remove " + path, e);
+            }
+        }
+    }
+}

@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.transport;
+
+import io.godwit.engine.MigrationException;
+import java.nio.file.Path;
+
+/** Where a migration stream goes to or comes from, in QEMU's spelling. */
+public sealed interface MigrationUri {
+    /** {@code tcp:HOST:PORT}; port 0 at the destination takes a free one. IPv6 addresses stand in brackets. */
+    record Tcp(String host, int port) implements MigrationUri {
+        @Override
+        public String toString() {
+            return "tcp:" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+        }
+    }
+
+    /** {@code unix:PATH}. */
+    record Unix(Path path) implements MigrationUri {
+        @Override
+        public String toString() {
+            return "unix:" + path;
+        }
+    }
+
+    /** {@code fd:NUMBER}: a descriptor this process has inherited. */
+    record Fd(int number) implements MigrationUri {
+        @Override
+        public String toString() {
+            return "fd:" + number;
+        }
+    }
+
+    /** {@code exec:COMMAND}: run by /bin/sh, the stream on its standard input (source) or output (destination). */
+    record Exec(String command) implements MigrationUri {
+        @Override
+        public String toString() {
+            return "exec:" + command;
+        }
+    }
+
+    /** {@code file:PATH[,offset=N]}. */
+    record File(Path path, long offset) implements MigrationUri {
+        @Override
+        public String toString() {
+            return "file:" + path + (offset == 0 ? "" : ",offset=" + offset);
+        }
+    }
+
+    /** Whether the destination can answer over it. */
+    default boolean isBidirectional() {
+        return switch (this) {
+            case Tcp _, Unix _, Fd _ -> true;
+            case Exec _, File _ -> false;
+        };
+    }
+
+    /**
+     * Reads a URI.
+     *
+     * @throws MigrationException.Refused if it is none that Godwit knows, saying what would be
+     */
+    static MigrationUri parse(String uri) {
+        int colon = uri.indexOf(':');
+        String scheme = colon < 0 ? uri : uri.substring(0, colon);
+        String rest = colon < 0 ? "" : uri.substring(colon + 1);
+        if (rest.isEmpty()) {
+            throw refused(uri, "expected tcp:HOST:PORT, unix:PATH, fd:NUMBER, exec:COMMAND or file:PATH[,offset=N]");
+        }
+        return switch (scheme) {
+            case "tcp" -> parseTcp(uri, rest);
+            case "unix" -> new Unix(Path.of(rest));
+            case "fd" -> parseFd(uri, rest);
+            case "exec" -> new Exec(rest);
+            case "file" -> parseFile(uri, rest);
+            default -> throw refused(uri, "the transport '" + scheme + "' is not one of tcp, unix, fd, exec, file");
+        };
+    }
+
+    private static Tcp parseTcp(String uri, String rest) {
+        int portColon = rest.lastIndexOf(':');
+        if (portColon < 0) {
+            throw refused(uri, "tcp:HOST:PORT needs a port");
+        }
+        String host = rest.substring(0, portColon);
+        if (host.startsWith("[") && host.endsWith("]")) {
+            host = host.substring(1, host.length() - 1);
+        }
+        long port = parseNumber(uri, "port", rest.substring(portColon + 1), 0, 65535);
+        return new Tcp(host.isEmpty() ? "0.0.0.0" : host, (int) port);
+    }
+
+    private static Fd parseFd(String uri, String rest) {
+        if (!rest.chars().allMatch(Character::isDigit)) {
+            throw refused(
+                    uri,
+                    "fd:NUMBER takes the number of a descriptor that this process has inherited; names given by"
+                            + " 'getfd' are not known to this version");
+        }
+        return new Fd((int) parseNumber(uri, "descriptor", rest, 0, Integer.MAX_VALUE));
+    }
+
+    private static File parseFile(String uri, String rest) {
+        int option = rest.lastIndexOf(",offset=");
+        if (option < 0) {
+            return new File(Path.of(rest), 0);
+        }
+        String number = rest.substring(option + ",offset=".length());
+        return new File(Path.of(rest.substring(0, option)), parseNumber(uri, "offset", number, 0, Long.MAX_VALUE));
+    }
+
+    private static long parseNumber(String uri, String what, String digits, long min, long max) {
+        try {
+            long value = digits.startsWith("0x") ? Long.parseLong(digits.substring(2), 16) : Long.parseLong(digits);
+            if (value >= min && value <= max) {
+                return value;
+            }
+        } catch (NumberFormatException e) {
+            throw new MigrationException.Refused(
+                    "migration URI '" + uri + "': " + what + " '" + digits + "' is no number", e);
+        }
+        throw refused(uri, what + " " + digits + " must be from " + min + " to " + max);
+    }
+
+    private static MigrationException.Refused refused(String uri, String why) {
+        return new MigrationException.Refused("migration URI '" + uri + "': " + why);
+    }
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.arbiter;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.UUID;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FileLockArbiterTest {
+    private static final UUID GUEST = UUID.fromString("01234567-89ab-cdef-0123-456789abcdef");
+
+    @TempDir
+    Path directory;
+
+    @Test
+    void onlyOneHolds() {
+        try (FileLockArbiter one = new FileLockArbiter(directory);
+                FileLockArbiter other = new FileLockArbiter(directory)) {
+            assertThat(one.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(""));
+            assertThat(other.claim(GUEST, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);
+            assertThat(other.held()).isFalse();
+            assertThat(other.claim(UUID.randomUUID(), Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(""));
+        }
+    }
+
+    @Test
+    void theWinnerLearnsWhoRanTheGuestLast() {
+        try (FileLockArbiter one = new FileLockArbiter(directory);
+                FileLockArbiter other = new FileLockArbiter(directory)) {
+            Arbiter.Claim unused = one.claim(GUEST, Duration.ZERO);
+            one.recordRun();
+            assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Lost(one.self()));
+            one.release();
+            assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(one.self()));
+            assertThat(one.claim(GUEST, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);
+        }
+    }
+
+    @Test
+    void withoutTheTokenNoRunIsRecorded() {
+        try (FileLockArbiter one = new FileLockArbiter(directory)) {
+            assertThatThrownBy(one::recordRun).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @Test
+    void aDirectoryThatCannotBeUsedIsAnErrorAndNoToken() throws Exception {
+        Path file = Files.createFile(directory.resolve("file"));
+        try (FileLockArbiter one = new FileLockArbiter(file.resolve("sub"))) {
+            assertThatThrownBy(() -> one.claim(GUEST, Duration.ZERO))
+                    .isInstanceOf(ArbiterException.class)
+                    .hasMessageContaining("not started");
+            assertThat(one.held()).isFalse();
+        }
+    }
+}

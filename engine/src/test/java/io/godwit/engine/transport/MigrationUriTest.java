@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.transport;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.godwit.engine.MigrationException;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class MigrationUriTest {
+    @Test
+    void everyTransportIsRead() {
+        assertThat(MigrationUri.parse("tcp:host:4444")).isEqualTo(new MigrationUri.Tcp("host", 4444));
+        assertThat(MigrationUri.parse("tcp:[::1]:0")).isEqualTo(new MigrationUri.Tcp("::1", 0));
+        assertThat(MigrationUri.parse("tcp::0")).isEqualTo(new MigrationUri.Tcp("0.0.0.0", 0));
+        assertThat(MigrationUri.parse("unix:/tmp/a:b")).isEqualTo(new MigrationUri.Unix(Path.of("/tmp/a:b")));
+        assertThat(MigrationUri.parse("fd:7")).isEqualTo(new MigrationUri.Fd(7));
+        assertThat(MigrationUri.parse("exec:cat > x")).isEqualTo(new MigrationUri.Exec("cat > x"));
+        assertThat(MigrationUri.parse("file:/x,offset=0x1000")).isEqualTo(new MigrationUri.File(Path.of("/x"), 4096));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tcp:[::1]:4444", "unix:/tmp/x", "fd:3", "exec:cat", "file:/x", "file:/x,offset=12"})
+    void whatIsPrintedIsReadAgain(String uri) {
+        assertThat(MigrationUri.parse(uri)).hasToString(uri);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "",
+                "tcp",
+                "tcp:",
+                "tcp:host",
+                "tcp:host:",
+                "tcp:host:65536",
+                "tcp:host:-1",
+                "tcp:host:x",
+                "fd:name",
+                "fd:99999999999",
+                "rdma:host:1",
+                "file:/x,offset=",
+                "file:/x,offset=-5",
+                "unix:",
+                "exec:"
+            })
+    void whatIsNoUriIsRefusedWithItsText(String uri) {
+        assertThatThrownBy(() -> MigrationUri.parse(uri))
+                .isInstanceOf(MigrationException.Refused.class)
+                .hasMessageContaining("'" + uri + "'");
+    }
+}
