@@ -159,7 +159,7 @@ public final class Migrator implements AutoCloseable {
                     "Capability '" + capability.publicName() + "' is not available in this version of Godwit.");
         }
         refuseWhileActive();
-        boolean unused = on ? capabilities.add(capability) : capabilities.remove(capability);
+        boolean _ = on ? capabilities.add(capability) : capabilities.remove(capability);
     }
 
     /** Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}. */
@@ -210,7 +210,7 @@ public final class Migrator implements AutoCloseable {
             migration.close();
         }
         try {
-            boolean unused = awaitEnd(CLOSE_PATIENCE);
+            boolean _ = awaitEnd(CLOSE_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }

@@ -101,10 +101,9 @@ public final class FileLockArbiter implements Arbiter {
     private Optional<Descriptor> tryLock(Path file) {
         try {
             if (!Files.isDirectory(directory)) {
-                Path unused = Files.createDirectories(directory);
+                Path _ = Files.createDirectories(directory);
                 // Hosts of several users share the directory, as they share /run/lock itself.
-                Path alsoUnused =
-                        Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
+                Path _ = Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
             }
             Descriptor descriptor = io.godwit.linux.io.Files.openForLock(file);
             if (descriptor.tryLockExclusive()) {

@@ -196,9 +196,8 @@ public final class RunControl {
     }
 
     /**
-     * Starts a guest that has arrived.
+     * Takes the right to run a guest that has arrived.
      *
-     * @param run whether it ran at the source
      * @throws MigrationException.RightToRun if the source took the guest back meanwhile
      */
     public void claimArrived() {

@@ -30,7 +30,7 @@ public final class SwitchoverRehearsal {
             guest.devices().forEach(device -> sections.add(device.save()));
             buffer.clear();
             Configuration configuration = Configuration.of(guest.machineType());
-            int unused = StreamWriter.header(buffer)
+            int _ = StreamWriter.header(buffer)
                     + StreamWriter.configuration(buffer, configuration)
                     + StreamWriter.ramSetup(buffer, 1, List.of());
             buffer.put(StreamWriter.tail(configuration, 2, sections));

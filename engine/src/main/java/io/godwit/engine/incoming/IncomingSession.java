@@ -142,7 +142,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             progress.normalPages.set(normalPages);
             progress.zeroPages.set(zeroPages);
         } catch (StreamFormatException e) {
-            throw new MigrationException.Protocol(e.getMessage(), e);
+            throw new MigrationException.Protocol(String.valueOf(e.getMessage()), e);
         }
     }
 

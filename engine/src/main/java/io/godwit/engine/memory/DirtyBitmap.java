@@ -83,7 +83,7 @@ public final class DirtyBitmap {
         if (legal != 0) {
             // ORDERING: release pairs with the acquire in fetchAndClear: who takes the bit sees what was written before
             // it was set.
-            long unused = (long) WORD.getAndBitwiseOrRelease(words, word, legal);
+            long _ = (long) WORD.getAndBitwiseOrRelease(words, word, legal);
         }
     }
 

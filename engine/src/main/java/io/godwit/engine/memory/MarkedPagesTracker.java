@@ -20,7 +20,7 @@ public final class MarkedPagesTracker implements DirtyTracker {
     /** A tracker for the blocks of {@code ram}. */
     public MarkedPagesTracker(RamBlocks ram) {
         for (RamBlock block : ram.snapshot().blocks()) {
-            DirtyBitmap unused = marks.put(block, new DirtyBitmap(block.pageCount()));
+            DirtyBitmap _ = marks.put(block, new DirtyBitmap(block.pageCount()));
         }
     }
 

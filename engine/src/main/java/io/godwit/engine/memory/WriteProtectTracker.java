@@ -45,7 +45,7 @@ public final class WriteProtectTracker implements DirtyTracker {
         scan = Optional.of(new PagemapScan(REGIONS));
         for (RamBlock block : ram.snapshot().blocks()) {
             NativeMemory memory = block.memory();
-            boolean unused = protection.register(
+            boolean _ = protection.register(
                     memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
             protection.writeProtect(memory.address(), block.usedLength());
         }

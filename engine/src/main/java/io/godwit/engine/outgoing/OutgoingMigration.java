@@ -206,7 +206,7 @@ public final class OutgoingMigration {
         try {
             while (!continued && state instanceof OutgoingState.PreSwitchover && !abort.isRaised()) {
                 // The return path may end the wait too, and it knows only the signal: look at it now and then.
-                boolean unused = mayContinue.await(50, TimeUnit.MILLISECONDS);
+                boolean _ = mayContinue.await(50, TimeUnit.MILLISECONDS);
             }
             if (abort.isRaised()) {
                 throw new MigrationException.Transport("while the guest waited in pre-switchover: " + abort.reason());

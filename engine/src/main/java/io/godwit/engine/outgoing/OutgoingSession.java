@@ -23,7 +23,6 @@ final class OutgoingSession implements AutoCloseable {
 
     private final OutgoingMigration.Plan plan;
     private final Channel channel;
-    private final OutgoingProgress progress;
     private final RamBlocks.Snapshot ram;
     private final Configuration configuration;
     private final OutgoingWire wire;
@@ -35,7 +34,6 @@ final class OutgoingSession implements AutoCloseable {
     OutgoingSession(OutgoingMigration.Plan plan, Channel channel, OutgoingProgress progress) {
         this.plan = plan;
         this.channel = channel;
-        this.progress = progress;
         this.ram = plan.guest().ram().snapshot();
         this.configuration = OutgoingWire.configuration(
                 plan.guest().machineType(),
@@ -121,9 +119,11 @@ final class OutgoingSession implements AutoCloseable {
         if (!switchover.isRightGivenUp() || !plan.uri().isBidirectional()) {
             return false;
         }
-        return returnPath.isEmpty()
-                || !(returnPath.get().verdict() instanceof Verdict.Rejected)
-                        && !returnPath.get().peerTakesToken();
+        if (returnPath.isEmpty()) {
+            return true;
+        }
+        boolean rejected = returnPath.get().verdict() instanceof Verdict.Rejected;
+        return !rejected && !returnPath.get().peerTakesToken();
     }
 
     @Override

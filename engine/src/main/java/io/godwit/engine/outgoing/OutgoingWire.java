@@ -36,7 +36,7 @@ final class OutgoingWire implements AutoCloseable {
     /** Header and configuration. */
     void announceGuest(Configuration configuration) {
         send(b -> {
-            int unused = StreamWriter.header(b) + StreamWriter.configuration(b, configuration);
+            int _ = StreamWriter.header(b) + StreamWriter.configuration(b, configuration);
         });
     }
 

@@ -119,12 +119,12 @@ final class RamSender implements AutoCloseable {
         partOpen = true;
         partSinceNanos = clock.nanoTime();
         SectionKind kind = inEndSection ? SectionKind.END : SectionKind.PART;
-        int unused = StreamWriter.sectionHeader(headBuffer, SectionHeader.ram(kind, OutgoingWire.RAM_SECTION));
+        int _ = StreamWriter.sectionHeader(headBuffer, SectionHeader.ram(kind, OutgoingWire.RAM_SECTION));
     }
 
     private void closePart() {
         partOpen = false;
-        int unused = StreamWriter.endOfRamSection(headBuffer, OutgoingWire.RAM_SECTION);
+        int _ = StreamWriter.endOfRamSection(headBuffer, OutgoingWire.RAM_SECTION);
     }
 
     private long flush() {

@@ -92,7 +92,7 @@ final class DescriptorChannel implements Channel {
                 if (n != 0) {
                     return n;
                 }
-                Polling.Outcome unused = readPolling.awaitReadable(descriptor, abort.event(), Polling.FOREVER_NANOS);
+                Polling.Outcome _ = readPolling.awaitReadable(descriptor, abort.event(), Polling.FOREVER_NANOS);
             }
         } catch (NativeException e) {
             throw broken("reading from", e);
@@ -101,7 +101,7 @@ final class DescriptorChannel implements Channel {
 
     @Override
     public void pause(long nanos) {
-        Polling.Outcome unused = writePolling.awaitSignal(abort.event(), nanos);
+        Polling.Outcome _ = writePolling.awaitSignal(abort.event(), nanos);
         checkAbort();
     }
 

@@ -63,7 +63,7 @@ public final class Listening implements AutoCloseable {
         }
         try (Polling polling = new Polling()) {
             while (true) {
-                Polling.Outcome unused =
+                Polling.Outcome _ =
                         polling.awaitReadable(listener.get(), abort.get().event(), Polling.FOREVER_NANOS);
                 if (abort.get().isRaised()) {
                     throw new MigrationException.Transport(abort.get().reason());
@@ -85,7 +85,7 @@ public final class Listening implements AutoCloseable {
         listener.ifPresent(Descriptor::close);
         if (uri instanceof MigrationUri.Unix(Path path)) {
             try {
-                boolean unused = Files.deleteIfExists(path);
+                boolean _ = Files.deleteIfExists(path);
             } catch (IOException e) {
                 System.getLogger(Listening.class.getName())
                         .log(System.Logger.Level.WARNING, "cannot remove " + path, e);
