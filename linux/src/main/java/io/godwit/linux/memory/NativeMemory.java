@@ -186,6 +186,7 @@ public final class NativeMemory implements AutoCloseable {
 
     /** A view of {@code length} bytes, big-endian, without a copy. It dies with this memory and does not keep it open. */
     public ByteBuffer buffer(long offset, int length) {
+        checkAlive();
         return segment.asSlice(offset, length).asByteBuffer();
     }
 

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.linux.memory;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.abort;
+
+import io.godwit.linux.ChildJvm;
+import io.godwit.linux.NativeException;
+import io.godwit.linux.io.EventSignal;
+import io.godwit.linux.io.Polling;
+import java.nio.file.Path;
+import java.util.Set;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+@Tag("kernel")
+class UserfaultfdTest {
+    private static final int PAGE = NativeMemory.PAGE_BYTES;
+    private static final long LENGTH = 16 * PAGE;
+    private static final long LIMIT_NANOS = 30_000_000_000L;
+
+    @BeforeEach
+    void requireUserfaultfd() {
+        if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER) instanceof Support.Missing missing) {
+            abort(missing.sentence());
+        }
+    }
+
+    @Test
+    void javaThreadFillsPagesThatADowncallMissesWhileTheCollectorRuns(@TempDir Path directory) throws Exception {
+        assertThat(ChildJvm.run(directory, MissingPageReader.class, "-Xmx64m")).contains("read 4096 pages");
+    }
+
+    @Test
+    void pagesArePlacedOnce() {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                NativeMemory source = NativeMemory.allocate(LENGTH);
+                Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER)) {
+            assertThat(faults.register(memory.address(), LENGTH, Set.of(Userfaultfd.Mode.MISSING)))
+                    .isTrue();
+            source.fillRandom(0, LENGTH, 1);
+            assertThat(faults.copy(memory.address(), source, 0, 4 * PAGE, true))
+                    .isEqualTo(Userfaultfd.Placement.PLACED);
+            assertThat(faults.zeroPage(memory.address() + 4 * PAGE, 4 * PAGE, true))
+                    .isEqualTo(Userfaultfd.Placement.PLACED);
+            assertThat(faults.copy(memory.address(), source, 8 * PAGE, PAGE, true))
+                    .isEqualTo(Userfaultfd.Placement.ALREADY_PRESENT);
+            assertThat(faults.zeroPage(memory.address() + PAGE, PAGE, false))
+                    .isEqualTo(Userfaultfd.Placement.ALREADY_PRESENT);
+            assertThat(faults.copy(memory.address() + 8 * PAGE, source, 8 * PAGE, 8 * PAGE, false))
+                    .isEqualTo(Userfaultfd.Placement.PLACED);
+            assertThat(NativeMemory.mismatch(memory, 0, source, 0, 4 * PAGE)).isEqualTo(-1);
+            assertThat(memory.isZero(4 * PAGE, 4 * PAGE)).isTrue();
+            assertThat(NativeMemory.mismatch(memory, 8 * PAGE, source, 8 * PAGE, 8 * PAGE))
+                    .isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void rangeThatIsNotRegisteredIsGone() {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                NativeMemory source = NativeMemory.allocate(PAGE);
+                Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER)) {
+            faults.register(memory.address(), LENGTH, Set.of(Userfaultfd.Mode.MISSING));
+            faults.unregister(memory.address(), LENGTH);
+            assertThat(faults.copy(memory.address(), source, 0, PAGE, true))
+                    .isEqualTo(Userfaultfd.Placement.RANGE_GONE);
+            assertThat(memory.isZero(0, (int) LENGTH)).isTrue();
+        }
+    }
+
+    @Test
+    void protectedWriteWaitsUntilItIsAllowed() throws Exception {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                NativeMemory source = NativeMemory.allocate(PAGE);
+                Userfaultfd faults =
+                        Userfaultfd.open(Set.of(Userfaultfd.Feature.WRITE_PROTECT), Userfaultfd.Faults.USER);
+                Polling polling = new Polling();
+                EventSignal stop = new EventSignal();
+                FaultEvents events = new FaultEvents(4)) {
+            memory.fill(0, LENGTH, (byte) 7);
+            faults.register(memory.address(), LENGTH, Set.of(Userfaultfd.Mode.WRITE_PROTECT));
+            faults.writeProtect(memory.address(), LENGTH);
+            assertThat(faults.readEvents(events)).isZero();
+            Thread writer = new Thread(() -> NativeMemory.copyByDowncall(source, 0, memory, 3 * PAGE, PAGE), "writer");
+            writer.start();
+            assertThat(polling.awaitReadable(faults, stop, LIMIT_NANOS)).isEqualTo(Polling.Outcome.READY);
+            assertThat(faults.readEvents(events)).isEqualTo(1);
+            assertThat(events.isPageFault(0)).isTrue();
+            assertThat(events.isWriteProtect(0)).isTrue();
+            assertThat(events.isWrite(0)).isTrue();
+            assertThat(events.address(0)).isEqualTo(memory.address() + 3 * PAGE);
+            assertThat(memory.getByte(3 * PAGE)).isEqualTo((byte) 7);
+            faults.writeUnprotect(memory.address() + 3 * PAGE, PAGE);
+            writer.join();
+            assertThat(memory.isZero(3 * PAGE, PAGE)).isTrue();
+        }
+    }
+
+    @Test
+    void requestsThatTheKernelRefusesNameTheRange() {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER)) {
+            assertThatThrownBy(() -> faults.register(memory.address() + 1, PAGE, Set.of(Userfaultfd.Mode.MISSING)))
+                    .isInstanceOf(NativeException.class)
+                    .hasMessageContainingAll(
+                            "UFFDIO_REGISTER", "EINVAL", "0x" + Long.toHexString(memory.address() + 1), "4096 bytes");
+        }
+    }
+
+    @Test
+    void closedDescriptorIsRefusedAndClosingTwiceIsHarmless() {
+        Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER);
+        faults.close();
+        faults.close();
+        assertThatThrownBy(() -> faults.wake(0, PAGE)).isInstanceOf(IllegalStateException.class);
+    }
+}
