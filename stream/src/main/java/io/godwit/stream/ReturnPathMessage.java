@@ -18,11 +18,11 @@ public sealed interface ReturnPathMessage {
     /** Answer to {@link Command.Ping}. */
     record Pong(int value) implements ReturnPathMessage {}
 
-    /** Wants bytes {@code [start, start + byteLength)} of a named block soon. */
-    record RequestPagesOf(String block, long start, int byteLength) implements ReturnPathMessage {}
+    /** Wants bytes {@code [start, start + requestedBytes)} of a named block soon. */
+    record RequestPagesOf(String block, long start, int requestedBytes) implements ReturnPathMessage {}
 
     /** The same of the block last named. */
-    record RequestPages(long start, int byteLength) implements ReturnPathMessage {}
+    record RequestPages(long start, int requestedBytes) implements ReturnPathMessage {}
 
     /** Which pages of a block have arrived: little-endian bit order, a multiple of 8 bytes. Bits behind the length are on. */
     record ReceivedBitmap(String block, Bytes bitmap) implements ReturnPathMessage {}
@@ -71,11 +71,11 @@ public sealed interface ReturnPathMessage {
             case RequestPagesOf request -> {
                 out.putShort((short) (byteLength() - 4))
                         .putLong(request.start())
-                        .putInt(request.byteLength());
+                        .putInt(request.requestedBytes());
                 Wire.putName(out, request.block());
             }
             case RequestPages request ->
-                out.putShort((short) 12).putLong(request.start()).putInt(request.byteLength());
+                out.putShort((short) 12).putLong(request.start()).putInt(request.requestedBytes());
             case ReceivedBitmap received -> {
                 out.putShort((short) (1 + Wire.nameBytes(received.block()).length));
                 Wire.putName(out, received.block());

@@ -9,12 +9,15 @@ public final class StreamFormatException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1L;
 
+    private final String sentence;
     private final long position;
     private final String section;
     private final boolean incomplete;
 
     StreamFormatException(StreamPlace place, String what, boolean incomplete) {
-        super(describe(place, what));
+        String described = describe(place, what);
+        super(described);
+        this.sentence = described;
         this.position = place.position();
         this.section = place.section();
         this.incomplete = incomplete;
@@ -23,6 +26,12 @@ public final class StreamFormatException extends RuntimeException {
     private static String describe(StreamPlace place, String what) {
         String in = place.section().isEmpty() ? "" : " in " + place.section();
         return "Stream byte " + place.position() + in + ": " + what;
+    }
+
+    /** What is wrong and where, a sentence. */
+    @Override
+    public String getMessage() {
+        return sentence;
     }
 
     /** Byte offset, from the first byte of this stream or channel, of the record that is wrong. */

@@ -19,7 +19,11 @@ final class TailReader {
     /** LIMIT: random device state has one mark in 4 GiB; a guest that writes marks must not cost us memory. */
     private static final int MAX_MARKS = 4096;
 
+    /** LIMIT: each attempt may read the whole text; one is right, and a peer that writes many wrong ones wastes our time. */
+    private static final int MAX_ATTEMPTS = 64;
+
     private final StreamLimits limits;
+    private int attempts;
     private long base;
     private byte[] kept = new byte[32 << 10];
     private int filled;
@@ -125,6 +129,9 @@ final class TailReader {
     /** Cuts the tail as if it ended with this mark's vmdesc. A guest can write marks into its devices: a failure is only remembered. */
     private @Nullable Tail attempt(int mark) {
         int jsonAt = mark + MARK_BYTES;
+        if (++attempts > MAX_ATTEMPTS) {
+            throw new StreamPlace(base + mark, "device sections").fail("More than " + MAX_ATTEMPTS + " wrong vmdescs.");
+        }
         String json = new String(kept, jsonAt, lengthAt(mark), StandardCharsets.UTF_8);
         try {
             VmDescription description = VmDescription.parse(json, new StreamPlace(base + jsonAt, "vmdesc"));

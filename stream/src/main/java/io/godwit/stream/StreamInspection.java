@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.stream;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.ReadableByteChannel;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * What a stream contains.
+ *
+ * @param configuration machine, UUID and capabilities; empty if the stream broke off before
+ * @param blocks RAM blocks in the order of the block list
+ * @param commands commands in order, the first {@value #MAX_COMMANDS} of them
+ * @param commandCount all commands
+ * @param partCount PART sections of RAM
+ * @param passes how often the walk through RAM began anew: 1 for a guest that did not write, 0 if there are no pages
+ * @param devices device sections in order; empty if the vmdesc did not arrive
+ * @param vmDescriptionBytes length of the vmdesc's text
+ * @param byteLength bytes of the stream that were read
+ * @param complete whether the stream was read to its last byte and nothing was wrong
+ * @param remark what is missing or wrong, with its position, or that nothing is
+ */
+public record StreamInspection(
+        Optional<Configuration> configuration,
+        List<Block> blocks,
+        List<PlacedCommand> commands,
+        long commandCount,
+        long partCount,
+        int passes,
+        List<Device> devices,
+        long vmDescriptionBytes,
+        long byteLength,
+        boolean complete,
+        String remark) {
+    /** LIMIT: a hostile stream of commands must not fill our memory. */
+    public static final int MAX_COMMANDS = 1000;
+
+    /** Copies the lists. */
+    public StreamInspection {
+        blocks = List.copyOf(blocks);
+        commands = List.copyOf(commands);
+        devices = List.copyOf(devices);
+    }
+
+    /**
+     * A RAM block.
+     *
+     * @param entry its line in the block list
+     * @param normalPages page records with content
+     * @param zeroPages page records of zeros
+     * @param distinctPages different pages among both
+     */
+    public record Block(RamBlockEntry entry, long normalPages, long zeroPages, long distinctPages) {}
+
+    /** A command and the stream position where it begins. */
+    public record PlacedCommand(long position, Command command) {}
+
+    /**
+     * A device section.
+     *
+     * @param byteLength bytes of its payload
+     * @param description name of its layout; empty for old-style devices
+     * @param subsections names of the subsections that were sent
+     */
+    public record Device(
+            String idstr, int instanceId, int versionId, int byteLength, String description, List<String> subsections) {
+        /** Copies the list. */
+        public Device {
+            subsections = List.copyOf(subsections);
+        }
+
+        static Device of(DeviceSection section) {
+            return new Device(
+                    section.idstr(),
+                    section.instanceId(),
+                    section.versionId(),
+                    section.payload().byteLength(),
+                    section.description().name(),
+                    section.description().subsections().stream()
+                            .map(VmStateDescription::name)
+                            .toList());
+        }
+    }
+
+    /**
+     * Reads a stream to its end or to the first thing that is wrong; the latter is told in {@link #remark}.
+     *
+     * @throws IOException if the source cannot be read
+     */
+    public static StreamInspection of(ReadableByteChannel source, StreamLimits limits) throws IOException {
+        return new Inspector(limits).inspect(source);
+    }
+
+    /**
+     * Reads a stream as {@link #of(ReadableByteChannel, StreamLimits)} with the default limits.
+     *
+     * @throws IOException if the source cannot be read
+     */
+    public static StreamInspection of(InputStream source) throws IOException {
+        return of(Channels.newChannel(source), StreamLimits.DEFAULT);
+    }
+}
