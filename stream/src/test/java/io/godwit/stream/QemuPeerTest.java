@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a real QEMU writes is read to the last byte, and what we write is taken by it. */
+@Tag("peer")
+@Timeout(60)
+final class QemuPeerTest {
+    @TempDir
+    @SuppressWarnings("NullAway.Init")
+    private Path directory;
+
+    @Test
+    void emptyMachineIsInspectedToTheLastByte() throws IOException {
+        Path file = capture("-M", "none", "-S");
+        StreamInspection found = inspect(file);
+        assertThat(found.complete()).as(found.remark()).isTrue();
+        assertThat(found.byteLength()).isEqualTo(Files.size(file));
+        assertThat(found.configuration()).contains(Configuration.of("none"));
+        assertThat(found.devices()).extracting(StreamInspection.Device::idstr).containsExactly("timer", "globalstate");
+    }
+
+    @Test
+    void pcIsInspectedToTheLastByte() throws IOException {
+        Path file = capture("-M", "q35", "-m", "16", "-S");
+        StreamInspection found = inspect(file);
+        assertThat(found.complete()).as(found.remark()).isTrue();
+        assertThat(found.byteLength()).isEqualTo(Files.size(file));
+        assertThat(found.blocks()).extracting(block -> block.entry().idstr()).contains("pc.ram", "pc.bios", "pc.rom");
+        assertThat(found.blocks())
+                .allSatisfy(block -> assertThat(block.distinctPages())
+                        .isEqualTo(block.entry().pageCount()));
+        assertThat(found.devices())
+                .extracting(StreamInspection.Device::idstr)
+                .contains("cpu", "hpet", "fw_cfg")
+                .endsWith("globalstate");
+        assertThat(found.devices().size()).isGreaterThan(20);
+    }
+
+    @Test
+    void vmDescriptionOfPcIsWrittenAsQemuDoes() throws IOException {
+        Path file = capture("-M", "q35", "-m", "16", "-S");
+        byte[] stream = Files.readAllBytes(file);
+        Recording seen = Recording.of(stream, 4096);
+        assertThat(VmDescription.parse(seen.vmDescription).toJson()).isEqualTo(seen.vmDescription);
+        ByteBuffer ours = StreamWriter.tail((Configuration) seen.events.getFirst(), 1, seen.devices);
+        Bytes qemus = Bytes.copyOf(ByteBuffer.wrap(stream), stream.length - ours.limit(), ours.limit());
+        int sections = seen.devices.stream().mapToInt(DeviceSection::byteLength).sum();
+        assertThat(Bytes.copyOf(ours, sections, ours.limit() - sections))
+                .isEqualTo(Bytes.copyOf(qemus.toBuffer(), sections, ours.limit() - sections));
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"paused", "running"})
+    void qemuTakesOurStream(String runState) throws IOException {
+        var configuration = Configuration.of("none");
+        DeviceSection timer = new VmStateBuilder("timer", 2)
+                .u64("cpu_ticks_offset", 1)
+                .buffer("unused", new byte[8])
+                .u64("cpu_clock_offset", 2)
+                .build("timer", 0);
+        ByteBuffer out = ByteBuffer.allocate(8192);
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, configuration);
+        StreamWriter.ramSetup(out, 5, List.of());
+        StreamWriter.command(out, new Command.SwitchoverStart());
+        StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.END, 5));
+        StreamWriter.endOfRamSection(out, 5);
+        out.put(StreamWriter.tail(configuration, 10, List.of(timer, new GlobalState(runState, false).toSection())));
+        Path file = directory.resolve("ours");
+        byte[] stream = new byte[out.position()];
+        out.get(0, stream);
+        Files.write(file, stream);
+        try (var qemu = QemuProcess.start("-M", "none", "-incoming", "defer")) {
+            qemu.execute("{'execute': 'migrate-incoming', 'arguments': {'uri': 'exec:cat " + file + "'}}");
+            assertThat(qemu.outcome()).isEqualTo("completed");
+            assertThat(qemu.execute("{'execute': 'query-status'}")).contains("\"status\": \"" + runState + "\"");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1})
+    void liveStreamEndsWithoutEndOfFileAndShutDecides(int status) throws IOException {
+        var address = UnixDomainSocketAddress.of(directory.resolve("live"));
+        try (var server = ServerSocketChannel.open(StandardProtocolFamily.UNIX).bind(address);
+                var qemu = QemuProcess.start("-M", "q35", "-m", "16", "-S")) {
+            qemu.capability("return-path");
+            qemu.migrate("unix:" + address.getPath());
+            var recording = new Recording();
+            try (SocketChannel source = server.accept()) {
+                receive(source, new StreamReader(recording, StreamLimits.DEFAULT), recording);
+                send(source, new ReturnPathMessage.Shut(status));
+                assertThat(qemu.outcome()).isEqualTo(status == 0 ? "completed" : "failed");
+            }
+            assertThat(recording.events).contains(new Command.OpenReturnPath(), new Command.Ping(1));
+            assertThat(GlobalState.decode(recording.devices.getLast())).isEqualTo(new GlobalState("prelaunch", false));
+        }
+    }
+
+    private static void receive(SocketChannel source, StreamReader reader, Recording recording) throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocate(64 << 10);
+        int answered = 0;
+        while (!reader.isComplete()) {
+            if (source.read(buffer) < 0) {
+                reader.endOfInput();
+            }
+            buffer.flip();
+            reader.consume(buffer);
+            buffer.compact();
+            for (; answered < recording.events.size(); answered++) {
+                if (recording.events.get(answered) instanceof Command.Ping(int value)) {
+                    send(source, new ReturnPathMessage.Pong(value));
+                }
+            }
+        }
+    }
+
+    private static void send(SocketChannel source, ReturnPathMessage message) throws IOException {
+        ByteBuffer out = ByteBuffer.allocate(message.byteLength());
+        message.encode(out);
+        out.flip();
+        while (out.hasRemaining()) {
+            source.write(out);
+        }
+    }
+
+    private Path capture(String... arguments) throws IOException {
+        Path file = directory.resolve("captured");
+        try (var qemu = QemuProcess.start(arguments)) {
+            qemu.migrate("file:" + file);
+            assertThat(qemu.outcome()).isEqualTo("completed");
+        }
+        return file;
+    }
+
+    private static StreamInspection inspect(Path file) throws IOException {
+        try (InputStream in = Files.newInputStream(file)) {
+            return StreamInspection.of(in);
+        }
+    }
+}
