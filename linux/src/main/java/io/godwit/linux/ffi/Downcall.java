@@ -3,6 +3,7 @@
 package io.godwit.linux.ffi;
 
 import static java.lang.foreign.ValueLayout.JAVA_INT;
+import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -12,6 +13,7 @@ import java.lang.foreign.MemoryLayout.PathElement;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.StructLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.Collections;
 
 /** Links C functions with errno captured, and keeps the slot that errno is captured into, one for each thread. */
 final class Downcall {
@@ -26,22 +28,28 @@ final class Downcall {
 
     private Downcall() {}
 
-    /** A function with a fixed argument list; its handle takes the errno slot first. */
+    /**
+     * A function with {@code count} arguments, all of them integers or addresses; its handle takes the errno slot and then a long
+     * for each, and returns a long. A C function reads as much of each register as its prototype says, and of the returned one only
+     * as much is valid. Linking is slow for each new combination of types, so all functions share a few.
+     */
     @SuppressWarnings("restricted")
-    static MethodHandle link(String name, MemoryLayout result, MemoryLayout... arguments) {
-        // SAFETY: the descriptor repeats the C prototype; tests call every function that is linked.
-        return LINKER.downcallHandle(address(name), FunctionDescriptor.of(result, arguments), CAPTURE_ERRNO);
+    static MethodHandle link(String name, int count) {
+        // SAFETY: count is that of the C prototype; tests call every function that is linked.
+        return LINKER.downcallHandle(address(name), descriptor(count), CAPTURE_ERRNO);
     }
 
     /** A function whose arguments from {@code firstVariadic} on stand for the {@code ...} of its prototype. */
     @SuppressWarnings("restricted")
-    static MethodHandle linkVariadic(String name, int firstVariadic, MemoryLayout result, MemoryLayout... arguments) {
-        // SAFETY: as in link; variadic arguments may be passed in other registers, so the linker has to know them.
+    static MethodHandle linkVariadic(String name, int count, int firstVariadic) {
+        // SAFETY: as in link; variadic arguments may be passed in other ways, so the linker has to know them.
         return LINKER.downcallHandle(
-                address(name),
-                FunctionDescriptor.of(result, arguments),
-                CAPTURE_ERRNO,
-                Linker.Option.firstVariadicArg(firstVariadic));
+                address(name), descriptor(count), CAPTURE_ERRNO, Linker.Option.firstVariadicArg(firstVariadic));
+    }
+
+    private static FunctionDescriptor descriptor(int count) {
+        return FunctionDescriptor.of(
+                JAVA_LONG, Collections.nCopies(count, JAVA_LONG).toArray(MemoryLayout[]::new));
     }
 
     /** The address of a function of the C library. */

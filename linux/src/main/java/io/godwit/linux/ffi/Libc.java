@@ -2,9 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.linux.ffi;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
@@ -19,37 +16,28 @@ import java.lang.ref.Reference;
  * not hold up a safepoint.
  */
 public final class Libc {
-    private static final MethodHandle OPEN = Downcall.linkVariadic("open", 2, JAVA_INT, JAVA_LONG, JAVA_INT, JAVA_INT);
-    private static final MethodHandle CLOSE = Downcall.link("close", JAVA_INT, JAVA_INT);
-    private static final MethodHandle DUP = Downcall.link("dup", JAVA_INT, JAVA_INT);
-    private static final MethodHandle READ = Downcall.link("read", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle WRITE = Downcall.link("write", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle PREAD =
-            Downcall.link("pread", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle PWRITE =
-            Downcall.link("pwrite", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle READV = Downcall.link("readv", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle WRITEV = Downcall.link("writev", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle LSEEK = Downcall.link("lseek", JAVA_LONG, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle FTRUNCATE = Downcall.link("ftruncate", JAVA_INT, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle FCNTL =
-            Downcall.linkVariadic("fcntl", 2, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle FLOCK = Downcall.link("flock", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle IOCTL =
-            Downcall.linkVariadic("ioctl", 2, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle PIPE2 = Downcall.link("pipe2", JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle EVENTFD = Downcall.link("eventfd", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle PPOLL =
-            Downcall.link("ppoll", JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle MMAP =
-            Downcall.link("mmap", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle MUNMAP = Downcall.link("munmap", JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle MADVISE = Downcall.link("madvise", JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle MEMFD_CREATE = Downcall.link("memfd_create", JAVA_INT, JAVA_LONG, JAVA_INT);
+    private static final MethodHandle OPEN = Downcall.linkVariadic("open", 3, 2);
+    private static final MethodHandle CLOSE = Downcall.link("close", 1);
+    private static final MethodHandle DUP = Downcall.link("dup", 1);
+    private static final MethodHandle READ = Downcall.link("read", 3);
+    private static final MethodHandle WRITE = Downcall.link("write", 3);
+    private static final MethodHandle READV = Downcall.link("readv", 3);
+    private static final MethodHandle WRITEV = Downcall.link("writev", 3);
+    private static final MethodHandle LSEEK = Downcall.link("lseek", 3);
+    private static final MethodHandle FTRUNCATE = Downcall.link("ftruncate", 2);
+    private static final MethodHandle FCNTL = Downcall.linkVariadic("fcntl", 3, 2);
+    private static final MethodHandle FLOCK = Downcall.link("flock", 2);
+    private static final MethodHandle IOCTL = Downcall.linkVariadic("ioctl", 3, 2);
+    private static final MethodHandle PIPE2 = Downcall.link("pipe2", 2);
+    private static final MethodHandle EVENTFD = Downcall.link("eventfd", 2);
+    private static final MethodHandle PPOLL = Downcall.link("ppoll", 4);
+    private static final MethodHandle MMAP = Downcall.link("mmap", 6);
+    private static final MethodHandle MUNMAP = Downcall.link("munmap", 2);
+    private static final MethodHandle MADVISE = Downcall.link("madvise", 3);
+    private static final MethodHandle MEMFD_CREATE = Downcall.link("memfd_create", 2);
 
-    private static final MethodHandle MEMCPY = Downcall.link("memcpy", JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle SYSCALL =
-            Downcall.linkVariadic("syscall", 1, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle MEMCPY = Downcall.link("memcpy", 3);
+    private static final MethodHandle SYSCALL = Downcall.linkVariadic("syscall", 4, 1);
 
     private Libc() {}
 
@@ -57,7 +45,7 @@ public final class Libc {
     public static int open(long path, int flags, int mode) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) OPEN.invokeExact(slot, path, flags, mode), slot);
+            return Downcall.outcome((int) (long) OPEN.invokeExact(slot, path, (long) flags, (long) mode), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("open", thrown);
         }
@@ -67,7 +55,7 @@ public final class Libc {
     public static int close(int fd) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) CLOSE.invokeExact(slot, fd), slot);
+            return Downcall.outcome((int) (long) CLOSE.invokeExact(slot, (long) fd), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("close", thrown);
         }
@@ -77,7 +65,7 @@ public final class Libc {
     public static int dup(int fd) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) DUP.invokeExact(slot, fd), slot);
+            return Downcall.outcome((int) (long) DUP.invokeExact(slot, (long) fd), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("dup", thrown);
         }
@@ -87,7 +75,7 @@ public final class Libc {
     public static long read(int fd, long address, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((long) READ.invokeExact(slot, fd, address, length), slot);
+            return Downcall.outcome((long) READ.invokeExact(slot, (long) fd, address, length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("read", thrown);
         }
@@ -97,29 +85,9 @@ public final class Libc {
     public static long write(int fd, long address, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((long) WRITE.invokeExact(slot, fd, address, length), slot);
+            return Downcall.outcome((long) WRITE.invokeExact(slot, (long) fd, address, length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("write", thrown);
-        }
-    }
-
-    /** pread(2). */
-    public static long pread(int fd, long address, long length, long offset) {
-        MemorySegment slot = Downcall.slot();
-        try {
-            return Downcall.outcome((long) PREAD.invokeExact(slot, fd, address, length, offset), slot);
-        } catch (Throwable thrown) {
-            throw Downcall.broken("pread", thrown);
-        }
-    }
-
-    /** pwrite(2). */
-    public static long pwrite(int fd, long address, long length, long offset) {
-        MemorySegment slot = Downcall.slot();
-        try {
-            return Downcall.outcome((long) PWRITE.invokeExact(slot, fd, address, length, offset), slot);
-        } catch (Throwable thrown) {
-            throw Downcall.broken("pwrite", thrown);
         }
     }
 
@@ -127,7 +95,7 @@ public final class Libc {
     public static long readv(int fd, long vector, int count) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((long) READV.invokeExact(slot, fd, vector, count), slot);
+            return Downcall.outcome((long) READV.invokeExact(slot, (long) fd, vector, (long) count), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("readv", thrown);
         }
@@ -137,7 +105,7 @@ public final class Libc {
     public static long writev(int fd, long vector, int count) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((long) WRITEV.invokeExact(slot, fd, vector, count), slot);
+            return Downcall.outcome((long) WRITEV.invokeExact(slot, (long) fd, vector, (long) count), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("writev", thrown);
         }
@@ -147,7 +115,7 @@ public final class Libc {
     public static long lseek(int fd, long offset, int whence) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((long) LSEEK.invokeExact(slot, fd, offset, whence), slot);
+            return Downcall.outcome((long) LSEEK.invokeExact(slot, (long) fd, offset, (long) whence), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("lseek", thrown);
         }
@@ -157,7 +125,7 @@ public final class Libc {
     public static int ftruncate(int fd, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) FTRUNCATE.invokeExact(slot, fd, length), slot);
+            return Downcall.outcome((int) (long) FTRUNCATE.invokeExact(slot, (long) fd, length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("ftruncate", thrown);
         }
@@ -167,7 +135,7 @@ public final class Libc {
     public static int fcntl(int fd, int command, long argument) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) FCNTL.invokeExact(slot, fd, command, argument), slot);
+            return Downcall.outcome((int) (long) FCNTL.invokeExact(slot, (long) fd, (long) command, argument), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("fcntl", thrown);
         }
@@ -177,7 +145,7 @@ public final class Libc {
     public static int flock(int fd, int operation) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) FLOCK.invokeExact(slot, fd, operation), slot);
+            return Downcall.outcome((int) (long) FLOCK.invokeExact(slot, (long) fd, (long) operation), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("flock", thrown);
         }
@@ -187,7 +155,7 @@ public final class Libc {
     public static int ioctl(int fd, long request, long argument) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) IOCTL.invokeExact(slot, fd, request, argument), slot);
+            return Downcall.outcome((int) (long) IOCTL.invokeExact(slot, (long) fd, request, argument), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("ioctl", thrown);
         }
@@ -197,7 +165,7 @@ public final class Libc {
     public static int pipe2(long pair, int flags) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) PIPE2.invokeExact(slot, pair, flags), slot);
+            return Downcall.outcome((int) (long) PIPE2.invokeExact(slot, pair, (long) flags), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("pipe2", thrown);
         }
@@ -207,7 +175,7 @@ public final class Libc {
     public static int eventfd(int initialValue, int flags) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) EVENTFD.invokeExact(slot, initialValue, flags), slot);
+            return Downcall.outcome((int) (long) EVENTFD.invokeExact(slot, (long) initialValue, (long) flags), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("eventfd", thrown);
         }
@@ -217,7 +185,8 @@ public final class Libc {
     public static int ppoll(long descriptors, long count, long timeout, long signalMask) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) PPOLL.invokeExact(slot, descriptors, count, timeout, signalMask), slot);
+            return Downcall.outcome(
+                    (int) (long) PPOLL.invokeExact(slot, descriptors, count, timeout, signalMask), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("ppoll", thrown);
         }
@@ -228,7 +197,8 @@ public final class Libc {
         MemorySegment slot = Downcall.slot();
         try {
             return Downcall.outcome(
-                    (long) MMAP.invokeExact(slot, address, length, protection, flags, fd, offset), slot);
+                    (long) MMAP.invokeExact(slot, address, length, (long) protection, (long) flags, (long) fd, offset),
+                    slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("mmap", thrown);
         }
@@ -238,7 +208,7 @@ public final class Libc {
     public static int munmap(long address, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) MUNMAP.invokeExact(slot, address, length), slot);
+            return Downcall.outcome((int) (long) MUNMAP.invokeExact(slot, address, length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("munmap", thrown);
         }
@@ -248,7 +218,7 @@ public final class Libc {
     public static int madvise(long address, long length, int advice) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) MADVISE.invokeExact(slot, address, length, advice), slot);
+            return Downcall.outcome((int) (long) MADVISE.invokeExact(slot, address, length, (long) advice), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("madvise", thrown);
         }
@@ -258,7 +228,7 @@ public final class Libc {
     public static int memfdCreate(long name, int flags) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) MEMFD_CREATE.invokeExact(slot, name, flags), slot);
+            return Downcall.outcome((int) (long) MEMFD_CREATE.invokeExact(slot, name, (long) flags), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("memfd_create", thrown);
         }

@@ -2,9 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.linux.ffi;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
@@ -13,23 +10,17 @@ import java.lang.invoke.MethodHandle;
  * the given length that stay alive during the call.
  */
 public final class SocketCalls {
-    private static final MethodHandle SOCKET = Downcall.link("socket", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle BIND = Downcall.link("bind", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle LISTEN = Downcall.link("listen", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle CONNECT = Downcall.link("connect", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle ACCEPT4 =
-            Downcall.link("accept4", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle GETSOCKNAME =
-            Downcall.link("getsockname", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle GETPEERNAME =
-            Downcall.link("getpeername", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle GETSOCKOPT =
-            Downcall.link("getsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle SETSOCKOPT =
-            Downcall.link("setsockopt", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_INT);
-    private static final MethodHandle SHUTDOWN = Downcall.link("shutdown", JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle SOCKETPAIR =
-            Downcall.link("socketpair", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle SOCKET = Downcall.link("socket", 3);
+    private static final MethodHandle BIND = Downcall.link("bind", 3);
+    private static final MethodHandle LISTEN = Downcall.link("listen", 2);
+    private static final MethodHandle CONNECT = Downcall.link("connect", 3);
+    private static final MethodHandle ACCEPT4 = Downcall.link("accept4", 4);
+    private static final MethodHandle GETSOCKNAME = Downcall.link("getsockname", 3);
+    private static final MethodHandle GETPEERNAME = Downcall.link("getpeername", 3);
+    private static final MethodHandle GETSOCKOPT = Downcall.link("getsockopt", 5);
+    private static final MethodHandle SETSOCKOPT = Downcall.link("setsockopt", 5);
+    private static final MethodHandle SHUTDOWN = Downcall.link("shutdown", 2);
+    private static final MethodHandle SOCKETPAIR = Downcall.link("socketpair", 4);
 
     private SocketCalls() {}
 
@@ -37,7 +28,8 @@ public final class SocketCalls {
     public static int socket(int family, int type, int protocol) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) SOCKET.invokeExact(slot, family, type, protocol), slot);
+            return Downcall.outcome(
+                    (int) (long) SOCKET.invokeExact(slot, (long) family, (long) type, (long) protocol), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("socket", thrown);
         }
@@ -47,7 +39,7 @@ public final class SocketCalls {
     public static int bind(int fd, long address, int length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) BIND.invokeExact(slot, fd, address, length), slot);
+            return Downcall.outcome((int) (long) BIND.invokeExact(slot, (long) fd, address, (long) length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("bind", thrown);
         }
@@ -57,7 +49,7 @@ public final class SocketCalls {
     public static int listen(int fd, int backlog) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) LISTEN.invokeExact(slot, fd, backlog), slot);
+            return Downcall.outcome((int) (long) LISTEN.invokeExact(slot, (long) fd, (long) backlog), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("listen", thrown);
         }
@@ -67,7 +59,7 @@ public final class SocketCalls {
     public static int connect(int fd, long address, int length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) CONNECT.invokeExact(slot, fd, address, length), slot);
+            return Downcall.outcome((int) (long) CONNECT.invokeExact(slot, (long) fd, address, (long) length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("connect", thrown);
         }
@@ -77,7 +69,8 @@ public final class SocketCalls {
     public static int accept4(int fd, long address, long length, int flags) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) ACCEPT4.invokeExact(slot, fd, address, length, flags), slot);
+            return Downcall.outcome(
+                    (int) (long) ACCEPT4.invokeExact(slot, (long) fd, address, length, (long) flags), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("accept4", thrown);
         }
@@ -87,7 +80,7 @@ public final class SocketCalls {
     public static int getsockname(int fd, long address, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) GETSOCKNAME.invokeExact(slot, fd, address, length), slot);
+            return Downcall.outcome((int) (long) GETSOCKNAME.invokeExact(slot, (long) fd, address, length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("getsockname", thrown);
         }
@@ -97,7 +90,7 @@ public final class SocketCalls {
     public static int getpeername(int fd, long address, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) GETPEERNAME.invokeExact(slot, fd, address, length), slot);
+            return Downcall.outcome((int) (long) GETPEERNAME.invokeExact(slot, (long) fd, address, length), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("getpeername", thrown);
         }
@@ -107,7 +100,9 @@ public final class SocketCalls {
     public static int getsockopt(int fd, int level, int option, long value, long length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) GETSOCKOPT.invokeExact(slot, fd, level, option, value, length), slot);
+            return Downcall.outcome(
+                    (int) (long) GETSOCKOPT.invokeExact(slot, (long) fd, (long) level, (long) option, value, length),
+                    slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("getsockopt", thrown);
         }
@@ -117,7 +112,10 @@ public final class SocketCalls {
     public static int setsockopt(int fd, int level, int option, long value, int length) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) SETSOCKOPT.invokeExact(slot, fd, level, option, value, length), slot);
+            return Downcall.outcome(
+                    (int) (long)
+                            SETSOCKOPT.invokeExact(slot, (long) fd, (long) level, (long) option, value, (long) length),
+                    slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("setsockopt", thrown);
         }
@@ -127,7 +125,7 @@ public final class SocketCalls {
     public static int shutdown(int fd, int how) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) SHUTDOWN.invokeExact(slot, fd, how), slot);
+            return Downcall.outcome((int) (long) SHUTDOWN.invokeExact(slot, (long) fd, (long) how), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("shutdown", thrown);
         }
@@ -137,7 +135,8 @@ public final class SocketCalls {
     public static int socketpair(int family, int type, int protocol, long pair) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) SOCKETPAIR.invokeExact(slot, family, type, protocol, pair), slot);
+            return Downcall.outcome(
+                    (int) (long) SOCKETPAIR.invokeExact(slot, (long) family, (long) type, (long) protocol, pair), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("socketpair", thrown);
         }

@@ -2,23 +2,19 @@
 // Copyright the Godwit authors
 package io.godwit.linux.ffi;
 
-import static java.lang.foreign.ValueLayout.JAVA_INT;
-import static java.lang.foreign.ValueLayout.JAVA_LONG;
-
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /** Threads, signals and clocks of the C library. Each method returns what the function returns, or {@code -errno}. */
 public final class ThreadCalls {
-    private static final MethodHandle GETTID = Downcall.link("gettid", JAVA_INT);
-    private static final MethodHandle GETPID = Downcall.link("getpid", JAVA_INT);
-    private static final MethodHandle TGKILL = Downcall.link("tgkill", JAVA_INT, JAVA_INT, JAVA_INT, JAVA_INT);
-    private static final MethodHandle SIGACTION = Downcall.link("sigaction", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
-    private static final MethodHandle PRCTL = Downcall.linkVariadic("prctl", 1, JAVA_INT, JAVA_INT, JAVA_LONG);
-    private static final MethodHandle CLOCK_GETTIME = Downcall.link("clock_gettime", JAVA_INT, JAVA_INT, JAVA_LONG);
+    private static final MethodHandle GETTID = Downcall.link("gettid", 0);
+    private static final MethodHandle GETPID = Downcall.link("getpid", 0);
+    private static final MethodHandle TGKILL = Downcall.link("tgkill", 3);
+    private static final MethodHandle SIGACTION = Downcall.link("sigaction", 3);
+    private static final MethodHandle PRCTL = Downcall.linkVariadic("prctl", 2, 1);
+    private static final MethodHandle CLOCK_GETTIME = Downcall.link("clock_gettime", 2);
 
-    private static final MethodHandle PTHREAD_SIGMASK =
-            Downcall.link("pthread_sigmask", JAVA_INT, JAVA_INT, JAVA_LONG, JAVA_LONG);
+    private static final MethodHandle PTHREAD_SIGMASK = Downcall.link("pthread_sigmask", 3);
 
     private ThreadCalls() {}
 
@@ -26,7 +22,7 @@ public final class ThreadCalls {
     public static int gettid() {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) GETTID.invokeExact(slot), slot);
+            return Downcall.outcome((int) (long) GETTID.invokeExact(slot), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("gettid", thrown);
         }
@@ -36,7 +32,7 @@ public final class ThreadCalls {
     public static int getpid() {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) GETPID.invokeExact(slot), slot);
+            return Downcall.outcome((int) (long) GETPID.invokeExact(slot), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("getpid", thrown);
         }
@@ -46,7 +42,8 @@ public final class ThreadCalls {
     public static int tgkill(int processId, int threadId, int signal) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) TGKILL.invokeExact(slot, processId, threadId, signal), slot);
+            return Downcall.outcome(
+                    (int) (long) TGKILL.invokeExact(slot, (long) processId, (long) threadId, (long) signal), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("tgkill", thrown);
         }
@@ -56,7 +53,7 @@ public final class ThreadCalls {
     public static int sigaction(int signal, long action, long oldAction) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) SIGACTION.invokeExact(slot, signal, action, oldAction), slot);
+            return Downcall.outcome((int) (long) SIGACTION.invokeExact(slot, (long) signal, action, oldAction), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("sigaction", thrown);
         }
@@ -66,7 +63,7 @@ public final class ThreadCalls {
     public static int prctl(int option, long argument) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) PRCTL.invokeExact(slot, option, argument), slot);
+            return Downcall.outcome((int) (long) PRCTL.invokeExact(slot, (long) option, argument), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("prctl", thrown);
         }
@@ -76,7 +73,7 @@ public final class ThreadCalls {
     public static int clockGettime(int clock, long time) {
         MemorySegment slot = Downcall.slot();
         try {
-            return Downcall.outcome((int) CLOCK_GETTIME.invokeExact(slot, clock, time), slot);
+            return Downcall.outcome((int) (long) CLOCK_GETTIME.invokeExact(slot, (long) clock, time), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("clock_gettime", thrown);
         }
@@ -86,7 +83,7 @@ public final class ThreadCalls {
     public static int pthreadSigmask(int how, long set, long oldSet) {
         MemorySegment slot = Downcall.slot();
         try {
-            return -(int) PTHREAD_SIGMASK.invokeExact(slot, how, set, oldSet);
+            return -(int) (long) PTHREAD_SIGMASK.invokeExact(slot, (long) how, set, oldSet);
         } catch (Throwable thrown) {
             throw Downcall.broken("pthread_sigmask", thrown);
         }
