@@ -69,8 +69,12 @@ public record VmStateDescription(
         }
     }
 
-    /** Encoded length of the fields, without subsections. */
+    /** Encoded length of the fields, without subsections; anything above 2 GiB comes out as 2 GiB, which nothing has. */
     long fieldBytes() {
-        return fields.stream().mapToLong(VmStateField::totalByteLength).sum();
+        long total = 0;
+        for (VmStateField field : fields) {
+            total = Math.min(total + field.totalByteLength(), 1L << 31);
+        }
+        return total;
     }
 }

@@ -82,7 +82,8 @@ public final class VmStateReader {
 
     /** Several times eight bytes; as many as were written. */
     public long[] u64Array(String field) {
-        VmStateField found = take(field, "uint64", 8);
+        VmStateField found = next(field, "uint64");
+        requireElementBytes(found, 8);
         long[] values = new long[found.arrayLength().orElse(1)];
         for (int i = 0; i < values.length; i++) {
             values[i] = fields.getLong();
@@ -142,13 +143,22 @@ public final class VmStateReader {
         return reader;
     }
 
-    private VmStateField take(String name, String type, int elementBytes) {
-        VmStateField found = take(name, type);
-        place.require("Bytes of the field '" + name + "'", elementBytes, found.byteLength());
-        return found;
+    private void take(String name, String type, int byteLength) {
+        requireElementBytes(take(name, type), byteLength);
+    }
+
+    private void requireElementBytes(VmStateField field, int byteLength) {
+        place.require("Bytes of the field '" + field.name() + "'", byteLength, field.byteLength());
     }
 
     private VmStateField take(String name, String type) {
+        VmStateField found = next(name, type);
+        place.require(
+                "Elements of the field '" + name + "'", 1, found.arrayLength().orElse(1));
+        return found;
+    }
+
+    private VmStateField next(String name, String type) {
         if (next >= description.fields().size()) {
             throw place.fail("The state '" + description.name() + "' ends before the field '" + name + "'.");
         }

@@ -186,6 +186,73 @@ final class HostileStreamTest {
         refused(PART + digits, message);
     }
 
+    @ParameterizedTest
+    @ValueSource(longs = {5, 6})
+    void mutatedDescriptionsEndInFormatExceptionsOnly(long seed) {
+        System.out.println("mutation seed " + seed);
+        var random = new Random(seed);
+        DeviceSection section = SampleStream.cpu(0);
+        var whole = new VmDescription(
+                SampleStream.CONFIGURATION.description(),
+                4096,
+                java.util.List.of(new VmDescription.Device("cpu", 0, section.description())));
+        byte[] json = whole.toJson().getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+        for (int i = 0; i < 5000; i++) {
+            byte[] mutated = json.clone();
+            for (int k = random.nextInt(3); k >= 0; k--) {
+                int at = random.nextInt(mutated.length);
+                boolean digit = Character.isDigit(mutated[at]);
+                mutated[at] = (byte) (digit ? '0' + random.nextInt(10) : 32 + random.nextInt(95));
+            }
+            String text = new String(mutated, java.nio.charset.StandardCharsets.US_ASCII);
+            Throwable thrown = catchThrowable(() -> loadCpu(section, text));
+            if (thrown != null) {
+                assertThat(thrown).as("seed %s, round %s: %s", seed, i, text).isInstanceOf(StreamFormatException.class);
+            }
+        }
+    }
+
+    private static void loadCpu(DeviceSection section, String json) {
+        VmStateDescription description =
+                VmDescription.parse(json).devices().getFirst().state();
+        var reader = VmStateReader.of(new DeviceSection("cpu", 0, 3, section.payload(), description));
+        reader.u8("mode");
+        reader.u16("short");
+        reader.u32("flags");
+        reader.u64("rip");
+        reader.u64Array("registers");
+        reader.buffer("xsave");
+        reader.struct("segment").u64("base");
+        for (VmStateReader msr : reader.structArray("msrs")) {
+            msr.u32("number");
+            msr.u64("value");
+            msr.end();
+        }
+        reader.end();
+    }
+
+    @Test
+    void fieldLengthsThatAddUpBeyondLongAreRefused() {
+        String huge = "{\"name\": \"a\", \"array_len\": 2147483647, \"type\": \"uint64\", \"size\": 2147483647}, ";
+        String json =
+                "{\"configuration\": {\"vmsd_name\": \"c\", \"version\": 1, \"fields\": []}, \"page_size\": 4096, \"devices\": "
+                        + "[{\"name\": \"cpu\", \"instance_id\": 0, \"vmsd_name\": \"x\", \"version\": 1, \"fields\": ["
+                        + huge.repeat(4) + huge.replace("}, ", "}") + "]}]}";
+        assertThatThrownBy(() -> loadCpu(SampleStream.cpu(0), json))
+                .isInstanceOf(StreamFormatException.class)
+                .hasMessageContaining("Bytes of the fields of 'x'");
+    }
+
+    @Test
+    void vmdescInsideADeviceDoesNotEndTheStream() {
+        byte[] inner = Recording.resource("qemu-10.0-none.bin");
+        byte[] tail = Arrays.copyOfRange(inner, inner.length - 829, inner.length);
+        var guest = new VmStateBuilder("nic", 1).buffer("fifo", tail).build("nic", 0);
+        byte[] stream = SampleStream.withDevices(java.util.List.of(guest, SampleStream.cpu(0)));
+        assertThat(Recording.of(stream, stream.length).devices).containsExactly(guest, SampleStream.cpu(0));
+        assertThat(Recording.of(stream, 1).devices).containsExactly(guest, SampleStream.cpu(0));
+    }
+
     @Test
     void errorsCarryPositionAndSection() {
         byte[] stream = Recording.hex(PART + "0000000000001022 00");

@@ -19,6 +19,10 @@ final class SampleStream {
 
     /** A complete migration with a return path, pages, zero pages and two devices. */
     static byte[] complete() {
+        return withDevices(devices());
+    }
+
+    static byte[] withDevices(List<DeviceSection> devices) {
         ByteBuffer out = ByteBuffer.allocate(64 << 10);
         StreamWriter.header(out);
         StreamWriter.configuration(out, CONFIGURATION);
@@ -38,7 +42,7 @@ final class SampleStream {
         pages.pageHeader(out, 0, 15 * 4096);
         out.put(content(2));
         StreamWriter.endOfRamSection(out, RAM);
-        out.put(StreamWriter.tail(CONFIGURATION, 10, devices()));
+        out.put(StreamWriter.tail(CONFIGURATION, 10, devices));
         return Arrays.copyOf(out.array(), out.position());
     }
 

@@ -217,6 +217,21 @@ final class WireRecordTest {
     }
 
     @Test
+    void postcopyStreamEndsWithoutVmDescription() {
+        String head = "5145564d 00000003 07 00000004 6e6f6e65";
+        String setup =
+                "01 00000001 03 72616d 00000000 00000004 0000000000001004 01 61 0000000000001000 0000000000000010 7e 00000001";
+        String packaged = "08 0007 0004 00000005 0800040000";
+        String end = "02 00000001 0000000000000002 01 61 00 0000000000000010 7e 00000001"
+                + "03 00000001 0000000000000010 7e 00000001 00";
+        Recording seen = Recording.of(Recording.hex(head + setup + packaged + end), 1);
+        assertThat(seen.events)
+                .contains(new Command.Packaged(Bytes.copyOf(new byte[] {8, 0, 4, 0, 0})), new Recording.ZeroPage(0, 0))
+                .endsWith("end");
+        assertThat(seen.devices).isEmpty();
+    }
+
+    @Test
     void sampleStreamComesBack() {
         byte[] stream = SampleStream.complete();
         Recording seen = Recording.of(stream, 1000);
