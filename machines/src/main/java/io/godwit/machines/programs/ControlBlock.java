@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.programs;
+
+import io.godwit.linux.memory.NativeMemory;
+
+/**
+ * What one vCPU's program knows: a page of guest RAM, fields of 64 bits in little-endian order. The program writes it while it
+ * runs; the host may read a field at any time, and fields agree with each other only while the guest is paused.
+ */
+public final class ControlBlock {
+    static final int MAGIC = 0x00;
+    static final int PROGRAM = 0x08;
+    /** Guest-physical address of the first page of this vCPU's share. */
+    static final int FIRST_ADDRESS = 0x10;
+
+    static final int PAGE_COUNT = 0x18;
+    /** Pages for each tick of 100 microseconds, as a fixed-point number with 32 fractional bits; 0 is unlimited. */
+    static final int RATE = 0x20;
+    /** From one page of a sweep to the next, modulo the number of pages; has no common factor with it. */
+    static final int STEP = 0x28;
+    /** From the start of one sweep to the start of the next, modulo the number of pages. */
+    static final int SHIFT = 0x30;
+    /** The most pages between two beats. */
+    static final int BURST = 0x38;
+
+    /** Pages done in this sweep. */
+    static final int POSITION = 0x40;
+    /** The page that is next. */
+    static final int INDEX = 0x48;
+    /** The sweep's number, which goes into the stamps it writes. */
+    static final int GENERATION = 0x50;
+    /** Pages that are owed, with 32 fractional bits. */
+    static final int ACCUMULATOR = 0x58;
+
+    static final int WORK = 0x60;
+    static final int MISMATCHES = 0x68;
+    static final int FIRST_MISMATCH_PAGE = 0x70;
+    static final int FIRST_MISMATCH_EXPECTED = 0x78;
+    static final int FIRST_MISMATCH_FOUND = 0x80;
+    static final int BEATS = 0x88;
+    static final int TICKS = 0x90;
+
+    static final long MAGIC_VALUE = 0x0031_5449_5744_4f47L; // "GODWIT1" in memory
+
+    private final NativeMemory ram;
+    private final long offset;
+
+    /**
+     * @param ram the guest's RAM
+     * @param offset where the block starts in it
+     */
+    ControlBlock(NativeMemory ram, long offset) {
+        this.ram = ram;
+        this.offset = offset;
+    }
+
+    /** The block of a vCPU. */
+    public static ControlBlock of(NativeMemory ram, int vcpu) {
+        return new ControlBlock(ram, BootArea.controlBlockOffset(vcpu));
+    }
+
+    long get(int field) {
+        return ram.getLongVolatile(offset + field);
+    }
+
+    void put(int field, long value) {
+        ram.putLongVolatile(offset + field, value);
+    }
+
+    /** Whether a program was ever put here. */
+    public boolean isPresent() {
+        return get(MAGIC) == MAGIC_VALUE;
+    }
+
+    /** The program that runs here; idle if none was ever put here. */
+    public GuestProgram program() {
+        return isPresent() ? GuestProgram.ofCode(get(PROGRAM)).orElse(GuestProgram.IDLE) : GuestProgram.IDLE;
+    }
+
+    /** Pages rewritten so far. */
+    public long workPages() {
+        return get(WORK);
+    }
+
+    /** Pages that did not hold what this program wrote there last. */
+    public long mismatches() {
+        return get(MISMATCHES);
+    }
+
+    /** The first mismatch; meaningful when {@link #mismatches} is not 0. */
+    public Mismatch firstMismatch() {
+        return new Mismatch(get(FIRST_MISMATCH_PAGE), get(FIRST_MISMATCH_EXPECTED), get(FIRST_MISMATCH_FOUND));
+    }
+
+    /** Heartbeats as the guest counts them. */
+    public long beats() {
+        return get(BEATS);
+    }
+
+    /** Ticks of 100 microseconds that the guest was given. */
+    public long ticks() {
+        return get(TICKS);
+    }
+
+    /** The sweep the program is in; the first one after boot is {@link BootArea#firstGeneration}. */
+    public long generation() {
+        return get(GENERATION);
+    }
+
+    /** How many pages this vCPU's share has. */
+    public long pageCount() {
+        return get(PAGE_COUNT);
+    }
+
+    /** Changes the rate while the guest runs; the program takes it up at its next beat. */
+    public void pagesPerSecond(long rate) {
+        put(RATE, BootArea.fixedPointRate(rate));
+    }
+}

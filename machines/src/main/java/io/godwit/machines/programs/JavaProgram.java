@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.programs;
+
+import static io.godwit.machines.programs.ControlBlock.ACCUMULATOR;
+import static io.godwit.machines.programs.ControlBlock.BEATS;
+import static io.godwit.machines.programs.ControlBlock.BURST;
+import static io.godwit.machines.programs.ControlBlock.FIRST_ADDRESS;
+import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_EXPECTED;
+import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_FOUND;
+import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_PAGE;
+import static io.godwit.machines.programs.ControlBlock.GENERATION;
+import static io.godwit.machines.programs.ControlBlock.INDEX;
+import static io.godwit.machines.programs.ControlBlock.MISMATCHES;
+import static io.godwit.machines.programs.ControlBlock.PAGE_COUNT;
+import static io.godwit.machines.programs.ControlBlock.POSITION;
+import static io.godwit.machines.programs.ControlBlock.RATE;
+import static io.godwit.machines.programs.ControlBlock.SHIFT;
+import static io.godwit.machines.programs.ControlBlock.STEP;
+import static io.godwit.machines.programs.ControlBlock.TICKS;
+import static io.godwit.machines.programs.ControlBlock.WORK;
+
+import io.godwit.linux.memory.NativeMemory;
+
+/**
+ * The guest programs in Java, step for step what {@link MachineCode} does. Nothing is kept outside guest RAM between two calls of
+ * {@link #run}, so whoever gets the RAM can go on.
+ */
+public final class JavaProgram {
+    private static final int PAGE_SHIFT = 12;
+    private static final int LAST_STAMP = NativeMemory.PAGE_BYTES - Long.BYTES;
+
+    private final NativeMemory ram;
+    private final ControlBlock block;
+    private final long blockOffset;
+    private final BeatPort port;
+    private final WriteListener listener;
+
+    /**
+     * @param ram the guest's RAM
+     * @param vcpu which control block
+     * @param listener hears of the pages that are written
+     */
+    public JavaProgram(NativeMemory ram, int vcpu, BeatPort port, WriteListener listener) {
+        this.ram = ram;
+        this.block = ControlBlock.of(ram, vcpu);
+        this.blockOffset = BootArea.controlBlockOffset(vcpu);
+        this.port = port;
+        this.listener = listener;
+    }
+
+    /** Runs until a pause is wanted; then all state is in guest RAM. */
+    public void run() {
+        if (!block.isPresent()) {
+            throw new IllegalStateException("there is no program in guest RAM at 0x%x: boot the guest or let it come in"
+                    .formatted(blockOffset));
+        }
+        GuestProgram program = block.program();
+        while (!port.isPauseWanted()) {
+            long owed = program == GuestProgram.IDLE ? idle() : pace();
+            long burst = block.get(BURST);
+            while (owed > 0) {
+                long chunk = Math.min(owed, burst);
+                rewrite(program, chunk);
+                owed -= chunk;
+                if (owed > 0) {
+                    port.beat();
+                    count(BEATS, 1);
+                    owed = keepWhenPaused(owed);
+                }
+            }
+            listener.written(blockOffset, NativeMemory.PAGE_BYTES);
+        }
+    }
+
+    private long idle() {
+        int ticks = port.awaitTick();
+        count(BEATS, 1);
+        count(TICKS, ticks);
+        return 0;
+    }
+
+    /** One beat; the pages that are owed since the last one. */
+    private long pace() {
+        if (block.get(RATE) == 0) {
+            port.beat();
+            count(BEATS, 1);
+            return block.get(BURST);
+        }
+        int ticks = port.awaitTick();
+        count(BEATS, 1);
+        count(TICKS, ticks);
+        long owed = ticks * block.get(RATE) + block.get(ACCUMULATOR);
+        block.put(ACCUMULATOR, owed & 0xffff_ffffL);
+        return owed >>> 32;
+    }
+
+    /** A pause does not wait for a long burst: what is owed stays in RAM. */
+    private long keepWhenPaused(long owed) {
+        if (!port.isPauseWanted()) {
+            return owed;
+        }
+        count(ACCUMULATOR, owed << 32);
+        return 0;
+    }
+
+    private void rewrite(GuestProgram program, long chunk) {
+        boolean stamps = program == GuestProgram.DIRTIER;
+        for (long i = 0; i < chunk; i++) {
+            long index = block.get(INDEX);
+            long page = block.get(FIRST_ADDRESS) + (index << PAGE_SHIFT);
+            long generation = block.get(GENERATION);
+            if (stamps) {
+                restamp(page, generation << 32 | index);
+            } else {
+                step(page, generation);
+            }
+            listener.written(page, NativeMemory.PAGE_BYTES);
+            count(WORK, 1);
+            advance(index);
+        }
+    }
+
+    private void restamp(long page, long stamp) {
+        long expected = stamp - (1L << 32);
+        long found = ram.getLong(page);
+        if (found == expected) {
+            found = ram.getLong(page + LAST_STAMP);
+        }
+        if (found != expected) {
+            mismatch(page, expected, found);
+        }
+        ram.putLong(page, stamp);
+        ram.putLong(page + LAST_STAMP, stamp);
+    }
+
+    private void step(long page, long generation) {
+        long expected = generation - 1 & 0xff;
+        long found = ram.getByte(page) & 0xff;
+        if (found != expected) {
+            mismatch(page, expected, found);
+        }
+        ram.putByte(page, (byte) generation);
+    }
+
+    private void advance(long index) {
+        long pages = block.get(PAGE_COUNT);
+        long next = wrap(index + block.get(STEP), pages);
+        long position = block.get(POSITION) + 1;
+        if (position >= pages) {
+            position = 0;
+            count(GENERATION, 1);
+            next = wrap(next + block.get(SHIFT), pages);
+        }
+        block.put(POSITION, position);
+        block.put(INDEX, next);
+    }
+
+    private static long wrap(long index, long pages) {
+        return index < pages ? index : index - pages;
+    }
+
+    private void mismatch(long page, long expected, long found) {
+        count(MISMATCHES, 1);
+        if (block.mismatches() == 1) {
+            block.put(FIRST_MISMATCH_PAGE, page >>> PAGE_SHIFT);
+            block.put(FIRST_MISMATCH_EXPECTED, expected);
+            block.put(FIRST_MISMATCH_FOUND, found);
+        }
+    }
+
+    private void count(int field, long delta) {
+        block.put(field, block.get(field) + delta);
+    }
+}
