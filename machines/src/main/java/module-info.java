@@ -7,4 +7,9 @@ module io.godwit.machines {
     requires static org.jspecify;
 
     exports io.godwit.machines;
+    exports io.godwit.machines.guest;
+    exports io.godwit.machines.kvm;
+    exports io.godwit.machines.memory;
+    exports io.godwit.machines.programs;
+    exports io.godwit.machines.vcpu;
 }

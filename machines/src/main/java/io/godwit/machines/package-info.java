@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 
-/** What both machines share. */
+/**
+ * Makes guests: {@link io.godwit.machines.Machines#create} picks KVM or memory and says why.
+ */
 @NullMarked
 package io.godwit.machines;
 

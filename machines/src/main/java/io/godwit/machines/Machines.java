@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines;
+
+import io.godwit.linux.kvm.Kvm;
+import io.godwit.linux.kvm.KvmSupport;
+import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import io.godwit.machines.kvm.KvmMachine;
+import io.godwit.machines.memory.MemoryMachine;
+
+/** Makes machines. */
+public final class Machines {
+    /**
+     * What a guest will run on.
+     *
+     * @param kind KVM or MEMORY
+     * @param reason a sentence that says why
+     */
+    public record Choice(GuestKind kind, String reason) {}
+
+    private Machines() {}
+
+    /** Decides what {@code wanted} means on this host, now. */
+    public static Choice choose(GuestKind wanted) {
+        return switch (wanted) {
+            case KVM -> new Choice(GuestKind.KVM, "KVM was asked for.");
+            case MEMORY -> new Choice(GuestKind.MEMORY, "A guest in memory was asked for.");
+            case AUTO ->
+                switch (Kvm.support()) {
+                    case KvmSupport.Usable _ -> new Choice(GuestKind.KVM, "KVM can be used here.");
+                    case KvmSupport.Missing missing ->
+                        new Choice(
+                                GuestKind.MEMORY,
+                                missing.reason() + " The guest runs as threads of this process instead.");
+                };
+        };
+    }
+
+    /** A guest that starts here and does not run yet. */
+    public static Machine create(GuestOptions options) {
+        return create(options, Origin.BOOT);
+    }
+
+    /**
+     * A guest that does not run yet.
+     *
+     * @throws io.godwit.linux.NativeException KVM or memory is refused
+     * @throws UnsupportedOperationException KVM was asked for and lacks something; the message says what
+     */
+    public static Machine create(GuestOptions options, Origin origin) {
+        GuestKind kind = choose(options.kind()).kind();
+        return kind == GuestKind.KVM ? KvmMachine.create(options, origin) : MemoryMachine.create(options, origin);
+    }
+}

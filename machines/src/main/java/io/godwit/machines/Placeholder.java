@@ -1,8 +1,0 @@
-// SPDX-License-Identifier: Apache-2.0
-// Copyright the Godwit authors
-package io.godwit.machines;
-
-/** Placeholder. */
-public final class Placeholder {
-    private Placeholder() {}
-}

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.guest;
+
+import io.godwit.engine.guest.Guest;
+import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.vcpu.HeartbeatMonitor;
+import java.util.Optional;
+
+/** A guest that we host, with what its host can tell about it. Any thread may ask. */
+public interface Machine extends Guest {
+    /** The name of the block that holds all RAM. */
+    String RAM_BLOCK = "godwit.ram";
+
+    /** What runs it: KVM or MEMORY. */
+    GuestKind kind();
+
+    /** When the guest beat on this host. */
+    HeartbeatMonitor heartbeats();
+
+    /** Pages that the program has rewritten in all its life, on all hosts. */
+    long workPages();
+
+    /** Pages that did not hold what the program wrote there last, in all its life. */
+    long mismatches();
+
+    /** The first mismatch of the first vCPU that has one. */
+    Optional<Mismatch> firstMismatch();
+
+    /** Changes the rate of the program while it runs; 0 is unlimited. */
+    void pagesPerSecond(long rate);
+
+    /** Takes away so many percent of every vCPU's time, 0 to 99. */
+    void throttle(int percent);
+
+    /** Why the guest stopped by itself, if it did. */
+    Optional<Throwable> failure();
+}

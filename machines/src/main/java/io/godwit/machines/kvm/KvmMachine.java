@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.kvm;
+
+import io.godwit.engine.guest.DeviceState;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.linux.kvm.Kvm;
+import io.godwit.linux.kvm.KvmVcpu;
+import io.godwit.linux.kvm.KvmVm;
+import io.godwit.linux.process.Threads;
+import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.GuestRam;
+import io.godwit.machines.guest.Identity;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.vcpu.HeartbeatMonitor;
+import io.godwit.machines.vcpu.VcpuGroup;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/** A guest on KVM: one memory slot from address 0, vCPUs, and the heartbeat ports. */
+public final class KvmMachine implements Machine {
+    private static final System.Logger LOG = System.getLogger(KvmMachine.class.getName());
+    private static final String MACHINE_TYPE = "godwit-kvm-1";
+
+    private final Identity identity;
+    private final GuestRam ram;
+    private final Kvm kvm;
+    private final KvmVm vm;
+    private final List<KvmVcpu> cpus = new ArrayList<>();
+    private final List<DeviceState> devices = new ArrayList<>();
+    private final KvmDirtyTracker tracker;
+    private final HeartbeatMonitor heartbeats;
+    private final VcpuGroup vcpus;
+
+    private KvmMachine(GuestOptions options, Origin origin, GuestRam ram, Kvm kvm, KvmVm vm) {
+        this.identity = new Identity(options.uuid(), origin);
+        this.ram = ram;
+        this.kvm = kvm;
+        this.vm = vm;
+        Threads.installKickHandler();
+        vm.separateDirtyLogClearing();
+        tracker = new KvmDirtyTracker(vm, ram.block());
+        heartbeats = new HeartbeatMonitor(options.cpus());
+        byte[] cpuid = kvm.supportedCpuid();
+        int[] msrs = kvm.msrIndices();
+        List<KvmVcpuThread> threads = new ArrayList<>();
+        for (int index = 0; index < options.cpus(); index++) {
+            KvmVcpu cpu = vm.createVcpu(index);
+            cpus.add(cpu);
+            cpu.writeCpuid(cpuid);
+            RingThreeStart.set(cpu, ram.controlBlocks().get(index).program());
+            devices.add(new CpuState(cpu, msrs));
+            threads.add(new KvmVcpuThread(cpu, heartbeats.vcpus().get(index)));
+        }
+        vcpus = new VcpuGroup(threads);
+    }
+
+    /**
+     * A guest that does not run yet.
+     *
+     * @throws io.godwit.linux.NativeException KVM or memory is refused
+     * @throws UnsupportedOperationException KVM lacks something; the message says what
+     */
+    @SuppressWarnings("MustBeClosedChecker")
+    public static KvmMachine create(GuestOptions options, Origin origin) {
+        List<AutoCloseable> opened = new ArrayList<>();
+        try {
+            Kvm kvm = Kvm.open();
+            opened.add(kvm);
+            KvmVm vm = kvm.createVm();
+            opened.add(vm);
+            GuestRam ram = new GuestRam(options, origin);
+            opened.add(ram);
+            return new KvmMachine(options, origin, ram, kvm, vm);
+        } catch (RuntimeException | Error failure) {
+            opened.reversed().forEach(one -> closeAfter(failure, one));
+            throw failure;
+        }
+    }
+
+    private static void closeAfter(Throwable failure, AutoCloseable opened) {
+        try {
+            opened.close();
+        } catch (Exception second) {
+            failure.addSuppressed(second);
+        }
+    }
+
+    @Override
+    public GuestKind kind() {
+        return GuestKind.KVM;
+    }
+
+    @Override
+    public String machineType() {
+        return MACHINE_TYPE;
+    }
+
+    @Override
+    public UUID identity() {
+        return identity.uuid();
+    }
+
+    @Override
+    public void assumeIdentity(UUID arriving) {
+        identity.assume(arriving);
+    }
+
+    @Override
+    public RamBlocks ram() {
+        return ram.blocks();
+    }
+
+    @Override
+    public DirtyTracker dirtyTracker() {
+        return tracker;
+    }
+
+    @Override
+    public Vcpus vcpus() {
+        return vcpus;
+    }
+
+    @Override
+    public List<DeviceState> devices() {
+        return List.copyOf(devices);
+    }
+
+    @Override
+    public HeartbeatMonitor heartbeats() {
+        return heartbeats;
+    }
+
+    @Override
+    public long workPages() {
+        return ram.workPages();
+    }
+
+    @Override
+    public long mismatches() {
+        return ram.mismatches();
+    }
+
+    @Override
+    public Optional<Mismatch> firstMismatch() {
+        return ram.firstMismatch();
+    }
+
+    @Override
+    public void pagesPerSecond(long rate) {
+        ram.pagesPerSecond(rate);
+    }
+
+    @Override
+    public void throttle(int percent) {
+        vcpus.throttle(percent);
+    }
+
+    @Override
+    public Optional<Throwable> failure() {
+        return vcpus.failure();
+    }
+
+    @Override
+    public void close() {
+        if (!vcpus.end()) {
+            // A thread that is still inside the guest uses all of it: leaving it to the process's end is the only safe
+            // thing.
+            LOG.log(System.Logger.Level.ERROR, "a vCPU of {0} did not end; its memory stays mapped", identity());
+            return;
+        }
+        cpus.forEach(KvmVcpu::close);
+        tracker.close();
+        vm.close();
+        kvm.close();
+        ram.close();
+    }
+}

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.kvm;
+
+import io.godwit.linux.kvm.KvmExit;
+import io.godwit.linux.kvm.KvmVcpu;
+import io.godwit.linux.process.Threads;
+import io.godwit.machines.programs.BeatPort;
+import io.godwit.machines.vcpu.Heartbeat;
+import io.godwit.machines.vcpu.VcpuThread;
+
+/** Runs one vCPU and serves its heartbeat ports. */
+final class KvmVcpuThread extends VcpuThread {
+    private final KvmVcpu vcpu;
+    private volatile int threadId;
+
+    KvmVcpuThread(KvmVcpu vcpu, Heartbeat heartbeat) {
+        super(vcpu.index(), heartbeat);
+        this.vcpu = vcpu;
+    }
+
+    @Override
+    protected void prepareThread() {
+        threadId = Threads.currentId();
+        Threads.timerSlackNanos(1);
+    }
+
+    @Override
+    protected void prepareToRun() {
+        vcpu.immediateExit(false);
+    }
+
+    @Override
+    protected void interruptGuest() {
+        // ORDERING: a signal that comes between the thread's look at the flag and KVM_RUN is lost; immediate exit is
+        // not.
+        vcpu.immediateExit(true);
+        if (threadId != 0) {
+            boolean _ = Threads.kick(threadId);
+        }
+    }
+
+    @Override
+    protected void runGuest() {
+        BeatPort port = beatPort();
+        boolean accessPending = false;
+        while (!isPauseWanted()) {
+            KvmExit exit = vcpu.run();
+            accessPending = exit == KvmExit.IO_IN || exit == KvmExit.IO_OUT;
+            switch (exit) {
+                case IO_IN -> vcpu.answerIo(read(port));
+                case INTERRUPTED -> {}
+                case IO_OUT, HALT, MMIO, DIRTY_RING_FULL, SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR, OTHER ->
+                    throw new IllegalStateException("vCPU " + index() + " stopped by itself: " + exit + ", "
+                            + vcpu.exitDescription() + "; the guest has crashed");
+            }
+        }
+        if (accessPending) {
+            finishAccess();
+        }
+    }
+
+    private int read(BeatPort port) {
+        return switch (vcpu.ioPort()) {
+            case BeatPort.WAIT_PORT -> port.awaitTick();
+            case BeatPort.BEAT_PORT -> {
+                port.beat();
+                yield 0;
+            }
+            // What a port without a device reads as.
+            default -> -1;
+        };
+    }
+
+    /** The guest stands inside an instruction; KVM ends it when it is entered, and immediate exit keeps it from the next one. */
+    private void finishAccess() {
+        vcpu.immediateExit(true);
+        KvmExit exit = vcpu.run();
+        if (exit != KvmExit.INTERRUPTED) {
+            throw new IllegalStateException(
+                    "vCPU " + index() + " did not finish its port access: " + exit + ", " + vcpu.exitDescription());
+        }
+    }
+}

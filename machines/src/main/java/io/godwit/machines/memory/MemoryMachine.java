@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.memory;
+
+import io.godwit.engine.guest.DeviceState;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.MarkedPagesTracker;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.memory.WriteProtectTracker;
+import io.godwit.linux.memory.Support;
+import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.GuestRam;
+import io.godwit.machines.guest.Identity;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.programs.WriteListener;
+import io.godwit.machines.vcpu.HeartbeatMonitor;
+import io.godwit.machines.vcpu.VcpuGroup;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/** A guest without virtualisation: its vCPUs are threads that run the program in Java over the guest's RAM. */
+public final class MemoryMachine implements Machine {
+    private static final System.Logger LOG = System.getLogger(MemoryMachine.class.getName());
+    private static final String MACHINE_TYPE = "godwit-memory-1";
+
+    private final Identity identity;
+    private final GuestRam ram;
+    private final DirtyTracker tracker;
+    private final HeartbeatMonitor heartbeats;
+    private final List<DeviceState> devices = new ArrayList<>();
+    private final VcpuGroup vcpus;
+
+    /** How it is found what the program writes. */
+    public enum Tracking {
+        /** The kernel's write protection where it can be used, else the program's marks. */
+        AUTO,
+        /** The program marks each page that it writes. */
+        MARKS
+    }
+
+    private MemoryMachine(GuestOptions options, Origin origin, GuestRam ram, Tracking tracking) {
+        this.identity = new Identity(options.uuid(), origin);
+        this.ram = ram;
+        boolean byKernel = tracking == Tracking.AUTO && !(WriteProtectTracker.support() instanceof Support.Missing);
+        MarkedPagesTracker marks = new MarkedPagesTracker(ram.blocks());
+        tracker = byKernel ? new WriteProtectTracker(ram.blocks()) : marks;
+        WriteListener listener = byKernel ? (_, _) -> {} : (offset, length) -> mark(marks, ram.block(), offset, length);
+        heartbeats = new HeartbeatMonitor(options.cpus());
+        List<ProgramThread> threads = new ArrayList<>();
+        for (int index = 0; index < options.cpus(); index++) {
+            devices.add(new ProgramState(index, ram.controlBlocks().get(index)));
+            threads.add(
+                    new ProgramThread(index, ram.memory(), heartbeats.vcpus().get(index), listener));
+        }
+        vcpus = new VcpuGroup(threads);
+    }
+
+    /** A guest that does not run yet. */
+    public static MemoryMachine create(GuestOptions options, Origin origin) {
+        return create(options, origin, Tracking.AUTO);
+    }
+
+    /** A guest that does not run yet, tracked as asked for. */
+    public static MemoryMachine create(GuestOptions options, Origin origin, Tracking tracking) {
+        return new MemoryMachine(options, origin, new GuestRam(options, origin), tracking);
+    }
+
+    private static void mark(MarkedPagesTracker marks, RamBlock block, long offset, long byteLength) {
+        long last = (offset + byteLength - 1) / RamBlock.PAGE_BYTES;
+        for (long page = offset / RamBlock.PAGE_BYTES; page <= last; page++) {
+            marks.mark(block, page);
+        }
+    }
+
+    @Override
+    public GuestKind kind() {
+        return GuestKind.MEMORY;
+    }
+
+    @Override
+    public String machineType() {
+        return MACHINE_TYPE;
+    }
+
+    @Override
+    public UUID identity() {
+        return identity.uuid();
+    }
+
+    @Override
+    public void assumeIdentity(UUID arriving) {
+        identity.assume(arriving);
+    }
+
+    @Override
+    public RamBlocks ram() {
+        return ram.blocks();
+    }
+
+    @Override
+    public DirtyTracker dirtyTracker() {
+        return tracker;
+    }
+
+    @Override
+    public Vcpus vcpus() {
+        return vcpus;
+    }
+
+    @Override
+    public List<DeviceState> devices() {
+        return List.copyOf(devices);
+    }
+
+    @Override
+    public HeartbeatMonitor heartbeats() {
+        return heartbeats;
+    }
+
+    @Override
+    public long workPages() {
+        return ram.workPages();
+    }
+
+    @Override
+    public long mismatches() {
+        return ram.mismatches();
+    }
+
+    @Override
+    public Optional<Mismatch> firstMismatch() {
+        return ram.firstMismatch();
+    }
+
+    @Override
+    public void pagesPerSecond(long rate) {
+        ram.pagesPerSecond(rate);
+    }
+
+    @Override
+    public void throttle(int percent) {
+        vcpus.throttle(percent);
+    }
+
+    @Override
+    public Optional<Throwable> failure() {
+        return vcpus.failure();
+    }
+
+    @Override
+    public void close() {
+        if (!vcpus.end()) {
+            LOG.log(System.Logger.Level.ERROR, "a vCPU of {0} did not end; its memory stays mapped", identity());
+            return;
+        }
+        tracker.stop();
+        ram.close();
+    }
+}

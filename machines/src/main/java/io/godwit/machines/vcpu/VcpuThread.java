@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.vcpu;
+
+import io.godwit.machines.programs.BeatPort;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The thread of one vCPU. It is paused when it starts; {@link #resume}, {@link #requestPause} and {@link #end} may be called by
+ * any thread, at any time, in any order. Nothing waits for a guest for ever: {@link #awaitPaused} has a deadline.
+ *
+ * <p>A request is never lost: the flag is set first, then {@link #interruptGuest} gets the thread out, and the thread
+ * itself reads the flag after {@link #prepareToRun} and before each entry into the guest.
+ */
+public abstract class VcpuThread {
+    private static final long KICK_AGAIN_NANOS = 10_000_000;
+
+    private final int index;
+    private final Thread thread;
+    private final BeatPacer pacer;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+
+    private volatile boolean pauseWanted = true;
+    private volatile boolean endWanted;
+    private volatile int throttlePercent;
+
+    // Guarded by lock.
+    private boolean paused = true;
+    private boolean ended;
+    private Optional<Throwable> failure = Optional.empty();
+
+    /**
+     * @param index the vCPU's number
+     * @param heartbeat where its beats are recorded
+     */
+    @SuppressWarnings("this-escape") // the thread starts later, the pacer only keeps it
+    protected VcpuThread(int index, Heartbeat heartbeat) {
+        this.index = index;
+        this.thread = Thread.ofPlatform().name("vcpu-" + index).daemon(true).unstarted(this::live);
+        this.pacer = new BeatPacer(heartbeat, this);
+    }
+
+    /** Called once on the thread before anything else. */
+    protected abstract void prepareThread();
+
+    /** Called on the thread before each run: makes the guest enterable again. A pause may have been requested already. */
+    protected abstract void prepareToRun();
+
+    /** Runs the guest until {@link #isPauseWanted}; then all of its state can be read. Called on the thread. */
+    protected abstract void runGuest();
+
+    /** Gets the thread out of the guest. Called by other threads, after the pause was requested; may be called again. */
+    protected abstract void interruptGuest();
+
+    /** The heartbeat device, for {@link #runGuest}. */
+    protected final BeatPort beatPort() {
+        return pacer;
+    }
+
+    /** The vCPU's number. */
+    public final int index() {
+        return index;
+    }
+
+    /** Starts the thread, paused. */
+    public final void start() {
+        thread.start();
+    }
+
+    /** Whether the thread is wanted outside the guest. */
+    public final boolean isPauseWanted() {
+        return pauseWanted;
+    }
+
+    /** Takes away so many percent of the vCPU's time, 0 to 99. */
+    public final void throttle(int percent) {
+        if (percent < 0 || percent > 99) {
+            throw new IllegalArgumentException("a throttle takes 0 to 99 percent of the time, not " + percent);
+        }
+        throttlePercent = percent;
+    }
+
+    final int throttlePercent() {
+        return throttlePercent;
+    }
+
+    /** Lets the guest run. Has no effect on a vCPU that failed or ended. */
+    public final void resume() {
+        lock.lock();
+        try {
+            pauseWanted = endWanted;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Wants the guest paused; does not wait. */
+    public final void requestPause() {
+        pauseWanted = true;
+        LockSupport.unpark(thread);
+        kick();
+    }
+
+    /**
+     * Waits until the guest stands still, and kicks it again now and then.
+     *
+     * @param deadlineNanos when to give up, on {@link System#nanoTime}'s clock
+     * @return false if it did not come out in time, although it was kicked; it may still run
+     */
+    public final boolean awaitPaused(long deadlineNanos) {
+        while (!awaitChange(Math.min(KICK_AGAIN_NANOS, deadlineNanos - System.nanoTime()), false)) {
+            if (System.nanoTime() - deadlineNanos >= 0) {
+                return false;
+            }
+            requestPause();
+        }
+        return true;
+    }
+
+    private boolean awaitChange(long nanos, boolean untilEnd) {
+        boolean interrupted = false;
+        lock.lock();
+        try {
+            long end = System.nanoTime() + nanos;
+            while (untilEnd ? !ended : !paused) {
+                long left = end - System.nanoTime();
+                if (left <= 0) {
+                    return false;
+                }
+                try {
+                    long _ = changed.awaitNanos(left);
+                } catch (InterruptedException _) {
+                    interrupted = true;
+                }
+            }
+            return true;
+        } finally {
+            lock.unlock();
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
+    }
+
+    /** Why the vCPU stopped by itself, if it did. */
+    public final Optional<Throwable> failure() {
+        lock.lock();
+        try {
+            return failure;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Ends the thread.
+     *
+     * @return false if it did not end in time; then what it uses must not be freed
+     */
+    public final boolean end(Duration timeout) {
+        endWanted = true;
+        requestPause();
+        lock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        long deadline = System.nanoTime() + timeout.toNanos();
+        while (thread.getState() != Thread.State.NEW
+                && !awaitChange(Math.min(KICK_AGAIN_NANOS, deadline - System.nanoTime()), true)) {
+            if (System.nanoTime() - deadline >= 0) {
+                return false;
+            }
+            requestPause();
+        }
+        return true;
+    }
+
+    private void kick() {
+        lock.lock();
+        try {
+            if (!paused && !ended) {
+                interruptGuest();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void live() {
+        try {
+            prepareThread();
+            while (awaitRun()) {
+                prepareToRun();
+                pacer.restart();
+                runGuest();
+                finishRun(Optional.empty());
+            }
+            finishLife(Optional.empty());
+        } catch (RuntimeException | Error thrown) {
+            finishLife(Optional.of(thrown));
+        }
+    }
+
+    /** Waits for {@link #resume}; false when the thread is to end. */
+    private boolean awaitRun() {
+        lock.lock();
+        try {
+            while (pauseWanted && !endWanted) {
+                changed.awaitUninterruptibly();
+            }
+            paused = endWanted;
+            return !endWanted;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void finishRun(Optional<Throwable> why) {
+        lock.lock();
+        try {
+            paused = true;
+            failure = failure.or(() -> why);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void finishLife(Optional<Throwable> why) {
+        lock.lock();
+        try {
+            ended = true;
+            finishRun(why);
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.GuestProgram;
+import java.util.Arrays;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+
+@Tag("kernel")
+final class MachinesTest {
+    @ParameterizedTest
+    @CsvSource({
+        "KVM,IDLE,1", "KVM,DIRTIER,1", "KVM,DIRTIER,2", "KVM,STEPPER,4",
+        "MEMORY,IDLE,1", "MEMORY,DIRTIER,1", "MEMORY,DIRTIER,2", "MEMORY,STEPPER,4"
+    })
+    void programsBeatAndFindNoMismatch(GuestKind kind, GuestProgram program, int cpus) {
+        try (Machine machine =
+                TestMachines.boot(TestMachines.options(kind, program).withCpus(cpus))) {
+            machine.vcpus().resume();
+            TestMachines.await(
+                    () -> machine.heartbeats().vcpus().stream().allMatch(vcpu -> vcpu.count() > 500), machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(machine.mismatches())
+                    .as(() -> "first: " + machine.firstMismatch())
+                    .isZero();
+            assertThat(machine.workPages() > 0).isEqualTo(program != GuestProgram.IDLE);
+            long beats = machine.heartbeats().count();
+            assertThat(machine.heartbeats().lastBeatNanos()).isPresent();
+            assertThat(machine.heartbeats().count()).isEqualTo(beats);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void dirtierFindsPageThatWasRolledBack(GuestKind kind) {
+        GuestOptions options = TestMachines.options(kind, GuestProgram.DIRTIER);
+        try (Machine machine = TestMachines.boot(options)) {
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > 3000, machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(machine.mismatches()).isZero();
+            long page = (2L << 20) + 17 * RamBlock.PAGE_BYTES;
+            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+            ram.memory().putLong(page, ram.memory().getLong(page) - (1L << 32));
+            long before = machine.workPages();
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > before + 3000, machine);
+            assertThat(machine.mismatches()).isEqualTo(1);
+            assertThat(machine.firstMismatch()).hasValueSatisfying(mismatch -> {
+                assertThat(mismatch.page()).isEqualTo(page / RamBlock.PAGE_BYTES);
+                assertThat(mismatch.expected() - mismatch.found()).isEqualTo(1L << 32);
+            });
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void stepperFindsPageThatWasLost(GuestKind kind) {
+        GuestOptions options = TestMachines.options(kind, GuestProgram.STEPPER);
+        try (Machine machine = TestMachines.boot(options)) {
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > 9000, machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(machine.mismatches()).isZero();
+            long page = (2L << 20) + 99 * RamBlock.PAGE_BYTES;
+            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+            ram.memory().putByte(page, (byte) (ram.memory().getByte(page) + 1));
+            long before = machine.workPages();
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > before + 9000, machine);
+            assertThat(machine.mismatches()).isEqualTo(1);
+            assertThat(machine.firstMismatch())
+                    .hasValueSatisfying(mismatch -> assertThat(mismatch.page()).isEqualTo(page / RamBlock.PAGE_BYTES));
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"KVM,1", "KVM,2", "MEMORY,2"})
+    void thousandPausesLoseNoKick(GuestKind kind, int cpus) {
+        GuestOptions options = TestMachines.unlimited(TestMachines.options(kind, GuestProgram.DIRTIER))
+                .withCpus(cpus);
+        try (Machine machine = TestMachines.boot(options)) {
+            for (int i = 0; i < 1000; i++) {
+                machine.vcpus().resume();
+                if (i % 3 == 0) {
+                    long seen = machine.heartbeats().count();
+                    TestMachines.await(() -> machine.heartbeats().count() > seen, machine);
+                }
+                machine.vcpus().pause(TestMachines.DEADLINE);
+            }
+            assertThat(machine.mismatches()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void trackerFindsExactlyThePagesWritten(GuestKind kind) {
+        GuestOptions options = TestMachines.options(kind, GuestProgram.DIRTIER);
+        try (Machine machine = TestMachines.boot(options)) {
+            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+            machine.dirtyTracker().start();
+            long[] before = TestMachines.pageHashes(ram);
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > 100, machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            long found = machine.dirtyTracker().harvest(ram);
+            assertThat(found).isEqualTo(ram.dirtyBitmap().count());
+            // The kernel may report a page of the boot area that it only made writable, but never omits one.
+            long[] reported = ram.dirtyBitmap().toWords();
+            long[] changed = TestMachines.changed(ram, before);
+            int boot = (int) (BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES / Long.SIZE);
+            assertThat(Arrays.copyOfRange(reported, boot, reported.length))
+                    .isEqualTo(Arrays.copyOfRange(changed, boot, changed.length));
+            for (int word = 0; word < boot; word++) {
+                assertThat(changed[word] & ~reported[word]).isZero();
+            }
+            assertThat(machine.dirtyTracker().harvest(ram)).isZero();
+            machine.dirtyTracker().stop();
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"KVM,1", "KVM,2", "MEMORY,2"})
+    void harvestsWhileRunningLoseNoWrite(GuestKind kind, int cpus) {
+        GuestOptions options = TestMachines.unlimited(TestMachines.options(kind, GuestProgram.DIRTIER))
+                .withCpus(cpus);
+        try (Machine machine = TestMachines.boot(options)) {
+            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+            machine.dirtyTracker().start();
+            ram.dirtyBitmap().setAll();
+            machine.vcpus().resume();
+            try (TestMachines.Copy copy = new TestMachines.Copy(ram)) {
+                for (int pass = 0; pass < 50; pass++) {
+                    long _ = machine.dirtyTracker().harvest(ram);
+                    copy.takeDirtyPages();
+                }
+                machine.vcpus().pause(TestMachines.DEADLINE);
+                long _ = machine.dirtyTracker().harvest(ram);
+                copy.takeDirtyPages();
+                assertThat(copy.firstDifference()).isEqualTo(-1);
+            }
+        }
+    }
+}
