@@ -6,7 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -195,8 +200,8 @@ final class HostileStreamTest {
         var whole = new VmDescription(
                 SampleStream.CONFIGURATION.description(),
                 4096,
-                java.util.List.of(new VmDescription.Device("cpu", 0, section.description())));
-        byte[] json = whole.toJson().getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+                List.of(new VmDescription.Device("cpu", 0, section.description())));
+        byte[] json = whole.toJson().getBytes(StandardCharsets.US_ASCII);
         for (int i = 0; i < 5000; i++) {
             byte[] mutated = json.clone();
             for (int k = random.nextInt(3); k >= 0; k--) {
@@ -204,7 +209,7 @@ final class HostileStreamTest {
                 boolean digit = Character.isDigit(mutated[at]);
                 mutated[at] = (byte) (digit ? '0' + random.nextInt(10) : 32 + random.nextInt(95));
             }
-            String text = new String(mutated, java.nio.charset.StandardCharsets.US_ASCII);
+            String text = new String(mutated, StandardCharsets.US_ASCII);
             Throwable thrown = catchThrowable(() -> loadCpu(section, text));
             if (thrown != null) {
                 assertThat(thrown).as("seed %s, round %s: %s", seed, i, text).isInstanceOf(StreamFormatException.class);
@@ -248,9 +253,59 @@ final class HostileStreamTest {
         byte[] inner = Recording.resource("qemu-10.0-none.bin");
         byte[] tail = Arrays.copyOfRange(inner, inner.length - 829, inner.length);
         var guest = new VmStateBuilder("nic", 1).buffer("fifo", tail).build("nic", 0);
-        byte[] stream = SampleStream.withDevices(java.util.List.of(guest, SampleStream.cpu(0)));
+        byte[] stream = SampleStream.withDevices(List.of(guest, SampleStream.cpu(0)));
         assertThat(Recording.of(stream, stream.length).devices).containsExactly(guest, SampleStream.cpu(0));
         assertThat(Recording.of(stream, 1).devices).containsExactly(guest, SampleStream.cpu(0));
+    }
+
+    @ParameterizedTest
+    @ValueSource(longs = {7, 8})
+    void mutatedReturnPathEndsInFormatExceptionsOnly(long seed) {
+        System.out.println("mutation seed " + seed);
+        var random = new Random(seed);
+        byte[] messages =
+                Recording.hex("0007 0000 0002 0004 00000001 0003 0013 00000000001a0000 00001000 06 70632e72616d"
+                        + "0004 000c 0000000000240000 00001000 0005 0007 06 70632e72616d 0000000000000008 ffffffff00000000"
+                        + "0123456789abcdef 0006 0004 00000001 0001 0004 00000000");
+        for (int i = 0; i < 5000; i++) {
+            byte[] mutated = mutate(messages, random);
+            var reader = new ReturnPathReader(_ -> {}, 64);
+            Throwable thrown = catchThrowable(() -> {
+                reader.consume(ByteBuffer.wrap(mutated));
+                reader.endOfInput();
+            });
+            if (thrown != null) {
+                assertThat(thrown).as("seed %s, round %s", seed, i).isInstanceOf(StreamFormatException.class);
+            }
+        }
+    }
+
+    @Test
+    void inspectionOfATruncatedStreamSaysSoAndKeepsWhatItSaw() throws IOException {
+        byte[] truncated = Arrays.copyOf(SampleStream.complete(), 9000);
+        StreamInspection found = StreamInspection.of(new ByteArrayInputStream(truncated));
+        assertThat(found.complete()).isFalse();
+        assertThat(found.configuration()).contains(SampleStream.CONFIGURATION);
+        assertThat(found.remark()).contains("the stream ended");
+        StreamInspection nothing = StreamInspection.of(new ByteArrayInputStream(new byte[0]));
+        assertThat(nothing.complete()).isFalse();
+    }
+
+    @Test
+    void longestRecordFitsTheSmallestBuffer() {
+        String name = "n".repeat(255);
+        var blocks = List.of(RamBlockEntry.of(name, 4096));
+        ByteBuffer out = ByteBuffer.allocate(8192);
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, Configuration.of(name));
+        StreamWriter.ramSetup(out, 1, blocks);
+        StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.PART, 1));
+        new PageRecordWriter(blocks).pageHeader(out, 0, 0);
+        out.put(SampleStream.content(3));
+        var recording = new Recording();
+        Recording.feed(new StreamReader(recording, SMALL), Arrays.copyOf(out.array(), out.position()), 1 << 20);
+        assertThat(recording.events.getLast())
+                .isEqualTo(new Recording.Page(0, 0, Bytes.copyOf(SampleStream.content(3))));
     }
 
     @Test
