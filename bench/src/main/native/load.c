@@ -2,12 +2,14 @@
 // Copyright the Godwit authors
 //
 // The load that QEMU moves in the benchmarks: fills its RAM with random words that are never zero, then rewrites the pages of a
-// working set at a rate, or does nothing at all. It sleeps between the ticks of a 1 kHz timer, so that it takes no more of the
-// host's processors than its work needs. Options, by QEMU's -append:
+// working set at a rate, or does nothing at all. Options, by QEMU's -append:
 //
 //   fill=MIB   how much RAM to fill, from 4 MiB on (default: all)
 //   set=MIB    the working set, swept page after page, at the bottom of what was filled (default 64)
 //   rate=N     pages of 4 KiB a second (default 0: stays halted for ever)
+//   ring=3     works in ring 3, where it cannot sleep and watches the clock instead; for hypervisors that are slow in ring 0. It
+//              gets there by sysexit on a processor that calls itself Intel's, by iret on others. Without it, the program
+//              sleeps between the ticks of a 1 kHz timer, and takes no more of the host's processors than its work needs
 //
 // The serial console shows "load: filled N MiB", then "load: running", then once a second "load: wrote N" (pages, in all).
 
@@ -21,25 +23,36 @@ enum {
     FIRST_FILLED = 4 << 20,
     TIMER_HERTZ = 1193182,
     TICK_HERTZ = 1000,
+    GENERAL_PROTECTION = 13,
+    TIMER = 32,
     CALIBRATIONS_A_SECOND = 20,
     SERIAL = 0x3f8,
 };
 
+// As the loader lays it out: 32-bit addresses.
 struct loader_info {
     u32 flags;
     u32 memory_lower_kib;
     u32 memory_upper_kib;
     u32 boot_device;
-    const char *command_line;
+    u32 command_line;
 };
 
 struct gate {
-    u16 offset_low, selector, type, offset_high;
+    u16 offset_low, selector, type, offset_middle;
+    u32 offset_high, reserved;
 };
 
+// What was asked for, by the options.
+static struct {
+    u32 mebibytes, set_mebibytes, rate, ring;
+} wanted;
+
+extern void enter_ring3(void (*program)(void), int by_sysexit);
+extern void halt_for_ever(void);
 extern void timer_interrupt(void);
 
-static struct gate interrupts[33];
+static struct gate interrupts[TIMER + 1];
 
 static inline void out8(u16 port, u8 value) { __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port)); }
 
@@ -51,18 +64,17 @@ static inline u8 in8(u16 port) {
 
 static inline u64 cycles(void) {
     u64 value;
-    __asm__ volatile("rdtsc" : "=A"(value));
+    __asm__ volatile("rdtsc; shl $32, %%rdx; or %%rdx, %%rax" : "=a"(value) : : "rdx");
     return value;
 }
 
 // Interrupts are taken only here, so the rest of the program need not think of them.
-static inline void wait_for_tick(void) { __asm__ volatile("sti; hlt; cli" : : : "memory"); }
-
-// The quotient must fit 32 bits. (64-bit division would need a run-time library.)
-static inline u32 divide(u64 dividend, u32 divisor) {
-    u32 quotient, rest;
-    __asm__("divl %4" : "=a"(quotient), "=d"(rest) : "a"((u32)dividend), "d"((u32)(dividend >> 32)), "r"(divisor));
-    return quotient;
+static inline void wait_for_tick(void) {
+    if (wanted.ring == 3) {
+        __asm__ volatile("pause");
+    } else {
+        __asm__ volatile("sti; hlt; cli" : : : "memory");
+    }
 }
 
 static void show_text(const char *text) {
@@ -104,7 +116,7 @@ static u32 option(const char *options, const char *name, u32 without) {
     return without;
 }
 
-static void fill(u32 from, u32 to) {
+static void fill(u64 from, u64 to) {
     u32 word = 0x9e3779b9;
     for (u32 *at = (u32 *)from; at < (u32 *)to; at++) {
         // xorshift: passes through every value but zero
@@ -115,16 +127,26 @@ static void fill(u32 from, u32 to) {
     }
 }
 
-static void start_timer(void) {
+static struct gate gate_to(void (*handler)(void)) {
+    u64 at = (u64)handler;
+    return (struct gate){(u16)at, 8, 0x8e00, (u16)(at >> 16), 0, 0};
+}
+
+static void set_interrupts(void) {
     struct {
         u16 limit;
         const struct gate *base;
     } __attribute__((packed)) table = {sizeof(interrupts) - 1, interrupts};
-    u32 handler = (u32)timer_interrupt;
-    interrupts[32] = (struct gate){(u16)handler, 8, 0x8e00, (u16)(handler >> 16)};
+    interrupts[GENERAL_PROTECTION] = gate_to(halt_for_ever);
+    interrupts[TIMER] = gate_to(timer_interrupt);
     __asm__ volatile("lidt %0" : : "m"(table));
+}
+
+static void start_timer(void) {
+    // Both interrupt controllers: their vectors, how they are chained, and only the timer let through.
     static const u8 controllers[][2] = {
-        {0x20, 0x11}, {0xa0, 0x11}, {0x21, 32}, {0xa1, 40}, {0x21, 4}, {0xa1, 2}, {0x21, 1}, {0xa1, 1}, {0x21, 0xfe}, {0xa1, 0xff},
+        {0x20, 0x11}, {0xa0, 0x11}, {0x21, TIMER}, {0xa1, TIMER + 8}, {0x21, 4},
+        {0xa1, 2},    {0x21, 1},    {0xa1, 1},     {0x21, 0xfe},      {0xa1, 0xff},
     };
     for (u32 i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
         out8(controllers[i][0], controllers[i][1]);
@@ -149,10 +171,12 @@ static u64 calibrate(void) {
     return (cycles() - before) * CALIBRATIONS_A_SECOND;
 }
 
-static void dirty(u32 from, u32 page_count, u32 rate) {
+static void dirty(u64 from, u32 page_count, u32 rate) {
     u64 cycles_a_second = calibrate();
-    u32 cycles_a_page = divide(cycles_a_second, rate);
-    start_timer();
+    u64 cycles_a_page = cycles_a_second / rate;
+    if (wanted.ring != 3) {
+        start_timer();
+    }
     u64 due = cycles();
     u64 next_report = due + cycles_a_second;
     u32 page = 0, written = 0;
@@ -164,7 +188,7 @@ static void dirty(u32 from, u32 page_count, u32 rate) {
             due = now - cycles_a_second / 8;
         }
         for (; (long long)(now - due) >= 0; due += cycles_a_page) {
-            volatile u32 *stamp = (volatile u32 *)(from + page * PAGE_BYTES);
+            volatile u32 *stamp = (volatile u32 *)(from + (u64)page * PAGE_BYTES);
             *stamp += 2;
             page = page + 1 == page_count ? 0 : page + 1;
             written++;
@@ -176,24 +200,38 @@ static void dirty(u32 from, u32 page_count, u32 rate) {
     }
 }
 
-void run(const struct loader_info *loader) {
-    const char *options = loader->command_line;
-    u32 top = (loader->memory_upper_kib << 10) + (1 << 20);
-    u32 all_mebibytes = (top - FIRST_FILLED) >> 20;
-    u32 mebibytes = option(options, "fill", all_mebibytes);
-    u32 set_mebibytes = option(options, "set", 64);
-    u32 rate = option(options, "rate", 0);
-    if (mebibytes > all_mebibytes || set_mebibytes > all_mebibytes || set_mebibytes == 0) {
-        show("load: fill and set must be at most ", all_mebibytes, " MiB here\n");
-    } else {
-        fill(FIRST_FILLED, FIRST_FILLED + (mebibytes << 20));
-        show("load: filled ", mebibytes, " MiB\n");
-        show_text("load: running\n");
-        if (rate != 0) {
-            dirty(FIRST_FILLED, set_mebibytes << 8, rate);
-        }
+static void work(void) {
+    fill(FIRST_FILLED, FIRST_FILLED + ((u64)wanted.mebibytes << 20));
+    show("load: filled ", wanted.mebibytes, " MiB\n");
+    show_text("load: running\n");
+    if (wanted.rate != 0) {
+        dirty(FIRST_FILLED, wanted.set_mebibytes << 8, wanted.rate);
     }
     for (;;) {
-        __asm__ volatile("cli; hlt");
+        __asm__ volatile("hlt");
     }
+}
+
+static int is_intel(void) {
+    u32 leaf = 0, name;
+    __asm__("cpuid" : "+a"(leaf), "=b"(name) : : "ecx", "edx");
+    return name == 0x756e6547;
+}
+
+void run(const struct loader_info *loader) {
+    const char *options = (const char *)(u64)loader->command_line;
+    u32 all_mebibytes = (loader->memory_upper_kib >> 10) + 1 - (FIRST_FILLED >> 20);
+    wanted.mebibytes = option(options, "fill", all_mebibytes);
+    wanted.set_mebibytes = option(options, "set", 64);
+    wanted.rate = option(options, "rate", 0);
+    wanted.ring = option(options, "ring", 0);
+    set_interrupts();
+    if (wanted.mebibytes > all_mebibytes || wanted.set_mebibytes > all_mebibytes || wanted.set_mebibytes == 0) {
+        show("load: fill and set must be at most ", all_mebibytes, " MiB here\n");
+        halt_for_ever();
+    }
+    if (wanted.ring == 3) {
+        enter_ring3(work, is_intel());
+    }
+    work();
 }
