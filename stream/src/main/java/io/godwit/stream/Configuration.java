@@ -4,6 +4,7 @@ package io.godwit.stream;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -79,12 +80,12 @@ public record Configuration(
     }
 
     private List<VmStateDescription> subsectionDescriptions() {
-        var found = new java.util.ArrayList<VmStateDescription>();
+        var found = new ArrayList<VmStateDescription>();
         if (targetPageBits.isPresent()) {
             found.add(described(TARGET_PAGE_BITS, List.of(VmStateField.plain("target_page_bits", "uint32", 4))));
         }
         if (!capabilities.isEmpty()) {
-            var fields = new java.util.ArrayList<VmStateField>();
+            var fields = new ArrayList<VmStateField>();
             fields.add(VmStateField.plain("caps_count", "uint32", 4));
             for (int i = 0; i < capabilities.size(); i++) {
                 int length = 1 + Wire.nameBytes(capabilities.get(i)).length;

@@ -60,9 +60,7 @@ final class Wire {
         out.put((byte) bytes.length).put(bytes);
     }
 
-    /**
-     * Takes a name with its length byte, or returns false and leaves {@code in} where it was if it is not there wholly.
-     */
+    /** Whether a name with its length byte is there wholly, from {@code index} on. */
     static boolean hasName(ByteBuffer in, int index) {
         return index < in.limit() && index + 1 + Byte.toUnsignedInt(in.get(index)) <= in.limit();
     }
