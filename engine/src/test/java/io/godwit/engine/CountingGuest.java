@@ -46,7 +46,7 @@ final class CountingGuest implements Guest {
     private UUID identity;
     private boolean assumed;
     private volatile long counter;
-    volatile long mismatches;
+    final AtomicInteger mismatches = new AtomicInteger();
     volatile boolean refusesState;
     volatile boolean refusesToStop;
 
@@ -163,7 +163,7 @@ final class CountingGuest implements Guest {
             stop.set(true);
             stopped.acquireUninterruptibly();
             running = false;
-            int unused = census.running.decrementAndGet();
+            int _ = census.running.decrementAndGet();
         }
 
         @Override
@@ -172,7 +172,7 @@ final class CountingGuest implements Guest {
                 return;
             }
             int now = census.running.incrementAndGet();
-            int unused = census.most.accumulateAndGet(now, Math::max);
+            int _ = census.most.accumulateAndGet(now, Math::max);
             running = true;
             stop.set(false);
             Thread.ofPlatform().name("vcpu-0").daemon().start(this::work);
@@ -189,7 +189,7 @@ final class CountingGuest implements Guest {
         private void step(int page) {
             long place = page * (long) RamBlock.PAGE_BYTES;
             if (memory.getLong(place) != memory.getLong(page * 8L)) {
-                mismatches++;
+                int _ = mismatches.incrementAndGet();
             }
             long next = counter + 1;
             memory.putLong(place, next);

@@ -203,11 +203,11 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         if (!returnPath.isOpen()) {
             throw new MigrationException.Protocol("the source sent PING " + value + " without opening the return path");
         }
-        returnPath.send(new ReturnPathMessage.Pong(value));
         if (value == TokenAnnouncement.QUESTION) {
             peerAsksForToken = true;
             returnPath.send(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
         }
+        returnPath.send(new ReturnPathMessage.Pong(value));
     }
 
     @Override

@@ -66,8 +66,10 @@ final class OutgoingSession implements AutoCloseable {
         precopy.run();
     }
 
-    /** Stops the guest; its pause begins. */
+    /** Stops the guest, once the destination has shown that it answers; its pause begins. */
     void stopGuest() {
+        long patience = plan.parameters().get().connectTimeoutMillis() * 1_000_000;
+        returnPath.ifPresent(path -> path.awaitAnswer(patience));
         switchover.stopGuest();
     }
 

@@ -41,6 +41,7 @@ final class ReturnPath {
     private final Thread thread;
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
+    private boolean answered;
     private volatile boolean awaited;
     private volatile boolean peerTakesToken;
 
@@ -56,6 +57,34 @@ final class ReturnPath {
     /** Whether the destination has said that it takes the token before it runs the guest. */
     boolean peerTakesToken() {
         return peerTakesToken;
+    }
+
+    /**
+     * Waits until the destination has answered the source's question: it lives, reads and can be heard. Only then may the guest be
+     * stopped for it.
+     *
+     * @throws MigrationException.Transport if it has not answered within {@code nanos}, or hung up
+     */
+    void awaitAnswer(long nanos) {
+        long left = nanos;
+        lock.lock();
+        try {
+            while (!answered && !decided && left > 0) {
+                left = changed.awaitNanos(left);
+            }
+            if (decided) {
+                throw new MigrationException.Transport("the destination " + describe(verdict));
+            }
+            if (!answered) {
+                throw new MigrationException.Transport(
+                        "the destination did not answer a PING within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new MigrationException.Transport("this side is ending", e);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** From here on the end of the way back is a verdict, to be waited for, and no reason to stop writing at once. */
@@ -127,6 +156,8 @@ final class ReturnPath {
             case ReturnPathMessage.Pong(int value) -> {
                 if (value == TokenAnnouncement.ANSWER) {
                     peerTakesToken = true;
+                } else if (value == TokenAnnouncement.QUESTION) {
+                    noteAnswer();
                 }
             }
             case ReturnPathMessage.SwitchoverAck _ -> {}
@@ -136,6 +167,16 @@ final class ReturnPath {
                     ReturnPathMessage.ResumeAck _ ->
                 throw new MigrationException.Protocol(
                         "the destination sent " + message + ", which belongs to postcopy, and this is none");
+        }
+    }
+
+    private void noteAnswer() {
+        lock.lock();
+        try {
+            answered = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 

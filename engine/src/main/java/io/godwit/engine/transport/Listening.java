@@ -16,6 +16,7 @@ import java.util.Optional;
 /** A destination that waits for its source: a listening socket, or a channel that is there already. */
 public final class Listening implements AutoCloseable {
     private final MigrationUri uri;
+    private final MigrationUri address;
     private final Optional<Descriptor> listener;
     private final Optional<Channel> ready;
     private final Duration patience;
@@ -28,6 +29,7 @@ public final class Listening implements AutoCloseable {
             Duration patience,
             Optional<AbortSignal> abort) {
         this.uri = uri;
+        this.address = listener.map(l -> boundAddress(uri, l)).orElse(uri);
         this.listener = listener;
         this.ready = ready;
         this.patience = patience;
@@ -44,12 +46,13 @@ public final class Listening implements AutoCloseable {
 
     /** Where a source can reach it; with the port that was chosen where none was asked for. */
     public MigrationUri address() {
-        if (uri instanceof MigrationUri.Tcp tcp
-                && listener.isPresent()
-                && Sockets.localAddress(listener.get()) instanceof InetSocketAddress bound) {
-            return new MigrationUri.Tcp(tcp.host(), bound.getPort());
-        }
-        return uri;
+        return address;
+    }
+
+    private static MigrationUri boundAddress(MigrationUri uri, Descriptor listener) {
+        return uri instanceof MigrationUri.Tcp tcp && Sockets.localAddress(listener) instanceof InetSocketAddress bound
+                ? new MigrationUri.Tcp(tcp.host(), bound.getPort())
+                : uri;
     }
 
     /**

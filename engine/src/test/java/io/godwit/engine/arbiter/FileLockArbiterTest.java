@@ -33,7 +33,7 @@ class FileLockArbiterTest {
     void theWinnerLearnsWhoRanTheGuestLast() {
         try (FileLockArbiter one = new FileLockArbiter(directory);
                 FileLockArbiter other = new FileLockArbiter(directory)) {
-            Arbiter.Claim unused = one.claim(GUEST, Duration.ZERO);
+            Arbiter.Claim _ = one.claim(GUEST, Duration.ZERO);
             one.recordRun();
             assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Lost(one.self()));
             one.release();

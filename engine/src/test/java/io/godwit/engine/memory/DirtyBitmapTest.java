@@ -124,7 +124,7 @@ class DirtyBitmapTest {
         assertThat(seen.cardinality()).isEqualTo(500);
         assertThat(bitmap.count()).isZero();
         bitmap.setRange(64, 64);
-        int unused = batch.fill(bitmap, 0);
+        int _ = batch.fill(bitmap, 0);
         batch.putBack(bitmap);
         assertThat(bitmap.count()).isEqualTo(64);
     }

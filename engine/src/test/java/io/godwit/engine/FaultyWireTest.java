@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.engine.guest.RunState;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Whatever the wire does, one copy of the guest runs in the end, and never two. */
+@Timeout(300)
+class FaultyWireTest {
+    @TempDir
+    Path directory;
+
+    @Test
+    void aCutAtAnyByteLeavesExactlyOneRunningGuest() throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("cuts: seed " + seed);
+        SplittableRandom random = new SplittableRandom(seed);
+        long whole = wholeStreamBytes();
+        List<Long> positions = new ArrayList<>(List.of(0L, 1L, 8L, 30L, whole - 1, whole, whole + 50));
+        for (int i = 0; i < 12; i++) {
+            positions.add(random.nextLong(whole));
+        }
+        for (int i = 0; i < 12; i++) {
+            // The tail, where the guest stands still.
+            positions.add(whole - random.nextLong(3000));
+        }
+        for (long at : positions) {
+            assertOneRuns(new FaultyWire.Fault.CutForward(at));
+        }
+    }
+
+    @Test
+    void aCutOnTheWayBackLeavesExactlyOneRunningGuest() throws Exception {
+        // WIRE: three PONGs of 8 bytes each, then the SHUT that commits: all its positions.
+        for (long at = 0; at <= 32; at += 4) {
+            assertOneRuns(new FaultyWire.Fault.CutBackward(at));
+        }
+    }
+
+    @Test
+    void aFlippedByteLeavesExactlyOneRunningGuest() throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("flips: seed " + seed);
+        SplittableRandom random = new SplittableRandom(seed);
+        long whole = wholeStreamBytes();
+        for (int i = 0; i < 12; i++) {
+            assertOneRuns(new FaultyWire.Fault.FlipForward(random.nextLong(200)));
+            assertOneRuns(new FaultyWire.Fault.FlipForward(whole - 1 - random.nextLong(1500)));
+        }
+        // WIRE: a PONG of the three whose flip is not noticed, one whose flip is, and each byte of the SHUT.
+        for (long at : List.of(5L, 12L, 24L, 25L, 27L, 28L, 31L)) {
+            assertOneRuns(new FaultyWire.Fault.FlipBackward(at));
+        }
+    }
+
+    @Test
+    void aDestinationThatTakesNoMoreBytesIsGivenUp() throws Exception {
+        try (Pair pair = new Pair(directory);
+                FaultyWire wire =
+                        new FaultyWire(pair.listen("tcp:127.0.0.1:0"), new FaultyWire.Fault.StallForward(100_000))) {
+            pair.source.migrate(wire.uri());
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("took no byte for 2000 ms");
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
+    void anAnswerThatNeverComesIsDecidedByTheToken() throws Exception {
+        try (Pair pair = new Pair(directory);
+                FaultyWire wire =
+                        new FaultyWire(pair.listen("tcp:127.0.0.1:0"), new FaultyWire.Fault.StallBackward(24))) {
+            pair.source.migrate(wire.uri());
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("gave no answer within 2000 ms", GuestOwner.PEER.sentence());
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.POSTMIGRATE);
+            pair.assertRunsAtDestinationOnly();
+        }
+    }
+
+    private long wholeStreamBytes() throws Exception {
+        try (Pair pair = new Pair(directory);
+                FaultyWire wire = new FaultyWire(pair.listen("tcp:127.0.0.1:0"), new FaultyWire.Fault.None())) {
+            // Nothing written meanwhile, so that the length is the same each time.
+            pair.sourceRun.stop();
+            pair.migrate(wire.uri());
+            return wire.forwardBytes.get();
+        }
+    }
+
+    private void assertOneRuns(FaultyWire.Fault fault) throws Exception {
+        try (Pair pair = new Pair(directory);
+                FaultyWire wire = new FaultyWire(pair.listen("tcp:127.0.0.1:0"), fault)) {
+            pair.migrate(wire.uri());
+            String outcome =
+                    fault + ": source " + pair.source.statistics() + ", destination " + pair.destination.statistics();
+            assertThat(pair.census.most.get()).as(outcome).isEqualTo(1);
+            assertThat(pair.census.running.get()).as(outcome).isEqualTo(1);
+            boolean atSource = pair.sourceRun.state() == RunState.RUNNING;
+            assertThat(pair.destinationRun.state() == RunState.RUNNING)
+                    .as(outcome)
+                    .isNotEqualTo(atSource);
+            if (pair.source.statistics().status() == MigrationStatus.FAILED) {
+                GuestOwner owner = pair.source.statistics().owner().orElseThrow();
+                assertThat(owner).as(outcome).isEqualTo(atSource ? GuestOwner.HERE : GuestOwner.PEER);
+                assertThat(pair.source.statistics().error().orElseThrow()).contains(owner.sentence());
+            }
+            Pair.assertCountsOn(atSource ? pair.sourceGuest : pair.destinationGuest);
+        }
+    }
+}
