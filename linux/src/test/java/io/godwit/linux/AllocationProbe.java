@@ -8,6 +8,8 @@ import io.godwit.linux.io.IoVector;
 import io.godwit.linux.io.Polling;
 import io.godwit.linux.io.Sockets;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.linux.memory.PagemapScan;
+import io.godwit.linux.memory.Support;
 import io.godwit.linux.process.CpuTime;
 
 /**
@@ -30,7 +32,9 @@ public final class AllocationProbe {
                 IoVector in = new IoVector(BATCH);
                 Polling polling = new Polling();
                 EventSignal stop = new EventSignal();
+                PagemapScan scan = new PagemapScan(BATCH);
                 Sockets.Pair pair = Sockets.pair()) {
+            boolean scans = PagemapScan.support() instanceof Support.Available;
             from.fillRandom(0, from.byteLength(), 1);
             long seen = 0;
             for (int round = 0; round < ROUNDS; round++) {
@@ -38,6 +42,7 @@ public final class AllocationProbe {
                 seen += transfer(from, to, pair, out, in);
                 seen += polling.awaitWritable(pair.first(), stop, LIMIT_NANOS) == Polling.Outcome.READY ? 1 : 0;
                 seen += CpuTime.threadNanos();
+                seen += scans ? scan.scanPopulated(from.address(), from.address() + from.byteLength()) : 0;
             }
             System.out.println("done " + seen);
         }
@@ -49,6 +54,7 @@ public final class AllocationProbe {
             long at = 2L * page * PAGE;
             seen += from.isZero(at, PAGE) ? 1 : from.hash(at, 64);
             NativeMemory.copy(from, at, to, at, 64);
+            NativeMemory.copyByDowncall(from, at, to, at, 64);
         }
         return seen;
     }

@@ -15,6 +15,10 @@ import java.util.Objects;
  * {@link Userfaultfd} of {@link Userfaultfd#WRITE_TRACKING} and was write-protected once; from then on each harvest finds what was
  * written since the one before, and protects it again in the same step, so that no write is lost between the two.
  *
+ * <p>Writes of the kernel count (system calls, KVM), and so do pages dropped from private memory by {@link Advice#DONTNEED}. Not
+ * seen, and so to be marked by whoever does it: writes through another mapping of shared memory, and holes made in it by {@link
+ * Advice#REMOVE} (measured on Linux 6.18).
+ *
  * <p>For one thread; nothing is allocated after the constructor. A scan stops when its room for regions is used up: go on at
  * {@link #walkEnd}.
  */

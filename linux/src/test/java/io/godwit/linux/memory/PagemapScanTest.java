@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.godwit.linux.NativeException;
+import io.godwit.linux.io.Sockets;
 import java.util.BitSet;
 import java.util.Random;
 import java.util.Set;
@@ -90,6 +91,59 @@ class PagemapScanTest {
             assertThat(harvest(scan, memory)).isEqualTo(new BitSet());
             memory.putByte(5 * PAGE, (byte) 1);
             assertThat(harvest(scan, memory)).isEqualTo(BitSet.valueOf(new long[] {1 << 5}));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(Kind.class)
+    void writesOfTheKernelCount(Kind kind) {
+        try (NativeMemory memory = kind.map();
+                Userfaultfd _ = track(memory);
+                PagemapScan scan = new PagemapScan(PAGES);
+                NativeMemory source = NativeMemory.allocate(PAGE);
+                Sockets.Pair pair = Sockets.pair()) {
+            assertThat(pair.first().write(source, 0, PAGE)).isEqualTo(PAGE);
+            assertThat(pair.second().read(memory, 10 * PAGE + 100, PAGE)).isEqualTo(PAGE);
+            assertThat(harvest(scan, memory)).isEqualTo(BitSet.valueOf(new long[] {3 << 10}));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"POPULATED", "UNPOPULATED", "TRANSPARENT_HUGE"})
+    void pagesDroppedFromPrivateMemoryCount(Kind kind) {
+        assertThat(foundAfter(kind, Advice.DONTNEED)).isEqualTo(BitSet.valueOf(new long[] {1 << 4}));
+    }
+
+    // If a kernel begins to report them, the note on PagemapScan can go.
+    @ParameterizedTest
+    @EnumSource(names = {"SHARED", "SHARED_UNPOPULATED"})
+    void holesInSharedMemoryDoNotCount(Kind kind) {
+        assertThat(foundAfter(kind, Advice.REMOVE)).isEqualTo(new BitSet());
+    }
+
+    private static BitSet foundAfter(Kind kind, Advice advice) {
+        try (NativeMemory memory = kind.map();
+                Userfaultfd _ = track(memory);
+                PagemapScan scan = new PagemapScan(PAGES)) {
+            memory.putByte(4 * PAGE, (byte) 1);
+            harvest(scan, memory);
+            memory.advise(4 * PAGE, PAGE, advice);
+            BitSet found = harvest(scan, memory);
+            assertThat(memory.isZero(4 * PAGE, PAGE)).isTrue();
+            assertThat(harvest(scan, memory)).as("after reading").isEqualTo(new BitSet());
+            return found;
+        }
+    }
+
+    @Test
+    void writesThroughAnotherMappingDoNotCount() {
+        try (NativeMemory memory = Kind.SHARED.map();
+                NativeMemory other = memory.mapAgain();
+                Userfaultfd _ = track(memory);
+                PagemapScan scan = new PagemapScan(PAGES)) {
+            other.putByte(0, (byte) 99);
+            assertThat(memory.getByte(0)).isEqualTo((byte) 99);
+            assertThat(harvest(scan, memory)).isEqualTo(new BitSet());
         }
     }
 

@@ -10,6 +10,7 @@ import io.godwit.linux.ChildJvm;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.io.EventSignal;
 import io.godwit.linux.io.Polling;
+import io.godwit.linux.io.Sockets;
 import java.nio.file.Path;
 import java.util.Set;
 import org.junit.jupiter.api.BeforeEach;
@@ -98,6 +99,71 @@ class UserfaultfdTest {
             faults.writeUnprotect(memory.address() + 3 * PAGE, PAGE);
             writer.join();
             assertThat(memory.isZero(3 * PAGE, PAGE)).isTrue();
+        }
+    }
+
+    @Test
+    void pagePlacedWithoutWakingWaitsForTheWake() throws Exception {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                NativeMemory copy = NativeMemory.allocate(PAGE);
+                NativeMemory source = NativeMemory.allocate(PAGE);
+                Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER);
+                Polling polling = new Polling();
+                EventSignal stop = new EventSignal();
+                FaultEvents events = new FaultEvents(1)) {
+            faults.register(memory.address(), LENGTH, Set.of(Userfaultfd.Mode.MISSING));
+            source.fillRandom(0, PAGE, 5);
+            Thread reader = new Thread(() -> NativeMemory.copyByDowncall(memory, 2 * PAGE, copy, 0, PAGE), "reader");
+            reader.start();
+            assertThat(polling.awaitReadable(faults, stop, LIMIT_NANOS)).isEqualTo(Polling.Outcome.READY);
+            assertThat(faults.readEvents(events)).isEqualTo(1);
+            assertThat(events.isWriteProtect(0)).isFalse();
+            assertThat(events.isWrite(0)).isFalse();
+            faults.copy(events.address(0), source, 0, PAGE, false);
+            assertThat(reader.isAlive()).isTrue();
+            faults.wake(events.address(0), PAGE);
+            reader.join();
+            assertThat(NativeMemory.mismatch(copy, 0, source, 0, PAGE)).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void kernelMayWaitForAMissingPage() throws Exception {
+        if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL) instanceof Support.Missing missing) {
+            abort(missing.sentence());
+        }
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                NativeMemory source = NativeMemory.allocate(PAGE);
+                Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL);
+                Polling polling = new Polling();
+                EventSignal stop = new EventSignal();
+                FaultEvents events = new FaultEvents(1);
+                Sockets.Pair pair = Sockets.pair()) {
+            faults.register(memory.address(), LENGTH, Set.of(Userfaultfd.Mode.MISSING));
+            source.putLong(0, 77);
+            pair.first().write(source, 0, 8);
+            Thread reader = new Thread(() -> pair.second().read(memory, 8, 8), "reader");
+            reader.start();
+            assertThat(polling.awaitReadable(faults, stop, LIMIT_NANOS)).isEqualTo(Polling.Outcome.READY);
+            assertThat(faults.readEvents(events)).isEqualTo(1);
+            assertThat(events.address(0)).isEqualTo(memory.address());
+            assertThat(faults.copy(events.address(0), source, 0, PAGE, true)).isEqualTo(Userfaultfd.Placement.PLACED);
+            reader.join();
+            assertThat(memory.getLong(8)).isEqualTo(77);
+        }
+    }
+
+    @Test
+    void kernelIsRefusedWhereOnlyUserCodeMayWait() {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(LENGTH);
+                NativeMemory source = NativeMemory.allocate(PAGE);
+                Userfaultfd faults = Userfaultfd.open(Set.of(), Userfaultfd.Faults.USER);
+                Sockets.Pair pair = Sockets.pair()) {
+            faults.register(memory.address(), LENGTH, Set.of(Userfaultfd.Mode.MISSING));
+            pair.first().write(source, 0, 8);
+            assertThatThrownBy(() -> pair.second().read(memory, 0, 8))
+                    .isInstanceOf(NativeException.class)
+                    .hasMessageContaining("EFAULT");
         }
     }
 
