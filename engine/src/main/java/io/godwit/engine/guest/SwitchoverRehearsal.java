@@ -4,6 +4,8 @@ package io.godwit.engine.guest;
 
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
+import io.godwit.stream.SectionHeader;
+import io.godwit.stream.SectionKind;
 import io.godwit.stream.StreamLimits;
 import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
@@ -32,7 +34,9 @@ public final class SwitchoverRehearsal {
             Configuration configuration = Configuration.of(guest.machineType());
             int _ = StreamWriter.header(buffer)
                     + StreamWriter.configuration(buffer, configuration)
-                    + StreamWriter.ramSetup(buffer, 1, List.of());
+                    + StreamWriter.ramSetup(buffer, 1, List.of())
+                    + StreamWriter.sectionHeader(buffer, SectionHeader.ram(SectionKind.END, 1))
+                    + StreamWriter.endOfRamSection(buffer, 1);
             buffer.put(StreamWriter.tail(configuration, 2, sections));
             List<DeviceSection> arrived = new ArrayList<>();
             new StreamReader(new Collector(arrived), StreamLimits.DEFAULT).consume(buffer.flip());
