@@ -5,7 +5,8 @@
 module io.godwit.control {
     requires transitive io.godwit.engine;
     requires io.godwit.machines;
-    requires tools.jackson.databind;
+    requires transitive tools.jackson.core;
+    requires transitive tools.jackson.databind;
     requires static org.jspecify;
 
     exports io.godwit.control;
