@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationListener;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import java.util.Set;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * One host with its guest, as QMP sees it. All methods may be called from any thread and refuse with an exception whose message is a
+ * sentence for the one who asked.
+ */
+public interface HostControl {
+    /** What the guest is doing. */
+    RunState runState();
+
+    /** {@code stop}. */
+    void stop();
+
+    /** {@code cont}. */
+    void cont();
+
+    /** {@code quit}: asks the host to end and returns at once. */
+    void quit();
+
+    /** {@code migrate}: begins and returns at once. */
+    void migrate(String uri);
+
+    /**
+     * {@code migrate-incoming}: begins to listen and returns at once.
+     *
+     * @param exitOnError whether the host shall end when the guest does not arrive
+     */
+    void migrateIncoming(String uri, boolean exitOnError);
+
+    /** {@code migrate_cancel}; does nothing when there is nothing to cancel. */
+    void cancel();
+
+    /** {@code migrate-continue}. */
+    void continueFrom(MigrationStatus status);
+
+    /** The figures of the migration that runs or ran last. */
+    MigrationStatistics statistics();
+
+    /** What holds now. */
+    MigrationParameters parameters();
+
+    /** Takes effect at once, also on a running migration. */
+    void setParameters(MigrationParameters parameters);
+
+    /** The capabilities that are on. */
+    Set<Capability> capabilities();
+
+    /** Switches all of these, or none if one of them cannot be. */
+    void setCapabilities(Set<Capability> on, Set<Capability> off);
+
+    /** Tells of state changes and passes from now on. */
+    void addMigrationListener(MigrationListener listener);
+
+    /** Tells of stops and resumes from now on. */
+    void addRunListener(RunControl.Listener listener);
+
+    /** {@code x-godwit-guest}: what the guest says of itself, with heartbeats as {@code query} asks for them. */
+    ObjectNode guestFigures(HeartbeatQuery query);
+
+    /** {@code x-godwit-ram-digest}: a digest of each RAM block as it was at the switchover. */
+    ObjectNode ramDigest();
+
+    /**
+     * Which heartbeats are asked for, on the host's monotonic clock.
+     *
+     * @param afterNanos the first beat after this moment
+     * @param fromNanos where the window for the longest gap begins
+     * @param toNanos where it ends
+     */
+    record HeartbeatQuery(long afterNanos, long fromNanos, long toNanos) {}
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.memory.RamBlock;
+import java.util.Set;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** The engine's figures in QMP's words: names, types and units are those of QEMU's {@code query-migrate} and its neighbours. */
+final class MigrationFigures {
+    private MigrationFigures() {}
+
+    /** {@code query-migrate}. */
+    static ObjectNode queryMigrate(MigrationStatistics statistics) {
+        ObjectNode answer = Json.object();
+        if (statistics.status() == MigrationStatus.NONE) {
+            return answer;
+        }
+        answer.put("status", statistics.status().publicName());
+        statistics.error().ifPresent(error -> answer.put("error-desc", error));
+        statistics.listenAddress().ifPresent(address -> answer.set("socket-address", socketAddresses(address)));
+        if (!statistics.outgoing()) {
+            return answer;
+        }
+        switch (statistics.status()) {
+            case NONE, SETUP, CANCELLED, FAILED -> {}
+            case ACTIVE, PRE_SWITCHOVER, DEVICE, CANCELLING -> {
+                putTimes(answer, statistics);
+                answer.put("expected-downtime", statistics.expectedDowntimeMillis());
+                answer.set("ram", ram(statistics));
+            }
+            case COMPLETED -> {
+                putTimes(answer, statistics);
+                answer.put("downtime", statistics.downtimeMillis());
+                answer.set("ram", ram(statistics));
+            }
+        }
+        return answer;
+    }
+
+    private static void putTimes(ObjectNode answer, MigrationStatistics statistics) {
+        answer.put("total-time", statistics.totalTimeMillis());
+        answer.put("setup-time", statistics.setupTimeMillis());
+    }
+
+    private static ObjectNode ram(MigrationStatistics statistics) {
+        long downtimeBytes = Math.min(statistics.downtimePages() * RamBlock.PAGE_BYTES, statistics.transferredBytes());
+        return Json.object()
+                .put("transferred", statistics.transferredBytes())
+                .put("remaining", statistics.remainingBytes())
+                .put("total", statistics.totalBytes())
+                .put("duplicate", statistics.zeroPages())
+                .put("normal", statistics.normalPages())
+                .put("normal-bytes", statistics.normalPages() * RamBlock.PAGE_BYTES)
+                .put("dirty-pages-rate", statistics.dirtyPagesPerSecond())
+                .put("mbps", statistics.bandwidthBytesPerSecond() * 8 / 1e6)
+                .put("dirty-sync-count", statistics.pass())
+                .put("postcopy-requests", 0)
+                .put("page-size", RamBlock.PAGE_BYTES)
+                .put("multifd-bytes", 0)
+                .put("pages-per-second", statistics.bandwidthBytesPerSecond() / RamBlock.PAGE_BYTES)
+                .put("precopy-bytes", statistics.transferredBytes() - downtimeBytes)
+                .put("downtime-bytes", downtimeBytes)
+                .put("postcopy-bytes", 0)
+                .put("dirty-sync-missed-zero-copy", 0);
+    }
+
+    /** {@code x-godwit-statistics}: the whole snapshot, ended or not, with the parts of the downtime. */
+    static ObjectNode statistics(MigrationStatistics statistics) {
+        ObjectNode answer =
+                Json.object().put("status", statistics.status().publicName()).put("outgoing", statistics.outgoing());
+        statistics.error().ifPresent(error -> answer.put("error-desc", error));
+        statistics.owner().ifPresent(owner -> answer.put("owner", MigrationWords.ownerName(owner)));
+        statistics.listenAddress().ifPresent(address -> answer.put("listen-address", address));
+        answer.put("pass", statistics.pass())
+                .put("total-bytes", statistics.totalBytes())
+                .put("remaining-bytes", statistics.remainingBytes())
+                .put("transferred-bytes", statistics.transferredBytes())
+                .put("normal-pages", statistics.normalPages())
+                .put("zero-pages", statistics.zeroPages())
+                .put("dirty-pages-per-second", statistics.dirtyPagesPerSecond())
+                .put("bandwidth-bytes-per-second", statistics.bandwidthBytesPerSecond())
+                .put("expected-downtime-millis", statistics.expectedDowntimeMillis())
+                .put("setup-time-millis", statistics.setupTimeMillis())
+                .put("total-time-millis", statistics.totalTimeMillis())
+                .put("downtime-millis", statistics.downtimeMillis())
+                .put("downtime-pages", statistics.downtimePages())
+                .put("tracker", statistics.tracker());
+        answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
+        return answer;
+    }
+
+    private static ObjectNode downtimeParts(DowntimeParts parts) {
+        return Json.object()
+                .put("stop-nanos", parts.stopNanos())
+                .put("harvest-nanos", parts.harvestNanos())
+                .put("pages-nanos", parts.pagesNanos())
+                .put("device-nanos", parts.deviceNanos())
+                .put("handover-nanos", parts.handoverNanos())
+                .put("load-nanos", parts.loadNanos())
+                .put("token-nanos", parts.tokenNanos())
+                .put("start-nanos", parts.startNanos());
+    }
+
+    /** {@code query-migrate-parameters}. */
+    static ObjectNode parameters(MigrationParameters parameters) {
+        return Json.object()
+                .put("max-bandwidth", parameters.maxBandwidthBytesPerSecond())
+                .put("downtime-limit", parameters.downtimeLimitMillis())
+                .put("x-handover-timeout", parameters.handoverTimeoutMillis())
+                .put("x-connect-timeout", parameters.connectTimeoutMillis());
+    }
+
+    /** {@code query-migrate-capabilities}: those that this version can switch on. */
+    static ArrayNode capabilities(Set<Capability> on) {
+        ArrayNode answer = Json.array();
+        for (Capability capability : Capability.values()) {
+            answer.add(Json.object().put("state", on.contains(capability)).put("capability", capability.publicName()));
+        }
+        return answer;
+    }
+
+    private static ArrayNode socketAddresses(String uri) {
+        ArrayNode addresses = Json.array();
+        if (uri.startsWith("unix:")) {
+            addresses.add(Json.object().put("type", "unix").put("path", uri.substring(5)));
+        } else if (uri.startsWith("tcp:")) {
+            QmpAddress.Tcp tcp = (QmpAddress.Tcp) QmpAddress.parse(uri);
+            addresses.add(Json.object()
+                    .put("type", "inet")
+                    .put("host", tcp.host())
+                    .put("port", Integer.toString(tcp.port())));
+        }
+        return addresses;
+    }
+}

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import io.godwit.engine.MigrationStatus;
+import java.time.Instant;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * An event on its way to the sessions. The thread that it happened on, which may be in the middle of a switchover, only makes this small
+ * record; each session's own writer turns it into JSON.
+ */
+sealed interface Notice {
+    /** When it happened. */
+    Instant time();
+
+    /** The guest stands still. */
+    record Stopped(Instant time) implements Notice {}
+
+    /** The guest runs. */
+    record Resumed(Instant time) implements Notice {}
+
+    /** The migration is in another state. */
+    record StatusChanged(Instant time, MigrationStatus status) implements Notice {}
+
+    /** A walk of the dirty bitmap begins. */
+    record PassStarted(Instant time, int pass) implements Notice {}
+
+    /** The host ends. */
+    record Shutdown(Instant time, String reason) implements Notice {}
+
+    /** The event as it goes over the wire. */
+    default ObjectNode toJson() {
+        ObjectNode event = Json.object();
+        event.set(
+                "timestamp",
+                Json.object().put("seconds", time().getEpochSecond()).put("microseconds", time().getNano() / 1000));
+        switch (this) {
+            case Stopped _ -> event.put("event", "STOP");
+            case Resumed _ -> event.put("event", "RESUME");
+            case StatusChanged changed ->
+                event.put("event", "MIGRATION")
+                        .set(
+                                "data",
+                                Json.object().put("status", changed.status().publicName()));
+            case PassStarted started ->
+                event.put("event", "MIGRATION_PASS").set("data", Json.object().put("pass", started.pass()));
+            case Shutdown shutdown ->
+                event.put("event", "SHUTDOWN")
+                        .set("data", Json.object().put("guest", false).put("reason", shutdown.reason()));
+        }
+        return event;
+    }
+}
