@@ -4,6 +4,7 @@ package io.godwit.control;
 
 import io.godwit.engine.MigrationStatus;
 import java.time.Instant;
+import java.time.temporal.ChronoUnit;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -32,9 +33,9 @@ sealed interface Notice {
     /** The event as it goes over the wire. */
     default ObjectNode toJson() {
         ObjectNode event = Json.object();
+        long micros = ChronoUnit.MICROS.between(Instant.EPOCH, time());
         event.set(
-                "timestamp",
-                Json.object().put("seconds", time().getEpochSecond()).put("microseconds", time().getNano() / 1000));
+                "timestamp", Json.object().put("seconds", micros / 1_000_000).put("microseconds", micros % 1_000_000));
         switch (this) {
             case Stopped _ -> event.put("event", "STOP");
             case Resumed _ -> event.put("event", "RESUME");

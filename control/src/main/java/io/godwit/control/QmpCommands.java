@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.guest.RunState;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.OptionalLong;
+import java.util.Set;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * Every command, by its name. Commands that change something run one after the other, whichever session they come from; those that only
+ * look wait for nobody.
+ */
+final class QmpCommands {
+    private record Command(boolean changes, Function<QmpArguments, JsonNode> body) {}
+
+    private final HostControl host;
+    private final Map<String, Command> commands = new LinkedHashMap<>();
+    private final ReentrantLock changing = new ReentrantLock();
+
+    /**
+     * For one host.
+     *
+     * @param announceQuit tells all sessions that {@code quit} was asked for
+     */
+    QmpCommands(HostControl host, Runnable announceQuit) {
+        this.host = host;
+        look("query-status", _ -> status());
+        look("query-version", _ -> GodwitVersion.toJson());
+        look("query-commands", _ -> names());
+        look("query-migrate", _ -> MigrationFigures.queryMigrate(host.statistics()));
+        look("query-migrate-parameters", _ -> MigrationFigures.parameters(host.parameters()));
+        look("query-migrate-capabilities", _ -> MigrationFigures.capabilities(host.capabilities()));
+        look("x-godwit-statistics", _ -> MigrationFigures.statistics(host.statistics()));
+        look("x-godwit-guest", arguments -> host.guestFigures(heartbeatQuery(arguments)));
+        look("x-godwit-ram-digest", _ -> host.ramDigest());
+        change("stop", _ -> host.stop());
+        change("cont", _ -> host.cont());
+        change("quit", _ -> announceQuit.run());
+        change("migrate", this::migrate);
+        change("migrate-incoming", this::migrateIncoming);
+        change("migrate_cancel", _ -> host.cancel());
+        change("migrate-continue", this::migrateContinue);
+        change("migrate-set-parameters", this::setParameters);
+        change("migrate-set-capabilities", this::setCapabilities);
+    }
+
+    /**
+     * Carries out one command.
+     *
+     * @throws QmpException for what QMP itself refuses; what the host refuses comes as the exception it threw
+     */
+    JsonNode execute(String name, ObjectNode members) {
+        Command command = commands.get(name);
+        if (command == null) {
+            throw new QmpException(QmpException.COMMAND_NOT_FOUND, "The command " + name + " has not been found");
+        }
+        QmpArguments arguments = new QmpArguments(members);
+        if (!command.changes()) {
+            return command.body().apply(arguments);
+        }
+        changing.lock();
+        try {
+            return command.body().apply(arguments);
+        } finally {
+            changing.unlock();
+        }
+    }
+
+    /** What must happen once the answer to a command is on its way: the host ends after {@code quit}. */
+    void answered(String name) {
+        if (name.equals("quit")) {
+            host.quit();
+        }
+    }
+
+    private void look(String name, Function<QmpArguments, JsonNode> body) {
+        // Queries take their arguments before they answer, so nothing is left to reject afterwards but what nobody
+        // knows.
+        commands.put(name, new Command(false, arguments -> {
+            JsonNode answer = body.apply(arguments);
+            arguments.rejectUnexpected();
+            return answer;
+        }));
+    }
+
+    /** The body must call {@link QmpArguments#rejectUnexpected()} before it changes anything, unless it takes no argument. */
+    private void change(String name, java.util.function.Consumer<QmpArguments> body) {
+        Set<String> withArguments = Set.of(
+                "migrate",
+                "migrate-incoming",
+                "migrate-continue",
+                "migrate-set-parameters",
+                "migrate-set-capabilities");
+        commands.put(name, new Command(true, arguments -> {
+            if (!withArguments.contains(name)) {
+                arguments.rejectUnexpected();
+            }
+            body.accept(arguments);
+            return Json.object();
+        }));
+    }
+
+    private ObjectNode status() {
+        RunState state = host.runState();
+        return Json.object().put("status", state.publicName()).put("running", state == RunState.RUNNING);
+    }
+
+    private ArrayNode names() {
+        ArrayNode answer = Json.array();
+        answer.add(Json.object().put("name", "qmp_capabilities"));
+        commands.keySet().forEach(name -> answer.add(Json.object().put("name", name)));
+        return answer;
+    }
+
+    private static HostControl.HeartbeatQuery heartbeatQuery(QmpArguments arguments) {
+        return new HostControl.HeartbeatQuery(
+                arguments.optionalUnsigned("after-nanos").orElse(0),
+                arguments.optionalUnsigned("from-nanos").orElse(0),
+                arguments.optionalUnsigned("to-nanos").orElse(0));
+    }
+
+    private void migrate(QmpArguments arguments) {
+        String uri = MigrationWords.uri(arguments);
+        arguments.optionalBool("detach");
+        boolean resume = arguments.optionalBool("resume").orElse(false);
+        arguments.rejectUnexpected();
+        if (resume) {
+            throw QmpException.generic("Cannot resume: there is no postcopy migration that was interrupted");
+        }
+        host.migrate(uri);
+    }
+
+    private void migrateIncoming(QmpArguments arguments) {
+        String uri = MigrationWords.uri(arguments);
+        boolean exitOnError = arguments.optionalBool("exit-on-error").orElse(false);
+        arguments.rejectUnexpected();
+        host.migrateIncoming(uri, exitOnError);
+    }
+
+    private void migrateContinue(QmpArguments arguments) {
+        String name = arguments.string("state");
+        arguments.rejectUnexpected();
+        MigrationStatus status = MigrationWords.status(name)
+                .orElseThrow(() -> QmpException.generic("Parameter 'state' does not accept value '" + name + "'"));
+        host.continueFrom(status);
+    }
+
+    private void setParameters(QmpArguments arguments) {
+        MigrationParameters next = host.parameters();
+        try {
+            next = apply(arguments.optionalUnsigned("max-bandwidth"), next, MigrationParameters::withMaxBandwidth);
+            next = apply(arguments.optionalUnsigned("downtime-limit"), next, MigrationParameters::withDowntimeLimit);
+            next = apply(
+                    arguments.optionalUnsigned("x-handover-timeout"), next, MigrationParameters::withHandoverTimeout);
+            next = apply(
+                    arguments.optionalUnsigned("x-connect-timeout"), next, MigrationParameters::withConnectTimeout);
+        } catch (IllegalArgumentException e) {
+            throw QmpException.generic("Parameter " + e.getMessage());
+        }
+        arguments.rejectUnexpected();
+        host.setParameters(next);
+    }
+
+    private interface Setter {
+        MigrationParameters with(MigrationParameters parameters, long value);
+    }
+
+    private static MigrationParameters apply(OptionalLong value, MigrationParameters parameters, Setter setter) {
+        return value.isPresent() ? setter.with(parameters, value.getAsLong()) : parameters;
+    }
+
+    private void setCapabilities(QmpArguments arguments) {
+        Set<Capability> on = EnumSet.noneOf(Capability.class);
+        Set<Capability> off = EnumSet.noneOf(Capability.class);
+        for (QmpArguments element : arguments.objects("capabilities")) {
+            String name = element.string("capability");
+            boolean state = element.bool("state");
+            element.rejectUnexpected();
+            Capability capability = Capability.named(name)
+                    .orElseThrow(
+                            () -> QmpException.generic("Parameter 'capability' does not accept value '" + name + "'"));
+            if (state && !capability.isAvailable()) {
+                throw QmpException.generic("Capability '" + name + "' is not in this version of Godwit");
+            }
+            (state ? on : off).add(capability);
+            (state ? off : on).remove(capability);
+        }
+        arguments.rejectUnexpected();
+        host.setCapabilities(on, off);
+    }
+}
