@@ -57,11 +57,7 @@ final class JsonFramer {
         switch (place) {
             case BETWEEN -> begin(b);
             case COMPOSITE -> inComposite(b);
-            case STRING -> inString(b);
-            case ESCAPE -> {
-                place = Place.STRING;
-                append(b);
-            }
+            case STRING, ESCAPE -> inString(b);
             case WORD -> inWord(b);
             case RECOVERY -> {
                 if (b == '\n' || b == 0xFF) {
@@ -138,8 +134,10 @@ final class JsonFramer {
             }
             return;
         }
+        boolean escaped = place == Place.ESCAPE;
+        place = Place.STRING;
         append(b);
-        if (place != Place.STRING) {
+        if (place != Place.STRING || escaped) {
             return;
         }
         if (b == '\\') {

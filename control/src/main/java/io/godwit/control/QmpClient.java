@@ -4,6 +4,7 @@ package io.godwit.control;
 
 import java.io.IOException;
 import java.net.SocketTimeoutException;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
@@ -151,6 +152,7 @@ public final class QmpClient implements AutoCloseable {
                 case QmpAddress.Tcp tcp -> {
                     SocketChannel channel = SocketChannel.open();
                     try {
+                        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
                         channel.socket().connect(tcp.toSocketAddress(), Math.toIntExact(timeout.toMillis()));
                     } catch (IOException e) {
                         channel.close();

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.StandardProtocolFamily;
+import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
@@ -71,6 +72,11 @@ public final class QmpServer implements AutoCloseable {
     /** Where it listens, with the port that was chosen. */
     public QmpAddress address() {
         return address;
+    }
+
+    /** How many clients are connected. */
+    int sessionCount() {
+        return sessions.size();
     }
 
     /** Tells every session that the host ends and why, in QEMU's words ({@code host-signal}); {@code quit} tells by itself. */
@@ -151,6 +157,9 @@ public final class QmpServer implements AutoCloseable {
         if (sessions.size() >= MAX_SESSIONS) {
             refuse(channel);
             return;
+        }
+        if (address instanceof QmpAddress.Tcp) {
+            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
         }
         SessionEnd end = new SessionEnd();
         QmpSession session = new QmpSession(channel, commands, end);

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.MigrationListener;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A host that only remembers what it was told. */
+final class FakeHost implements HostControl {
+    final List<String> calls = new CopyOnWriteArrayList<>();
+    final List<MigrationListener> migrationListeners = new CopyOnWriteArrayList<>();
+    final List<RunControl.Listener> runListeners = new CopyOnWriteArrayList<>();
+    final CountDownLatch quit = new CountDownLatch(1);
+    volatile RunState state = RunState.RUNNING;
+    volatile MigrationStatistics statistics = MigrationStatistics.NONE;
+    volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
+    volatile Set<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH);
+
+    @Override
+    public RunState runState() {
+        return state;
+    }
+
+    @Override
+    public void stop() {
+        state = RunState.PAUSED;
+        runListeners.forEach(RunControl.Listener::stopped);
+    }
+
+    @Override
+    public void cont() {
+        state = RunState.RUNNING;
+        runListeners.forEach(RunControl.Listener::resumed);
+    }
+
+    @Override
+    public void quit() {
+        quit.countDown();
+    }
+
+    @Override
+    public void migrate(String uri) {
+        calls.add("migrate " + uri);
+        if (uri.startsWith("foo:")) {
+            throw new MigrationException.Refused("unknown migration protocol: " + uri);
+        }
+        if (uri.startsWith("bug:")) {
+            throw new IllegalStateException("a bug");
+        }
+    }
+
+    @Override
+    public void migrateIncoming(String uri, boolean exitOnError) {
+        calls.add("migrate-incoming " + uri + " " + exitOnError);
+    }
+
+    @Override
+    public void cancel() {
+        calls.add("cancel");
+    }
+
+    @Override
+    public void continueFrom(MigrationStatus status) {
+        calls.add("continue " + status.publicName());
+    }
+
+    @Override
+    public MigrationStatistics statistics() {
+        return statistics;
+    }
+
+    @Override
+    public MigrationParameters parameters() {
+        return parameters;
+    }
+
+    @Override
+    public void setParameters(MigrationParameters next) {
+        parameters = next;
+    }
+
+    @Override
+    public Set<Capability> capabilities() {
+        return capabilities;
+    }
+
+    @Override
+    public void setCapabilities(Set<Capability> on, Set<Capability> off) {
+        EnumSet<Capability> next = EnumSet.copyOf(capabilities);
+        next.addAll(on);
+        next.removeAll(off);
+        capabilities = next;
+    }
+
+    @Override
+    public void addMigrationListener(MigrationListener listener) {
+        migrationListeners.add(listener);
+    }
+
+    @Override
+    public void addRunListener(RunControl.Listener listener) {
+        runListeners.add(listener);
+    }
+
+    @Override
+    public ObjectNode guestFigures(HeartbeatQuery query) {
+        return Json.object().put("after", query.afterNanos());
+    }
+
+    @Override
+    public ObjectNode ramDigest() {
+        return Json.object();
+    }
+}

@@ -1,0 +1,376 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+
+class QmpServerTest {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    private final FakeHost host = new FakeHost();
+    private QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
+
+    @BeforeEach
+    void switchEventsOn() {
+        host.setCapabilities(Set.of(Capability.EVENTS), Set.of());
+    }
+
+    @AfterEach
+    void close() {
+        server.close();
+    }
+
+    @Test
+    void greetsWithAVersionAndWantsNegotiationFirst() throws IOException {
+        try (RawSession session = new RawSession(server.address())) {
+            JsonNode greeting = Json.parse(session.line());
+            assertThat(greeting.path("QMP")
+                            .path("version")
+                            .path("qemu")
+                            .path("major")
+                            .isIntegralNumber())
+                    .isTrue();
+            assertThat(greeting.path("QMP").path("capabilities").isArray()).isTrue();
+            assertThat(session.ask("{\"execute\":\"query-status\"}"))
+                    .contains("CommandNotFound")
+                    .contains("Expecting capabilities negotiation with 'qmp_capabilities'");
+            assertThat(session.ask("{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]}}"))
+                    .contains("does not accept value 'oob'");
+            assertThat(session.ask("{\"execute\":\"qmp_capabilities\",\"id\":7}"))
+                    .isEqualTo("{\"return\":{},\"id\":7}");
+            assertThat(session.ask("{\"execute\":\"qmp_capabilities\"}")).contains("already complete");
+        }
+    }
+
+    @Test
+    void idsComeBackAsTheyWere() throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            String id = "{\"a\":[1,2.5,null,true,\"x\",18446744073709551615]}";
+            assertThat(session.ask("{\"execute\":\"query-status\",\"id\":" + id + "}"))
+                    .endsWith("\"id\":" + id + "}");
+            assertThat(session.ask("{\"execute\":\"nope\",\"id\":" + id + "}"))
+                    .contains("The command nope has not been found")
+                    .endsWith("\"id\":" + id + "}");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
+            {"execute":"query-status","arguments":{"x":1}}                    | Parameter 'x' is unexpected
+            {"execute":"query-status","foo":1}                                | QMP input member 'foo' is unexpected
+            {"execute":1}                                                     | QMP input member 'execute' must be a string
+            {"arguments":{}}                                                  | QMP input lacks member 'execute'
+            {"execute":"stop","arguments":[]}                                 | QMP input member 'arguments' must be an object
+            {"execute":"stop","arguments":{"now":true}}                       | Parameter 'now' is unexpected
+            []                                                                | QMP input must be a JSON object
+            "a"                                                               | QMP input must be a JSON object
+            {"execute":"stop","execute":"cont"}                               | JSON parse error, duplicate key 'execute'
+            {"execute":"migrate"}                                             | need either 'uri' or 'channels' argument
+            {"execute":"migrate","arguments":{"uri":5}}                       | Invalid parameter type for 'uri', expected: string
+            {"execute":"migrate","arguments":{"uri":"foo:bar"}}               | unknown migration protocol: foo:bar
+            {"execute":"migrate","arguments":{"uri":"tcp:h:1","bad":1}}       | Parameter 'bad' is unexpected
+            {"execute":"migrate","arguments":{"uri":"bug:"}}                  | internal error
+            {"execute":"migrate-continue"}                                    | Parameter 'state' is missing
+            {"execute":"migrate-continue","arguments":{"state":"foo"}}        | Parameter 'state' does not accept value 'foo'
+            {"execute":"migrate-set-parameters","arguments":{"max-bandwidth":"5"}}      | Parameter 'max-bandwidth' expects uint64
+            {"execute":"migrate-set-parameters","arguments":{"max-bandwidth":-1}}       | Parameter 'max-bandwidth' expects uint64
+            {"execute":"migrate-set-parameters","arguments":{"downtime-limit":3000000}} | downtime-limit = 3000000: must be from 0 to 2000000
+            {"execute":"migrate-set-parameters","arguments":{"nope":3}}       | Parameter 'nope' is unexpected
+            {"execute":"migrate-set-capabilities","arguments":{"capabilities":5}}       | Invalid parameter type for 'capabilities', expected: array
+            {"execute":"migrate-set-capabilities","arguments":{"capabilities":[5]}}     | Invalid parameter type for 'capabilities[0]', expected: object
+            {"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"events"}]}} | Parameter 'capabilities[0].state' is missing
+            {"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"nope","state":true}]}} | Parameter 'capability' does not accept value 'nope'
+            {"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"x-colo","state":true}]}} | Capability 'x-colo' is not in this version
+            """)
+    void whatIsWrongIsSaidInQemusWords(String request, String sentence) throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            JsonNode answer = Json.parse(session.ask(request));
+            assertThat(answer.path("error").path("class").asString()).isEqualTo("GenericError");
+            assertThat(answer.path("error").path("desc").asString()).contains(sentence);
+            assertThat(session.ask("{\"execute\":\"query-status\"}")).contains("\"running\":true");
+        }
+    }
+
+    @Test
+    void aRefusedSetChangesNothing() throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            session.ask("{\"execute\":\"migrate-set-parameters\",\"arguments\":{\"downtime-limit\":5,\"nope\":1}}");
+            assertThat(host.parameters.downtimeLimitMillis()).isEqualTo(300);
+            session.ask("{\"execute\":\"migrate-set-parameters\",\"arguments\":{\"downtime-limit\":5}}");
+            assertThat(session.ask("{\"execute\":\"query-migrate-parameters\"}"))
+                    .contains("\"downtime-limit\":5");
+        }
+    }
+
+    @Test
+    void channelsAreAnotherWayToNameTheUri() throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            session.ask("{\"execute\":\"migrate\",\"arguments\":{\"channels\":[{\"channel-type\":\"main\",\"addr\":"
+                    + "{\"transport\":\"socket\",\"type\":\"inet\",\"host\":\"::1\",\"port\":\"4444\"}}]}}");
+            session.ask("{\"execute\":\"migrate\",\"arguments\":{\"channels\":[{\"channel-type\":\"main\",\"addr\":"
+                    + "{\"transport\":\"exec\",\"args\":[\"/bin/sh\",\"-c\",\"cat >x\"]}}]}}");
+            assertThat(host.calls).containsExactly("migrate tcp:[::1]:4444", "migrate exec:cat >x");
+        }
+    }
+
+    @Test
+    void eventsReachEverySessionInTheirOrder() throws IOException {
+        try (RawSession one = RawSession.negotiated(server.address());
+                RawSession two = RawSession.negotiated(server.address())) {
+            host.migrationListeners.forEach(l -> l.statusChanged(MigrationStatus.SETUP));
+            host.migrationListeners.forEach(l -> l.passStarted(1));
+            host.stop();
+            host.migrationListeners.forEach(l -> l.statusChanged(MigrationStatus.COMPLETED));
+            for (RawSession session : List.of(one, two)) {
+                List<String> names = new ArrayList<>();
+                for (int i = 0; i < 4; i++) {
+                    JsonNode event = Json.parse(session.line());
+                    assertThat(event.path("timestamp").path("seconds").isIntegralNumber())
+                            .isTrue();
+                    assertThat(event.path("timestamp").path("microseconds").isIntegralNumber())
+                            .isTrue();
+                    names.add(event.path("event").asString() + event.path("data"));
+                }
+                assertThat(names)
+                        .containsExactly(
+                                "MIGRATION{\"status\":\"setup\"}",
+                                "MIGRATION_PASS{\"pass\":1}",
+                                "STOP",
+                                "MIGRATION{\"status\":\"completed\"}");
+            }
+        }
+    }
+
+    @Test
+    void migrationEventsNeedTheirCapabilityAndSessionsNeedNegotiation() throws IOException {
+        host.setCapabilities(Set.of(), Set.of(Capability.EVENTS));
+        try (RawSession early = new RawSession(server.address());
+                RawSession session = RawSession.negotiated(server.address())) {
+            early.line();
+            host.migrationListeners.forEach(l -> l.statusChanged(MigrationStatus.SETUP));
+            host.stop();
+            assertThat(session.line()).contains("\"STOP\"");
+            assertThat(early.ask("{\"execute\":\"qmp_capabilities\"}")).isEqualTo("{\"return\":{}}");
+        }
+    }
+
+    @Test
+    void aSessionThatDoesNotReadHoldsUpNobody() throws IOException {
+        try (RawSession deaf = RawSession.negotiated(server.address());
+                RawSession session = RawSession.negotiated(server.address())) {
+            int count = 400_000;
+            for (int i = 0; i < count && server.sessionCount() == 2; i++) {
+                int pass = i;
+                host.migrationListeners.forEach(l -> l.passStarted(pass));
+                if (i % 500 == 0) {
+                    session.send("{\"execute\":\"query-status\",\"id\":\"mark\"}");
+                    while (!session.line().contains("mark")) {
+                        // Events in between are read and forgotten.
+                    }
+                }
+            }
+            assertThat(server.sessionCount()).isEqualTo(1);
+            assertThat(deaf).isNotNull();
+            assertThat(session.ask("{\"execute\":\"query-status\",\"id\":\"last\"}"))
+                    .isNotEqualTo("end");
+        }
+    }
+
+    @Test
+    void queryMigrateHasQemusMembersAndTypes() throws IOException {
+        host.statistics = statistics(MigrationStatus.ACTIVE);
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            JsonNode answer =
+                    Json.parse(session.ask("{\"execute\":\"query-migrate\"}")).path("return");
+            assertThat(answer.path("status").asString()).isEqualTo("active");
+            assertThat(answer.propertyNames())
+                    .containsExactlyInAnyOrder("status", "total-time", "setup-time", "expected-downtime", "ram");
+            assertThat(answer.path("ram").propertyNames())
+                    .containsExactlyInAnyOrder(
+                            "total",
+                            "postcopy-requests",
+                            "dirty-sync-count",
+                            "multifd-bytes",
+                            "pages-per-second",
+                            "downtime-bytes",
+                            "page-size",
+                            "remaining",
+                            "postcopy-bytes",
+                            "mbps",
+                            "transferred",
+                            "dirty-sync-missed-zero-copy",
+                            "precopy-bytes",
+                            "duplicate",
+                            "dirty-pages-rate",
+                            "normal-bytes",
+                            "normal");
+            assertThat(answer.path("ram").path("mbps").isDouble()).isTrue();
+            assertThat(answer.path("ram").path("normal-bytes").asLong()).isEqualTo(100 * 4096L);
+        }
+    }
+
+    @Test
+    void aListeningDestinationTellsItsAddress() throws IOException {
+        MigrationStatistics s = statistics(MigrationStatus.SETUP);
+        host.statistics = new MigrationStatistics(
+                s.status(),
+                false,
+                s.error(),
+                s.owner(),
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                0,
+                DowntimeParts.NONE,
+                0,
+                "",
+                Optional.of("tcp:127.0.0.1:4444"));
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
+                    .isEqualTo("{\"return\":{\"status\":\"setup\",\"socket-address\":"
+                            + "[{\"type\":\"inet\",\"host\":\"127.0.0.1\",\"port\":\"4444\"}]}}");
+        }
+    }
+
+    @Test
+    void quitIsAnnouncedAnsweredAndCarriedOut() throws Exception {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            session.send("{\"execute\":\"quit\"}");
+            assertThat(session.line()).contains("\"SHUTDOWN\"").contains("\"reason\":\"host-qmp-quit\"");
+            assertThat(session.line()).isEqualTo("{\"return\":{}}");
+            assertThat(host.quit.await(10, TimeUnit.SECONDS)).isTrue();
+            server.close();
+            assertThat(session.line()).isEqualTo("end");
+        }
+    }
+
+    @Test
+    void aClientThatClosesItsSideStillGetsItsAnswers() throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            session.send("{\"execute\":\"query-status\"}{\"execute\":\"query-version\"}");
+            session.endOutput();
+            assertThat(session.line()).contains("running");
+            assertThat(session.line()).contains("Godwit");
+            assertThat(session.line()).isEqualTo("end");
+        }
+    }
+
+    @Test
+    void sessionsAreBounded() throws IOException {
+        List<RawSession> open = new ArrayList<>();
+        try {
+            for (int i = 0; i < QmpServer.MAX_SESSIONS; i++) {
+                open.add(RawSession.negotiated(server.address()));
+            }
+            try (RawSession tooMany = new RawSession(server.address())) {
+                assertThat(tooMany.line()).contains("sessions are open already");
+                assertThat(tooMany.line()).isEqualTo("end");
+            }
+        } finally {
+            for (RawSession session : open) {
+                session.close();
+            }
+        }
+    }
+
+    @Test
+    void garbageEndsNeitherTheHostNorAnotherSession() throws IOException {
+        long seed = System.nanoTime();
+        Random random = new Random(seed);
+        String sane = "{\"execute\":\"query-migrate\",\"arguments\":{},\"id\":[1,{\"x\":\"y\"}]}";
+        try (RawSession witness = RawSession.negotiated(server.address())) {
+            for (int round = 0; round < 200; round++) {
+                try (RawSession session = RawSession.negotiated(server.address())) {
+                    byte[] noise = sane.repeat(3).getBytes(java.nio.charset.StandardCharsets.US_ASCII);
+                    for (int i = 1 + random.nextInt(12); i > 0; i--) {
+                        noise[random.nextInt(noise.length)] = (byte) random.nextInt(256);
+                    }
+                    session.send(noise);
+                    session.send(new byte[] {(byte) 0xFF});
+                    String last = session.ask("\n{\"execute\":\"query-status\",\"id\":\"sane\"}\n");
+                    while (!last.endsWith("\"id\":\"sane\"}")) {
+                        assertThat(last).as("seed %d, round %d", seed, round).isNotEqualTo("end");
+                        last = session.line();
+                    }
+                }
+            }
+            assertThat(witness.ask("{\"execute\":\"query-status\"}")).contains("running");
+            assertThat(host.calls).isEmpty();
+        }
+    }
+
+    @Test
+    void aDeadSocketFileIsReplacedAndALivingOneIsNot(@TempDir Path directory) throws IOException {
+        Path path = directory.resolve("qmp.sock");
+        QmpAddress address = QmpAddress.parse("unix:" + path);
+        try (QmpServer first = QmpServer.open(address, host)) {
+            assertThat(first.address()).isEqualTo(address);
+            assertThatThrownBy(() -> QmpServer.open(address, host))
+                    .isInstanceOf(QmpConnectionException.class)
+                    .hasMessageContaining("another process listens there");
+            try (QmpClient client = QmpClient.connect(address, PATIENCE)) {
+                assertThat(client.isGodwit()).isTrue();
+                assertThat(client.execute("query-status", PATIENCE)
+                                .path("status")
+                                .asString())
+                        .isEqualTo("running");
+            }
+        }
+        assertThat(Files.exists(path)).isFalse();
+    }
+
+    private static MigrationStatistics statistics(MigrationStatus status) {
+        return new MigrationStatistics(
+                status,
+                true,
+                Optional.empty(),
+                Optional.empty(),
+                2,
+                1 << 30,
+                1 << 20,
+                500_000,
+                100,
+                50,
+                1000,
+                100_000_000,
+                12,
+                1,
+                200,
+                0,
+                DowntimeParts.NONE,
+                0,
+                "test",
+                Optional.empty());
+    }
+}
