@@ -6,6 +6,7 @@ module io.godwit.cli {
     requires io.godwit.control;
     requires io.godwit.engine;
     requires io.godwit.machines;
+    requires io.godwit.stream;
     requires info.picocli;
     requires static org.jspecify;
 

@@ -4,7 +4,7 @@
 /** QMP, as server and as client. */
 module io.godwit.control {
     requires transitive io.godwit.engine;
-    requires io.godwit.machines;
+    requires transitive io.godwit.machines;
     requires transitive tools.jackson.core;
     requires transitive tools.jackson.databind;
     requires static org.jspecify;

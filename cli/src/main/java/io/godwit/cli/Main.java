@@ -20,11 +20,15 @@ public final class Main {
             out.println("godwit " + version());
             return;
         }
-        out.println("usage: godwit --version");
+        System.setProperty("jdk.system.logger.format", "%4$s: %5$s%6$s%n");
+        int status = GodwitCommand.run(arguments);
+        // The exit ends what a host or a child may have left: the shutdown hooks are the one place where things are
+        // closed.
+        System.exit(status);
     }
 
     /** The version that the build wrote into the module descriptor, or "unknown" when run from the class path. */
-    private static String version() {
+    static String version() {
         ModuleDescriptor descriptor = Main.class.getModule().getDescriptor();
         return descriptor == null ? "unknown" : descriptor.rawVersion().orElse("unknown");
     }

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.control.Json;
+import io.godwit.control.QmpClient;
+import io.godwit.machines.Machines;
+import io.godwit.machines.guest.GuestKind;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
+
+/** {@code godwit demo}: two hosts, a busy guest, a migration before your eyes, and the proof that nothing was lost. */
+@Command(
+        name = "demo",
+        description =
+                "Starts two hosts and a busy guest, moves the guest from one to the other, and proves that nothing was lost.",
+        mixinStandardHelpOptions = true)
+final class DemoCommand implements Callable<Integer> {
+    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final Duration RUN_BEFORE = Duration.ofMillis(1500);
+    private static final Duration RUN_AFTER = Pause.MARGIN_AFTER.plusMillis(100);
+
+    /** How the migration goes from host to host. */
+    enum Transport {
+        TCP,
+        UNIX
+    }
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Mixin
+    private GuestArguments guest = new GuestArguments();
+
+    @Mixin
+    private Settings settings = new Settings();
+
+    @Option(
+            names = "--transport",
+            paramLabel = "NAME",
+            defaultValue = "tcp",
+            description = "tcp or unix (default: ${DEFAULT-VALUE}).")
+    private Transport transport = Transport.TCP;
+
+    @Option(names = "--json", description = "One JSON object a line, the report last, instead of a view.")
+    private boolean json;
+
+    @Option(names = "--report", paramLabel = "FILE", description = "Write the report to FILE, - for standard output.")
+    private @Nullable Path reportFile;
+
+    private final CountDownLatch never = new CountDownLatch(1);
+
+    @Override
+    public Integer call() throws InterruptedException {
+        settings.setDefault("max-bandwidth", "0");
+        Machines.Choice choice = Machines.choose(guest.kind());
+        guest.options();
+        say("Godwit moves " + guest.describe(choice.kind()) + ".");
+        if (guest.kind() == GuestKind.AUTO && choice.kind() != GuestKind.KVM) {
+            say(choice.reason());
+        }
+        try (DemoHosts hosts = DemoHosts.start(guest.asWords(choice.kind()))) {
+            try (QmpClient destination = hosts.destination().connect();
+                    QmpClient source = hosts.source().connect()) {
+                return move(source, destination, hosts);
+            } catch (CommandFailure e) {
+                throw e;
+            } catch (RuntimeException e) {
+                throw new CommandFailure(e.getMessage() + hosts.lastWords(), e);
+            }
+        }
+    }
+
+    private int move(QmpClient source, QmpClient destination, DemoHosts hosts) throws InterruptedException {
+        PrintWriter out = spec.commandLine().getOut();
+        settings.applyParameters(source);
+        settings.applyCapabilities(source, List.of("events"));
+        settings.applyCapabilities(destination, List.of());
+        String uri = listen(destination, hosts);
+        letRun(RUN_BEFORE);
+        long beforeMicros = Pause.longestGapInTheLastSecond(source);
+        MigrationSample last = new MigrationRun(source, Terminal.view(json, out)).run(uri);
+        Report report;
+        Optional<Verification> verification = Optional.empty();
+        if (last.isCompleted()) {
+            letRun(RUN_AFTER);
+            Pause pause = Pause.across(source, destination, beforeMicros);
+            Verification proof = Verification.of(source, destination);
+            verification = Optional.of(proof);
+            SourceFigures figures = SourceFigures.of(source);
+            JsonNode arrived = SourceFigures.of(destination).statistics();
+            report = new Report(last, figures, Optional.of(pause), verification, arrived);
+            say(Summary.of(last, pause, new DowntimeBreakdown(figures.statistics(), arrived), proof));
+        } else {
+            report = new Report(last, SourceFigures.of(source));
+        }
+        if (json) {
+            out.println(new String(Json.write(report.json()), java.nio.charset.StandardCharsets.UTF_8));
+        }
+        if (reportFile != null) {
+            report.write(reportFile, out);
+        }
+        if (!last.isCompleted()) {
+            throw new CommandFailure("The migration " + Report.ending(last));
+        }
+        if (!verification.map(Verification::isProved).orElse(false)) {
+            throw new CommandFailure("The guest has moved, but it is not proved that nothing was lost: see above.");
+        }
+        return 0;
+    }
+
+    /** Lets the destination listen; returns where. */
+    private String listen(QmpClient destination, DemoHosts hosts) {
+        String asked = switch (transport) {
+            case TCP -> "tcp:127.0.0.1:0";
+            case UNIX -> "unix:" + hosts.directory().resolve("migration.sock");
+        };
+        destination.execute("migrate-incoming", Json.object().put("uri", asked), PATIENCE);
+        JsonNode address = destination
+                .execute("query-migrate", PATIENCE)
+                .path("socket-address")
+                .path(0);
+        return switch (transport) {
+            case UNIX -> asked;
+            case TCP -> "tcp:127.0.0.1:" + address.path("port").asString("0");
+        };
+    }
+
+    private void letRun(Duration time) throws InterruptedException {
+        // Nobody counts it down: the guest is given its time.
+        if (never.await(time.toMillis(), TimeUnit.MILLISECONDS)) {
+            throw new AssertionError("the latch is never counted down");
+        }
+    }
+
+    private void say(String line) {
+        if (!json) {
+            PrintWriter out = spec.commandLine().getOut();
+            out.println(line);
+            out.flush();
+        }
+    }
+}

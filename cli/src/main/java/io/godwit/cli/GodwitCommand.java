@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import java.io.PrintWriter;
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.IVersionProvider;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ScopeType;
+import picocli.CommandLine.Spec;
+
+/** {@code godwit}, with its subcommands, and what happens when one of them fails. */
+@Command(
+        name = "godwit",
+        description = "Moves running virtual machines from one process or host to another without stopping them.",
+        synopsisSubcommandLabel = "COMMAND",
+        mixinStandardHelpOptions = true,
+        versionProvider = GodwitCommand.Version.class,
+        subcommands = {DemoCommand.class, HostCommand.class, MigrateCommand.class, InspectCommand.class})
+final class GodwitCommand implements Runnable {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Print the stack trace when something fails.")
+    private boolean debug;
+
+    static final class Version implements IVersionProvider {
+        @Override
+        public String[] getVersion() {
+            return new String[] {"godwit " + Main.version()};
+        }
+    }
+
+    /** Runs a command line: 0 when it did what it should, 1 when not, 2 when it was not understood. */
+    static int run(String... arguments) {
+        return commandLine().execute(arguments);
+    }
+
+    static CommandLine commandLine() {
+        GodwitCommand command = new GodwitCommand();
+        CommandLine line = new CommandLine(command);
+        line.setCaseInsensitiveEnumValuesAllowed(true);
+        line.setUsageHelpAutoWidth(true);
+        line.setParameterExceptionHandler((failure, _) -> misunderstood(failure));
+        line.setExecutionExceptionHandler((failure, at, _) -> {
+            PrintWriter err = at.getErr();
+            err.println(at.getCommandSpec().qualifiedName() + ": " + sentence(failure));
+            if (command.debug) {
+                failure.printStackTrace(err);
+            }
+            err.flush();
+            return CommandLine.ExitCode.SOFTWARE;
+        });
+        return line;
+    }
+
+    private static int misunderstood(ParameterException failure) {
+        CommandSpec at = failure.getCommandLine().getCommandSpec();
+        PrintWriter err = failure.getCommandLine().getErr();
+        String message = String.valueOf(failure.getMessage()).strip();
+        err.println(at.qualifiedName() + ": " + message + (message.endsWith(".") ? "" : ".") + " See '"
+                + at.qualifiedName() + " --help'.");
+        err.flush();
+        return CommandLine.ExitCode.USAGE;
+    }
+
+    /** Our own exceptions speak in sentences; of any other the class says more than its message alone. */
+    private static String sentence(Exception failure) {
+        String message = failure.getMessage();
+        boolean ours = failure.getClass().getName().startsWith("io.godwit.");
+        return message != null && ours ? message : failure.toString();
+    }
+
+    @Override
+    public void run() {
+        throw new ParameterException(spec.commandLine(), "Say what to do: demo, host, migrate or inspect");
+    }
+}

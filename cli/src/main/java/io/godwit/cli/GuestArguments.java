@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.programs.GuestProgram;
+import io.godwit.machines.programs.RamFill;
+import io.godwit.machines.programs.Workload;
+import io.godwit.machines.programs.WriteOrder;
+import java.util.List;
+import java.util.Locale;
+import picocli.CommandLine.Option;
+
+/** What a guest is made of, as {@code demo} and {@code host} take it. */
+final class GuestArguments {
+    private static final GuestOptions DEFAULTS = GuestOptions.defaults();
+
+    @Option(
+            names = "--guest",
+            paramLabel = "KIND",
+            defaultValue = "auto",
+            description = "kvm, memory (threads of the host's process), or auto: kvm where it can be used.")
+    private GuestKind kind = GuestKind.AUTO;
+
+    @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            defaultValue = "512M",
+            converter = ByteSize.class,
+            description = "The guest's RAM (default: ${DEFAULT-VALUE}).")
+    private long memoryBytes;
+
+    @Option(
+            names = "--cpus",
+            paramLabel = "N",
+            defaultValue = "1",
+            description = "How many vCPUs (default: ${DEFAULT-VALUE}).")
+    private int cpus;
+
+    @Option(
+            names = "--program",
+            paramLabel = "NAME",
+            defaultValue = "dirtier",
+            description = "What it runs: idle, dirtier or stepper (default: ${DEFAULT-VALUE}).")
+    private GuestProgram program = GuestProgram.DIRTIER;
+
+    @Option(
+            names = "--working-set",
+            paramLabel = "SIZE",
+            defaultValue = "64M",
+            converter = ByteSize.class,
+            description = "What the dirtier rewrites (default: ${DEFAULT-VALUE}).")
+    private long workingSetBytes;
+
+    @Option(
+            names = "--dirty-rate",
+            paramLabel = "PAGES",
+            defaultValue = "20000",
+            description = "Pages rewritten a second, 0 for as many as it can (default: ${DEFAULT-VALUE}).")
+    private long pagesPerSecond;
+
+    @Option(
+            names = "--write-order",
+            paramLabel = "ORDER",
+            defaultValue = "sweep",
+            description = "sweep or random (default: ${DEFAULT-VALUE}).")
+    private WriteOrder order = WriteOrder.SWEEP;
+
+    @Option(
+            names = "--fill",
+            paramLabel = "FILL",
+            defaultValue = "random",
+            description = "What RAM holds at first: random or zero (default: ${DEFAULT-VALUE}).")
+    private RamFill fill = RamFill.RANDOM;
+
+    GuestKind kind() {
+        return kind;
+    }
+
+    GuestOptions options() {
+        try {
+            return DEFAULTS.withKind(kind)
+                    .withMemoryBytes(memoryBytes)
+                    .withCpus(cpus)
+                    .withWorkload(new Workload(
+                            program,
+                            workingSetBytes,
+                            pagesPerSecond,
+                            order,
+                            fill,
+                            DEFAULTS.workload().seed()));
+        } catch (IllegalArgumentException e) {
+            throw new CommandFailure("Not possible: " + e.getMessage() + ".", e);
+        }
+    }
+
+    /** The same for the command line of a child, with the kind that was chosen. */
+    List<String> asWords(GuestKind chosen) {
+        return List.of(
+                "--guest",
+                chosen.toString(),
+                "--memory",
+                Long.toString(memoryBytes),
+                "--cpus",
+                Integer.toString(cpus),
+                "--program",
+                program.toString(),
+                "--working-set",
+                Long.toString(workingSetBytes),
+                "--dirty-rate",
+                Long.toString(pagesPerSecond),
+                "--write-order",
+                order.toString(),
+                "--fill",
+                fill.toString());
+    }
+
+    /** The guest in words. */
+    String describe(GuestKind chosen) {
+        String work = switch (program) {
+            case IDLE -> "idle";
+            case DIRTIER ->
+                "rewriting " + ByteSize.binary(workingSetBytes) + " at "
+                        + (pagesPerSecond == 0
+                                ? "full speed"
+                                : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond));
+            case STEPPER -> "stepping through all of its memory";
+        };
+        return "a " + ByteSize.binary(memoryBytes) + " " + chosen + " guest with " + cpus
+                + (cpus == 1 ? " vCPU" : " vCPUs") + ", " + work;
+    }
+}

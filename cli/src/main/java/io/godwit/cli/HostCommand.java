@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.control.MachineHost;
+import io.godwit.control.QmpAddress;
+import io.godwit.control.QmpServer;
+import io.godwit.engine.arbiter.FileLockArbiter;
+import io.godwit.machines.Machines;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Callable;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Spec;
+
+/** {@code godwit host}: one guest in one process, driven over QMP, until {@code quit} or a signal. */
+@Command(
+        name = "host",
+        description = "Runs one guest, or waits for one, and answers QMP.",
+        mixinStandardHelpOptions = true)
+final class HostCommand implements Callable<Integer> {
+    /** The line on standard output that tells a parent process that QMP answers starts with this. */
+    static final String READY = "ready: ";
+
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Mixin
+    private GuestArguments guest = new GuestArguments();
+
+    @Option(
+            names = "--qmp",
+            required = true,
+            paramLabel = "ADDRESS",
+            description = "Where to answer QMP: unix:PATH or tcp:HOST:PORT.")
+    private String qmp = "";
+
+    @Option(
+            names = "--incoming",
+            paramLabel = "URI",
+            description =
+                    "Wait for a guest: listen at tcp:HOST:PORT or unix:PATH, read fd:N, exec:COMMAND or file:PATH,"
+                            + " or defer until migrate-incoming says where.")
+    private @Nullable String incoming;
+
+    @Option(names = "--uuid", paramLabel = "UUID", description = "Who the guest is (default: somebody new).")
+    private @Nullable UUID uuid;
+
+    @Option(names = "--paused", description = "Do not let the guest run before 'cont'.")
+    private boolean paused;
+
+    @Option(names = "--verify", description = "Hash each page that arrives, for x-godwit-ram-digest.")
+    private boolean verify;
+
+    @Option(
+            names = "--end-with-stdin",
+            hidden = true,
+            description = "End when standard input ends: the parent is gone then.")
+    private boolean endWithStdin;
+
+    @Override
+    public Integer call() {
+        QmpAddress address = parse(qmp);
+        Origin origin = incoming == null ? Origin.BOOT : Origin.ARRIVAL;
+        Machines.Choice choice = Machines.choose(guest.kind());
+        GuestOptions options = guest.options().withKind(choice.kind());
+        if (uuid != null) {
+            options = options.withUuid(uuid);
+        }
+        Machine machine = Machines.create(options, origin);
+        MachineHost host = new MachineHost(machine, FileLockArbiter.inDefaultDirectory(), origin, verify);
+        QmpServer server;
+        try {
+            server = QmpServer.open(address, host);
+        } catch (RuntimeException e) {
+            host.close();
+            throw e;
+        }
+        Ending ending = new Ending(server, host);
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> ending.end(Optional.of("host-signal")), "host-end"));
+        if (endWithStdin) {
+            Thread.ofVirtual().name("parent-watch").start(() -> awaitEndOfInput(host));
+        }
+        begin(host);
+        say(READY + guest.describe(choice.kind()) + "; QMP at " + server.address() + ". " + choice.reason());
+        Optional<String> failure = host.awaitQuit();
+        ending.end(Optional.empty());
+        failure.ifPresent(sentence -> {
+            throw new CommandFailure(sentence);
+        });
+        return 0;
+    }
+
+    private void begin(MachineHost host) {
+        if (incoming == null) {
+            if (!paused) {
+                host.cont();
+            }
+        } else if (!incoming.equals("defer")) {
+            host.migrateIncoming(incoming, false);
+        }
+    }
+
+    private static QmpAddress parse(String text) {
+        try {
+            return QmpAddress.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new CommandFailure(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private void say(String line) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(line);
+        out.flush();
+    }
+
+    private static void awaitEndOfInput(MachineHost host) {
+        try {
+            while (System.in.read() >= 0) {
+                // What comes means nothing; that it ends does.
+            }
+        } catch (IOException e) {
+            // As good as the end.
+        }
+        host.quit();
+    }
+
+    /** Ends the host once, whoever asks first: {@code quit} or a signal. */
+    private static final class Ending {
+        private final QmpServer server;
+        private final MachineHost host;
+        private final AtomicBoolean begun = new AtomicBoolean();
+
+        Ending(QmpServer server, MachineHost host) {
+            this.server = server;
+            this.host = host;
+        }
+
+        void end(Optional<String> announcement) {
+            if (begun.compareAndSet(false, true)) {
+                announcement.ifPresent(server::announceShutdown);
+                host.close();
+                server.close();
+            }
+        }
+    }
+}

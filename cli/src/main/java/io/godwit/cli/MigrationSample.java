@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.control.Json;
+import java.util.Optional;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What {@code query-migrate} said at one moment, Godwit's or QEMU's. Figures that were not told are 0.
+ *
+ * @param status by QEMU's name
+ * @param pass number of the walk of the dirty bitmap
+ * @param totalBytes the guest's memory
+ * @param remainingBytes memory that must still be sent
+ * @param transferredBytes sent so far
+ * @param normalPages pages sent with content
+ * @param zeroPages pages sent as zero
+ * @param pageBytes a page
+ * @param dirtyPagesPerSecond what the guest dirties
+ * @param bandwidthBytesPerSecond what the wire carries, as the source measures it
+ * @param expectedDowntimeMillis the pause if the guest were stopped now
+ * @param setupTimeMillis connecting and announcing
+ * @param totalTimeMillis since the start
+ * @param downtimeMillis the pause that was, as the source saw it
+ * @param error what went wrong
+ */
+record MigrationSample(
+        String status,
+        long pass,
+        long totalBytes,
+        long remainingBytes,
+        long transferredBytes,
+        long normalPages,
+        long zeroPages,
+        long pageBytes,
+        long dirtyPagesPerSecond,
+        long bandwidthBytesPerSecond,
+        long expectedDowntimeMillis,
+        long setupTimeMillis,
+        long totalTimeMillis,
+        long downtimeMillis,
+        Optional<String> error) {
+    static MigrationSample of(JsonNode answer) {
+        JsonNode ram = answer.path("ram");
+        return new MigrationSample(
+                answer.path("status").asString("none"),
+                ram.path("dirty-sync-count").asLong(0),
+                ram.path("total").asLong(0),
+                ram.path("remaining").asLong(0),
+                ram.path("transferred").asLong(0),
+                ram.path("normal").asLong(0),
+                ram.path("duplicate").asLong(0),
+                ram.path("page-size").asLong(4096),
+                ram.path("dirty-pages-rate").asLong(0),
+                (long) (ram.path("mbps").asDouble(0) * 1e6 / 8),
+                answer.path("expected-downtime").asLong(0),
+                answer.path("setup-time").asLong(0),
+                answer.path("total-time").asLong(0),
+                answer.path("downtime").asLong(0),
+                Optional.ofNullable(answer.path("error-desc").asString(null)));
+    }
+
+    /** The same figures, which are the last there were, with how it ended. */
+    MigrationSample endedAs(String end, Optional<String> reason) {
+        return new MigrationSample(
+                end,
+                pass,
+                totalBytes,
+                remainingBytes,
+                transferredBytes,
+                normalPages,
+                zeroPages,
+                pageBytes,
+                dirtyPagesPerSecond,
+                bandwidthBytesPerSecond,
+                expectedDowntimeMillis,
+                setupTimeMillis,
+                totalTimeMillis,
+                downtimeMillis,
+                reason);
+    }
+
+    /** Whether nothing more happens. */
+    boolean isEnded() {
+        return switch (status) {
+            case "completed", "failed", "cancelled" -> true;
+            default -> false;
+        };
+    }
+
+    boolean isCompleted() {
+        return status.equals("completed");
+    }
+
+    /** Whether there are figures in it; QEMU tells none before and after. */
+    boolean hasFigures() {
+        return totalBytes > 0;
+    }
+
+    /** What the guest dirties, in bytes a second. */
+    long dirtyBytesPerSecond() {
+        return dirtyPagesPerSecond * pageBytes;
+    }
+
+    /** All that went over the wire by all the time it took. */
+    long throughputBytesPerSecond() {
+        long millis = Math.max(1, totalTimeMillis - setupTimeMillis);
+        return transferredBytes * 1000 / millis;
+    }
+
+    /** One line of {@code --json}. */
+    ObjectNode toJson() {
+        ObjectNode line = Json.object()
+                .put("status", status)
+                .put("pass", pass)
+                .put("totalBytes", totalBytes)
+                .put("remainingBytes", remainingBytes)
+                .put("transferredBytes", transferredBytes)
+                .put("dirtyBytesPerSecond", dirtyBytesPerSecond())
+                .put("bandwidthBytesPerSecond", bandwidthBytesPerSecond)
+                .put("expectedDowntimeMillis", expectedDowntimeMillis)
+                .put("totalTimeMillis", totalTimeMillis);
+        error.ifPresent(sentence -> line.put("error", sentence));
+        return line;
+    }
+}

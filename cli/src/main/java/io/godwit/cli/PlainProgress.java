@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import java.io.PrintWriter;
+import java.time.Duration;
+import java.util.Locale;
+
+/** A line for each pass and each second, for logs. */
+final class PlainProgress implements ProgressView {
+    private static final Duration INTERVAL = Duration.ofMillis(200);
+    private static final long LINE_EVERY_MILLIS = 1000;
+
+    private final PrintWriter out;
+    private String lastStatus = "";
+    private long lastPass = -1;
+    private long lastLineMillis;
+
+    PlainProgress(PrintWriter out) {
+        this.out = out;
+    }
+
+    @Override
+    public Duration interval() {
+        return INTERVAL;
+    }
+
+    @Override
+    public void show(MigrationSample sample) {
+        boolean news = !sample.status().equals(lastStatus)
+                || sample.pass() != lastPass
+                || sample.totalTimeMillis() - lastLineMillis >= LINE_EVERY_MILLIS;
+        if (!news) {
+            return;
+        }
+        lastStatus = sample.status();
+        lastPass = sample.pass();
+        lastLineMillis = sample.totalTimeMillis();
+        out.println(line(sample));
+        out.flush();
+    }
+
+    @Override
+    public void end(MigrationSample last) {
+        lastStatus = "";
+        show(last);
+    }
+
+    static String line(MigrationSample s) {
+        if (!s.hasFigures() || s.error().isPresent()) {
+            return s.status() + s.error().map(error -> ": " + error).orElse("");
+        }
+        if (s.isCompleted()) {
+            return String.format(
+                    Locale.ROOT,
+                    "completed in %.2f s: pass %d, sent %s at %s/s, downtime %d ms",
+                    s.totalTimeMillis() / 1e3,
+                    s.pass(),
+                    ByteSize.decimal(s.transferredBytes()),
+                    ByteSize.decimal(s.throughputBytesPerSecond()),
+                    s.downtimeMillis());
+        }
+        return String.format(
+                Locale.ROOT,
+                "%s: %.1f s, pass %d, %,d pages left (%s of %s), dirty %s/s against %s/s, expected downtime %d ms",
+                s.status(),
+                s.totalTimeMillis() / 1e3,
+                s.pass(),
+                s.remainingBytes() / s.pageBytes(),
+                ByteSize.binary(s.remainingBytes()),
+                ByteSize.binary(s.totalBytes()),
+                ByteSize.decimal(s.dirtyBytesPerSecond()),
+                ByteSize.decimal(s.bandwidthBytesPerSecond()),
+                s.expectedDowntimeMillis());
+    }
+}

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.control.Json;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Optional;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * The report of one migration, for scripts: one JSON object with always the same members. What nobody can tell (a pause at the heartbeat of
+ * a QEMU guest, say) is null.
+ */
+final class Report {
+    private final ObjectNode json = Json.object();
+
+    /** What the source alone can tell. */
+    Report(MigrationSample last, SourceFigures source) {
+        this(last, source, Optional.empty(), Optional.empty(), Json.object());
+    }
+
+    /** With what was measured on both sides. */
+    Report(
+            MigrationSample last,
+            SourceFigures source,
+            Optional<Pause> pause,
+            Optional<Verification> verification,
+            JsonNode destinationStatistics) {
+        json.put("status", last.status());
+        putText("guest", source.guest().path("kind"));
+        json.put("totalTimeMillis", last.totalTimeMillis());
+        json.put("setupTimeMillis", last.setupTimeMillis());
+        json.put("downtimeMillis", last.downtimeMillis());
+        json.putNull("guestPauseMicros");
+        json.putNull("guestPauseBeforeMicros");
+        pause.ifPresent(p -> {
+            json.put("guestPauseMicros", p.acrossMicros());
+            json.put("guestPauseBeforeMicros", p.beforeMicros());
+        });
+        json.put("transferredBytes", last.transferredBytes());
+        json.put("throughputBytesPerSecond", last.throughputBytesPerSecond());
+        json.put("passes", last.pass());
+        json.set("pages", Json.object().put("normal", last.normalPages()).put("zero", last.zeroPages()));
+        verification.ifPresentOrElse(v -> json.set("verification", v.toJson()), () -> json.putNull("verification"));
+        DowntimeBreakdown parts = new DowntimeBreakdown(source.statistics(), destinationStatistics);
+        if (!parts.isEmpty()) {
+            json.set("downtimeParts", parts.toJson());
+        }
+        putText("x-tracker", source.statistics().path("tracker"));
+        putText("x-owner", source.statistics().path("owner"));
+        last.error().ifPresent(error -> json.put("error", error));
+    }
+
+    ObjectNode json() {
+        return json;
+    }
+
+    /** Writes it to a file, or to {@code out} for "-". */
+    void write(Path file, PrintWriter out) {
+        String text = Json.writePretty(json);
+        if (file.toString().equals("-")) {
+            out.println(text);
+            out.flush();
+            return;
+        }
+        try {
+            Files.writeString(file, text + "\n");
+        } catch (IOException e) {
+            throw new CommandFailure("The report cannot be written to " + file + ": " + e + ".", e);
+        }
+    }
+
+    /** How a migration that was not completed ended, to finish a sentence with. */
+    static String ending(MigrationSample last) {
+        String reason = last.error().map(error -> ": " + error).orElse("");
+        String verb = last.status().equals("cancelled") ? "was cancelled" : last.status();
+        return verb + reason + (reason.endsWith(".") ? "" : ".");
+    }
+
+    private void putText(String name, JsonNode value) {
+        if (value.isString() && !value.asString().isEmpty()) {
+            json.put(name, value.asString());
+        } else {
+            json.putNull(name);
+        }
+    }
+}

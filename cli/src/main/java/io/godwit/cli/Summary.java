@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import java.util.Locale;
+
+/** The outcome of a migration in a few lines for people. */
+final class Summary {
+    private Summary() {}
+
+    /** What moved, and how fast. */
+    static String moved(MigrationSample last) {
+        return String.format(
+                Locale.ROOT,
+                "  moved     %s in %.2f s: %,d pages with content and %,d zero pages in %d passes, %s at %s/s",
+                ByteSize.binary(last.totalBytes()),
+                last.totalTimeMillis() / 1e3,
+                last.normalPages(),
+                last.zeroPages(),
+                last.pass(),
+                ByteSize.decimal(last.transferredBytes()),
+                ByteSize.decimal(last.throughputBytesPerSecond()));
+    }
+
+    /** All that the demonstration found out. */
+    static String of(MigrationSample last, Pause pause, DowntimeBreakdown parts, Verification verification) {
+        String nl = System.lineSeparator();
+        return moved(last) + nl
+                + String.format(
+                        Locale.ROOT,
+                        "  pause     %.1f ms at the guest's own heartbeat (its longest gap in the second before: %.1f ms)",
+                        pause.acrossMicros() / 1e3,
+                        pause.beforeMicros() / 1e3)
+                + nl
+                + "            " + parts + nl
+                + "  memory    "
+                + (verification.ramIdentical()
+                        ? verification.ramDetail() + " compared at the switchover: identical on both sides"
+                        : "DIFFERS at the switchover: " + verification.ramDetail())
+                + nl
+                + String.format(
+                        Locale.ROOT,
+                        "  guest     %,d pages checked and rewritten by its program: %,d mismatches",
+                        verification.workPages(),
+                        verification.guestMismatches())
+                + nl
+                + "  runs on   " + verification.runsOn()
+                + (verification.runsOn() == Verification.RunsOn.DESTINATION ? ", and only there" : "!");
+    }
+}

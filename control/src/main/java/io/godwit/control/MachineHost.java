@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationListener;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.Migrator;
+import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import io.godwit.machines.vcpu.Heartbeat;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * One of our machines with all that a host has around it: the right to run, the run state, the migrator. What {@code godwit host} is
+ * made of, and what an embedder gives to a {@link QmpServer}.
+ */
+public final class MachineHost implements HostControl, AutoCloseable {
+    private final Machine machine;
+    private final RunControl run;
+    private final Migrator migrator;
+    private final CompletableFuture<Optional<String>> end = new CompletableFuture<>();
+    private volatile boolean exitOnError;
+
+    /**
+     * Takes charge of a machine that does not run yet, and of its arbiter.
+     *
+     * @param origin whether the guest starts here or is awaited
+     * @param verifying whether an arriving guest's pages are hashed as they come, for {@link #ramDigest}
+     */
+    public MachineHost(Machine machine, Arbiter arbiter, Origin origin, boolean verifying) {
+        this.machine = machine;
+        this.run = new RunControl(
+                machine,
+                arbiter,
+                switch (origin) {
+                    case BOOT -> RunState.PRELAUNCH;
+                    case ARRIVAL -> RunState.INMIGRATE;
+                });
+        this.migrator = new Migrator(machine, run);
+        migrator.setVerifying(verifying);
+        migrator.addListener(new ExitOnError());
+    }
+
+    /**
+     * Waits until somebody asked the host to end.
+     *
+     * @return what went wrong, if it ends for that
+     */
+    public Optional<String> awaitQuit() {
+        return end.join();
+    }
+
+    /** Ends what runs, the guest last; the right to run is given back. */
+    @Override
+    public void close() {
+        migrator.close();
+        run.shutdown();
+        machine.close();
+    }
+
+    @Override
+    public RunState runState() {
+        return run.state();
+    }
+
+    @Override
+    public void stop() {
+        run.stop();
+    }
+
+    @Override
+    public void cont() {
+        run.cont();
+    }
+
+    @Override
+    public void quit() {
+        end.complete(Optional.empty());
+    }
+
+    @Override
+    public void migrate(String uri) {
+        migrator.migrate(uri);
+    }
+
+    @Override
+    public void migrateIncoming(String uri, boolean exitOnErrorAsked) {
+        exitOnError = exitOnErrorAsked;
+        migrator.migrateIncoming(uri);
+    }
+
+    @Override
+    public void cancel() {
+        migrator.cancel();
+    }
+
+    @Override
+    public void continueFrom(MigrationStatus status) {
+        migrator.continueFrom(status);
+    }
+
+    @Override
+    public MigrationStatistics statistics() {
+        return migrator.statistics();
+    }
+
+    @Override
+    public MigrationParameters parameters() {
+        return migrator.parameters();
+    }
+
+    @Override
+    public void setParameters(MigrationParameters parameters) {
+        migrator.setParameters(parameters);
+    }
+
+    @Override
+    public Set<Capability> capabilities() {
+        return migrator.capabilities();
+    }
+
+    @Override
+    public void setCapabilities(Set<Capability> on, Set<Capability> off) {
+        // What is refused is refused for the first of them already: a migration runs, or it is not available, which QMP
+        // has checked.
+        on.forEach(capability -> migrator.setCapability(capability, true));
+        off.forEach(capability -> migrator.setCapability(capability, false));
+    }
+
+    @Override
+    public void addMigrationListener(MigrationListener listener) {
+        migrator.addListener(listener);
+    }
+
+    @Override
+    public void addRunListener(RunControl.Listener listener) {
+        run.addListener(listener);
+    }
+
+    @Override
+    public ObjectNode guestFigures(HeartbeatQuery query) {
+        ObjectNode figures = Json.object()
+                .put("kind", machine.kind().toString())
+                .put("uuid", machine.identity().toString())
+                .put("memory-bytes", machine.ram().snapshot().totalBytes())
+                .put("tracker", machine.dirtyTracker().description())
+                .put("work-pages", machine.workPages())
+                .put("mismatches", machine.mismatches())
+                .put("now-nanos", System.nanoTime());
+        machine.firstMismatch().ifPresent(mismatch -> figures.put("first-mismatch", mismatch.toString()));
+        machine.failure().ifPresent(failure -> figures.put("failure", failure.toString()));
+        ArrayNode vcpus = figures.putArray("vcpus");
+        for (Heartbeat heartbeat : machine.heartbeats().vcpus()) {
+            ObjectNode vcpu = Json.object().put("beats", heartbeat.count());
+            heartbeat.lastNanos().ifPresent(nanos -> vcpu.put("last-beat-nanos", nanos));
+            heartbeat.firstAfter(query.afterNanos()).ifPresent(nanos -> vcpu.put("first-beat-nanos", nanos));
+            if (query.toNanos() > query.fromNanos()) {
+                vcpu.put("longest-gap-nanos", heartbeat.longestGap(query.fromNanos(), query.toNanos()));
+            }
+            vcpus.add(vcpu);
+        }
+        return figures;
+    }
+
+    @Override
+    public ObjectNode ramDigest() {
+        ObjectNode answer = Json.object();
+        ArrayNode blocks = answer.putArray("blocks");
+        for (PageDigests.BlockDigest digest : migrator.digestsAtSwitchover().blockDigests()) {
+            blocks.add(Json.object()
+                    .put("name", digest.idstr())
+                    .put("pages", digest.pageCount())
+                    .put("missing-pages", digest.missingPages())
+                    .put("digest", Long.toHexString(digest.hash())));
+        }
+        return answer;
+    }
+
+    private final class ExitOnError implements MigrationListener {
+        @Override
+        public void statusChanged(MigrationStatus status) {
+            if (status == MigrationStatus.FAILED && exitOnError) {
+                // Statistics may not have the sentence yet: this is called in the middle of the change.
+                end.completeAsync(
+                        () -> migrator.statistics().error().or(() -> Optional.of("The guest did not arrive.")));
+            }
+        }
+
+        @Override
+        public void passStarted(int pass) {
+            // Passes end no host.
+        }
+    }
+}
