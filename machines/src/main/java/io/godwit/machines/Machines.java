@@ -10,6 +10,8 @@ import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.kvm.KvmMachine;
 import io.godwit.machines.memory.MemoryMachine;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
 
 /** Makes machines. */
 public final class Machines {
@@ -20,6 +22,8 @@ public final class Machines {
      * @param reason a sentence that says why
      */
     public record Choice(GuestKind kind, String reason) {}
+
+    private static final Set<GuestKind> WARM = ConcurrentHashMap.newKeySet();
 
     private Machines() {}
 
@@ -45,13 +49,28 @@ public final class Machines {
     }
 
     /**
-     * A guest that does not run yet.
+     * A guest that does not run yet. The first one of its kind in this process takes up to half a second longer, in which a
+     * throw-away guest warms up what must be fast later.
      *
      * @throws io.godwit.linux.NativeException KVM or memory is refused
      * @throws UnsupportedOperationException KVM was asked for and lacks something; the message says what
      */
     public static Machine create(GuestOptions options, Origin origin) {
         GuestKind kind = choose(options.kind()).kind();
-        return kind == GuestKind.KVM ? KvmMachine.create(options, origin) : MemoryMachine.create(options, origin);
+        if (WARM.add(kind)) {
+            WarmUp.of(kind);
+        }
+        return make(options.withKind(kind), origin);
+    }
+
+    /** Without warming up. */
+    static Machine boot(GuestOptions options) {
+        return make(options, Origin.BOOT);
+    }
+
+    private static Machine make(GuestOptions options, Origin origin) {
+        return options.kind() == GuestKind.KVM
+                ? KvmMachine.create(options, origin)
+                : MemoryMachine.create(options, origin);
     }
 }

@@ -59,8 +59,7 @@ final class StateMoveTest {
     @ParameterizedTest
     @EnumSource(names = {"KVM", "MEMORY"})
     void rehearsalLeavesTheGuestAsItWas(GuestKind kind) {
-        GuestOptions options =
-                TestMachines.options(kind, GuestProgram.DIRTIER).withCpus(2);
+        GuestOptions options = TestMachines.options(kind, GuestProgram.DIRTIER).withCpus(2);
         try (Machine machine = TestMachines.boot(options)) {
             SwitchoverRehearsal.with(machine);
             machine.vcpus().resume();
