@@ -5,6 +5,7 @@ package io.godwit.engine;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outgoing.OutgoingMigration;
@@ -46,10 +47,16 @@ public final class Migrator implements AutoCloseable {
         record In(IncomingMigration migration) implements Side {}
     }
 
-    /** A migrator for a guest whose vCPUs {@code run} starts and stops. */
+    /**
+     * A migrator for a guest whose vCPUs {@code run} starts and stops. If the guest has never run it takes a moment to rehearse the
+     * switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
+     */
     public Migrator(Guest guest, RunControl run) {
         this.guest = guest;
         this.run = run;
+        if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
+            SwitchoverRehearsal.with(guest);
+        }
     }
 
     /**

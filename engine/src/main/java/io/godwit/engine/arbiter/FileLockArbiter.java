@@ -4,11 +4,14 @@ package io.godwit.engine.arbiter;
 
 import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
+import io.godwit.linux.memory.NativeMemory;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -23,18 +26,28 @@ import java.util.concurrent.locks.LockSupport;
  */
 public final class FileLockArbiter implements Arbiter {
     private static final long RETRY_NANOS = 2_000_000;
+    private static final int RECORD_BYTES = 64;
+    private static final int REHEARSALS = 20;
     private static final AtomicInteger INSTANCES = new AtomicInteger();
 
     private final Path directory;
     private final String self;
+    private final NativeMemory record = NativeMemory.allocate(RECORD_BYTES);
     private Optional<Token> token = Optional.empty();
 
-    private record Token(Path file, Descriptor descriptor) {}
+    /** A lock that is held, and what its file said when it was taken. */
+    private record Token(Path path, Descriptor lock, String lastRun) {}
 
-    /** An arbiter over the lock files in {@code directory}, which is made if it is not there. */
+    /**
+     * An arbiter over the lock files in {@code directory}, which is made if it is not there.
+     *
+     * @throws ArbiterException if the directory cannot be used
+     */
     public FileLockArbiter(Path directory) {
         this.directory = directory;
         this.self = "process " + ProcessHandle.current().pid() + " (host " + INSTANCES.incrementAndGet() + " of it)";
+        prepareDirectory();
+        rehearse();
     }
 
     /** An arbiter over this machine's usual directory. */
@@ -46,19 +59,17 @@ public final class FileLockArbiter implements Arbiter {
     @Override
     public Claim claim(UUID guest, Duration patience) {
         if (token.isPresent()) {
-            return new Claim.Won(read(token.get().file()));
+            return new Claim.Won(token.get().lastRun());
         }
-        Path file = directory.resolve(guest + ".lock");
+        Path path = directory.resolve(guest + ".lock");
         long deadline = System.nanoTime() + patience.toNanos();
         while (true) {
-            Optional<Descriptor> locked = tryLock(file);
-            if (locked.isPresent()) {
-                token = Optional.of(new Token(file, locked.get()));
-                return new Claim.Won(read(file));
+            Optional<String> holder = tryTake(path);
+            if (token.isPresent()) {
+                return new Claim.Won(token.get().lastRun());
             }
             if (System.nanoTime() - deadline >= 0) {
-                String holder = read(file);
-                return new Claim.Lost(holder.isEmpty() ? "a host that has not run it yet" : holder);
+                return new Claim.Lost(holder.filter(name -> !name.isEmpty()).orElse("a host that has not run it yet"));
             }
             LockSupport.parkNanos(RETRY_NANOS);
         }
@@ -66,19 +77,20 @@ public final class FileLockArbiter implements Arbiter {
 
     @Override
     public void recordRun() {
-        if (token.isEmpty()) {
-            throw new IllegalStateException("the token is not held, so no run can be recorded");
-        }
-        try {
-            Files.writeString(token.get().file(), self);
-        } catch (IOException e) {
-            throw new ArbiterException("cannot write " + token.get().file(), e);
+        Token held =
+                token.orElseThrow(() -> new IllegalStateException("the token is not held, so no run can be recorded"));
+        try (Descriptor file = io.godwit.linux.io.Files.openForWrite(held.path(), 0)) {
+            byte[] name = Arrays.copyOf(self.getBytes(StandardCharsets.UTF_8), RECORD_BYTES);
+            record.copyFrom(0, name, 0, RECORD_BYTES);
+            int _ = file.write(record, 0, RECORD_BYTES);
+        } catch (NativeException e) {
+            throw new ArbiterException("cannot write " + held.path() + "; the guest is not started", e);
         }
     }
 
     @Override
     public void release() {
-        token.ifPresent(t -> t.descriptor().close());
+        token.ifPresent(held -> held.lock().close());
         token = Optional.empty();
     }
 
@@ -96,33 +108,61 @@ public final class FileLockArbiter implements Arbiter {
     @Override
     public void close() {
         release();
+        record.close();
     }
 
-    private Optional<Descriptor> tryLock(Path file) {
+    /** Takes the lock if it is free; else the name in the file is the result. */
+    private Optional<String> tryTake(Path path) {
+        try {
+            Descriptor file = io.godwit.linux.io.Files.openForLock(path);
+            boolean locked = file.tryLockExclusive();
+            String name = read(file);
+            if (locked) {
+                token = Optional.of(new Token(path, file, name));
+            } else {
+                file.close();
+            }
+            return Optional.of(name);
+        } catch (NativeException e) {
+            throw new ArbiterException(
+                    "cannot use " + path + ", the lock that gives the right to run the guest; the guest is not started",
+                    e);
+        }
+    }
+
+    private String read(Descriptor file) {
+        int length = Math.max(0, file.read(record, 0, RECORD_BYTES));
+        byte[] name = new byte[length];
+        record.copyTo(0, name, 0, length);
+        return new String(name, StandardCharsets.UTF_8).trim();
+    }
+
+    private void prepareDirectory() {
         try {
             if (!Files.isDirectory(directory)) {
                 Path _ = Files.createDirectories(directory);
                 // Hosts of several users share the directory, as they share /run/lock itself.
                 Path _ = Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
             }
-            Descriptor descriptor = io.godwit.linux.io.Files.openForLock(file);
-            if (descriptor.tryLockExclusive()) {
-                return Optional.of(descriptor);
-            }
-            descriptor.close();
-            return Optional.empty();
-        } catch (IOException | NativeException e) {
+        } catch (IOException e) {
             throw new ArbiterException(
-                    "cannot use " + file + ", the lock that gives the right to run the guest; the guest is not started",
-                    e);
+                    "cannot use " + directory + ", where the locks are that give the right to run guests", e);
         }
     }
 
-    private static String read(Path file) {
+    /** The first claim of a destination happens while its guest stands still, and must not be the first run of this code. */
+    private void rehearse() {
+        UUID nobody = UUID.randomUUID();
+        for (int i = 0; i < REHEARSALS; i++) {
+            Claim _ = claim(nobody, Duration.ZERO);
+            recordRun();
+            release();
+        }
         try {
-            return Files.readString(file);
+            boolean _ = Files.deleteIfExists(directory.resolve(nobody + ".lock"));
         } catch (IOException e) {
-            throw new ArbiterException("cannot read " + file, e);
+            throw new ArbiterException(
+                    "cannot use " + directory + ", where the locks are that give the right to run guests", e);
         }
     }
 }

@@ -9,13 +9,16 @@ import io.godwit.linux.io.Files;
 import io.godwit.linux.io.Sockets;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
-import java.net.SocketAddress;
 import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
 import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
 
 /** Opens channels: the source connects, the destination listens. */
 public final class Transports {
+    private static final System.Logger LOG = System.getLogger(Transports.class.getName());
+
     private Transports() {}
 
     /**
@@ -28,7 +31,7 @@ public final class Transports {
         try {
             return switch (uri) {
                 case MigrationUri.Tcp tcp -> {
-                    Descriptor socket = Sockets.connect(resolve(tcp), patience, abort.event());
+                    Descriptor socket = connectToAny(tcp, patience, abort);
                     Sockets.noDelay(socket, true);
                     yield socketChannel(socket, uri, patience, abort);
                 }
@@ -66,7 +69,8 @@ public final class Transports {
     public static Listening listen(MigrationUri uri, Duration patience, AbortSignal abort) {
         try {
             return switch (uri) {
-                case MigrationUri.Tcp tcp -> Listening.onSocket(Sockets.listen(resolve(tcp), 1), uri, patience, abort);
+                case MigrationUri.Tcp tcp ->
+                    Listening.onSocket(Sockets.listen(resolve(tcp).getFirst(), 1), uri, patience, abort);
                 case MigrationUri.Unix unix ->
                     Listening.onSocket(
                             Sockets.listen(UnixDomainSocketAddress.of(unix.path()), 1), uri, patience, abort);
@@ -98,9 +102,25 @@ public final class Transports {
         return new DescriptorChannel(socket, abort, uri, true, patience, DescriptorChannel.Completion.NONE);
     }
 
-    private static SocketAddress resolve(MigrationUri.Tcp tcp) {
+    /** A name may have several addresses, of which some do not answer; the last one's error is told. */
+    private static Descriptor connectToAny(MigrationUri.Tcp tcp, Duration patience, AbortSignal abort) {
+        List<InetSocketAddress> addresses = resolve(tcp);
+        for (InetSocketAddress address : addresses.subList(0, addresses.size() - 1)) {
+            try {
+                return Sockets.connect(address, patience, abort.event());
+            } catch (NativeException e) {
+                LOG.log(System.Logger.Level.DEBUG, "{0} does not answer at {1}: {2}", tcp, address, e.getMessage());
+            }
+        }
+        return Sockets.connect(addresses.getLast(), patience, abort.event());
+    }
+
+    /** All addresses of the host, at least one. */
+    private static List<InetSocketAddress> resolve(MigrationUri.Tcp tcp) {
         try {
-            return new InetSocketAddress(InetAddress.getByName(tcp.host()), tcp.port());
+            return Arrays.stream(InetAddress.getAllByName(tcp.host()))
+                    .map(address -> new InetSocketAddress(address, tcp.port()))
+                    .toList();
         } catch (UnknownHostException e) {
             throw new MigrationException.Transport("the host '" + tcp.host() + "' in " + tcp + " is not known", e);
         }

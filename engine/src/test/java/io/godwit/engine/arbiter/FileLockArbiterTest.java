@@ -52,7 +52,15 @@ class FileLockArbiterTest {
     @Test
     void aDirectoryThatCannotBeUsedIsAnErrorAndNoToken() throws Exception {
         Path file = Files.createFile(directory.resolve("file"));
-        try (FileLockArbiter one = new FileLockArbiter(file.resolve("sub"))) {
+        assertThatThrownBy(() -> new FileLockArbiter(file.resolve("sub")))
+                .isInstanceOf(ArbiterException.class)
+                .hasMessageContaining(file.toString());
+    }
+
+    @Test
+    void aLockFileThatCannotBeOpenedIsAnErrorAndNoToken() throws Exception {
+        try (FileLockArbiter one = new FileLockArbiter(directory)) {
+            Path _ = Files.createDirectory(directory.resolve(GUEST + ".lock"));
             assertThatThrownBy(() -> one.claim(GUEST, Duration.ZERO))
                     .isInstanceOf(ArbiterException.class)
                     .hasMessageContaining("not started");
