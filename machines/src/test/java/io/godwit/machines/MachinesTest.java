@@ -3,6 +3,7 @@
 package io.godwit.machines;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.machines.guest.GuestKind;
@@ -12,6 +13,7 @@ import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.GuestProgram;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -149,6 +151,49 @@ final class MachinesTest {
                 copy.takeDirtyPages();
                 assertThat(copy.firstDifference()).isEqualTo(-1);
             }
+        }
+    }
+
+    @Test
+    void crashedGuestIsReportedAndDoesNotRunAgain() {
+        try (Machine machine = TestMachines.boot(TestMachines.options(GuestKind.KVM, GuestProgram.IDLE))) {
+            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+            long entry = BootArea.entryPoint(GuestProgram.IDLE);
+            byte[] undefinedInstruction = {0x0f, 0x0b};
+            ram.memory().copyFrom(entry, undefinedInstruction, 0, 2);
+            machine.vcpus().resume();
+            TestMachines.awaitFailure(machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(machine.failure().orElseThrow()).hasMessageContaining("vCPU 0 stopped by itself");
+            assertThatThrownBy(() -> machine.vcpus().resume()).isInstanceOf(IllegalStateException.class);
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void throttledGuestStillBeatsAndPauses(GuestKind kind) {
+        GuestOptions options = TestMachines.unlimited(TestMachines.options(kind, GuestProgram.DIRTIER));
+        try (Machine machine = TestMachines.boot(options)) {
+            machine.throttle(99);
+            for (int i = 0; i < 3; i++) {
+                machine.vcpus().resume();
+                long beats = machine.heartbeats().count();
+                TestMachines.await(() -> machine.heartbeats().count() > beats + 50, machine);
+                machine.vcpus().pause(TestMachines.DEADLINE);
+            }
+            assertThat(machine.mismatches()).isZero();
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void rateChangesWhileGuestRunsAndTheWriteIsMarked(GuestKind kind) {
+        try (Machine machine = TestMachines.boot(TestMachines.options(kind, GuestProgram.DIRTIER))) {
+            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+            machine.vcpus().resume();
+            machine.pagesPerSecond(0);
+            TestMachines.await(() -> machine.workPages() > 100_000, machine);
+            assertThat(ram.dirtyBitmap().count()).isEqualTo(1);
         }
     }
 }

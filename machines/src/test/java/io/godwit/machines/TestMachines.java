@@ -61,6 +61,14 @@ final class TestMachines {
         }
     }
 
+    static void awaitFailure(Machine machine) {
+        long deadline = System.nanoTime() + DEADLINE.toNanos();
+        while (machine.failure().isEmpty()) {
+            assertThat(System.nanoTime()).as("the guest never failed").isLessThan(deadline);
+            LockSupport.parkNanos(200_000);
+        }
+    }
+
     static long[] pageHashes(RamBlock ram) {
         long[] hashes = new long[(int) ram.pageCount()];
         for (int page = 0; page < hashes.length; page++) {
