@@ -10,6 +10,7 @@ module io.godwit.machines {
     exports io.godwit.machines.guest;
     exports io.godwit.machines.kvm;
     exports io.godwit.machines.memory;
+    exports io.godwit.machines.opaque;
     exports io.godwit.machines.programs;
     exports io.godwit.machines.vcpu;
 }

@@ -67,6 +67,10 @@ public final class Migrator implements AutoCloseable {
     public synchronized void migrate(String uri) {
         MigrationUri target = MigrationUri.parse(uri);
         refuseWhileActive();
+        if (!guest.isRunnable()) {
+            throw new MigrationException.Refused(
+                    "This host only keeps the guest's memory and devices as bytes; it cannot send them on.");
+        }
         switch (run.state()) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
             case INMIGRATE -> throw new MigrationException.Refused("Guest is waiting for an incoming migration");

@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.stream.DeviceSection;
+import io.godwit.stream.GlobalState;
 import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;
 import java.util.List;
@@ -79,14 +80,18 @@ public interface Guest extends AutoCloseable {
 
     /**
      * Takes over the devices' state, after all memory has come. Here: each section must belong to a device of this guest, and each
-     * device must get one.
+     * device must get one; {@code globalstate}, which is the run state and no device's, is left to the engine.
      *
+     * @param arriving all sections in the order of the stream
      * @throws MigrationException.Protocol if they do not fit
      * @throws DeviceStateException if a device refuses its state
      */
     default void acceptDevices(List<DeviceSection> arriving) {
         List<DeviceState> waiting = new ArrayList<>(devices());
         for (DeviceSection section : arriving) {
+            if (section.idstr().equals(GlobalState.IDSTR)) {
+                continue;
+            }
             DeviceState device = waiting.stream()
                     .filter(d -> d.idstr().equals(section.idstr()) && d.instanceId() == section.instanceId())
                     .findFirst()

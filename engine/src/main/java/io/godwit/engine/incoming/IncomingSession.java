@@ -19,7 +19,6 @@ import io.godwit.stream.StreamLimits;
 import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
 import java.nio.ByteBuffer;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 
@@ -77,15 +76,12 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             refuseHoles();
         }
         boolean run = true;
-        List<DeviceSection> ofGuest = new ArrayList<>();
         for (DeviceSection section : devices) {
             if (section.idstr().equals(GlobalState.IDSTR)) {
                 run = GlobalState.decode(section).runState().equals("running");
-            } else {
-                ofGuest.add(section);
             }
         }
-        plan.guest().acceptDevices(ofGuest);
+        plan.guest().acceptDevices(devices);
         return run;
     }
 

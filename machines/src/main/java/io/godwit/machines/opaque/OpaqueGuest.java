@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.opaque;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.guest.DeviceState;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.linux.memory.Advice;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.machines.guest.Identity;
+import io.godwit.machines.guest.Origin;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.RamBlockEntry;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.UUID;
+
+/**
+ * Takes in the guest of any source, a QEMU's too: its RAM blocks are made as the stream announces them, its devices stay the bytes that they
+ * were on the wire. It cannot run and cannot be sent on.
+ *
+ * <p>Threads: the migration thread fills it; any thread may look. Memory and devices are whole once the migration has completed.
+ */
+public final class OpaqueGuest implements Guest {
+    /** Its machine type until a guest has arrived. */
+    public static final String NO_MACHINE = "opaque";
+
+    private static final String NOT_RUNNABLE =
+            "this host keeps the guest's memory and its devices as bytes; it has no vCPUs that could run it";
+
+    private final long maxMemoryBytes;
+    private final RamBlocks ram = new RamBlocks(List.of());
+    private final List<NativeMemory> memories = new ArrayList<>();
+    private final Identity identity = new Identity(UUID.randomUUID(), Origin.ARRIVAL);
+    private volatile Optional<String> machineType = Optional.empty();
+    private volatile List<DeviceSection> deviceSections = List.of();
+
+    /**
+     * An empty one.
+     *
+     * @param maxMemoryBytes all RAM blocks together; a guest with more is refused before anything is mapped for it
+     */
+    public OpaqueGuest(long maxMemoryBytes) {
+        if (maxMemoryBytes < RamBlock.PAGE_BYTES) {
+            throw new IllegalArgumentException(
+                    "a limit of " + maxMemoryBytes + " bytes leaves no room for a single page");
+        }
+        this.maxMemoryBytes = maxMemoryBytes;
+    }
+
+    /** The machine type of the guest that has arrived; {@link #NO_MACHINE} before. */
+    @Override
+    public String machineType() {
+        return machineType.orElse(NO_MACHINE);
+    }
+
+    @Override
+    public UUID identity() {
+        return identity.uuid();
+    }
+
+    @Override
+    public void assumeIdentity(UUID arriving) {
+        identity.assume(arriving);
+    }
+
+    @Override
+    public RamBlocks ram() {
+        return ram;
+    }
+
+    /** The devices' sections in the order of the stream, {@code globalstate} too; empty before all have come. */
+    public List<DeviceSection> deviceSections() {
+        return deviceSections;
+    }
+
+    /** Nothing writes here, so nothing is tracked. */
+    @Override
+    public DirtyTracker dirtyTracker() {
+        return new NothingToTrack();
+    }
+
+    @Override
+    public Vcpus vcpus() {
+        return new NoVcpus();
+    }
+
+    /** None: what came cannot be loaded into anything. See {@link #deviceSections}. */
+    @Override
+    public List<DeviceState> devices() {
+        return List.of();
+    }
+
+    @Override
+    public void acceptMachine(String arriving) {
+        if (machineType.isPresent()) {
+            throw new MigrationException.Protocol("a guest of machine type '" + machineType.get()
+                    + "' is here already; another, of type '" + arriving + "', does not fit beside it");
+        }
+        machineType = Optional.of(arriving);
+    }
+
+    @Override
+    public void acceptRam(List<RamBlockEntry> arriving) {
+        long total = 0;
+        for (RamBlockEntry entry : arriving) {
+            // Both are below 2^63, so the comparison cannot wrap.
+            if (entry.usedLength() > maxMemoryBytes - total) {
+                throw new MigrationException.Protocol(
+                        "the source's RAM blocks up to '" + entry.idstr() + "' have more than the " + maxMemoryBytes
+                                + " bytes that this host takes; start it with a higher limit");
+            }
+            total += entry.usedLength();
+        }
+        for (RamBlockEntry entry : arriving) {
+            NativeMemory memory = NativeMemory.mapAnonymous(entry.usedLength());
+            memories.add(memory);
+            memory.advise(0, entry.usedLength(), Advice.DONTFORK);
+            memory.advise(0, entry.usedLength(), Advice.DONTDUMP);
+            ram.add(new RamBlock(entry.idstr(), memory));
+        }
+    }
+
+    @Override
+    public void acceptDevices(List<DeviceSection> arriving) {
+        deviceSections = List.copyOf(arriving);
+    }
+
+    @Override
+    public boolean isRunnable() {
+        return false;
+    }
+
+    /** Unmaps the memory; no migration may be under way. */
+    @Override
+    public void close() {
+        memories.forEach(NativeMemory::close);
+    }
+
+    private record NothingToTrack() implements DirtyTracker {
+        @Override
+        public void start() {}
+
+        @Override
+        public long harvest(RamBlock block) {
+            return 0;
+        }
+
+        @Override
+        public void stop() {}
+
+        @Override
+        public String description() {
+            return "none: nothing runs here";
+        }
+    }
+
+    private record NoVcpus() implements Vcpus {
+        @Override
+        public int count() {
+            return 0;
+        }
+
+        @Override
+        public void pause(Duration deadline) {}
+
+        @Override
+        public void resume() {
+            throw new MigrationException.Refused(NOT_RUNNABLE);
+        }
+    }
+}
