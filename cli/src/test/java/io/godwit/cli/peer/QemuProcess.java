@@ -38,6 +38,7 @@ public final class QemuProcess implements AutoCloseable {
     private final Lines console;
     private final QmpConnection qmp;
     private final Path controlSocket;
+    private int migrationMark;
 
     private QemuProcess(String name, Process process, Lines console, QmpConnection qmp, Path controlSocket) {
         this.name = name;
@@ -127,25 +128,58 @@ public final class QemuProcess implements AutoCloseable {
                 .orElseThrow(() -> new IOException(command + " names no " + member + ": " + reply));
     }
 
+    /** Switches a capability. */
+    public void capability(String capability, boolean on) throws IOException, InterruptedException {
+        execute(
+                "migrate-set-capabilities",
+                "{\"capabilities\": [{\"capability\": \"" + capability + "\", \"state\": " + on + "}]}");
+    }
+
+    /** Sets migration parameters, members of a JSON object. */
+    public void parameters(String members) throws IOException, InterruptedException {
+        execute("migrate-set-parameters", "{" + members + "}");
+    }
+
+    /** Starts to migrate. {@link #awaitMigration} hears of this migration from now on, not of earlier ones. */
+    public void migrate(String uri) throws IOException, InterruptedException {
+        migrationMark = qmp.mark();
+        execute("migrate", "{\"uri\": \"" + uri + "\"}");
+    }
+
+    /** Where the console is now, for {@link #awaitConsole(int, String, Duration)}. */
+    public int consoleMark() {
+        return console.count();
+    }
+
     /** Waits for a console line that contains {@code text} and returns it. */
     public String awaitConsole(String text, Duration atMost) throws IOException, InterruptedException {
-        return console.await(0, line -> line.contains(text), atMost)
+        return awaitConsole(0, text, atMost);
+    }
+
+    /** Waits for a console line that contains {@code text}, came after the mark was taken, and returns it. */
+    public String awaitConsole(int mark, String text, Duration atMost) throws IOException, InterruptedException {
+        return console.await(mark, line -> line.contains(text), atMost)
                 .orElseThrow(() -> new IOException(name + " did not show \"" + text + "\" within " + atMost.toSeconds()
                         + " s; its console: " + String.join("\n", console.all())));
     }
 
     /** Waits for an event of this name, with all of these words in it, that came at any time since the start. */
     public String awaitEvent(String event, Duration atMost, String... words) throws IOException, InterruptedException {
+        return awaitEvent(0, event, atMost, words);
+    }
+
+    private String awaitEvent(int mark, String event, Duration atMost, String... words)
+            throws IOException, InterruptedException {
         String[] all =
                 Stream.concat(Stream.of("\"" + event + "\""), Stream.of(words)).toArray(String[]::new);
-        return qmp.awaitEvent(atMost, all)
+        return qmp.awaitEvent(mark, atMost, all)
                 .orElseThrow(() -> new IOException(name + " sent no event " + String.join(" ", all) + " within "
                         + atMost.toSeconds() + " s; it sent: " + qmp.transcript()));
     }
 
-    /** Waits until the migration has this status, by QEMU's public name for it. */
+    /** Waits until the migration that {@link #migrate} started last, or any, has this status, by QEMU's public name for it. */
     public void awaitMigration(String status, Duration atMost) throws IOException, InterruptedException {
-        awaitEvent("MIGRATION", atMost, "\"status\": \"" + status + "\"");
+        awaitEvent(migrationMark, "MIGRATION", atMost, "\"status\": \"" + status + "\"");
     }
 
     /** Writes the guest's physical memory to a file; stop the guest first. */

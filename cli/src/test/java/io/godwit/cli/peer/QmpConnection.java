@@ -54,10 +54,15 @@ final class QmpConnection implements AutoCloseable {
         return reply;
     }
 
-    /** The first event, since the session began, whose line holds all of {@code words}. */
-    Optional<String> awaitEvent(Duration atMost, String... words) throws InterruptedException {
+    /** Where the session is now, for {@link #awaitEvent}. */
+    int mark() {
+        return lines.count();
+    }
+
+    /** The first event, since the {@code mark}, whose line holds all of {@code words}. */
+    Optional<String> awaitEvent(int mark, Duration atMost, String... words) throws InterruptedException {
         return lines.await(
-                0,
+                mark,
                 line -> {
                     for (String word : words) {
                         if (!line.contains(word)) {

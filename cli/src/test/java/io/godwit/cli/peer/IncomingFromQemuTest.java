@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli.peer;
+
+import static io.godwit.cli.peer.QemuProcess.PATIENCE;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.DeviceSection;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What QEMU's source sends, Godwit's destination takes: a live Linux, compared byte by byte with what QEMU itself keeps of it. */
+@Tag("peer")
+@Timeout(300)
+@ExtendWith(RunningLinux.class)
+class IncomingFromQemuTest {
+    private static final long RAM_BYTES = (long) RunningLinux.MEMORY_MEBIBYTES << 20;
+    private static final long BIOS_END = 1L << 32;
+
+    @TempDir
+    Path directory = Path.of("");
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tcp", "unix"})
+    void everyPageOfALiveGuestArrives(String transport, QemuProcess qemu) throws Exception {
+        qemu.capability("return-path", true);
+        try (Destination destination = new Destination()) {
+            destination.migrator.setVerifying(true);
+            String address = destination.listen(
+                    transport.equals("tcp") ? "tcp:127.0.0.1:0" : "unix:" + directory.resolve("stream"));
+            qemu.migrate(address);
+            qemu.awaitMigration("completed", PATIENCE);
+
+            MigrationStatistics outcome = destination.outcome();
+            assertThat(outcome.error()).isEmpty();
+            assertThat(outcome.status()).isEqualTo(MigrationStatus.COMPLETED);
+            assertThat(qemu.query("query-status", "status")).isEqualTo("postmigrate");
+            assertThat(destination.run.state()).as("the guest is kept, not run").isEqualTo(RunState.PAUSED);
+            assertCountsAgree(outcome, qemu.execute("query-migrate"));
+            assertMemoryIsQemus(destination, qemu);
+            assertThat(destination.guest.machineType()).startsWith("pc-q35-");
+            assertThat(destination.guest.deviceSections())
+                    .extracting(DeviceSection::idstr)
+                    .contains("timer", "cpu", "apic", "serial")
+                    .endsWith("globalstate");
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "multifd, turn the capability multifd off",
+        "xbzrle, turn the capability xbzrle off",
+        "postcopy-ram, switch 'postcopy-ram' off"
+    })
+    void whatGodwitCannotReadIsRefusedAndTheGuestRunsOn(String capability, String advice, QemuProcess qemu)
+            throws Exception {
+        qemu.capability("return-path", true);
+        qemu.capability(capability, true);
+        // Compressed differences come from the third pass on: a limit that cannot be kept makes QEMU go on for so long.
+        qemu.parameters("\"downtime-limit\": 1, \"max-bandwidth\": 100000000");
+        try (Destination destination = new Destination()) {
+            qemu.migrate(destination.listen("tcp:127.0.0.1:0"));
+
+            MigrationStatistics outcome = destination.outcome();
+            assertThat(outcome.status()).isEqualTo(MigrationStatus.FAILED);
+            assertThat(outcome.owner()).contains(GuestOwner.PEER);
+            assertThat(outcome.error().orElseThrow()).contains(advice, "belongs to the source");
+            qemu.awaitMigration("failed", PATIENCE);
+            assertThat(qemu.query("query-status", "status")).isEqualTo("running");
+            String _ = qemu.awaitConsole(qemu.consoleMark(), LinuxGuest.BEAT, PATIENCE);
+        }
+    }
+
+    private static void assertCountsAgree(MigrationStatistics ours, String theirs) {
+        assertThat(ours.transferredBytes()).isEqualTo(number(theirs, "transferred"));
+        assertThat(ours.normalPages()).isEqualTo(number(theirs, "normal"));
+        assertThat(ours.zeroPages()).isEqualTo(number(theirs, "duplicate"));
+        assertThat(ours.totalBytes()).isEqualTo(number(theirs, "total"));
+    }
+
+    private static long number(String json, String member) {
+        return Long.parseLong(QmpConnection.member(json, member).orElseThrow());
+    }
+
+    private void assertMemoryIsQemus(Destination destination, QemuProcess qemu)
+            throws IOException, InterruptedException {
+        assertThat(destination.migrator.digestsAtSwitchover().blockDigests())
+                .as("pages that never came")
+                .allMatch(block -> block.missingPages() == 0);
+        RamBlock ram = block(destination, "pc.ram");
+        RamBlock bios = block(destination, "pc.bios");
+        assertThat(ram.usedLength()).isEqualTo(RAM_BYTES);
+        assertThat(differing(qemu, ram, 0))
+                .as("pages that differ, of the " + ram.pageCount() + " of pc.ram")
+                .isEmpty();
+        assertThat(differing(qemu, bios, BIOS_END - bios.usedLength()))
+                .as("pages that differ, of the " + bios.pageCount() + " of pc.bios")
+                .isEmpty();
+    }
+
+    private static RamBlock block(Destination destination, String idstr) {
+        return destination.guest.ram().snapshot().find(idstr).orElseThrow();
+    }
+
+    /** Numbers of the block's pages that differ from the stopped source's physical memory at {@code address}. */
+    private List<Long> differing(QemuProcess qemu, RamBlock block, long address)
+            throws IOException, InterruptedException {
+        Path saved = directory.resolve("saved");
+        qemu.savePhysicalMemory(address, block.usedLength(), saved);
+        List<Long> differing = new ArrayList<>();
+        try (FileChannel file = FileChannel.open(saved)) {
+            ByteBuffer theirs = ByteBuffer.allocate(RamBlock.PAGE_BYTES);
+            NativeMemory memory = block.memory();
+            for (long page = 0; page < block.pageCount(); page++) {
+                theirs.clear();
+                while (theirs.hasRemaining() && file.read(theirs) >= 0) {}
+                assertThat(theirs.flip().remaining())
+                        .as("bytes of a saved page")
+                        .isEqualTo(RamBlock.PAGE_BYTES);
+                ByteBuffer ours = memory.buffer(page * RamBlock.PAGE_BYTES, RamBlock.PAGE_BYTES);
+                if (!ours.equals(theirs)) {
+                    differing.add(page);
+                }
+            }
+        } finally {
+            Files.delete(saved);
+        }
+        return differing;
+    }
+}
