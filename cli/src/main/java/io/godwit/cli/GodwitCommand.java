@@ -19,7 +19,13 @@ import picocli.CommandLine.Spec;
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
         versionProvider = GodwitCommand.Version.class,
-        subcommands = {DemoCommand.class, HostCommand.class, MigrateCommand.class, InspectCommand.class})
+        subcommands = {
+            DemoCommand.class,
+            HostCommand.class,
+            MigrateCommand.class,
+            InspectCommand.class,
+            RehearseCommand.class
+        })
 final class GodwitCommand implements Runnable {
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli

@@ -5,6 +5,7 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import java.time.Duration;
+import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -20,6 +21,7 @@ record Pause(long beforeMicros, long acrossMicros) {
     static final Duration MARGIN_AFTER = Duration.ofSeconds(1);
 
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final long RETRY_NANOS = 5_000_000;
 
     /** The longest gap of the last second, in microseconds; asked right before the migration begins. */
     static long longestGapInTheLastSecond(QmpClient source) {
@@ -34,7 +36,7 @@ record Pause(long beforeMicros, long acrossMicros) {
      */
     static Pause across(QmpClient source, QmpClient destination, long beforeMicros) {
         JsonNode last = guest(source, Json.object()).path("vcpus");
-        JsonNode first = guest(destination, Json.object()).path("vcpus");
+        JsonNode first = awaitBeats(destination, last.size());
         long longest = 0;
         long earliestStop = Long.MAX_VALUE;
         long latestStop = Long.MIN_VALUE;
@@ -50,6 +52,20 @@ record Pause(long beforeMicros, long acrossMicros) {
         longest = Math.max(longest, longestGap(source, earliestStop - MARGIN_BEFORE.toNanos(), latestStop));
         longest = Math.max(longest, longestGap(destination, latestStart, latestStart + MARGIN_AFTER.toNanos()));
         return new Pause(beforeMicros, longest / 1000);
+    }
+
+    /** The destination's vCPUs, once all have beaten or {@link #PATIENCE} has passed. */
+    private static JsonNode awaitBeats(QmpClient destination, int count) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (true) {
+            JsonNode vcpus = guest(destination, Json.object()).path("vcpus");
+            boolean all =
+                    vcpus.size() == count && vcpus.values().stream().allMatch(vcpu -> vcpu.has("first-beat-nanos"));
+            if (all || System.nanoTime() - deadline >= 0) {
+                return vcpus;
+            }
+            LockSupport.parkNanos(RETRY_NANOS);
+        }
     }
 
     private static long beat(JsonNode vcpu, String name, int index, String side) {
