@@ -124,7 +124,7 @@ java_arguments() {
 train_app() {
     local app=$ROOT/target/app
     java_arguments
-    "$JDK/bin/java" -XX:AOTCacheOutput="$app/godwit.aot" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main --help \
+    "$JDK/bin/java" -XX:AOTCacheOutput="$app/godwit.aot" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main rehearse \
         >"$ROOT/target/aot.log" 2>&1 || rm -f "$app/godwit.aot"
     rm -f "$app/godwit.aot.config"
 }
