@@ -16,7 +16,7 @@ final class TerminalProgress implements ProgressView {
     private static final Duration INTERVAL = Duration.ofMillis(100);
     private static final int BAR = 32;
     private static final int HISTORY = 32;
-    private static final String EIGHTHS = " \u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588";
+    private static final String EIGHTHS = "\u2591\u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588";
     private static final String HEIGHTS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588";
     private static final String ESC = "\u001b[";
 
@@ -61,7 +61,7 @@ final class TerminalProgress implements ProgressView {
 
     private void note(MigrationSample sample) {
         long millis = sample.totalTimeMillis() - lastMillis;
-        if (millis > 0) {
+        if (millis > 0 && lastMillis > 0) {
             wire.addLast(Math.max(0, (sample.transferredBytes() - lastTransferred) * 1000 / millis));
             if (wire.size() > HISTORY) {
                 wire.removeFirst();
