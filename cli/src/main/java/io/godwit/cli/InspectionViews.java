@@ -33,12 +33,18 @@ final class InspectionViews {
                 inspection.complete() ? "read to its last byte" : inspection.remark()));
         lines.add(String.format(
                 Locale.ROOT, "passes    %d in %,d sections", inspection.passes(), inspection.partCount()));
-        lines.add("");
-        lines.addAll(blocks(inspection));
-        lines.add("");
-        lines.addAll(commands(inspection));
-        lines.add("");
-        lines.addAll(devices(inspection));
+        if (!inspection.blocks().isEmpty()) {
+            lines.add("");
+            lines.addAll(blocks(inspection));
+        }
+        if (!inspection.commands().isEmpty()) {
+            lines.add("");
+            lines.addAll(commands(inspection));
+        }
+        if (!inspection.devices().isEmpty()) {
+            lines.add("");
+            lines.addAll(devices(inspection));
+        }
         return String.join(System.lineSeparator(), lines);
     }
 
