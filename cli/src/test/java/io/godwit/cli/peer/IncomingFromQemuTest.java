@@ -10,14 +10,10 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.DeviceSection;
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Timeout;
@@ -120,29 +116,12 @@ class IncomingFromQemuTest {
         return destination.guest.ram().snapshot().find(idstr).orElseThrow();
     }
 
-    /** Numbers of the block's pages that differ from the stopped source's physical memory at {@code address}. */
     private List<Long> differing(QemuProcess qemu, RamBlock block, long address)
             throws IOException, InterruptedException {
         Path saved = directory.resolve("saved");
         qemu.savePhysicalMemory(address, block.usedLength(), saved);
-        List<Long> differing = new ArrayList<>();
-        try (FileChannel file = FileChannel.open(saved)) {
-            ByteBuffer theirs = ByteBuffer.allocate(RamBlock.PAGE_BYTES);
-            NativeMemory memory = block.memory();
-            for (long page = 0; page < block.pageCount(); page++) {
-                theirs.clear();
-                while (theirs.hasRemaining() && file.read(theirs) >= 0) {}
-                assertThat(theirs.flip().remaining())
-                        .as("bytes of a saved page")
-                        .isEqualTo(RamBlock.PAGE_BYTES);
-                ByteBuffer ours = memory.buffer(page * RamBlock.PAGE_BYTES, RamBlock.PAGE_BYTES);
-                if (!ours.equals(theirs)) {
-                    differing.add(page);
-                }
-            }
-        } finally {
-            Files.delete(saved);
-        }
+        List<Long> differing = SavedMemory.differingPages(saved, block.memory());
+        Files.delete(saved);
         return differing;
     }
 }

@@ -195,6 +195,14 @@ public final class QemuProcess implements AutoCloseable {
         return process.isAlive();
     }
 
+    /** Lets the process do nothing more, its connections open, until {@link #kill}. */
+    public void freeze() throws IOException, InterruptedException {
+        Process signal = new ProcessBuilder("kill", "-STOP", Long.toString(process.pid())).start();
+        if (signal.waitFor() != 0) {
+            throw new IOException(name + " cannot be stopped by a signal");
+        }
+    }
+
     /** Ends the process as a crash would. */
     public void kill() throws InterruptedException {
         process.destroyForcibly().waitFor();

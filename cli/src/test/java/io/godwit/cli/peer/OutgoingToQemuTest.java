@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli.peer;
+
+import static io.godwit.cli.peer.QemuProcess.PATIENCE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationListener;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.Migrator;
+import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What Godwit's source sends, QEMU's destination takes, or refuses, or dies of; and who has the guest then. */
+@Tag("peer")
+@Timeout(120)
+class OutgoingToQemuTest {
+    private static final int MEMORY_MEBIBYTES = 16;
+    private static final long MEMORY_BYTES = (long) MEMORY_MEBIBYTES << 20;
+
+    @TempDir
+    Path directory = Path.of("");
+
+    @BeforeEach
+    void needsQemu() {
+        Optional<String> missing = QemuProcess.missing();
+        assumeTrue(missing.isEmpty(), () -> missing.orElse(""));
+    }
+
+    @Test
+    void aGuestWithoutMemoryAndDevicesIsTaken() throws Exception {
+        try (Source source = new Source(BareGuest.withoutMemory());
+                QemuProcess qemu = startQemu(0)) {
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+
+            assertHandedOver(source, qemu);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tcp", "unix"})
+    void aGuestThatWritesArrivesPageByPage(String transport) throws Exception {
+        try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
+                QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
+            String uri = transport.equals("tcp") ? "tcp:127.0.0.1:0" : "unix:" + directory.resolve("stream");
+            source.migrator.migrate(listen(qemu, uri));
+
+            assertHandedOver(source, qemu);
+            Path saved = directory.resolve("saved");
+            qemu.savePhysicalMemory(0, MEMORY_BYTES, saved);
+            assertThat(SavedMemory.differingPages(saved, source.guest.memory()))
+                    .as("pages that differ, of " + MEMORY_BYTES / 4096)
+                    .isEmpty();
+        }
+    }
+
+    @Test
+    void aGuestThatQemuRefusesRunsOnHere() throws Exception {
+        try (Source source = new Source(BareGuest.withStrangeDevice());
+                QemuProcess qemu = startQemu(0)) {
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+
+            assertThat(source.outcome().error().orElseThrow()).contains("refused the guest with status 1");
+            source.assertRunsHere();
+        }
+    }
+
+    @Test
+    void aQemuThatDiesWhileMemoryIsOnItsWayDoesNotTouchTheGuest() throws Exception {
+        try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
+                QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
+            CountDownLatch active = source.latchOn(MigrationStatus.ACTIVE);
+            source.migrator.setParameters(MigrationParameters.DEFAULTS.withMaxBandwidth(1 << 20));
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+            assertThat(active.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            qemu.kill();
+
+            assertThat(source.outcome().status()).isEqualTo(MigrationStatus.FAILED);
+            source.assertRunsHere();
+        }
+    }
+
+    @Test
+    void aQemuThatDiesBeforeTheSwitchoverGivesTheGuestBack() throws Exception {
+        try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
+                QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
+            CountDownLatch stopped = source.latchOn(MigrationStatus.PRE_SWITCHOVER);
+            source.migrator.setCapability(Capability.PAUSE_BEFORE_SWITCHOVER, true);
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+            assertThat(stopped.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            qemu.kill();
+
+            assertThat(source.outcome().status()).isEqualTo(MigrationStatus.FAILED);
+            source.assertRunsHere();
+        }
+    }
+
+    /** QEMU knows no token: once it has every byte, only its answer could tell. */
+    @Test
+    void aQemuThatIsSilentAtTheEndLeavesTheGuestUndecidedAndContBringsItBack() throws Exception {
+        try (Source source = new Source(BareGuest.withoutMemory());
+                QemuProcess qemu = startQemu(0)) {
+            CountDownLatch stopped = source.latchOn(MigrationStatus.PRE_SWITCHOVER);
+            source.migrator.setCapability(Capability.PAUSE_BEFORE_SWITCHOVER, true);
+            source.migrator.setParameters(MigrationParameters.DEFAULTS.withHandoverTimeout(500));
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+            assertThat(stopped.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            qemu.freeze();
+            source.migrator.continueFrom(MigrationStatus.PRE_SWITCHOVER);
+
+            MigrationStatistics outcome = source.outcome();
+            assertThat(outcome.owner()).contains(GuestOwner.UNDECIDED);
+            assertThat(outcome.error().orElseThrow()).contains("gave no answer within 500 ms", "look there first");
+            assertThat(source.run.state()).isEqualTo(RunState.PAUSED);
+            qemu.kill();
+            source.run.cont();
+            source.assertRuns();
+        }
+    }
+
+    private QemuProcess startQemu(int memoryMebibytes) throws Exception {
+        return QemuProcess.start(
+                directory, "qemu", List.of("-M", "none", "-m", memoryMebibytes + "M", "-incoming", "defer"));
+    }
+
+    /** Lets QEMU wait for a guest; where it does so. */
+    private static String listen(QemuProcess qemu, String uri) throws Exception {
+        qemu.execute("migrate-incoming", "{\"uri\": \"" + uri + "\"}");
+        return uri.startsWith("tcp:") ? "tcp:127.0.0.1:" + qemu.query("query-migrate", "port") : uri;
+    }
+
+    private static void assertHandedOver(Source source, QemuProcess qemu) throws Exception {
+        MigrationStatistics outcome = source.outcome();
+        assertThat(outcome.error()).isEmpty();
+        assertThat(outcome.status()).isEqualTo(MigrationStatus.COMPLETED);
+        assertThat(outcome.owner()).contains(GuestOwner.PEER);
+        assertThat(source.run.state()).isEqualTo(RunState.POSTMIGRATE);
+        qemu.awaitMigration("completed", PATIENCE);
+        assertThat(qemu.query("query-status", "status")).isEqualTo("running");
+    }
+
+    /** A guest that runs here, with what it takes to send it. */
+    private static final class Source implements AutoCloseable {
+        final BareGuest guest;
+        final RunControl run;
+        final Migrator migrator;
+
+        Source(BareGuest guest) {
+            this.guest = guest;
+            run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
+            migrator = new Migrator(guest, run);
+            migrator.setParameters(MigrationParameters.DEFAULTS.withMaxBandwidth(0));
+            run.cont();
+        }
+
+        CountDownLatch latchOn(MigrationStatus awaited) {
+            CountDownLatch latch = new CountDownLatch(1);
+            migrator.addListener(new MigrationListener() {
+                @Override
+                public void statusChanged(MigrationStatus status) {
+                    if (status == awaited) {
+                        latch.countDown();
+                    }
+                }
+
+                @Override
+                public void passStarted(int pass) {}
+            });
+            return latch;
+        }
+
+        MigrationStatistics outcome() throws InterruptedException {
+            assertThat(migrator.awaitEnd(PATIENCE)).as("the migration ends").isTrue();
+            return migrator.statistics();
+        }
+
+        void assertRunsHere() {
+            assertThat(migrator.statistics().owner()).contains(GuestOwner.HERE);
+            assertRuns();
+        }
+
+        void assertRuns() {
+            assertThat(run.state()).isEqualTo(RunState.RUNNING);
+            long before = guest.writes();
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (guest.writes() < before + 10) {
+                assertThat(System.nanoTime()).as("the guest writes").isLessThan(deadline);
+                Thread.onSpinWait();
+            }
+        }
+
+        @Override
+        public void close() {
+            migrator.close();
+            run.shutdown();
+            guest.close();
+        }
+    }
+}
