@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.godwit.control.Json;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import picocli.CommandLine;
+import picocli.CommandLine.TypeConversionException;
+import tools.jackson.databind.node.ObjectNode;
+
+class CommandLineTest {
+    private final StringWriter out = new StringWriter();
+    private final StringWriter err = new StringWriter();
+
+    private int run(String... arguments) {
+        CommandLine line = GodwitCommand.commandLine();
+        line.setOut(new PrintWriter(out, true));
+        line.setErr(new PrintWriter(err, true));
+        return line.execute(arguments);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            ''                                              | Say what to do
+            fly                                             | Unmatched argument
+            demo --speed 9                                  | Unknown option
+            demo --memory 5Q                                | is no size like
+            demo --guest xen                                | Invalid value for option '--guest'
+            demo --transport pigeon                         | Invalid value for option '--transport'
+            host                                            | Missing required option: '--qmp=ADDRESS'
+            migrate --qmp unix:/x                           | Missing required parameter: 'URI'
+            inspect                                         | Missing required parameter: 'FILE'
+            """)
+    void whatIsNotUnderstoodIsSaidInOneLineWithStatus2(String words, String sentence) {
+        int status = words.isEmpty() ? run() : run(words.split(" ", -1));
+        assertThat(status).isEqualTo(2);
+        assertThat(err.toString()).contains(sentence).contains("--help").hasLineCount(1);
+    }
+
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+            demo --memory 3M                                | guest memory is a multiple of 2 MiB
+            demo --cpus 0                                   | a guest has 1 to 64 vCPUs
+            host --guest memory --qmp nowhere               | neither unix:PATH nor tcp:HOST:PORT
+            migrate --qmp unix:/nowhere/x tcp:127.0.0.1:1   | cannot connect
+            inspect /nowhere/x                              | There is no file /nowhere/x.
+            """)
+    void whatCannotBeDoneIsSaidInOneSentenceWithStatus1(String words, String sentence) {
+        assertThat(run(words.split(" ", -1))).isEqualTo(1);
+        assertThat(err.toString()).contains(sentence).hasLineCount(1);
+    }
+
+    @Test
+    void debugAddsTheStackTrace() {
+        assertThat(run("inspect", "--debug", "/nowhere/x")).isEqualTo(1);
+        assertThat(err.toString()).contains("NoSuchFileException").contains("\tat ");
+    }
+
+    @Test
+    void aFileThatIsNoStreamIsSaidToBeNone(@TempDir Path directory) throws IOException {
+        Path file = Files.writeString(directory.resolve("notes"), "this is no migration stream");
+        assertThat(run("inspect", "--json", file.toString())).isEqualTo(1);
+        assertThat(Json.parse(out.toString()).path("complete").asBoolean(true)).isFalse();
+        assertThat(err.toString()).contains("is not a whole stream").contains("Not a migration stream");
+    }
+
+    @Test
+    void helpIsNoError() {
+        assertThat(run("demo", "--help")).isZero();
+        assertThat(out.toString()).contains("--working-set").contains("--report");
+    }
+
+    @Test
+    void sizesAreReadAndWritten() {
+        assertThat(ByteSize.parse("4096")).isEqualTo(4096);
+        assertThat(ByteSize.parse("512M")).isEqualTo(512L << 20);
+        assertThat(ByteSize.parse("1g")).isEqualTo(1L << 30);
+        assertThatThrownBy(() -> ByteSize.parse("9999999999G")).isInstanceOf(TypeConversionException.class);
+        assertThatThrownBy(() -> ByteSize.parse("")).isInstanceOf(TypeConversionException.class);
+        assertThatThrownBy(() -> ByteSize.parse("-1")).isInstanceOf(TypeConversionException.class);
+        assertThat(ByteSize.binary(512L << 20)).isEqualTo("512 MiB");
+        assertThat(ByteSize.binary(3L << 29)).isEqualTo("1.5 GiB");
+        assertThat(ByteSize.decimal(812_000_000)).isEqualTo("812 MB");
+    }
+
+    @Test
+    void settingsHaveTheTypesOfQmp() {
+        ObjectNode arguments = Json.object();
+        Settings.put(arguments, "max-bandwidth", "200M");
+        Settings.put(arguments, "downtime-limit", "50");
+        Settings.put(arguments, "direct-io", "on");
+        Settings.put(arguments, "tls-hostname", "example.org");
+        assertThat(Json.parse(Json.write(arguments)))
+                .isEqualTo(Json.parse("{\"max-bandwidth\":209715200,\"downtime-limit\":50,\"direct-io\":true,"
+                        + "\"tls-hostname\":\"example.org\"}"));
+    }
+}

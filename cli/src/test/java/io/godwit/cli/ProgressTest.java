@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.control.Json;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import org.junit.jupiter.api.Test;
+import tools.jackson.databind.JsonNode;
+
+class ProgressTest {
+    private final StringWriter text = new StringWriter();
+    private final PrintWriter out = new PrintWriter(text, true);
+
+    private static MigrationSample sample(String status, int pass, long remaining, long millis) {
+        return MigrationSample.of(Json.parse("{\"status\":\"" + status + "\",\"total-time\":" + millis
+                + ",\"setup-time\":1,\"expected-downtime\":14,\"ram\":{\"total\":536870912,\"remaining\":" + remaining
+                + ",\"transferred\":100000000,\"mbps\":800.5,\"dirty-pages-rate\":20000,\"page-size\":4096,"
+                + "\"dirty-sync-count\":" + pass + ",\"normal\":20,\"duplicate\":3}}"));
+    }
+
+    @Test
+    void plainLinesComeWithEachPassAndEachSecond() {
+        PlainProgress view = new PlainProgress(out);
+        view.show(sample("active", 1, 400 << 20, 100));
+        view.show(sample("active", 1, 300 << 20, 300));
+        view.show(sample("active", 1, 200 << 20, 1200));
+        view.show(sample("active", 2, 10 << 20, 1300));
+        view.end(sample("completed", 3, 0, 1500));
+        assertThat(text.toString().lines())
+                .containsExactly(
+                        "active: 0.1 s, pass 1, 102,400 pages left (400 MiB of 512 MiB), dirty 81.9 MB/s against 100 MB/s, expected downtime 14 ms",
+                        "active: 1.2 s, pass 1, 51,200 pages left (200 MiB of 512 MiB), dirty 81.9 MB/s against 100 MB/s, expected downtime 14 ms",
+                        "active: 1.3 s, pass 2, 2,560 pages left (10 MiB of 512 MiB), dirty 81.9 MB/s against 100 MB/s, expected downtime 14 ms",
+                        "completed in 1.50 s: pass 3, sent 100 MB at 66.7 MB/s, downtime 0 ms");
+    }
+
+    @Test
+    void theDrawingIsRedrawnInPlaceAndGoneAtTheEnd() {
+        TerminalProgress view = new TerminalProgress(out, false);
+        view.show(sample("active", 1, 256 << 20, 100));
+        view.show(sample("active", 1, 128 << 20, 200));
+        view.end(sample("completed", 2, 0, 300));
+        String[] drawings = text.toString().split("\u001b\\[4A\u001b\\[J", -1);
+        assertThat(drawings).hasSize(3);
+        assertThat(drawings[0]).contains("pass 1", "################................", " 50 %", "65,536 pages left");
+        assertThat(drawings[1]).contains(" 75 %", "pause if stopped now: 14 ms");
+        assertThat(drawings[2]).isEmpty();
+        assertThat(drawings[0].lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(80));
+    }
+
+    @Test
+    void jsonIsOneObjectALine() {
+        new JsonProgress(out).show(sample("active", 1, 256 << 20, 100));
+        JsonNode line = Json.parse(text.toString());
+        assertThat(line.path("pass").asInt()).isEqualTo(1);
+        assertThat(line.path("bandwidthBytesPerSecond").asLong()).isEqualTo(100_062_500);
+    }
+
+    @Test
+    void whatFailedKeepsItsLastFiguresAndSaysWhy() {
+        MigrationSample end =
+                sample("active", 1, 256 << 20, 100).endedAs("failed", java.util.Optional.of("the wire broke"));
+        assertThat(end.hasFigures()).isTrue();
+        assertThat(PlainProgress.line(end)).isEqualTo("failed: the wire broke");
+        assertThat(Report.ending(end)).isEqualTo("failed: the wire broke.");
+    }
+
+    @Test
+    void theReportOfAForeignHostHasAllMembers() {
+        MigrationSample last = sample("completed", 2, 0, 1001);
+        JsonNode report = new Report(last, new SourceFigures(Json.object(), Json.object())).json();
+        assertThat(report.propertyNames()).contains(ReportShape.MEMBERS);
+        assertThat(report.path("guestPauseMicros").isNull()).isTrue();
+        assertThat(report.path("verification").isNull()).isTrue();
+        assertThat(report.path("throughputBytesPerSecond").asLong()).isEqualTo(100_000_000);
+    }
+}
