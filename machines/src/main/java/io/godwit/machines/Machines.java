@@ -49,8 +49,8 @@ public final class Machines {
     }
 
     /**
-     * A guest that does not run yet. The first one of its kind in this process takes up to half a second longer, in which a
-     * throw-away guest warms up what must be fast later.
+     * A guest that does not run yet. The first one of its kind in this process takes up to a second longer, in which throw-away
+     * guests warm up what must be fast later.
      *
      * @throws io.godwit.linux.NativeException KVM or memory is refused
      * @throws UnsupportedOperationException KVM was asked for and lacks something; the message says what
@@ -63,12 +63,8 @@ public final class Machines {
         return make(options.withKind(kind), origin);
     }
 
-    /** Without warming up. */
-    static Machine boot(GuestOptions options) {
-        return make(options, Origin.BOOT);
-    }
-
-    private static Machine make(GuestOptions options, Origin origin) {
+    /** Without warming up; the kind is KVM or MEMORY. */
+    static Machine make(GuestOptions options, Origin origin) {
         return options.kind() == GuestKind.KVM
                 ? KvmMachine.create(options, origin)
                 : MemoryMachine.create(options, origin);

@@ -2,42 +2,54 @@
 // Copyright the Godwit authors
 package io.godwit.machines;
 
-import io.godwit.engine.guest.SwitchoverRehearsal;
+import io.godwit.engine.Migrator;
+import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
 import io.godwit.machines.programs.WriteOrder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Runs a small guest for a moment and throws it away, so that the paths which count when a guest stands still (enter, beat, kick,
- * pause, harvest, save, load) are linked and compiled before the real guest uses them. A JVM links a native call on its first use,
- * which takes milliseconds.
+ * Runs a small guest for a moment, migrates another one back and forth between two hosts in this process, and throws them away, so
+ * that the paths which count when a guest stands still (enter, beat, kick, pause, harvest, save, hand over, load, start) are linked
+ * and compiled before the real guest uses them. A JVM links a call or a lambda on its first use, which takes milliseconds.
  */
 final class WarmUp {
+    private static final System.Logger LOG = System.getLogger(WarmUp.class.getName());
     private static final long WORKING_SET = 1L << 20;
     private static final int ROUNDS = 60;
+    private static final int MOVES = 12;
     private static final long BEATS_A_ROUND = 40;
     private static final Duration DEADLINE = Duration.ofSeconds(2);
 
     // LIMIT: on a machine that is too busy it ends early: warming up is a favour, not a promise.
-    private static final long PATIENCE_NANOS = 500_000_000;
+    private static final long PATIENCE_NANOS = 400_000_000;
 
     private WarmUp() {}
 
     static void of(GuestKind kind) {
         Workload workload = new Workload(GuestProgram.DIRTIER, WORKING_SET, 0, WriteOrder.RANDOM, RamFill.ZERO, 0);
         GuestOptions options = new GuestOptions(kind, 2 * BootArea.GRANULE, 1, workload, UUID.randomUUID());
-        long end = System.nanoTime() + PATIENCE_NANOS;
-        try (Machine machine = Machines.boot(options)) {
-            SwitchoverRehearsal.with(machine);
+        run(options, System.nanoTime() + PATIENCE_NANOS);
+        move(options, System.nanoTime() + PATIENCE_NANOS);
+    }
+
+    private static void run(GuestOptions options, long end) {
+        try (Machine machine = Machines.make(options, Origin.BOOT)) {
             RamBlock ram = machine.ram().snapshot().blocks().getFirst();
             for (int round = 0; round < ROUNDS && System.nanoTime() - end < 0; round++) {
                 machine.dirtyTracker().start();
@@ -55,6 +67,44 @@ final class WarmUp {
     private static void awaitBeats(Machine machine, long count, long end) {
         while (machine.heartbeats().count() < count && System.nanoTime() - end < 0) {
             LockSupport.parkNanos(BootArea.TICK_NANOS);
+        }
+    }
+
+    private static void move(GuestOptions options, long end) {
+        try {
+            Path directory = Files.createTempDirectory("godwit-warm-up");
+            try {
+                String uri = "unix:" + directory.resolve("wire");
+                for (int i = 0; i < MOVES && System.nanoTime() - end < 0; i++) {
+                    moveOnce(options, uri);
+                }
+            } finally {
+                Files.delete(directory);
+            }
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.DEBUG, "nowhere to rehearse a migration: the first one will be slower", e);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private static void moveOnce(GuestOptions options, String uri) throws InterruptedException {
+        try (Machine from = Machines.make(options, Origin.BOOT);
+                Machine to = Machines.make(options, Origin.ARRIVAL)) {
+            RunControl fromRun = new RunControl(from, new NoArbiter(), RunState.PRELAUNCH);
+            RunControl toRun = new RunControl(to, new NoArbiter(), RunState.INMIGRATE);
+            try (Migrator source = new Migrator(from, fromRun);
+                    Migrator destination = new Migrator(to, toRun)) {
+                destination.setVerifying(true);
+                destination.migrateIncoming(uri);
+                fromRun.cont();
+                source.setParameters(source.parameters().withMaxBandwidth(0));
+                source.migrate(uri);
+                boolean _ = source.awaitEnd(DEADLINE) && destination.awaitEnd(DEADLINE);
+            } finally {
+                fromRun.shutdown();
+                toRun.shutdown();
+            }
         }
     }
 }

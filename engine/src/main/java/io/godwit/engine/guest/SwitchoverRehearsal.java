@@ -19,7 +19,7 @@ import java.util.List;
  * saved, written, read and loaded again. A JVM runs code slowly the first times, and the first time must not be when it counts.
  */
 public final class SwitchoverRehearsal {
-    private static final int TIMES = 30;
+    private static final int TIMES = 10;
     private static final int TAIL_BYTES = 4 << 20;
 
     private SwitchoverRehearsal() {}
@@ -28,8 +28,7 @@ public final class SwitchoverRehearsal {
     public static void with(Guest guest) {
         ByteBuffer buffer = ByteBuffer.allocateDirect(TAIL_BYTES);
         for (int i = 0; i < TIMES; i++) {
-            List<DeviceSection> sections = new ArrayList<>();
-            guest.devices().forEach(device -> sections.add(device.save()));
+            List<DeviceSection> sections = GuestState.save(guest, true);
             buffer.clear();
             Configuration configuration = Configuration.of(guest.machineType());
             int _ = StreamWriter.header(buffer)
@@ -40,7 +39,7 @@ public final class SwitchoverRehearsal {
             buffer.put(StreamWriter.tail(configuration, 2, sections));
             List<DeviceSection> arrived = new ArrayList<>();
             new StreamReader(new Collector(arrived), StreamLimits.DEFAULT).consume(buffer.flip());
-            guest.acceptDevices(arrived);
+            boolean _ = GuestState.load(guest, arrived);
         }
     }
 

@@ -5,13 +5,13 @@ package io.godwit.engine.incoming;
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
-import io.godwit.stream.GlobalState;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.StreamFormatException;
@@ -75,14 +75,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         if (peerAsksForToken) {
             refuseHoles();
         }
-        boolean run = true;
-        for (DeviceSection section : devices) {
-            if (section.idstr().equals(GlobalState.IDSTR)) {
-                run = GlobalState.decode(section).runState().equals("running");
-            }
-        }
-        plan.guest().acceptDevices(devices);
-        return run;
+        return GuestState.load(plan.guest(), devices);
     }
 
     /** Takes the right to run and starts the guest. */

@@ -19,8 +19,6 @@ import java.util.Optional;
  * answer to who owns the guest. Used by {@code mig-outgoing} only.
  */
 final class OutgoingSession implements AutoCloseable {
-    private static final int FIRST_PING = 1;
-
     private final OutgoingMigration.Plan plan;
     private final Channel channel;
     private final RamBlocks.Snapshot ram;
@@ -30,6 +28,7 @@ final class OutgoingSession implements AutoCloseable {
     private final Precopy precopy;
     private final Switchover switchover;
     private final Optional<ReturnPath> returnPath;
+    private int pings;
 
     OutgoingSession(OutgoingMigration.Plan plan, Channel channel, OutgoingProgress progress) {
         this.plan = plan;
@@ -42,7 +41,7 @@ final class OutgoingSession implements AutoCloseable {
         PageRecordWriter records = new PageRecordWriter(OutgoingWire.entries(ram));
         this.wire = new OutgoingWire(channel, progress);
         this.sender = new RamSender(channel, records, progress, plan.clock());
-        this.precopy = new Precopy(plan, ram, sender, progress);
+        this.precopy = new Precopy(plan, ram, sender, progress, this::awaitArrival);
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
         boolean answers = plan.capabilities().contains(Capability.RETURN_PATH) && channel.isBidirectional();
         this.returnPath = answers ? Optional.of(new ReturnPath(channel)) : Optional.empty();
@@ -53,7 +52,7 @@ final class OutgoingSession implements AutoCloseable {
         wire.announceGuest(configuration);
         if (returnPath.isPresent()) {
             wire.command(new Command.OpenReturnPath());
-            wire.command(new Command.Ping(FIRST_PING));
+            wire.command(new Command.Ping(++pings));
             wire.command(new Command.Ping(TokenAnnouncement.QUESTION));
             returnPath.get().start();
         }
@@ -66,10 +65,20 @@ final class OutgoingSession implements AutoCloseable {
         precopy.run();
     }
 
-    /** Stops the guest, once the destination has shown that it answers; its pause begins. */
+    /**
+     * Waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of the pause,
+     * and a destination that does not answer must not cost the guest its life.
+     */
+    private void awaitArrival() {
+        if (returnPath.isPresent()) {
+            long patience = plan.parameters().get().connectTimeoutMillis() * 1_000_000;
+            wire.command(new Command.Ping(++pings));
+            returnPath.get().awaitPong(pings, patience);
+        }
+    }
+
+    /** Stops the guest; its pause begins. */
     void stopGuest() {
-        long patience = plan.parameters().get().connectTimeoutMillis() * 1_000_000;
-        returnPath.ifPresent(path -> path.awaitAnswer(patience));
         switchover.stopGuest();
     }
 

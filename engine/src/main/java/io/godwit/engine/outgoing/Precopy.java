@@ -24,6 +24,7 @@ final class Precopy {
     private final DirtyTracker tracker;
     private final RamSender sender;
     private final OutgoingProgress progress;
+    private final Runnable arrival;
     private final Supplier<MigrationParameters> parameters;
     private final MonotonicClock clock;
     private final List<MigrationListener> listeners;
@@ -32,11 +33,22 @@ final class Precopy {
     private final RateLimit rateLimit;
     private long harvestedAtNanos;
 
-    Precopy(OutgoingMigration.Plan plan, RamBlocks.Snapshot ram, RamSender sender, OutgoingProgress progress) {
+    /**
+     * Passes over {@code ram}.
+     *
+     * @param arrival waits until the destination has taken in all that was sent
+     */
+    Precopy(
+            OutgoingMigration.Plan plan,
+            RamBlocks.Snapshot ram,
+            RamSender sender,
+            OutgoingProgress progress,
+            Runnable arrival) {
         this.ram = ram;
         this.tracker = plan.guest().dirtyTracker();
         this.sender = sender;
         this.progress = progress;
+        this.arrival = arrival;
         this.parameters = plan.parameters();
         this.clock = plan.clock();
         this.listeners = plan.listeners();
@@ -60,6 +72,7 @@ final class Precopy {
             long before = progress.transferredBytes.get();
             long startNanos = clock.nanoTime();
             sendAllDirty(true);
+            arrival.run();
             sampleBandwidth(progress.transferredBytes.get() - before, clock.nanoTime() - startNanos);
             harvest();
             reached = convergence.isReached(

@@ -41,7 +41,7 @@ final class ReturnPath {
     private final Thread thread;
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
-    private boolean answered;
+    private int lastPong;
     private volatile boolean awaited;
     private volatile boolean peerTakesToken;
 
@@ -60,22 +60,21 @@ final class ReturnPath {
     }
 
     /**
-     * Waits until the destination has answered the source's question: it lives, reads and can be heard. Only then may the guest be
-     * stopped for it.
+     * Waits until the destination has answered the PING with this value, which it does when it has taken in all that was sent before.
      *
      * @throws MigrationException.Transport if it has not answered within {@code nanos}, or hung up
      */
-    void awaitAnswer(long nanos) {
+    void awaitPong(int value, long nanos) {
         long left = nanos;
         lock.lock();
         try {
-            while (!answered && !decided && left > 0) {
+            while (lastPong != value && !decided && left > 0) {
                 left = changed.awaitNanos(left);
             }
             if (decided) {
                 throw new MigrationException.Transport("the destination " + describe(verdict));
             }
-            if (!answered) {
+            if (lastPong != value) {
                 throw new MigrationException.Transport(
                         "the destination did not answer a PING within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
             }
@@ -156,8 +155,8 @@ final class ReturnPath {
             case ReturnPathMessage.Pong(int value) -> {
                 if (value == TokenAnnouncement.ANSWER) {
                     peerTakesToken = true;
-                } else if (value == TokenAnnouncement.QUESTION) {
-                    noteAnswer();
+                } else {
+                    notePong(value);
                 }
             }
             case ReturnPathMessage.SwitchoverAck _ -> {}
@@ -170,10 +169,10 @@ final class ReturnPath {
         }
     }
 
-    private void noteAnswer() {
+    private void notePong(int value) {
         lock.lock();
         try {
-            answered = true;
+            lastPong = value;
             changed.signalAll();
         } finally {
             lock.unlock();

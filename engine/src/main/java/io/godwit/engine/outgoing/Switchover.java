@@ -4,14 +4,12 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MonotonicClock;
-import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
-import io.godwit.stream.GlobalState;
-import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -56,7 +54,7 @@ final class Switchover {
         sender.endOfRam();
         progress.downtimePages = progress.normalPages.get() + progress.zeroPages.get() - pagesBefore;
         long sent = clock.nanoTime();
-        List<DeviceSection> devices = saveDevices();
+        List<DeviceSection> devices = GuestState.save(guest, wasRunning);
         // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
         rightGivenUp = true;
         run.releaseRightToRun();
@@ -87,14 +85,5 @@ final class Switchover {
     /** Whether the destination may have begun to run the guest: only before this is true the source may go on without asking. */
     boolean isRightGivenUp() {
         return rightGivenUp;
-    }
-
-    private List<DeviceSection> saveDevices() {
-        List<DeviceSection> sections = new ArrayList<>();
-        for (DeviceState device : guest.devices()) {
-            sections.add(device.save());
-        }
-        sections.add(new GlobalState(wasRunning ? "running" : "paused", false).toSection());
-        return sections;
     }
 }

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.GlobalState;
+import java.util.ArrayList;
+import java.util.List;
+
+/** All of a guest that is not memory, as sections: its devices, and whether it ran. WIRE: the FULL sections, {@code globalstate} last. */
+public final class GuestState {
+    private static final String RUNNING = "running";
+    private static final String PAUSED = "paused";
+
+    private GuestState() {}
+
+    /** Takes the state of a guest that stands still. */
+    public static List<DeviceSection> save(Guest guest, boolean ran) {
+        List<DeviceSection> sections = new ArrayList<>();
+        for (DeviceState device : guest.devices()) {
+            sections.add(device.save());
+        }
+        sections.add(new GlobalState(ran ? RUNNING : PAUSED, false).toSection());
+        return sections;
+    }
+
+    /**
+     * Puts a state into a guest that does not run yet.
+     *
+     * @return whether it ran where it comes from; a stream that does not say so means yes
+     * @throws RuntimeException see {@link Guest#acceptDevices}
+     */
+    public static boolean load(Guest guest, List<DeviceSection> sections) {
+        boolean ran = true;
+        List<DeviceSection> devices = new ArrayList<>();
+        for (DeviceSection section : sections) {
+            if (section.idstr().equals(GlobalState.IDSTR)) {
+                ran = GlobalState.decode(section).runState().equals(RUNNING);
+            } else {
+                devices.add(section);
+            }
+        }
+        guest.acceptDevices(devices);
+        return ran;
+    }
+}
