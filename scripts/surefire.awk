@@ -28,6 +28,14 @@ collecting {
     reason = reason line
 }
 
+# What a test printed, or a stack trace, may look like a report itself.
+inside != "" {
+    if (index($0, "/" inside ">") == 1) inside = ""
+    next
+}
+match($0, /^(failure|error|system-out|system-err)[ \n\t>]/) && $0 !~ /\/>[ \n\t]*$/ {
+    inside = substr($0, 1, RLENGTH - 1)
+}
 /^testcase[ \n\t]/ { test = attribute($0, "name"); class = attribute($0, "classname"); state = "passed" }
 /^(failure|error)[ \n\t>]/ && state == "passed" { state = "failed"; reason = attribute($0, "message") }
 /^skipped[ \n\t\/>]/ && state == "passed" { state = "skipped"; reason = attribute($0, "message"); collecting = (reason == "") }
