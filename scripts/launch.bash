@@ -99,7 +99,7 @@ build_app() {
     # Stamped before the compiler reads, so that an edit made meanwhile is built the next time.
     : >"$staging/stamp"
     if ! (cd "$ROOT" && maven "$log" -Dmaven.test.skip=true -pl cli -am package); then
-        grep -E '^\[ERROR\]' "$log" | head -n 40 >&2
+        grep -E '^\[ERROR\]|^\[WARNING\].*\.java:' "$log" | grep -vE '\[Help 1\]|^\[ERROR\] *$|re-run Maven|Re-run Maven|For more information|After correcting|mvn <args>' | head -n 40 >&2
         die "godwit: the build failed; all of its output is in $log"
     fi
     cp "$ROOT"/cli/target/app/*.jar "$ROOT"/cli/target/godwit-cli-*.jar "$staging/" || die "godwit: the build left no jars in cli/target."
@@ -120,11 +120,18 @@ java_arguments() {
     )
 }
 
-# train_app: a run of the application whose loaded and linked classes later runs start from. Without it they only start slower.
+# train_app: runs of the application whose loaded, linked and profiled code later runs start from. Without them they only start
+# slower. Two, because all that a migration needs would make --version wait.
 train_app() {
-    local app=$ROOT/target/app
     java_arguments
-    "$JDK/bin/java" -XX:AOTCacheOutput="$app/godwit.aot" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main rehearse \
-        >"$ROOT/target/aot.log" 2>&1 || rm -f "$app/godwit.aot"
-    rm -f "$app/godwit.aot.config"
+    train start.aot --version
+    train godwit.aot rehearse
+}
+
+# train CACHE COMMAND: ends by itself, whatever is wrong with this machine.
+train() {
+    local cache=$ROOT/target/app/$1
+    timeout 90 "$JDK/bin/java" -XX:AOTCacheOutput="$cache" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main "$2" \
+        >"$ROOT/target/$1.log" 2>&1 || rm -f "$cache"
+    rm -f "$cache.config"
 }
