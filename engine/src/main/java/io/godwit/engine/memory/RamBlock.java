@@ -13,7 +13,8 @@ public final class RamBlock {
     /** The target page size: the unit of tracking and of the wire. */
     public static final int PAGE_BYTES = 4096;
 
-    static final int PAGE_SHIFT = 12;
+    /** The binary logarithm of {@link #PAGE_BYTES}. */
+    public static final int PAGE_SHIFT = 12;
 
     private final String idstr;
     private final NativeMemory memory;

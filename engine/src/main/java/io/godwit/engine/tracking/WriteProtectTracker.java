@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.memory;
+package io.godwit.engine.tracking;
 
 import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.memory.PagemapScan;
 import io.godwit.linux.memory.Support;

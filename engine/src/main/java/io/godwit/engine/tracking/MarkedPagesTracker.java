@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.memory;
+package io.godwit.engine.tracking;
 
 import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
