@@ -4,64 +4,44 @@ package io.godwit.cli.peer;
 
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.godwit.cli.peer.RunningLinux.Waiting;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.List;
-import java.util.Optional;
-import java.util.stream.Stream;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 
-/** The peers themselves: what the other peer tests take for granted. */
+/** The peers themselves, without Godwit: what the other peer tests take for granted. */
 @Tag("peer")
+@Timeout(300)
+@ExtendWith(RunningLinux.class)
 class LinuxGuestTest {
-    private static final int MEMORY_MEBIBYTES = 256;
-    private static final int WORKING_SET_MEBIBYTES = 8;
-
     @TempDir
     Path directory = Path.of("");
 
-    @BeforeEach
-    void needsQemuAndLinux() {
-        Optional<String> missing = QemuProcess.missing().or(LinuxGuest::missing);
-        assumeTrue(missing.isEmpty(), () -> missing.orElse(""));
-    }
-
     @Test
-    void qemuMovesARunningLinuxToAnotherQemu() throws Exception {
-        List<String> machine = LinuxGuest.prepare(directory).arguments(MEMORY_MEBIBYTES, WORKING_SET_MEBIBYTES);
-        try (QemuProcess source = QemuProcess.start(directory, "source", machine);
-                QemuProcess destination = QemuProcess.start(directory, "destination", incoming(machine))) {
-            source.awaitConsole(LinuxGuest.BEAT + 2, PATIENCE);
+    void qemuMovesARunningLinuxToAnotherQemu(QemuProcess source, Waiting waiting) throws Exception {
+        try (QemuProcess destination = QemuProcess.start(directory, "destination", waiting.arguments())) {
             String uri = "unix:" + directory.resolve("stream");
             destination.execute("migrate-incoming", "{\"uri\": \"" + uri + "\"}");
-            source.execute("migrate", "{\"uri\": \"" + uri + "\"}");
+            source.migrate(uri);
 
             source.awaitMigration("completed", PATIENCE);
             destination.awaitMigration("completed", PATIENCE);
-            destination.awaitConsole(LinuxGuest.BEAT, PATIENCE);
+            String _ = destination.awaitConsole(LinuxGuest.BEAT, PATIENCE);
             assertThat(source.query("query-status", "status")).isEqualTo("postmigrate");
             assertThat(destination.query("query-status", "status")).isEqualTo("running");
         }
     }
 
     @Test
-    void stoppedGuestsMemoryCanBeSaved() throws Exception {
-        List<String> machine = LinuxGuest.prepare(directory).arguments(MEMORY_MEBIBYTES, WORKING_SET_MEBIBYTES);
-        try (QemuProcess qemu = QemuProcess.start(directory, "qemu", machine)) {
-            qemu.awaitConsole(LinuxGuest.UP, PATIENCE);
-            qemu.execute("stop");
-            Path memory = directory.resolve("memory");
-            qemu.savePhysicalMemory(0, (long) MEMORY_MEBIBYTES << 20, memory);
-            assertThat(Files.size(memory)).isEqualTo((long) MEMORY_MEBIBYTES << 20);
-        }
-    }
-
-    private static List<String> incoming(List<String> machine) {
-        return Stream.concat(machine.stream(), Stream.of("-incoming", "defer")).toList();
+    void stoppedGuestsMemoryCanBeSaved(QemuProcess qemu) throws Exception {
+        qemu.execute("stop");
+        Path memory = directory.resolve("memory");
+        qemu.savePhysicalMemory(0, (long) RunningLinux.MEMORY_MEBIBYTES << 20, memory);
+        assertThat(Files.size(memory)).isEqualTo((long) RunningLinux.MEMORY_MEBIBYTES << 20);
     }
 }

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
  * One QEMU with a busy Linux for all tests of this JVM, because an emulated boot takes longer than any test. A parameter of type
- * {@link QemuProcess} is that QEMU, its guest running; whatever a test does to it is undone after the test.
+ * {@link QemuProcess} is that QEMU, its guest running, and one of type {@link Waiting} a machine for it to move to; whatever a test does to it is undone after the test.
  */
 final class RunningLinux implements ParameterResolver, BeforeEachCallback, AfterEachCallback {
     static final int MEMORY_MEBIBYTES = 256;
@@ -29,6 +29,9 @@ final class RunningLinux implements ParameterResolver, BeforeEachCallback, After
 
     private static final List<String> CAPABILITIES =
             List.of("return-path", "multifd", "xbzrle", "postcopy-ram", "pause-before-switchover");
+
+    /** QEMU's arguments for a machine that waits for this guest. */
+    record Waiting(List<String> arguments) {}
 
     private record Shared(Path directory, List<String> machine, QemuProcess qemu) implements AutoCloseable {
         static Shared boot() {
@@ -57,12 +60,6 @@ final class RunningLinux implements ParameterResolver, BeforeEachCallback, After
         }
     }
 
-    /** The machine's arguments, for a QEMU that waits for this guest. */
-    static List<String> waitingMachine(ExtensionContext context) {
-        return Stream.concat(shared(context).machine().stream(), Stream.of("-incoming", "defer"))
-                .toList();
-    }
-
     @Override
     public void beforeEach(ExtensionContext context) {
         Optional<String> missing = QemuProcess.missing().or(LinuxGuest::missing);
@@ -83,12 +80,18 @@ final class RunningLinux implements ParameterResolver, BeforeEachCallback, After
 
     @Override
     public boolean supportsParameter(ParameterContext parameter, ExtensionContext context) {
-        return parameter.getParameter().getType() == QemuProcess.class;
+        Class<?> type = parameter.getParameter().getType();
+        return type == QemuProcess.class || type == Waiting.class;
     }
 
     @Override
     public Object resolveParameter(ParameterContext parameter, ExtensionContext context) {
-        return shared(context).qemu();
+        Shared shared = shared(context);
+        if (parameter.getParameter().getType() == QemuProcess.class) {
+            return shared.qemu();
+        }
+        return new Waiting(Stream.concat(shared.machine().stream(), Stream.of("-incoming", "defer"))
+                .toList());
     }
 
     private static Shared shared(ExtensionContext context) {
