@@ -9,14 +9,21 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import io.godwit.machines.kvm.KvmMachine;
+import io.godwit.machines.kvm.KvmTracking;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.GuestProgram;
+import io.godwit.machines.programs.RamFill;
+import io.godwit.machines.programs.Workload;
+import io.godwit.machines.programs.WriteOrder;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Tag("kernel")
 final class MachinesTest {
@@ -137,20 +144,46 @@ final class MachinesTest {
         GuestOptions options = TestMachines.unlimited(TestMachines.options(kind, GuestProgram.DIRTIER))
                 .withCpus(cpus);
         try (Machine machine = TestMachines.boot(options)) {
-            RamBlock ram = machine.ram().snapshot().blocks().getFirst();
-            machine.dirtyTracker().start();
-            ram.dirtyBitmap().setAll();
-            machine.vcpus().resume();
-            try (TestMachines.Copy copy = new TestMachines.Copy(ram)) {
-                for (int pass = 0; pass < 50; pass++) {
-                    long _ = machine.dirtyTracker().harvest(ram);
-                    copy.takeDirtyPages();
-                }
-                machine.vcpus().pause(TestMachines.DEADLINE);
+            assertNoWriteIsLost(machine, 50);
+        }
+    }
+
+    private static void assertNoWriteIsLost(Machine machine, int passes) {
+        RamBlock ram = machine.ram().snapshot().blocks().getFirst();
+        machine.dirtyTracker().start();
+        ram.dirtyBitmap().setAll();
+        machine.vcpus().resume();
+        try (TestMachines.Copy copy = new TestMachines.Copy(ram)) {
+            for (int pass = 0; pass < passes; pass++) {
+                long work = machine.workPages();
+                TestMachines.await(() -> machine.workPages() > work + 100, machine);
                 long _ = machine.dirtyTracker().harvest(ram);
                 copy.takeDirtyPages();
-                assertThat(copy.firstDifference()).isEqualTo(-1);
             }
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            long _ = machine.dirtyTracker().harvest(ram);
+            copy.takeDirtyPages();
+            assertThat(copy.firstDifference()).isEqualTo(-1);
+        }
+        assertThat(machine.mismatches()).isZero();
+        machine.dirtyTracker().stop();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void ringsLoseNoWriteWhenTheyAreFull(int cpus) {
+        Workload all = new Workload(GuestProgram.STEPPER, 0, 0, WriteOrder.SWEEP, RamFill.RANDOM, 1);
+        GuestOptions options = TestMachines.options(GuestKind.KVM, GuestProgram.STEPPER)
+                .withMemoryBytes(64L << 20)
+                .withWorkload(all)
+                .withCpus(cpus);
+        TestMachines.assumeKvm();
+        try (Machine machine = KvmMachine.create(options, Origin.BOOT, KvmTracking.RINGS)) {
+            assertNoWriteIsLost(machine, 5);
+            machine.dirtyTracker().start();
+            assertThat(machine.dirtyTracker()
+                            .harvest(machine.ram().snapshot().blocks().getFirst()))
+                    .isZero();
         }
     }
 

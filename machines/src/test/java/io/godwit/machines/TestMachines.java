@@ -45,10 +45,16 @@ final class TestMachines {
     }
 
     static Machine create(GuestOptions options, Origin origin) {
-        if (options.kind() == GuestKind.KVM && Kvm.support() instanceof KvmSupport.Missing missing) {
-            assumeTrue(false, missing.reason());
+        if (options.kind() == GuestKind.KVM) {
+            assumeKvm();
         }
         return Machines.create(options, origin);
+    }
+
+    static void assumeKvm() {
+        if (Kvm.support() instanceof KvmSupport.Missing missing) {
+            assumeTrue(false, missing.reason());
+        }
     }
 
     /** Waits for something that the guest does; how long is no statement, only that it comes. */

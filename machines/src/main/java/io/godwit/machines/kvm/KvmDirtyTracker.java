@@ -2,16 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.machines.kvm;
 
-import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.KvmVm.DirtyLogging;
 
 /** KVM's dirty log of the one memory slot. It knows what vCPUs write, not what the host writes. */
-final class KvmDirtyTracker implements DirtyTracker, AutoCloseable {
-    private static final int SLOT = 0;
-
+final class KvmDirtyTracker implements KvmTracker {
     // LIMIT: 64 MiB at a time, so that vCPUs which fault meanwhile wait 0.1 ms for the kernel's lock and not several.
     private static final int WORDS_AT_ONCE = 256;
 
@@ -68,6 +65,11 @@ final class KvmDirtyTracker implements DirtyTracker, AutoCloseable {
             }
         }
         return pages;
+    }
+
+    @Override
+    public void ringFull() {
+        throw new IllegalStateException("a vCPU's dirty ring is full, but there are no rings");
     }
 
     @Override

@@ -35,18 +35,17 @@ public final class KvmMachine implements Machine {
     private final KvmVm vm;
     private final List<KvmVcpu> cpus = new ArrayList<>();
     private final List<DeviceState> devices = new ArrayList<>();
-    private final KvmDirtyTracker tracker;
+    private final KvmTracker tracker;
     private final HeartbeatMonitor heartbeats;
     private final VcpuGroup vcpus;
 
-    private KvmMachine(GuestOptions options, Origin origin, GuestRam ram, Kvm kvm, KvmVm vm) {
+    private KvmMachine(GuestOptions options, Origin origin, GuestRam ram, Kvm kvm, KvmVm vm, KvmTracking tracking) {
         this.identity = new Identity(options.uuid(), origin);
         this.ram = ram;
         this.kvm = kvm;
         this.vm = vm;
         Threads.installKickHandler();
-        vm.separateDirtyLogClearing();
-        tracker = new KvmDirtyTracker(vm, ram.block());
+        tracker = tracker(tracking);
         heartbeats = new HeartbeatMonitor(options.cpus());
         byte[] cpuid = kvm.supportedCpuid();
         int[] msrs = kvm.msrIndices();
@@ -57,7 +56,7 @@ public final class KvmMachine implements Machine {
             cpu.writeCpuid(cpuid);
             RingThreeStart.set(cpu, ram.controlBlocks().get(index).program());
             devices.add(new CpuState(cpu, msrs));
-            threads.add(new KvmVcpuThread(cpu, heartbeats.vcpus().get(index)));
+            threads.add(new KvmVcpuThread(cpu, heartbeats.vcpus().get(index), tracker));
         }
         vcpus = new VcpuGroup(threads);
     }
@@ -68,8 +67,12 @@ public final class KvmMachine implements Machine {
      * @throws io.godwit.linux.NativeException KVM or memory is refused
      * @throws UnsupportedOperationException KVM lacks something; the message says what
      */
-    @SuppressWarnings("MustBeClosedChecker")
     public static KvmMachine create(GuestOptions options, Origin origin) {
+        return create(options, origin, KvmTracking.LOG);
+    }
+
+    /** {@link #create(GuestOptions, Origin)}, with a choice of how KVM tells what the guest writes. */
+    public static KvmMachine create(GuestOptions options, Origin origin, KvmTracking tracking) {
         List<AutoCloseable> opened = new ArrayList<>();
         try {
             Kvm kvm = Kvm.open();
@@ -78,11 +81,24 @@ public final class KvmMachine implements Machine {
             opened.add(vm);
             GuestRam ram = new GuestRam(options, origin);
             opened.add(ram);
-            return new KvmMachine(options, origin, ram, kvm, vm);
+            return new KvmMachine(options, origin, ram, kvm, vm, tracking);
         } catch (RuntimeException | Error failure) {
             opened.reversed().forEach(one -> closeAfter(failure, one));
             throw failure;
         }
+    }
+
+    private KvmTracker tracker(KvmTracking tracking) {
+        return switch (tracking) {
+            case LOG -> {
+                vm.separateDirtyLogClearing();
+                yield new KvmDirtyTracker(vm, ram.block());
+            }
+            case RINGS -> {
+                vm.enableDirtyRings(KvmRingTracker.RING_BYTES);
+                yield new KvmRingTracker(vm, ram.block(), cpus);
+            }
+        };
     }
 
     private static void closeAfter(Throwable failure, AutoCloseable opened) {

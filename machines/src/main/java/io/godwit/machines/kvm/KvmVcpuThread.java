@@ -12,11 +12,13 @@ import io.godwit.machines.vcpu.VcpuThread;
 /** Runs one vCPU and serves its heartbeat ports. */
 final class KvmVcpuThread extends VcpuThread {
     private final KvmVcpu vcpu;
+    private final KvmTracker tracker;
     private volatile int threadId;
 
-    KvmVcpuThread(KvmVcpu vcpu, Heartbeat heartbeat) {
+    KvmVcpuThread(KvmVcpu vcpu, Heartbeat heartbeat, KvmTracker tracker) {
         super(vcpu.index(), heartbeat);
         this.vcpu = vcpu;
+        this.tracker = tracker;
     }
 
     @Override
@@ -50,7 +52,8 @@ final class KvmVcpuThread extends VcpuThread {
             switch (exit) {
                 case IO_IN -> vcpu.answerIo(read(port));
                 case INTERRUPTED -> {}
-                case IO_OUT, HALT, MMIO, DIRTY_RING_FULL, SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR, OTHER ->
+                case DIRTY_RING_FULL -> tracker.ringFull();
+                case IO_OUT, HALT, MMIO, SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR, OTHER ->
                     throw new IllegalStateException("vCPU " + index() + " stopped by itself: " + exit + ", "
                             + vcpu.exitDescription() + "; the guest has crashed");
             }
