@@ -123,7 +123,7 @@ public final class OutgoingMigration {
         long remaining =
                 over && now instanceof OutgoingState.Completed ? 0 : ram.dirtyPageCount() * RamBlock.PAGE_BYTES;
         long time = (over ? endNanos : plan.clock().nanoTime()) - startNanos;
-        long bandwidth = progress.bandwidthBytesPerSecond;
+        long bandwidth = bandwidth(time);
         Optional<OutgoingState.Failed> failure =
                 now instanceof OutgoingState.Failed failed ? Optional.of(failed) : Optional.empty();
         return new MigrationStatistics(
@@ -147,6 +147,15 @@ public final class OutgoingMigration {
                 progress.downtimePages,
                 plan.guest().dirtyTracker().description(),
                 Optional.empty());
+    }
+
+    /** As measured over the last pass; before the first one has ended, over what was sent so far. */
+    private long bandwidth(long elapsedNanos) {
+        long measured = progress.bandwidthBytesPerSecond;
+        long sending = elapsedNanos - progress.setupNanos;
+        return measured != 0 || progress.setupNanos == 0 || sending <= 0
+                ? measured
+                : (long) (progress.transferredBytes.get() * 1e9 / sending);
     }
 
     private void run() {
