@@ -75,8 +75,8 @@ final class MigrationRun {
             if (sample.isEnded()) {
                 return sample.hasFigures() ? sample : last.endedAs(sample.status(), sample.error());
             }
-            last = sample;
-            view.show(sample);
+            last = sample.withRateSince(last);
+            view.show(last);
             awaitNews(view.interval());
         }
     }

@@ -82,6 +82,31 @@ record MigrationSample(
                 reason);
     }
 
+    /** The same; with the wire's rate since an earlier sample where the source has not measured one yet. */
+    MigrationSample withRateSince(MigrationSample earlier) {
+        long millis = totalTimeMillis - earlier.totalTimeMillis;
+        if (bandwidthBytesPerSecond > 0 || !earlier.hasFigures() || millis <= 0) {
+            return this;
+        }
+        long rate = Math.max(0, (transferredBytes - earlier.transferredBytes) * 1000 / millis);
+        return new MigrationSample(
+                status,
+                pass,
+                totalBytes,
+                remainingBytes,
+                transferredBytes,
+                normalPages,
+                zeroPages,
+                pageBytes,
+                dirtyPagesPerSecond,
+                rate,
+                expectedDowntimeMillis,
+                setupTimeMillis,
+                totalTimeMillis,
+                downtimeMillis,
+                error);
+    }
+
     /** Whether nothing more happens. */
     boolean isEnded() {
         return switch (status) {

@@ -15,8 +15,9 @@ import tools.jackson.databind.node.ObjectNode;
  * @param beforeMicros longest gap in the second before the migration
  * @param acrossMicros longest gap across the move: for each vCPU from its last beat at the source to its first at the destination, or any
  *     other gap from {@link #MARGIN_BEFORE} before the stop until {@link #MARGIN_AFTER} after the start, whichever is longest
+ * @param handoverMicros of these the one from the last beat at the source to the first at the destination
  */
-record Pause(long beforeMicros, long acrossMicros) {
+record Pause(long beforeMicros, long acrossMicros, long handoverMicros) {
     static final Duration MARGIN_BEFORE = Duration.ofMillis(200);
     static final Duration MARGIN_AFTER = Duration.ofSeconds(1);
 
@@ -49,9 +50,10 @@ record Pause(long beforeMicros, long acrossMicros) {
             latestStop = Math.max(latestStop, stop);
             latestStart = Math.max(latestStart, start);
         }
+        long handover = longest;
         longest = Math.max(longest, longestGap(source, earliestStop - MARGIN_BEFORE.toNanos(), latestStop));
         longest = Math.max(longest, longestGap(destination, latestStart, latestStart + MARGIN_AFTER.toNanos()));
-        return new Pause(beforeMicros, longest / 1000);
+        return new Pause(beforeMicros, longest / 1000, handover / 1000);
     }
 
     /** The destination's vCPUs, once all have beaten or {@link #PATIENCE} has passed. */

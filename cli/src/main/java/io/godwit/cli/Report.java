@@ -50,6 +50,7 @@ final class Report {
         if (!parts.isEmpty()) {
             json.set("downtimeParts", parts.toJson());
         }
+        pause.ifPresent(p -> json.put("x-handoverGapMicros", p.handoverMicros()));
         putText("x-tracker", source.statistics().path("tracker"));
         putText("x-owner", source.statistics().path("owner"));
         last.error().ifPresent(error -> json.put("error", error));

@@ -26,11 +26,7 @@ final class Summary {
     static String of(MigrationSample last, Pause pause, DowntimeBreakdown parts, Verification verification) {
         String nl = System.lineSeparator();
         return moved(last) + nl
-                + String.format(
-                        Locale.ROOT,
-                        "  pause     %.1f ms at the guest's own heartbeat (its longest gap in the second before: %.1f ms)",
-                        pause.acrossMicros() / 1e3,
-                        pause.beforeMicros() / 1e3)
+                + pause(pause)
                 + nl
                 + "            " + parts + nl
                 + "  memory    "
@@ -46,5 +42,20 @@ final class Summary {
                 + nl
                 + "  runs on   " + verification.runsOn()
                 + (verification.runsOn() == Verification.RunsOn.DESTINATION ? ", and only there" : "!");
+    }
+
+    private static String pause(Pause pause) {
+        String line = String.format(
+                Locale.ROOT,
+                "  pause     %.1f ms between two beats of the guest's own heart (in the second before: %.1f ms)",
+                pause.acrossMicros() / 1e3,
+                pause.beforeMicros() / 1e3);
+        return pause.acrossMicros() == pause.handoverMicros()
+                ? line
+                : line
+                        + String.format(
+                                Locale.ROOT,
+                                "%n            %.1f ms from the last at the source to the first at the destination",
+                                pause.handoverMicros() / 1e3);
     }
 }
