@@ -16,6 +16,7 @@ import io.godwit.stream.VmStateBuilder;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.Semaphore;
@@ -49,6 +50,7 @@ final class CountingGuest implements Guest {
     final AtomicInteger mismatches = new AtomicInteger();
     volatile boolean refusesState;
     volatile boolean refusesToStop;
+    volatile boolean crashed;
 
     CountingGuest(UUID identity, Census census) {
         this.identity = identity;
@@ -164,6 +166,11 @@ final class CountingGuest implements Guest {
             stopped.acquireUninterruptibly();
             running = false;
             int _ = census.running.decrementAndGet();
+        }
+
+        @Override
+        public Optional<Throwable> failure() {
+            return crashed ? Optional.of(new IllegalStateException("triple fault")) : Optional.empty();
         }
 
         @Override

@@ -204,6 +204,35 @@ class MigratorTest {
     }
 
     @Test
+    void aCrashedGuestIsAnInternalErrorAndIsNotMigrated() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.sourceGuest.crashed = true;
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.INTERNAL_ERROR);
+            assertThatThrownBy(() -> pair.source.migrate("tcp:127.0.0.1:1"))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("internal-error");
+            assertThatThrownBy(pair.sourceRun::cont).isInstanceOf(MigrationException.Refused.class);
+        }
+    }
+
+    @Test
+    void aGuestThatCrashesDuringItsMigrationIsNotHandedOver() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            CountDownLatch active = new CountDownLatch(1);
+            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(4 << 20));
+            pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
+            pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
+            active.await();
+            pair.sourceGuest.crashed = true;
+            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(0));
+            pair.awaitEnds();
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("internal-error", "nothing to hand over");
+            assertThat(pair.destinationRun.state()).isNotEqualTo(RunState.RUNNING);
+        }
+    }
+
+    @Test
     void aGuestThatLivesElsewhereIsNotStartedHere() throws Exception {
         try (Pair pair = new Pair(directory)) {
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));

@@ -48,9 +48,10 @@ public final class RunControl {
         this.state = initial;
     }
 
-    /** What the guest is doing. */
+    /** What the guest is doing. A guest that crashed is {@link RunState#INTERNAL_ERROR} from then on. */
     public RunState state() {
-        return state;
+        RunState now = state;
+        return now == RunState.RUNNING && guest.vcpus().failure().isPresent() ? RunState.INTERNAL_ERROR : now;
     }
 
     /** Adds one who hears of stops and resumes. */
@@ -62,7 +63,7 @@ public final class RunControl {
     public void stop() {
         lock.lock();
         try {
-            switch (state) {
+            switch (state()) {
                 case RUNNING -> {
                     guest.vcpus().pause(PAUSE_DEADLINE);
                     become(RunState.PAUSED, "stop");
@@ -89,7 +90,7 @@ public final class RunControl {
     public void cont() {
         lock.lock();
         try {
-            switch (state) {
+            switch (state()) {
                 case RUNNING -> {}
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
                     claimOrThrow();
@@ -104,7 +105,7 @@ public final class RunControl {
                             + " use migrate-continue to go on or migrate_cancel to get it back.");
                 case INTERNAL_ERROR, SHUTDOWN ->
                     throw new MigrationException.Refused(
-                            "The guest cannot run: its state is " + state.publicName() + ".");
+                            "The guest cannot run: its state is " + state().publicName() + ".");
             }
         } finally {
             lock.unlock();
@@ -119,12 +120,13 @@ public final class RunControl {
     public boolean stopForSwitchover() {
         lock.lock();
         try {
-            boolean wasRunning = state == RunState.RUNNING;
+            RunState now = state();
+            boolean wasRunning = now == RunState.RUNNING;
             if (wasRunning) {
                 guest.vcpus().pause(PAUSE_DEADLINE);
-            } else if (state != RunState.PAUSED && state != RunState.PRELAUNCH) {
+            } else if (now != RunState.PAUSED && now != RunState.PRELAUNCH) {
                 throw new MigrationException.Refused(
-                        "The guest is " + state.publicName() + ": there is nothing to hand over.");
+                        "The guest is " + now.publicName() + ": there is nothing to hand over.");
             }
             become(RunState.FINISH_MIGRATE, "switchover");
             if (wasRunning) {

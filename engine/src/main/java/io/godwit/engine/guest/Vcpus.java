@@ -3,6 +3,7 @@
 package io.godwit.engine.guest;
 
 import java.time.Duration;
+import java.util.Optional;
 
 /** The virtual CPUs of one guest, started and stopped together. Only {@link RunControl} calls these. */
 public interface Vcpus {
@@ -16,6 +17,13 @@ public interface Vcpus {
      * @throws VcpuStuckException if a vCPU did not come out within {@code deadline}; the others are running again then
      */
     void pause(Duration deadline);
+
+    /**
+     * Why a vCPU stopped for ever by itself, if one did: the guest has crashed and cannot go on. Asked often, so it must be quick.
+     */
+    default Optional<Throwable> failure() {
+        return Optional.empty();
+    }
 
     /** Lets every vCPU run. Resuming a running guest does nothing. */
     void resume();

@@ -56,7 +56,7 @@ public final class VcpuGroup implements Vcpus {
         threads.forEach(thread -> thread.throttle(percent));
     }
 
-    /** Why a vCPU stopped by itself, if one did. */
+    @Override
     public Optional<Throwable> failure() {
         return threads.stream().flatMap(thread -> thread.failure().stream()).findFirst();
     }
