@@ -68,6 +68,10 @@ final class DemoCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         settings.setDefault("max-bandwidth", "0");
         Machines.Choice choice = Machines.choose(guest.kind());
+        if (choice.kind() == GuestKind.OPAQUE) {
+            throw new CommandFailure(
+                    "An opaque guest does not run, so there is nothing to watch: say kvm, memory or auto.");
+        }
         guest.options();
         say("Godwit moves " + guest.describe(choice.kind()) + ".");
         if (guest.kind() == GuestKind.AUTO && choice.kind() != GuestKind.KVM) {

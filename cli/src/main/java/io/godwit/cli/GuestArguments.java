@@ -20,7 +20,9 @@ final class GuestArguments {
             names = "--guest",
             paramLabel = "KIND",
             defaultValue = "auto",
-            description = "kvm, memory (threads of the host's process), or auto: kvm where it can be used.")
+            description =
+                    "kvm, memory (threads of the host's process), auto (kvm where it can be used), or opaque: whatever"
+                            + " arrives, a QEMU's guest too, is kept and not run.")
     private GuestKind kind = GuestKind.AUTO;
 
     @Option(
@@ -118,6 +120,9 @@ final class GuestArguments {
 
     /** The guest in words. */
     String describe(GuestKind chosen) {
+        if (chosen == GuestKind.OPAQUE) {
+            return "room for any guest of up to " + ByteSize.binary(memoryBytes);
+        }
         String work = switch (program) {
             case IDLE -> "idle";
             case DIRTIER ->

@@ -7,6 +7,7 @@ import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.machines.Machines;
+import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
@@ -74,6 +75,10 @@ final class HostCommand implements Callable<Integer> {
         QmpAddress address = parse(qmp);
         Origin origin = incoming == null ? Origin.BOOT : Origin.ARRIVAL;
         Machines.Choice choice = Machines.choose(guest.kind());
+        if (choice.kind() == GuestKind.OPAQUE && origin == Origin.BOOT) {
+            throw new CommandFailure(
+                    "An opaque guest cannot start here, it can only arrive: say --incoming URI or --incoming defer.");
+        }
         GuestOptions options = guest.options().withKind(choice.kind());
         if (uuid != null) {
             options = options.withUuid(uuid);

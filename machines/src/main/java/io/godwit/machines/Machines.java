@@ -10,6 +10,7 @@ import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.kvm.KvmMachine;
 import io.godwit.machines.memory.MemoryMachine;
+import io.godwit.machines.opaque.OpaqueGuest;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 
@@ -18,7 +19,7 @@ public final class Machines {
     /**
      * What a guest will run on.
      *
-     * @param kind KVM or MEMORY
+     * @param kind any but AUTO
      * @param reason a sentence that says why
      */
     public record Choice(GuestKind kind, String reason) {}
@@ -32,6 +33,7 @@ public final class Machines {
         return switch (wanted) {
             case KVM -> new Choice(GuestKind.KVM, "KVM was asked for.");
             case MEMORY -> new Choice(GuestKind.MEMORY, "A guest in memory was asked for.");
+            case OPAQUE -> new Choice(GuestKind.OPAQUE, "Whatever arrives is kept and not run.");
             case AUTO ->
                 switch (Kvm.support()) {
                     case KvmSupport.Usable _ -> new Choice(GuestKind.KVM, "KVM can be used here.");
@@ -53,10 +55,17 @@ public final class Machines {
      * guests warm up what must be fast later.
      *
      * @throws io.godwit.linux.NativeException KVM or memory is refused
-     * @throws UnsupportedOperationException KVM was asked for and lacks something; the message says what
+     * @throws UnsupportedOperationException KVM was asked for and lacks something, or an opaque guest shall start here; the message
+     *     says what
      */
     public static Machine create(GuestOptions options, Origin origin) {
         GuestKind kind = choose(options.kind()).kind();
+        if (kind == GuestKind.OPAQUE) {
+            if (origin == Origin.BOOT) {
+                throw new UnsupportedOperationException("An opaque guest cannot start here, it can only arrive.");
+            }
+            return new OpaqueGuest(options.memoryBytes());
+        }
         if (WARM.add(kind)) {
             WarmUp.of(kind);
         }

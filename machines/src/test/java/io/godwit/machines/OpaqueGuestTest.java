@@ -14,7 +14,9 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
 import io.godwit.machines.opaque.OpaqueGuest;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.stream.DeviceSection;
@@ -82,6 +84,7 @@ class OpaqueGuestTest {
 
                 assertThat(in.statistics().error().orElseThrow()).contains("more than the 1048576 bytes");
                 assertThat(kept.ram().snapshot().blocks()).isEmpty();
+                assertThat(kept.deviceSections()).isEmpty();
                 assertThat(out.statistics().status()).isEqualTo(MigrationStatus.FAILED);
                 assertThat(sourceRun.state()).isEqualTo(RunState.RUNNING);
             }
@@ -97,6 +100,18 @@ class OpaqueGuestTest {
             assertThatThrownBy(() -> kept.acceptRam(blocks))
                     .isInstanceOf(MigrationException.Protocol.class)
                     .hasMessageContaining("'b'");
+        }
+    }
+
+    @Test
+    void anOpaqueGuestCanArriveAndCannotStart() {
+        GuestOptions options = GuestOptions.defaults().withKind(GuestKind.OPAQUE);
+        assertThatThrownBy(() -> Machines.create(options))
+                .isInstanceOf(UnsupportedOperationException.class)
+                .hasMessageContaining("only arrive");
+        try (Machine kept = Machines.create(options, Origin.ARRIVAL)) {
+            assertThat(kept.kind()).isEqualTo(GuestKind.OPAQUE);
+            assertThat(kept.isRunnable()).isFalse();
         }
     }
 

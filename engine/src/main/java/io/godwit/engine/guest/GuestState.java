@@ -32,15 +32,12 @@ public final class GuestState {
      */
     public static boolean load(Guest guest, List<DeviceSection> sections) {
         boolean ran = true;
-        List<DeviceSection> devices = new ArrayList<>();
         for (DeviceSection section : sections) {
             if (section.idstr().equals(GlobalState.IDSTR)) {
                 ran = GlobalState.decode(section).runState().equals(RUNNING);
-            } else {
-                devices.add(section);
             }
         }
-        guest.acceptDevices(devices);
+        guest.acceptDevices(sections);
         return ran;
     }
 }

@@ -11,9 +11,11 @@ public enum GuestKind {
     /** A virtual machine on /dev/kvm. */
     KVM,
     /** Threads of this JVM. */
-    MEMORY;
+    MEMORY,
+    /** Nothing: whatever arrives is kept as bytes. */
+    OPAQUE;
 
-    /** The name on the command line: auto, kvm or memory. */
+    /** The name on the command line: auto, kvm, memory or opaque. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

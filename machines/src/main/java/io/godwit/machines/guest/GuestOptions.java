@@ -13,7 +13,7 @@ import java.util.UUID;
  * What a guest is made of.
  *
  * @param kind what runs it
- * @param memoryBytes its RAM, a multiple of 2 MiB from 4 MiB to 256 GiB
+ * @param memoryBytes its RAM, a multiple of 2 MiB from 4 MiB to 256 GiB; of an opaque guest the most that is taken in
  * @param cpus how many vCPUs, 1 to 64
  * @param workload what it does; a guest that is awaited brings its own
  * @param uuid who it is; a guest that is awaited brings its own

@@ -12,7 +12,7 @@ public interface Machine extends Guest {
     /** The name of the block that holds all RAM. */
     String RAM_BLOCK = "godwit.ram";
 
-    /** What runs it: KVM or MEMORY. */
+    /** What runs it: any but AUTO. */
     GuestKind kind();
 
     /** When the guest beat on this host. */

@@ -5,14 +5,17 @@ package io.godwit.machines.opaque;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.Identity;
+import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
+import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.vcpu.HeartbeatMonitor;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
@@ -27,7 +30,7 @@ import java.util.UUID;
  *
  * <p>Threads: the migration thread fills it; any thread may look. Memory and devices are whole once the migration has completed.
  */
-public final class OpaqueGuest implements Guest {
+public final class OpaqueGuest implements Machine {
     /** Its machine type until a guest has arrived. */
     public static final String NO_MACHINE = "opaque";
 
@@ -129,12 +132,56 @@ public final class OpaqueGuest implements Guest {
 
     @Override
     public void acceptDevices(List<DeviceSection> arriving) {
-        deviceSections = List.copyOf(arriving);
+        // Without a machine nobody has arrived: it is the engine that rehearses.
+        if (machineType.isPresent()) {
+            deviceSections = List.copyOf(arriving);
+        }
     }
 
     @Override
     public boolean isRunnable() {
         return false;
+    }
+
+    @Override
+    public GuestKind kind() {
+        return GuestKind.OPAQUE;
+    }
+
+    /** Of no vCPU: nothing beats here. */
+    @Override
+    public HeartbeatMonitor heartbeats() {
+        return new HeartbeatMonitor(0);
+    }
+
+    @Override
+    public long workPages() {
+        return 0;
+    }
+
+    @Override
+    public long mismatches() {
+        return 0;
+    }
+
+    @Override
+    public Optional<Mismatch> firstMismatch() {
+        return Optional.empty();
+    }
+
+    @Override
+    public void pagesPerSecond(long rate) {
+        throw new MigrationException.Refused(NOT_RUNNABLE);
+    }
+
+    @Override
+    public void throttle(int percent) {
+        throw new MigrationException.Refused(NOT_RUNNABLE);
+    }
+
+    @Override
+    public Optional<Throwable> failure() {
+        return Optional.empty();
     }
 
     /** Unmaps the memory; no migration may be under way. */
