@@ -42,23 +42,16 @@ final class PlainProgress implements ProgressView {
 
     @Override
     public void end(MigrationSample last) {
-        lastStatus = "";
-        show(last);
+        // What was completed is told by the summary that follows.
+        if (!last.isCompleted()) {
+            lastStatus = "";
+            show(last);
+        }
     }
 
     static String line(MigrationSample s) {
         if (!s.hasFigures() || s.error().isPresent()) {
             return s.status() + s.error().map(error -> ": " + error).orElse("");
-        }
-        if (s.isCompleted()) {
-            return String.format(
-                    Locale.ROOT,
-                    "completed in %.2f s: pass %d, sent %s at %s/s, downtime %d ms",
-                    s.totalTimeMillis() / 1e3,
-                    s.pass(),
-                    ByteSize.decimal(s.transferredBytes()),
-                    ByteSize.decimal(s.throughputBytesPerSecond()),
-                    s.downtimeMillis());
         }
         return String.format(
                 Locale.ROOT,
