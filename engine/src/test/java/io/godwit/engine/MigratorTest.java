@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.linux.io.Pipes;
+import io.godwit.linux.io.Sockets;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -61,6 +63,26 @@ class MigratorTest {
             assertThat(pair.source.statistics().error()).isEmpty();
             pair.destination.migrateIncoming("exec:cat '" + file + "'");
             pair.awaitEnds();
+            assertMoved(pair);
+        }
+    }
+
+    @Test
+    void aRunningGuestMovesOverAnInheritedSocket() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            Sockets.Pair sockets = Sockets.pair();
+            pair.destination.migrateIncoming("fd:" + sockets.second().number());
+            pair.migrate("fd:" + sockets.first().number());
+            assertMoved(pair);
+        }
+    }
+
+    @Test
+    void aRunningGuestMovesThroughAnInheritedPipeWithoutAnAnswer() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            Pipes.Pair pipe = Pipes.pair();
+            pair.destination.migrateIncoming("fd:" + pipe.readEnd().number());
+            pair.migrate("fd:" + pipe.writeEnd().number());
             assertMoved(pair);
         }
     }

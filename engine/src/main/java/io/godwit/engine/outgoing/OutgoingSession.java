@@ -127,7 +127,7 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Whether a destination that asks no arbiter could have begun to run the guest. */
     private boolean mayRunUnasked() {
-        if (!switchover.isRightGivenUp() || !plan.uri().isBidirectional()) {
+        if (!switchover.isRightGivenUp() || !channel.isBidirectional()) {
             return false;
         }
         if (returnPath.isEmpty()) {

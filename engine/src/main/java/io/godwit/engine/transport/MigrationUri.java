@@ -47,14 +47,6 @@ public sealed interface MigrationUri {
         }
     }
 
-    /** Whether the destination can answer over it. */
-    default boolean isBidirectional() {
-        return switch (this) {
-            case Tcp _, Unix _, Fd _ -> true;
-            case Exec _, File _ -> false;
-        };
-    }
-
     /**
      * Reads a URI.
      *

@@ -41,7 +41,7 @@ public final class Transports {
                             uri,
                             patience,
                             abort);
-                case MigrationUri.Fd fd -> socketChannel(Descriptor.adopt(fd.number()), uri, patience, abort);
+                case MigrationUri.Fd fd -> inheritedChannel(fd, patience, abort);
                 case MigrationUri.Exec exec -> {
                     Command command = Command.writingTo(exec);
                     yield new DescriptorChannel(command.pipe(), abort, uri, false, patience, command::awaitSuccess);
@@ -96,6 +96,13 @@ public final class Transports {
         } catch (NativeException e) {
             throw new MigrationException.Refused("cannot take a migration in at " + uri + ": " + e.getMessage(), e);
         }
+    }
+
+    /** What a descriptor is, only the kernel knows: a socket can answer, a pipe or a file cannot. */
+    private static Channel inheritedChannel(MigrationUri.Fd fd, Duration patience, AbortSignal abort) {
+        Descriptor descriptor = Descriptor.adopt(fd.number());
+        return new DescriptorChannel(
+                descriptor, abort, fd, Sockets.isSocket(descriptor), patience, DescriptorChannel.Completion.NONE);
     }
 
     static Channel socketChannel(Descriptor socket, MigrationUri uri, Duration patience, AbortSignal abort) {

@@ -159,6 +159,19 @@ public final class Sockets {
         }
     }
 
+    /** Whether a descriptor is a socket, and so goes both ways. */
+    public static boolean isSocket(Descriptor descriptor) {
+        try {
+            SocketAddress _ = localAddress(descriptor);
+            return true;
+        } catch (NativeException e) {
+            if (e.errno() == Errno.ENOTSOCK) {
+                return false;
+            }
+            throw e;
+        }
+    }
+
     /** The address a socket is bound to; its port is the kernel's choice if 0 was asked for. */
     public static SocketAddress localAddress(Descriptor socket) {
         return address(socket, "getsockname");
