@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 
-/** Benchmarks. */
+/**
+ * Benchmarks. {@link io.godwit.bench.Main} starts them; each prints what it measured beside a floor or a rival of the same run, and the
+ * ratio of the two. None asserts a time.
+ */
 @NullMarked
 package io.godwit.bench;
 

@@ -7,6 +7,7 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.kvm.Kvm;
+import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.process.Threads;
@@ -147,6 +148,11 @@ public final class KvmMachine implements Machine {
     @Override
     public List<DeviceState> devices() {
         return List.copyOf(devices);
+    }
+
+    /** The kernel's dirty log of the guest's RAM, without a tracker around it, to be measured; the caller closes it. */
+    public KvmDirtyLog dirtyLog() {
+        return tracker.bareLog();
     }
 
     @Override

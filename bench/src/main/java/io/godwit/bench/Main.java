@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.bench;
+
+import io.godwit.bench.micro.MicroBenchmarks;
+import java.util.ArrayList;
+import java.util.List;
+
+/** The benchmarks' command line; {@code ./dev bench} starts it. */
+public final class Main {
+    private static final String USAGE = """
+            usage: ./dev bench [micro|transfer|pause|control|start]... [-n RUNS] [--quick]
+              micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
+              transfer      whole migrations of 1 GiB of random memory beside a floor in C
+              pause         how long a guest stands still, beside QEMU's downtime for the same load
+              control       what a migration costs the control plane and the guest
+              start         how long commands take to start
+              -n RUNS       how often each thing is measured
+              --quick       a first look: few runs, figures not to be quoted
+            """;
+
+    private Main() {}
+
+    /** Runs what is named, or everything. */
+    public static void main(String[] arguments) throws Exception {
+        List<String> names = new ArrayList<>();
+        boolean quick = false;
+        int runs = 0;
+        for (int i = 0; i < arguments.length; i++) {
+            switch (arguments[i]) {
+                case "--quick" -> quick = true;
+                case "-n" -> runs += Integer.parseInt(arguments[++i]);
+                default -> names.add(arguments[i]);
+            }
+        }
+        if (names.isEmpty()) {
+            names.addAll(List.of("start", "micro", "transfer", "pause", "control"));
+        }
+        for (String name : names) {
+            Surroundings.print(name);
+            if (!run(name, quick)) {
+                System.err.print(USAGE);
+                System.exit(2);
+            }
+        }
+    }
+
+    private static boolean run(String name, boolean quick) throws Exception {
+        switch (name) {
+            case "micro" -> MicroBenchmarks.run("", quick);
+            default -> {
+                if (!name.startsWith("micro:")) {
+                    return false;
+                }
+                MicroBenchmarks.run(name.substring("micro:".length()), quick);
+            }
+        }
+        return true;
+    }
+}
