@@ -3,6 +3,7 @@
 package io.godwit.bench;
 
 import io.godwit.bench.micro.MicroBenchmarks;
+import io.godwit.bench.moves.TransferBenchmark;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -29,7 +30,7 @@ public final class Main {
         for (int i = 0; i < arguments.length; i++) {
             switch (arguments[i]) {
                 case "--quick" -> quick = true;
-                case "-n" -> runs += Integer.parseInt(arguments[++i]);
+                case "-n" -> runs = Integer.parseInt(arguments[++i]);
                 default -> names.add(arguments[i]);
             }
         }
@@ -38,16 +39,17 @@ public final class Main {
         }
         for (String name : names) {
             Surroundings.print(name);
-            if (!run(name, quick)) {
+            if (!run(name, quick, runs)) {
                 System.err.print(USAGE);
                 System.exit(2);
             }
         }
     }
 
-    private static boolean run(String name, boolean quick) throws Exception {
+    private static boolean run(String name, boolean quick, int runs) throws Exception {
         switch (name) {
             case "micro" -> MicroBenchmarks.run("", quick);
+            case "transfer" -> TransferBenchmark.run(count(runs, quick ? 3 : 20));
             default -> {
                 if (!name.startsWith("micro:")) {
                     return false;
@@ -56,5 +58,9 @@ public final class Main {
             }
         }
         return true;
+    }
+
+    private static int count(int asked, int usual) {
+        return asked == 0 ? usual : asked;
     }
 }

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.bench.moves;
+
+import io.godwit.control.Json;
+import io.godwit.control.QmpAddress;
+import io.godwit.control.QmpClient;
+import io.godwit.control.QmpEvent;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
+
+/** A process that hosts one guest and answers QMP: {@code godwit host} or QEMU. */
+final class Host implements AutoCloseable {
+    private static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final long NO_LIMIT = 100_000_000_000L;
+    private static final long MIGRATION_SECONDS = 120;
+
+    private final Path directory;
+    private final ChildProcess process;
+    private final QmpClient qmp;
+
+    private Host(Path directory, ChildProcess process, Path socket) {
+        this.directory = directory;
+        this.process = process;
+        this.qmp = QmpClient.connect(new QmpAddress.Unix(socket), PATIENCE);
+    }
+
+    /** A Godwit host, ready. */
+    static Host godwit(List<String> arguments) throws Exception {
+        Path directory = Files.createTempDirectory("godwit-bench-");
+        List<String> command = new ArrayList<>(List.of(
+                System.getProperty("godwit.launcher", "./godwit"), "host", "--qmp", "unix:" + directory + "/qmp"));
+        command.addAll(arguments);
+        return ready(directory, command, "ready: ");
+    }
+
+    /**
+     * A QEMU that runs the load for it, or waits for it.
+     *
+     * @param options of the load
+     */
+    static Host qemu(String memory, String options, boolean incoming) throws Exception {
+        Path directory = Files.createTempDirectory("godwit-bench-");
+        String root = System.getProperty("godwit.root", ".");
+        List<String> command = new ArrayList<>(List.of(
+                "qemu-system-x86_64",
+                "-accel",
+                "kvm",
+                "-machine",
+                "pc",
+                "-m",
+                memory,
+                "-nodefaults",
+                "-display",
+                "none",
+                "-serial",
+                "stdio",
+                "-kernel",
+                root + "/bench/target/native/load.elf",
+                "-append",
+                options + " ring=3",
+                "-qmp",
+                "unix:" + directory + "/qmp,server=on,wait=off"));
+        if (incoming) {
+            command.addAll(List.of("-incoming", "tcp:127.0.0.1:0"));
+        }
+        return incoming ? waiting(directory, command) : ready(directory, command, "load: running");
+    }
+
+    private static Host ready(Path directory, List<String> command, String sign) throws Exception {
+        ChildProcess process = new ChildProcess(command, sign);
+        try {
+            String _ = process.awaitReady();
+            return new Host(directory, process, directory.resolve("qmp"));
+        } catch (Exception e) {
+            process.close();
+            throw e;
+        }
+    }
+
+    /** A QEMU that waits says nothing: it is ready when its socket is there. */
+    private static Host waiting(Path directory, List<String> command) throws IOException {
+        ChildProcess process = new ChildProcess(command, "never");
+        Path socket = directory.resolve("qmp");
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (System.nanoTime() < deadline) {
+            try {
+                return new Host(directory, process, socket);
+            } catch (RuntimeException e) {
+                java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
+            }
+        }
+        process.close();
+        throw new IOException("QEMU did not open " + socket);
+    }
+
+    JsonNode ask(String command) {
+        return qmp.execute(command, PATIENCE);
+    }
+
+    JsonNode ask(String command, ObjectNode arguments) {
+        return qmp.execute(command, arguments, PATIENCE);
+    }
+
+    double cpuSeconds() throws IOException {
+        return process.cpuSeconds();
+    }
+
+    /** Where a host that waits listens, as the source has to name it. */
+    String listensAt() {
+        JsonNode address = ask("query-migrate").path("socket-address").path(0);
+        return "tcp:127.0.0.1:" + address.path("port").asString();
+    }
+
+    /** The migration goes as fast as it can from now on, or at most at so many bytes a second. */
+    void limit(long bytesPerSecond) {
+        ObjectNode parameters = Json.object().put("max-bandwidth", bytesPerSecond == 0 ? NO_LIMIT : bytesPerSecond);
+        JsonNode _ = ask("migrate-set-parameters", parameters);
+    }
+
+    /** Lets QEMU tell of the migration's states as Godwit does unasked. */
+    void announceEvents() {
+        ObjectNode capabilities = Json.object();
+        capabilities
+                .putArray("capabilities")
+                .add(Json.object().put("capability", "events").put("state", true));
+        JsonNode _ = ask("migrate-set-capabilities", capabilities);
+    }
+
+    void migrate(String uri) {
+        JsonNode _ = ask("migrate", Json.object().put("uri", uri));
+    }
+
+    /** Waits for the end of the migration by its event, without asking meanwhile; returns what query-migrate says then. */
+    JsonNode awaitEnd() throws InterruptedException {
+        long deadline =
+                System.nanoTime() + Duration.ofSeconds(MIGRATION_SECONDS).toNanos();
+        while (System.nanoTime() < deadline) {
+            Optional<QmpEvent> event = qmp.nextEvent(Duration.ofSeconds(5));
+            String status = event.isPresent()
+                    ? event.get().data().path("status").asString("")
+                    : ask("query-migrate").path("status").asString("");
+            if (status.equals("completed")
+                    && (event.isEmpty() || event.get().name().equals("MIGRATION"))) {
+                return ask("query-migrate");
+            }
+            if (status.equals("failed") || status.equals("cancelled")) {
+                throw new IllegalStateException("the migration " + status + ": " + ask("query-migrate"));
+            }
+        }
+        throw new IllegalStateException("the migration did not end: " + ask("query-migrate"));
+    }
+
+    @Override
+    public void close() {
+        qmp.close();
+        process.close();
+        try (var files = Files.list(directory)) {
+            for (Path file : files.toList()) {
+                Files.deleteIfExists(file);
+            }
+            Files.deleteIfExists(directory);
+        } catch (IOException e) {
+            System.err.println("cannot remove " + directory + ": " + e.getMessage());
+        }
+    }
+}
