@@ -6,12 +6,14 @@
 // for the first touch of each page as an incoming guest does. As many bytes go over the wire as in a migration's first pass: an
 // eight-byte header for each page of 4 KiB.
 //
-//   floor [-b MEBIBYTES] [-c CONNECTIONS] [-r RUNS] [-h] [-f]
+//   floor [-b MEBIBYTES] [-c CONNECTIONS] [-r RUNS] [-h] [-f] [-w]
 //     -b  memory to move (1024)
 //     -c  TCP connections, each with a thread on both sides and its own share of the memory (1)
-//     -r  runs in a row, each with a fresh mapping (5)
+//     -r  runs in a row, each with a fresh mapping (5); with 0 and -w, it only touches memory
 //     -h  the receiver asks for huge pages (MADV_HUGEPAGE); without it, it refuses them (MADV_NOHUGEPAGE)
 //     -f  headers and pages alternate on the wire and are gathered and scattered; without it, the headers' bytes go last
+//     -w  before each run, touches as much memory again and frees it: where this machine is itself a guest whose host takes its free
+//         memory away, the first touch of a page else measures the host
 //
 // Prints a line for each run: bytes=N seconds=S bytes_per_second=R sender_cpu_seconds=S receiver_cpu_seconds=S
 
@@ -45,7 +47,7 @@ enum {
 
 struct options {
     size_t bytes;
-    int connections, runs, huge, framed;
+    int connections, runs, huge, framed, warm;
 };
 
 struct channel {
@@ -263,25 +265,44 @@ static void fill_random(char *memory, size_t bytes) {
     }
 }
 
+// Half as much again, for what else is taken meanwhile.
+static void touch(size_t bytes) {
+    bytes += bytes / 2;
+    char *memory = map(bytes);
+    madvise(memory, bytes, MADV_HUGEPAGE);
+    for (size_t at = 0; at < bytes; at += PAGE_BYTES) {
+        memory[at] = 1;
+    }
+    munmap(memory, bytes);
+}
+
 int main(int count, char **arguments) {
     struct options o = {.bytes = (size_t)1 << 30, .connections = 1, .runs = 5};
-    for (int option; (option = getopt(count, arguments, "b:c:r:hf")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "b:c:r:hfw")) != -1;) {
         switch (option) {
         case 'b': o.bytes = (size_t)atol(optarg) << 20; break;
         case 'c': o.connections = atoi(optarg); break;
         case 'r': o.runs = atoi(optarg); break;
         case 'h': o.huge = 1; break;
         case 'f': o.framed = 1; break;
+        case 'w': o.warm = 1; break;
         default: return 2;
         }
     }
-    if (o.bytes == 0 || o.connections < 1 || o.connections > MAXIMUM_CONNECTIONS || o.runs < 1) {
-        fprintf(stderr, "floor: -b and -r must be at least 1, -c between 1 and %d\n", MAXIMUM_CONNECTIONS);
+    if (o.bytes == 0 || o.connections < 1 || o.connections > MAXIMUM_CONNECTIONS || o.runs < 0) {
+        fprintf(stderr, "floor: -b must be at least 1, -r 0, -c between 1 and %d\n", MAXIMUM_CONNECTIONS);
         return 2;
+    }
+    if (o.runs == 0) {
+        touch(o.bytes);
+        return 0;
     }
     char *memory = map(o.bytes);
     fill_random(memory, o.bytes);
     for (int run = 0; run < o.runs; run++) {
+        if (o.warm) {
+            touch(o.bytes);
+        }
         transfer(&o, memory);
     }
     return 0;
