@@ -14,6 +14,8 @@ import java.util.Set;
 final class RamSectionReader {
     private static final String SECTION = "section 'ram'";
     private static final int NO_BLOCK = -1;
+    private static final int INCOMPLETE = 0;
+    private static final int NO_PAGE = -1;
 
     private final StreamListener listener;
     private final StreamLimits limits;
@@ -177,41 +179,53 @@ final class RamSectionReader {
 
     private boolean pages(ByteBuffer in, long origin) {
         int at = in.position();
-        int limit = in.limit();
-        while (limit - at >= 8) {
-            long word = in.getLong(at);
-            int flags = (int) word & Wire.FLAG_MASK;
-            int data;
-            switch (flags) {
-                case Wire.RAM_PAGE | Wire.RAM_CONTINUE, Wire.RAM_ZERO | Wire.RAM_CONTINUE -> data = at + 8;
-                case Wire.RAM_PAGE, Wire.RAM_ZERO -> data = named(in, at + 8, origin);
-                default -> {
-                    in.position(at);
-                    return other(in, word, place(origin + at));
-                }
-            }
-            boolean zero = (flags & Wire.RAM_ZERO) != 0;
-            int end = data + (zero ? 1 : Wire.PAGE_BYTES);
-            if (data < 0 || end > limit) {
-                break;
-            }
-            long offset = word & ~(long) Wire.FLAG_MASK;
-            int block = lastBlock;
-            if (block < 0 || offset < 0 || offset > lastPageOffsets[block]) {
-                throw badPage(block, offset, place(origin + at));
-            }
-            if (zero) {
-                if (in.get(data) != 0) {
-                    throw place(origin + at).fail("Fill byte of a zero page", 0, Byte.toUnsignedInt(in.get(data)));
-                }
-                listener.zeroPage(block, offset);
-            } else {
-                listener.page(block, offset, in, data);
-            }
+        int end = page(in, at, origin);
+        while (end > 0) {
             at = end;
+            end = page(in, at, origin);
         }
         in.position(at);
-        return false;
+        return end == NO_PAGE && other(in, in.getLong(at), place(origin + at));
+    }
+
+    /**
+     * Takes one page's record at {@code at}: where it ends, or {@link #INCOMPLETE}, or {@link #NO_PAGE}. A method of its own, because
+     * the compiler takes one that is called for each page long before it takes the loop around it.
+     */
+    private int page(ByteBuffer in, int at, long origin) {
+        int limit = in.limit();
+        if (limit - at < 8) {
+            return INCOMPLETE;
+        }
+        long word = in.getLong(at);
+        int flags = (int) word & Wire.FLAG_MASK;
+        int data;
+        switch (flags) {
+            case Wire.RAM_PAGE | Wire.RAM_CONTINUE, Wire.RAM_ZERO | Wire.RAM_CONTINUE -> data = at + 8;
+            case Wire.RAM_PAGE, Wire.RAM_ZERO -> data = named(in, at + 8, origin);
+            default -> {
+                return NO_PAGE;
+            }
+        }
+        boolean zero = (flags & Wire.RAM_ZERO) != 0;
+        int end = data + (zero ? 1 : Wire.PAGE_BYTES);
+        if (data < 0 || end > limit) {
+            return INCOMPLETE;
+        }
+        long offset = word & ~(long) Wire.FLAG_MASK;
+        int block = lastBlock;
+        if (block < 0 || offset < 0 || offset > lastPageOffsets[block]) {
+            throw badPage(block, offset, place(origin + at));
+        }
+        if (zero) {
+            if (in.get(data) != 0) {
+                throw place(origin + at).fail("Fill byte of a zero page", 0, Byte.toUnsignedInt(in.get(data)));
+            }
+            listener.zeroPage(block, offset);
+        } else {
+            listener.page(block, offset, in, data);
+        }
+        return end;
     }
 
     /** Makes the named block the last one. Returns the index after the name, or a negative number if the name is not there wholly. */

@@ -35,6 +35,7 @@ final class RamSender implements AutoCloseable {
     private final NativeMemory heads = NativeMemory.allocate(HEAD_BYTES);
     private final ByteBuffer headBuffer = heads.buffer(0, HEAD_BYTES);
     private final IoVector vector = new IoVector(IOV_MAX);
+    private int headStart;
     private boolean partOpen;
     private boolean inEndSection;
     private long partSinceNanos;
@@ -57,18 +58,9 @@ final class RamSender implements AutoCloseable {
         openPart();
         NativeMemory memory = block.memory();
         long zeroPages = 0;
-        int headStart = 0;
+        headStart = 0;
         for (int i = 0; i < batch.count(); i++) {
-            long offset = batch.page(i) * RamBlock.PAGE_BYTES;
-            if (memory.isZero(offset, RamBlock.PAGE_BYTES)) {
-                records.zeroPage(headBuffer, blockIndex, offset);
-                zeroPages++;
-            } else {
-                records.pageHeader(headBuffer, blockIndex, offset);
-                vector.add(heads, headStart, headBuffer.position() - headStart);
-                headStart = headBuffer.position();
-                vector.add(memory, offset, RamBlock.PAGE_BYTES);
-            }
+            zeroPages += addPage(blockIndex, memory, batch.page(i) * RamBlock.PAGE_BYTES) ? 0 : 1;
         }
         if (!inEndSection && clock.nanoTime() - partSinceNanos > PART_NANOS) {
             closePart();
@@ -77,6 +69,23 @@ final class RamSender implements AutoCloseable {
         progress.zeroPages.addAndGet(zeroPages);
         progress.normalPages.addAndGet(batch.count() - zeroPages);
         return flush();
+    }
+
+    /**
+     * One page's records; false if it is zero. A method of its own, because the compiler takes one that is called for each page long
+     * before it takes a loop that is entered for each batch.
+     */
+    private boolean addPage(int blockIndex, NativeMemory memory, long offset) {
+        if (memory.isZero(offset, RamBlock.PAGE_BYTES)) {
+            int _ = records.zeroPage(headBuffer, blockIndex, offset);
+            return false;
+        }
+        int _ = records.pageHeader(headBuffer, blockIndex, offset);
+        int headEnd = headBuffer.position();
+        vector.add(heads, headStart, headEnd - headStart);
+        headStart = headEnd;
+        vector.add(memory, offset, RamBlock.PAGE_BYTES);
+        return true;
     }
 
     /** The bitmap has been walked once: ends the section that is open. */

@@ -111,6 +111,10 @@ public final class IoVector implements AutoCloseable {
     /** Takes {@code byteLength} bytes off the front. */
     void advance(long byteLength) {
         assert byteLength <= remainingBytes : byteLength + " of " + remainingBytes;
+        if (byteLength == remainingBytes) {
+            clear();
+            return;
+        }
         remainingBytes -= byteLength;
         long left = byteLength;
         while (left > 0) {
