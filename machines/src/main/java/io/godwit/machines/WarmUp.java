@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines;
 
+import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
@@ -34,6 +35,11 @@ final class WarmUp {
     private static final int ROUNDS = 60;
     private static final int MOVES = 12;
     private static final long BEATS_A_ROUND = 40;
+
+    // The compiler takes a loop for good after some 40,000 rounds, and what sends and places a page comes by once a
+    // page.
+    private static final long PAGES = 60_000;
+    private static final long NOISE_BYTES = 32L << 20;
     private static final Duration DEADLINE = Duration.ofSeconds(2);
 
     // LIMIT: on a machine that is too busy it ends early: warming up is a favour, not a promise.
@@ -46,6 +52,19 @@ final class WarmUp {
         GuestOptions options = new GuestOptions(kind, 2 * BootArea.GRANULE, 1, workload, UUID.randomUUID());
         run(options, System.nanoTime() + PATIENCE_NANOS);
         move(options, System.nanoTime() + PATIENCE_NANOS);
+    }
+
+    /** Has all pages sent again and again. */
+    private static void dwell(Migrator source, Machine from, long until) {
+        RamBlock ram = from.ram().snapshot().blocks().getFirst();
+        while (until != 0 && !isOver(source, until)) {
+            ram.dirtyBitmap().setAll();
+            LockSupport.parkNanos(BootArea.TICK_NANOS);
+        }
+    }
+
+    private static boolean isOver(Migrator source, long end) {
+        return source.statistics().normalPages() > PAGES || System.nanoTime() - end >= 0;
     }
 
     private static void run(GuestOptions options, long end) {
@@ -71,13 +90,18 @@ final class WarmUp {
     }
 
     private static void move(GuestOptions options, long end) {
+        Workload noise = new Workload(GuestProgram.IDLE, 0, 0, WriteOrder.SWEEP, RamFill.RANDOM, 0);
         try {
             Path directory = Files.createTempDirectory("godwit-warm-up");
             try {
                 String uri = "unix:" + directory.resolve("wire");
                 for (int i = 0; i < MOVES && System.nanoTime() - end < 0; i++) {
-                    moveOnce(options, uri);
+                    moveOnce(options, uri, 0);
                 }
+                moveOnce(
+                        options.withWorkload(noise).withMemoryBytes(NOISE_BYTES),
+                        uri,
+                        System.nanoTime() + PATIENCE_NANOS);
             } finally {
                 Files.delete(directory);
             }
@@ -88,7 +112,8 @@ final class WarmUp {
         }
     }
 
-    private static void moveOnce(GuestOptions options, String uri) throws InterruptedException {
+    /** One move; before {@code dwellUntil} it does not end, unless it has sent enough pages. */
+    private static void moveOnce(GuestOptions options, String uri, long dwellUntil) throws InterruptedException {
         try (Machine from = Machines.make(options, Origin.BOOT);
                 Machine to = Machines.make(options, Origin.ARRIVAL)) {
             RunControl fromRun = new RunControl(from, new NoArbiter(), RunState.PRELAUNCH);
@@ -98,8 +123,11 @@ final class WarmUp {
                 destination.setVerifying(true);
                 destination.migrateIncoming(uri);
                 fromRun.cont();
-                source.setParameters(source.parameters().withMaxBandwidth(0));
+                MigrationParameters limits = source.parameters().withMaxBandwidth(0);
+                source.setParameters(dwellUntil == 0 ? limits : limits.withDowntimeLimit(0));
                 source.migrate(uri);
+                dwell(source, from, dwellUntil);
+                source.setParameters(limits);
                 boolean _ = source.awaitEnd(DEADLINE) && destination.awaitEnd(DEADLINE);
             } finally {
                 fromRun.shutdown();
