@@ -3,6 +3,9 @@
 package io.godwit.bench;
 
 import io.godwit.bench.micro.MicroBenchmarks;
+import io.godwit.bench.moves.ControlBenchmark;
+import io.godwit.bench.moves.PauseBenchmark;
+import io.godwit.bench.moves.StartBenchmark;
 import io.godwit.bench.moves.TransferBenchmark;
 import java.util.ArrayList;
 import java.util.List;
@@ -50,6 +53,9 @@ public final class Main {
         switch (name) {
             case "micro" -> MicroBenchmarks.run("", quick);
             case "transfer" -> TransferBenchmark.run(count(runs, quick ? 3 : 20));
+            case "pause" -> PauseBenchmark.run(count(runs, quick ? 2 : 20));
+            case "control" -> ControlBenchmark.run(count(runs, quick ? 1 : 5));
+            case "start" -> StartBenchmark.run(count(runs, quick ? 5 : 20));
             default -> {
                 if (!name.startsWith("micro:")) {
                     return false;

@@ -4,7 +4,7 @@ package io.godwit.bench.micro;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.memory.WriteProtectTracker;
+import io.godwit.engine.tracking.WriteProtectTracker;
 import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.memory.PagemapScan;

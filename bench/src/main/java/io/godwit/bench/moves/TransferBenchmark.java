@@ -59,6 +59,7 @@ public final class TransferBenchmark {
                 Host to = Host.godwit(waiting)) {
             from.limit(0);
             String uri = to.listensAt();
+            Floor.warm();
             double fromBefore = from.cpuSeconds();
             double toBefore = to.cpuSeconds();
             from.migrate(uri);

@@ -80,11 +80,6 @@ final class KvmDirtyTracker implements KvmTracker {
         }
     }
 
-    /** A second reader of the same log; what one of the two clears, the other does not see. */
-    KvmDirtyLog bareLog() {
-        return vm.dirtyLog(SLOT, block.pageCount());
-    }
-
     @Override
     public String description() {
         return "kvm dirty log";

@@ -152,7 +152,7 @@ public final class KvmMachine implements Machine {
 
     /** The kernel's dirty log of the guest's RAM, without a tracker around it, to be measured; the caller closes it. */
     public KvmDirtyLog dirtyLog() {
-        return tracker.bareLog();
+        return vm.dirtyLog(KvmTracker.SLOT, ram.block().pageCount());
     }
 
     @Override
