@@ -3,11 +3,13 @@
 package io.godwit.cli.peer;
 
 import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.machines.opaque.OpaqueGuest;
+import java.util.concurrent.CountDownLatch;
 
 /** Godwit's incoming side, in this JVM, waiting for whatever a QEMU sends. */
 final class Destination implements AutoCloseable {
@@ -21,6 +23,11 @@ final class Destination implements AutoCloseable {
     String listen(String uri) {
         migrator.migrateIncoming(uri);
         return migrator.statistics().listenAddress().orElseThrow();
+    }
+
+    /** Counts down when the migration gets to this status. */
+    CountDownLatch latchOn(MigrationStatus awaited) {
+        return StatusLatch.on(migrator, awaited);
     }
 
     /** What came of it. */

@@ -14,14 +14,18 @@ import io.godwit.stream.DeviceSection;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 /** What QEMU's source sends, Godwit's destination takes: a live Linux, compared byte by byte with what QEMU itself keeps of it. */
 @Tag("peer")
@@ -30,14 +34,15 @@ import org.junit.jupiter.params.provider.ValueSource;
 class IncomingFromQemuTest {
     private static final long RAM_BYTES = (long) RunningLinux.MEMORY_MEBIBYTES << 20;
     private static final long BIOS_END = 1L << 32;
+    private static final List<String> SMALL_MACHINE = List.of("-machine", "q35", "-m", "64M", "-S");
 
     @TempDir
     Path directory = Path.of("");
 
     @ParameterizedTest
-    @ValueSource(strings = {"tcp", "unix"})
-    void everyPageOfALiveGuestArrives(String transport, QemuProcess qemu) throws Exception {
-        qemu.capability("return-path", true);
+    @CsvSource({"tcp, true", "unix, true", "tcp, false"})
+    void everyPageOfALiveGuestArrives(String transport, boolean returnPath, QemuProcess qemu) throws Exception {
+        qemu.capability("return-path", returnPath);
         try (Destination destination = new Destination()) {
             destination.migrator.setVerifying(true);
             String address = destination.listen(
@@ -64,7 +69,9 @@ class IncomingFromQemuTest {
     @CsvSource({
         "multifd, turn the capability multifd off",
         "xbzrle, turn the capability xbzrle off",
-        "postcopy-ram, switch 'postcopy-ram' off"
+        "postcopy-ram, switch 'postcopy-ram' off",
+        "x-ignore-shared, switch it off at the source",
+        "x-colo, switch 'x-colo' off"
     })
     void whatGodwitCannotReadIsRefusedAndTheGuestRunsOn(String capability, String advice, QemuProcess qemu)
             throws Exception {
@@ -82,6 +89,40 @@ class IncomingFromQemuTest {
             qemu.awaitMigration("failed", PATIENCE);
             assertThat(qemu.query("query-status", "status")).isEqualTo("running");
             String _ = qemu.awaitConsole(qemu.consoleMark(), LinuxGuest.BEAT, PATIENCE);
+        }
+    }
+
+    @Test
+    void aSourceThatDiesOnTheWayLeavesNothingThatRuns() throws Exception {
+        try (QemuProcess qemu = QemuProcess.start(directory, "qemu", SMALL_MACHINE);
+                Destination destination = new Destination()) {
+            qemu.capability("return-path", true);
+            qemu.parameters("\"max-bandwidth\": 50000");
+            CountDownLatch receiving = destination.latchOn(MigrationStatus.ACTIVE);
+            qemu.migrate(destination.listen("tcp:127.0.0.1:0"));
+            assertThat(receiving.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            qemu.kill();
+
+            MigrationStatistics outcome = destination.outcome();
+            assertThat(outcome.status()).isEqualTo(MigrationStatus.FAILED);
+            assertThat(outcome.owner()).contains(GuestOwner.PEER);
+            assertThat(outcome.error().orElseThrow()).contains("was not started here and belongs to the source");
+            assertThat(destination.run.state()).isEqualTo(RunState.INMIGRATE);
+        }
+    }
+
+    @Test
+    void theIdentityThatQemuWasGivenArrives() throws Exception {
+        List<String> machine = new ArrayList<>(SMALL_MACHINE);
+        UUID identity = UUID.fromString("01234567-89ab-cdef-0123-456789abcdef");
+        machine.addAll(List.of("-uuid", identity.toString()));
+        try (QemuProcess qemu = QemuProcess.start(directory, "qemu", machine);
+                Destination destination = new Destination()) {
+            qemu.capability("validate-uuid", true);
+            qemu.migrate(destination.listen("tcp:127.0.0.1:0"));
+
+            assertThat(destination.outcome().error()).isEmpty();
+            assertThat(destination.guest.identity()).isEqualTo(identity);
         }
     }
 

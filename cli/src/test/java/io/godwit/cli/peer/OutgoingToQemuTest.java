@@ -8,7 +8,6 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -172,19 +171,7 @@ class OutgoingToQemuTest {
         }
 
         CountDownLatch latchOn(MigrationStatus awaited) {
-            CountDownLatch latch = new CountDownLatch(1);
-            migrator.addListener(new MigrationListener() {
-                @Override
-                public void statusChanged(MigrationStatus status) {
-                    if (status == awaited) {
-                        latch.countDown();
-                    }
-                }
-
-                @Override
-                public void passStarted(int pass) {}
-            });
-            return latch;
+            return StatusLatch.on(migrator, awaited);
         }
 
         MigrationStatistics outcome() throws InterruptedException {
