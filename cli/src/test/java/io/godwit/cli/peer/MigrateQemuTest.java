@@ -32,7 +32,7 @@ class MigrateQemuTest {
 
             assertThat(migrate.err()).isEmpty();
             assertThat(migrate.status()).isZero();
-            assertThat(migrate.out()).contains("active: ", "pages left", "dirty ", "expected downtime", "completed in");
+            assertThat(migrate.out()).contains("active: ", "pages left", "dirty ", "expected downtime", "moved ");
             assertMoved(source, destination);
         }
     }
