@@ -97,7 +97,7 @@ final class DemoCommand implements Callable<Integer> {
         String uri = listen(destination, hosts);
         letRun(RUN_BEFORE);
         long beforeMicros = Pause.longestGapInTheLastSecond(source);
-        MigrationSample last = new MigrationRun(source, Terminal.view(json, out)).run(uri);
+        MigrationSample last = new MigrationRun(source, Terminal.view(json, out), true).run(uri);
         Report report;
         Optional<Verification> verification = Optional.empty();
         if (last.isCompleted()) {

@@ -58,7 +58,7 @@ final class MigrateCommand implements Callable<Integer> {
         try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
             settings.applyParameters(client);
             settings.applyCapabilities(client, List.of("events"));
-            MigrationRun run = new MigrationRun(client, Terminal.view(json, out));
+            MigrationRun run = new MigrationRun(client, Terminal.view(json, out), false);
             Thread canceller = new Thread(run::cancelAndWait, "cancel");
             Runtime.getRuntime().addShutdownHook(canceller);
             MigrationSample last = run.run(uri);

@@ -19,16 +19,24 @@ import java.util.concurrent.TimeUnit;
  */
 final class MigrationRun {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+    private static final String PRE_SWITCHOVER = "pre-switchover";
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(10);
 
     private final QmpClient client;
     private final ProgressView view;
     private final CountDownLatch ended = new CountDownLatch(1);
+    private final boolean continuing;
     private volatile boolean started;
 
-    MigrationRun(QmpClient client, ProgressView view) {
+    /**
+     * A migration that has not begun.
+     *
+     * @param continuing whether to go on by itself from {@code pre-switchover}; else that is left to somebody else
+     */
+    MigrationRun(QmpClient client, ProgressView view, boolean continuing) {
         this.client = client;
         this.view = view;
+        this.continuing = continuing;
     }
 
     /**
@@ -70,6 +78,7 @@ final class MigrationRun {
 
     private MigrationSample follow() {
         MigrationSample last = MigrationSample.of(Json.object());
+        boolean waitsToContinue = continuing;
         while (true) {
             MigrationSample sample = MigrationSample.of(client.execute("query-migrate", PATIENCE));
             if (sample.isEnded()) {
@@ -77,12 +86,16 @@ final class MigrationRun {
             }
             last = sample.withRateSince(last);
             view.show(last);
+            if (waitsToContinue && sample.status().equals(PRE_SWITCHOVER)) {
+                waitsToContinue = false;
+                client.execute("migrate-continue", Json.object().put("state", PRE_SWITCHOVER), PATIENCE);
+            }
             awaitNews(view.interval());
         }
     }
 
     /**
-     * Waits for the interval, or until an event says that the migration has ended. Other events are left alone: to ask the source in the
+     * Waits for the interval, or until an event says that the migration has ended or waits. Other events are left alone: to ask the source in the
      * middle of its switchover would only disturb it.
      */
     private void awaitNews(Duration interval) {
@@ -91,7 +104,7 @@ final class MigrationRun {
             while (true) {
                 Optional<QmpEvent> event =
                         client.nextEvent(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
-                if (event.isEmpty() || isLast(event.get())) {
+                if (event.isEmpty() || isAwaited(event.get())) {
                     return;
                 }
             }
@@ -101,10 +114,10 @@ final class MigrationRun {
         }
     }
 
-    private static boolean isLast(QmpEvent event) {
+    private static boolean isAwaited(QmpEvent event) {
         return event.name().equals("MIGRATION")
                 && switch (event.data().path("status").asString("")) {
-                    case "completed", "failed", "cancelled" -> true;
+                    case "completed", "failed", "cancelled", PRE_SWITCHOVER -> true;
                     default -> false;
                 };
     }

@@ -75,7 +75,7 @@ final class RehearseCommand implements Callable<Integer> {
                 .path(0);
         long before = Pause.longestGapInTheLastSecond(source);
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere))
+        MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere), true)
                 .run("tcp:127.0.0.1:" + address.path("port").asString("0"));
         if (!last.isCompleted()) {
             throw new CommandFailure("The rehearsal " + Report.ending(last));

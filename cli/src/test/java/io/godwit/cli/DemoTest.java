@@ -60,9 +60,20 @@ class DemoTest {
     }
 
     @Test
-    void aMemoryGuestOfZerosMovesOverAUnixSocket() throws IOException {
+    void aMemoryGuestOfZerosMovesOverAUnixSocketWithAWaitBeforeTheSwitchover() throws IOException {
         JsonNode report = demo(
-                "--guest", "memory", "--memory", "64M", "--fill", "zero", "--program", "idle", "--transport", "unix");
+                "--guest",
+                "memory",
+                "--memory",
+                "64M",
+                "--fill",
+                "zero",
+                "--program",
+                "idle",
+                "--transport",
+                "unix",
+                "--cap",
+                "pause-before-switchover");
         assertProved(report);
         assertThat(report.path("pages").path("zero").asLong()).isGreaterThan(10_000);
     }
