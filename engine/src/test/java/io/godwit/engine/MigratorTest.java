@@ -194,6 +194,59 @@ class MigratorTest {
     }
 
     @Test
+    void aCommandIsEndedWhenTheMigrationIs() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            CountDownLatch active = new CountDownLatch(1);
+            pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
+            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(1 << 20));
+            String mark = "0." + System.nanoTime();
+            // It never reads and never ends.
+            pair.source.migrate("exec:sleep 3600; echo " + mark);
+            active.await();
+            assertThat(ProcessHandle.current().descendants().anyMatch(p -> isCommand(p, mark)))
+                    .isTrue();
+            pair.source.cancel();
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.CANCELLED);
+            assertThat(ProcessHandle.current().descendants().anyMatch(p -> isCommand(p, mark)))
+                    .isFalse();
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    private static boolean isCommand(ProcessHandle process, String mark) {
+        return process.info().commandLine().orElse("").contains(mark);
+    }
+
+    @Test
+    void cancelBringsTheGuestBackFromACommandThatDoesNotEnd() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            CountDownLatch device = new CountDownLatch(1);
+            pair.source.addListener(new OnStatus(MigrationStatus.DEVICE, device::countDown));
+            pair.source.migrate("exec:cat > /dev/null; exec sleep 3600");
+            device.await();
+            pair.source.cancel();
+            // Sooner than the patience with a command that has the whole stream.
+            assertThat(pair.source.awaitEnd(Duration.ofSeconds(30))).isTrue();
+            assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.CANCELLED);
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
+    void aCommandThatDiesSaysWithWhichStatus() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.source.migrate("exec:exit 7");
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("'exit 7' ended with status 7");
+            pair.destination.migrateIncoming("exec:exit 8");
+            assertThat(pair.destination.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.destination.statistics().error().orElseThrow()).contains("'exit 8' ended with status 8");
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
     void aFullDiskFailsTheMigrationAndTheGuestRunsOn() throws Exception {
         try (Pair pair = new Pair(directory)) {
             pair.source.migrate("file:/dev/full");

@@ -9,17 +9,38 @@ import io.godwit.linux.io.IoVector;
 import io.godwit.linux.io.Polling;
 import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
+import java.util.Optional;
 
 /** A channel over one descriptor: socket, pipe or file. Non-blocking underneath, so that the abort signal ends every wait. */
 final class DescriptorChannel implements Channel {
-    /** What must still happen after the last byte was written. */
-    @FunctionalInterface
+    /** What stands behind the descriptor and goes on when it is closed: a command. */
     interface Completion {
         /** Nothing. */
-        Completion NONE = () -> {};
+        Completion NONE = new Completion() {
+            @Override
+            public void await(AbortSignal abort) {}
 
-        /** Waits for it; throws if it did not work out. */
-        void await();
+            @Override
+            public Optional<String> failure() {
+                return Optional.empty();
+            }
+
+            @Override
+            public void end() {}
+        };
+
+        /**
+         * Waits until what was written is where it belongs.
+         *
+         * @throws MigrationException.Transport if that did not work out, or {@code abort} was raised
+         */
+        void await(AbortSignal abort);
+
+        /** What has gone wrong there, if that explains an error of the descriptor. */
+        Optional<String> failure();
+
+        /** Ends it if it goes on. */
+        void end();
     }
 
     private final Descriptor descriptor;
@@ -89,6 +110,11 @@ final class DescriptorChannel implements Channel {
             while (true) {
                 checkAbort();
                 int n = descriptor.read(memory, offset, length);
+                if (n < 0) {
+                    completion.failure().ifPresent(failure -> {
+                        throw new MigrationException.Transport(failure);
+                    });
+                }
                 if (n != 0) {
                     return n;
                 }
@@ -122,8 +148,11 @@ final class DescriptorChannel implements Channel {
 
     private RuntimeException broken(String doing, NativeException e) {
         // The reason of an abort explains more than the error that it caused.
-        return new MigrationException.Transport(
-                abort.isRaised() ? abort.reason() : doing + " " + peer + ": " + e.getMessage(), e);
+        String message = abort.isRaised()
+                ? abort.reason()
+                : doing + " " + peer + ": " + e.getMessage()
+                        + completion.failure().map(failure -> "; " + failure).orElse("");
+        return new MigrationException.Transport(message, e);
     }
 
     @Override
@@ -153,13 +182,14 @@ final class DescriptorChannel implements Channel {
             if (!bidirectional) {
                 descriptor.close();
             }
-            completion.await();
+            completion.await(abort);
         }
     }
 
     @Override
     public void close() {
         descriptor.close();
+        completion.end();
         writePolling.close();
         readPolling.close();
     }

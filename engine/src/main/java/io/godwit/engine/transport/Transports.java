@@ -44,7 +44,7 @@ public final class Transports {
                 case MigrationUri.Fd fd -> inheritedChannel(fd, patience, abort);
                 case MigrationUri.Exec exec -> {
                     Command command = Command.writingTo(exec);
-                    yield new DescriptorChannel(command.pipe(), abort, uri, false, patience, command::awaitSuccess);
+                    yield new DescriptorChannel(command.pipe(), abort, uri, false, patience, command);
                 }
                 case MigrationUri.File file ->
                     new DescriptorChannel(
@@ -79,8 +79,7 @@ public final class Transports {
                 case MigrationUri.Exec exec -> {
                     Command command = Command.readingFrom(exec);
                     yield Listening.to(
-                            new DescriptorChannel(command.pipe(), abort, uri, false, patience, command::awaitSuccess),
-                            uri);
+                            new DescriptorChannel(command.pipe(), abort, uri, false, patience, command), uri);
                 }
                 case MigrationUri.File file ->
                     Listening.to(
