@@ -9,7 +9,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.PosixFilePermissions;
+import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.Optional;
@@ -28,9 +28,11 @@ public final class FileLockArbiter implements Arbiter {
     private static final long RETRY_NANOS = 2_000_000;
     private static final int RECORD_BYTES = 64;
     private static final int REHEARSALS = 20;
+    private static final int WORLD_WRITABLE_STICKY = 01777;
     private static final AtomicInteger INSTANCES = new AtomicInteger();
 
     private final Path directory;
+    // With a random mark, because processes in containers that share the directory may have the same number.
     private final String self;
     private final NativeMemory record = NativeMemory.allocate(RECORD_BYTES);
     private Optional<Token> token = Optional.empty();
@@ -45,7 +47,8 @@ public final class FileLockArbiter implements Arbiter {
      */
     public FileLockArbiter(Path directory) {
         this.directory = directory;
-        this.self = "process " + ProcessHandle.current().pid() + " (host " + INSTANCES.incrementAndGet() + " of it)";
+        this.self = "process %d (host %d of it, mark %08x)"
+                .formatted(ProcessHandle.current().pid(), INSTANCES.incrementAndGet(), new SecureRandom().nextInt());
         prepareDirectory();
         rehearse();
     }
@@ -115,14 +118,18 @@ public final class FileLockArbiter implements Arbiter {
     private Optional<String> tryTake(Path path) {
         try {
             Descriptor file = io.godwit.linux.io.Files.openForLock(path);
-            boolean locked = file.tryLockExclusive();
-            String name = read(file);
-            if (locked) {
-                token = Optional.of(new Token(path, file, name));
-            } else {
-                file.close();
+            try {
+                boolean locked = file.tryLockExclusive();
+                String name = read(file);
+                if (locked) {
+                    token = Optional.of(new Token(path, file, name));
+                }
+                return Optional.of(name);
+            } finally {
+                if (token.isEmpty()) {
+                    file.close();
+                }
             }
-            return Optional.of(name);
         } catch (NativeException e) {
             throw new ArbiterException(
                     "cannot use " + path + ", the lock that gives the right to run the guest; the guest is not started",
@@ -141,8 +148,9 @@ public final class FileLockArbiter implements Arbiter {
         try {
             if (!Files.isDirectory(directory)) {
                 Path _ = Files.createDirectories(directory);
-                // Hosts of several users share the directory, as they share /run/lock itself.
-                Path _ = Files.setPosixFilePermissions(directory, PosixFilePermissions.fromString("rwxrwxrwx"));
+                // Hosts of several users share the directory, as they share /run/lock itself; nobody removes another's
+                // lock.
+                Path _ = Files.setAttribute(directory, "unix:mode", WORLD_WRITABLE_STICKY);
             }
         } catch (IOException e) {
             throw new ArbiterException(

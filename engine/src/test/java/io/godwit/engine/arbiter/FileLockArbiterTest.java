@@ -5,9 +5,11 @@ package io.godwit.engine.arbiter;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -66,5 +68,39 @@ class FileLockArbiterTest {
                     .hasMessageContaining("not started");
             assertThat(one.held()).isFalse();
         }
+    }
+
+    @Test
+    void aLockFileThatCannotBeReadIsNotLeftLocked() throws Exception {
+        try (FileLockArbiter one = new FileLockArbiter(directory)) {
+            // It can be opened and locked; reading address 0 of a process is an error.
+            Path _ = Files.createSymbolicLink(directory.resolve(GUEST + ".lock"), Path.of("/proc/self/mem"));
+            int before = openDescriptors();
+            for (int i = 0; i < 40; i++) {
+                assertThatThrownBy(() -> one.claim(GUEST, Duration.ZERO)).isInstanceOf(ArbiterException.class);
+            }
+            assertThat(openDescriptors()).isLessThan(before + 20);
+        }
+    }
+
+    @Test
+    void hostsOfTheSameProcessNumberHaveDifferentNames() {
+        try (FileLockArbiter one = new FileLockArbiter(directory);
+                FileLockArbiter other = new FileLockArbiter(directory)) {
+            assertThat(one.self()).containsPattern("mark [0-9a-f]{8}").isNotEqualTo(other.self());
+        }
+    }
+
+    @Test
+    void nobodyRemovesAnothersLock() throws Exception {
+        Path shared = directory.resolve("shared");
+        try (FileLockArbiter _ = new FileLockArbiter(shared)) {
+            assertThat((Integer) Files.getAttribute(shared, "unix:mode") & 07777)
+                    .isEqualTo(01777);
+        }
+    }
+
+    private static int openDescriptors() {
+        return Objects.requireNonNull(new File("/proc/self/fd").list()).length;
     }
 }
