@@ -93,6 +93,23 @@ class FaultyWireTest {
         }
     }
 
+    /** The token is named after the guest: without the name each side has a token of its own. */
+    @Test
+    void withoutTheGuestsIdentityTheTokenProvesNothing() throws Exception {
+        long answer = wholeAnswerBytes();
+        for (long lost : List.of(8L, 16L)) {
+            try (Pair pair = new Pair(directory);
+                    FaultyWire wire = new FaultyWire(
+                            pair.listen("tcp:127.0.0.1:0"), new FaultyWire.Fault.StallBackward(answer - lost))) {
+                pair.source.setCapability(Capability.VALIDATE_UUID, false);
+                pair.migrate(wire.uri());
+                assertThat(pair.census.most.get())
+                        .as("copies that ran at one instant")
+                        .isEqualTo(1);
+            }
+        }
+    }
+
     private long wholeStreamBytes() throws Exception {
         return whole().forwardBytes.get();
     }

@@ -20,23 +20,23 @@ import java.util.List;
  */
 public final class SwitchoverRehearsal {
     private static final int TIMES = 10;
-    private static final int TAIL_BYTES = 4 << 20;
+    private static final int HEAD_BYTES = 4096;
 
     private SwitchoverRehearsal() {}
 
     /** Rehearses with a guest whose vCPUs do not run; its state is the same afterwards. */
     public static void with(Guest guest) {
-        ByteBuffer buffer = ByteBuffer.allocateDirect(TAIL_BYTES);
+        Configuration configuration = Configuration.of(guest.machineType());
         for (int i = 0; i < TIMES; i++) {
-            List<DeviceSection> sections = GuestState.save(guest, true);
-            buffer.clear();
-            Configuration configuration = Configuration.of(guest.machineType());
+            ByteBuffer tail = StreamWriter.tail(configuration, 2, GuestState.save(guest, true));
+            // Direct, because that is what a stream arrives in.
+            ByteBuffer buffer = ByteBuffer.allocateDirect(HEAD_BYTES + tail.remaining());
             int _ = StreamWriter.header(buffer)
                     + StreamWriter.configuration(buffer, configuration)
                     + StreamWriter.ramSetup(buffer, 1, List.of())
                     + StreamWriter.sectionHeader(buffer, SectionHeader.ram(SectionKind.END, 1))
                     + StreamWriter.endOfRamSection(buffer, 1);
-            buffer.put(StreamWriter.tail(configuration, 2, sections));
+            buffer.put(tail);
             List<DeviceSection> arrived = new ArrayList<>();
             new StreamReader(new Collector(arrived), StreamLimits.DEFAULT).consume(buffer.flip());
             boolean _ = GuestState.load(guest, arrived);

@@ -40,6 +40,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private Optional<RamReceiver> receiver = Optional.empty();
     private List<DeviceSection> devices = List.of();
     private boolean peerAsksForToken;
+    private boolean identityArrived;
     private long normalPages;
     private long zeroPages;
 
@@ -158,6 +159,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
                     + ", which this version cannot do; switch it off at the source");
         }
         configuration.uuid().ifPresent(plan.guest()::assumeIdentity);
+        identityArrived = configuration.uuid().isPresent();
     }
 
     @Override
@@ -194,6 +196,9 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         }
         if (value == TokenAnnouncement.QUESTION) {
             peerAsksForToken = true;
+        }
+        // Without the guest's identity this side takes a token that is not the source's, which is none.
+        if (value == TokenAnnouncement.QUESTION && identityArrived) {
             returnPath.send(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
         }
         returnPath.send(new ReturnPathMessage.Pong(value));

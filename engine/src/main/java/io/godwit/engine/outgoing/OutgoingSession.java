@@ -84,8 +84,19 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Sends the rest up to the last byte. */
     void sendRest() {
+        refuseChangedRam();
         returnPath.ifPresent(ReturnPath::expectVerdict);
         switchover.sendRest(precopy, sender, configuration);
+    }
+
+    /** The destination has made ready for the blocks that were announced; what came later would be lost. */
+    private void refuseChangedRam() {
+        long version = plan.guest().ram().snapshot().version();
+        if (version != ram.version()) {
+            throw new MigrationException.Machine(
+                    "the guest's list of RAM blocks has changed during the migration, from version " + ram.version()
+                            + " to " + version + "; migrate again");
+        }
     }
 
     /**
@@ -134,7 +145,14 @@ final class OutgoingSession implements AutoCloseable {
             return true;
         }
         boolean rejected = returnPath.get().verdict() instanceof Verdict.Rejected;
-        return !rejected && !returnPath.get().peerTakesToken();
+        return !rejected && !asksForOurToken();
+    }
+
+    /** A token is named after the guest: a destination that was not told who the guest is takes another one. */
+    private boolean asksForOurToken() {
+        return configuration.uuid().isPresent()
+                && returnPath.isPresent()
+                && returnPath.get().peerTakesToken();
     }
 
     @Override

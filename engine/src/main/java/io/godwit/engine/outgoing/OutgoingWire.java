@@ -20,8 +20,8 @@ final class OutgoingWire implements AutoCloseable {
     /** The section number of {@code ram}; devices follow. The source may choose freely. */
     static final int RAM_SECTION = 1;
 
-    /** LIMIT: what header, block list or tail of one guest may take; far above any that Godwit hosts. */
-    private static final int CONTROL_BYTES = 8 << 20;
+    /** LIMIT: what the header or the block list of one guest may take (1024 blocks are 270 KiB); a tail goes out in parts of this. */
+    private static final int CONTROL_BYTES = 1 << 20;
 
     private final Channel channel;
     private final OutgoingProgress progress;
@@ -59,7 +59,12 @@ final class OutgoingWire implements AutoCloseable {
 
     /** All devices, the end of the stream, and the description of the devices. */
     void tail(Configuration configuration, List<DeviceSection> devices) {
-        send(b -> b.put(StreamWriter.tail(configuration, RAM_SECTION + 1, devices)));
+        ByteBuffer tail = StreamWriter.tail(configuration, RAM_SECTION + 1, devices);
+        while (tail.hasRemaining()) {
+            int length = Math.min(tail.remaining(), CONTROL_BYTES);
+            send(b -> b.put(tail.slice(tail.position(), length)));
+            tail.position(tail.position() + length);
+        }
     }
 
     private void send(Consumer<ByteBuffer> record) {
