@@ -12,6 +12,11 @@ public sealed class MigrationException extends RuntimeException {
         super(message, cause.orElse(null));
     }
 
+    /** Why something ended: the message of an exception that explains itself, and what it is if it does not. */
+    public static String sentence(Throwable cause) {
+        return cause.getMessage() == null || cause instanceof Error ? cause.toString() : cause.getMessage();
+    }
+
     /** The wire between the two sides failed: connecting, reading, writing, a deadline. */
     public static final class Transport extends MigrationException {
         private static final long serialVersionUID = 1L;

@@ -37,6 +37,7 @@ public final class Migrator implements AutoCloseable {
     private final EnumSet<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
     private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private volatile boolean verifying;
+    private boolean closed;
     private volatile Side side = new Side.None();
 
     private sealed interface Side {
@@ -70,6 +71,11 @@ public final class Migrator implements AutoCloseable {
         if (!guest.isRunnable()) {
             throw new MigrationException.Refused(
                     "This host only keeps the guest's memory and devices as bytes; it cannot send them on.");
+        }
+        if (run.isUndecided()) {
+            throw new MigrationException.Refused(
+                    "Whether the destination of the last migration runs the guest is not known: look there"
+                            + " first, then 'cont' here to keep it or 'quit' here to give it up.");
         }
         switch (run.state()) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
@@ -213,9 +219,12 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /** Ends what runs: an outgoing migration is cancelled, an incoming one given up. The guest itself stays. */
+    /** Ends what runs, for good: an outgoing migration is cancelled, an incoming one given up. The guest itself stays. */
     @Override
     public void close() {
+        synchronized (this) {
+            closed = true;
+        }
         cancel();
         if (side instanceof Side.In(IncomingMigration migration)) {
             migration.close();
@@ -228,6 +237,9 @@ public final class Migrator implements AutoCloseable {
     }
 
     private void refuseWhileActive() {
+        if (closed) {
+            throw new MigrationException.Refused("This host is ending.");
+        }
         MigrationStatistics now = statistics();
         if (!now.status().isEnded()) {
             throw new MigrationException.Refused("There's a migration process in progress");

@@ -49,6 +49,10 @@ final class CountingGuest implements Guest {
     private volatile long counter;
     final AtomicInteger mismatches = new AtomicInteger();
     volatile boolean refusesState;
+    volatile boolean trackerRefusesToStop;
+    volatile int extraStateBytes;
+    volatile Runnable beforeSave = () -> {};
+    volatile Runnable beforeLoad = () -> {};
     volatile boolean refusesToStop;
     volatile boolean crashed;
 
@@ -99,7 +103,30 @@ final class CountingGuest implements Guest {
 
     @Override
     public DirtyTracker dirtyTracker() {
-        return tracker;
+        return new DirtyTracker() {
+            @Override
+            public void start() {
+                tracker.start();
+            }
+
+            @Override
+            public long harvest(RamBlock harvested) {
+                return tracker.harvest(harvested);
+            }
+
+            @Override
+            public void stop() {
+                tracker.stop();
+                if (trackerRefusesToStop) {
+                    throw new IllegalStateException("the tracker does not stop");
+                }
+            }
+
+            @Override
+            public String description() {
+                return tracker.description();
+            }
+        };
     }
 
     @Override
@@ -131,12 +158,16 @@ final class CountingGuest implements Guest {
 
         @Override
         public DeviceSection save() {
-            return new VmStateBuilder("register", 1).u64("counter", counter).build("register", 0);
+            beforeSave.run();
+            VmStateBuilder state = new VmStateBuilder("register", 1).u64("counter", counter);
+            return (extraStateBytes == 0 ? state : state.buffer("extra", new byte[extraStateBytes]))
+                    .build("register", 0);
         }
 
         @Override
         public void load(DeviceSection section) {
-            if (refusesState || section.payload().byteLength() != 8) {
+            beforeLoad.run();
+            if (refusesState || section.payload().byteLength() < 8) {
                 throw new DeviceStateException("register", 0, "this state is not taken");
             }
             ByteBuffer payload = section.payload().toBuffer();

@@ -3,6 +3,7 @@
 package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
 import io.godwit.stream.Command;
@@ -54,6 +55,9 @@ class StrangePeerTest {
             assertThat(pair.source.statistics().owner()).contains(GuestOwner.UNDECIDED);
             assertThat(pair.sourceRun.state()).isEqualTo(RunState.PAUSED);
             assertThat(pair.sourceRun.isUndecided()).isTrue();
+            assertThatThrownBy(() -> pair.source.migrate("file:/dev/null"))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("not known");
             pair.sourceRun.cont();
             pair.assertRunsAtSourceOnly();
         }

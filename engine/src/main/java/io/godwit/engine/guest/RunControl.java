@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 
 /**
  * The run state of one guest, and the only place where its vCPUs are started and stopped. vCPUs run only while this host holds
@@ -67,7 +68,7 @@ public final class RunControl {
                 case RUNNING -> {
                     guest.vcpus().pause(PAUSE_DEADLINE);
                     become(RunState.PAUSED, "stop");
-                    listeners.forEach(Listener::stopped);
+                    tell(Listener::stopped);
                 }
                 case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {}
                 case INMIGRATE ->
@@ -128,9 +129,12 @@ public final class RunControl {
                 throw new MigrationException.Refused(
                         "The guest is " + now.publicName() + ": there is nothing to hand over.");
             }
+            if (guest.vcpus().failure().isPresent()) {
+                throw new MigrationException.Machine("The guest has crashed: there is nothing to hand over.");
+            }
             become(RunState.FINISH_MIGRATE, "switchover");
             if (wasRunning) {
-                listeners.forEach(Listener::stopped);
+                tell(Listener::stopped);
             }
             return wasRunning;
         } finally {
@@ -175,26 +179,53 @@ public final class RunControl {
             if (peerMayRunWithoutToken) {
                 return standStill(GuestOwner.UNDECIDED, "a peer without token may have it");
             }
-            boolean heldThroughout = arbiter.held();
-            return switch (arbiter.claim(guest.identity(), CLAIM_PATIENCE)) {
-                case Arbiter.Claim.Lost(String holder) -> standStill(GuestOwner.PEER, "the token is with " + holder);
-                case Arbiter.Claim.Won(String lastRun) -> {
-                    if (!heldThroughout && !lastRun.isEmpty() && !lastRun.equals(arbiter.self())) {
-                        // The destination wrote down that it lets the guest run and then gave the token up: it died, or
-                        // ended the guest.
-                        yield standStill(GuestOwner.UNDECIDED, "it ran at " + lastRun + ", which is gone");
-                    }
-                    if (run) {
-                        letRun("taken back");
-                    } else {
-                        become(RunState.PAUSED, "taken back");
-                    }
-                    yield GuestOwner.HERE;
-                }
-            };
+            return claimBack(run);
         } finally {
             lock.unlock();
         }
+    }
+
+    private GuestOwner claimBack(boolean run) {
+        boolean heldThroughout = arbiter.held();
+        Arbiter.Claim claim;
+        try {
+            claim = arbiter.claim(guest.identity(), CLAIM_PATIENCE);
+        } catch (RuntimeException | Error e) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "guest " + guest.identity() + " stays stopped: no arbiter says whose it is",
+                    e);
+            return standStill(GuestOwner.UNDECIDED, "the arbiter cannot be asked");
+        }
+        return switch (claim) {
+            case Arbiter.Claim.Lost(String holder) -> standStill(GuestOwner.PEER, "the token is with " + holder);
+            case Arbiter.Claim.Won(String lastRun)
+            when !heldThroughout && !lastRun.isEmpty() && !lastRun.equals(arbiter.self()) ->
+                // The destination wrote down that it lets the guest run and then gave the token up: it died, or ended
+                // the
+                // guest.
+                standStill(GuestOwner.UNDECIDED, "it ran at " + lastRun + ", which is gone");
+            case Arbiter.Claim.Won _ -> {
+                goOn(run);
+                yield GuestOwner.HERE;
+            }
+        };
+    }
+
+    /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
+    private void goOn(boolean run) {
+        if (run) {
+            try {
+                letRun("taken back");
+                return;
+            } catch (RuntimeException | Error e) {
+                LOG.log(
+                        System.Logger.Level.ERROR,
+                        "guest " + guest.identity() + " is here but could not be started",
+                        e);
+            }
+        }
+        become(RunState.PAUSED, "taken back");
     }
 
     /**
@@ -277,7 +308,18 @@ public final class RunControl {
         arbiter.recordRun();
         guest.vcpus().resume();
         become(RunState.RUNNING, reason);
-        listeners.forEach(Listener::resumed);
+        tell(Listener::resumed);
+    }
+
+    /** The guest's fate does not depend on who listens: an error of theirs is logged. */
+    private void tell(Consumer<Listener> event) {
+        for (Listener listener : listeners) {
+            try {
+                event.accept(listener);
+            } catch (RuntimeException e) {
+                LOG.log(System.Logger.Level.WARNING, "a listener to guest " + guest.identity() + " failed", e);
+            }
+        }
     }
 
     private void become(RunState next, String reason) {

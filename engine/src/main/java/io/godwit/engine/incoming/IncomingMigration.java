@@ -58,13 +58,26 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public IncomingMigration(Plan plan) {
         this.plan = plan;
-        this.listening = Transports.listen(plan.uri(), plan.patience(), abort);
+        try {
+            this.listening = Transports.listen(plan.uri(), plan.patience(), abort);
+        } catch (RuntimeException | Error e) {
+            abort.close();
+            throw e;
+        }
     }
 
     /** Starts the thread and returns. */
     public void start() {
         announce(state);
-        Thread.ofPlatform().name("mig-incoming").start(this::run);
+        try {
+            Thread.ofPlatform().name("mig-incoming").start(this::run);
+        } catch (Error e) {
+            // No thread can be made: the migration ends where it began.
+            fail(e);
+            listening.close();
+            abort.close();
+            finish();
+        }
     }
 
     /** Where a source can reach it. */
@@ -87,7 +100,7 @@ public final class IncomingMigration implements AutoCloseable {
         return digests;
     }
 
-    /** Gives up waiting or receiving; a guest that has arrived stays. Waits until the thread has ended. */
+    /** Gives up waiting or receiving; a guest that has arrived stays. Does not wait for the end. */
     @Override
     public void close() {
         abort.raise("this side is ending");
@@ -99,12 +112,16 @@ public final class IncomingMigration implements AutoCloseable {
                 Channel channel = listening.accept();
                 IncomingSession session = new IncomingSession(plan, channel, progress)) {
             takeIn(session);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             fail(e);
         } finally {
-            endNanos = plan.clock().nanoTime();
-            ended.countDown();
+            finish();
         }
+    }
+
+    private void finish() {
+        endNanos = plan.clock().nanoTime();
+        ended.countDown();
     }
 
     private void takeIn(IncomingSession session) {
@@ -115,7 +132,7 @@ public final class IncomingMigration implements AutoCloseable {
             session.receive();
             boolean run = session.load();
             session.start(run);
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             fail(e);
             rejectQuietly(session);
             return;
@@ -124,7 +141,7 @@ public final class IncomingMigration implements AutoCloseable {
         digests = session.digests();
         try {
             session.confirm();
-        } catch (RuntimeException e) {
+        } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.WARNING, "the guest runs here, but the source could not be told so", e);
         }
         become(new IncomingState.Completed(), "the guest is here");
@@ -138,14 +155,13 @@ public final class IncomingMigration implements AutoCloseable {
         }
     }
 
-    private void fail(RuntimeException cause) {
+    private void fail(Throwable cause) {
         if (state.status().isEnded()) {
             LOG.log(System.Logger.Level.WARNING, "after the end of the migration from " + plan.uri(), cause);
             return;
         }
         plan.run().arrivalFailed();
-        String message = "The migration from " + plan.uri() + " failed: "
-                + (cause.getMessage() == null ? cause.toString() : cause.getMessage())
+        String message = "The migration from " + plan.uri() + " failed: " + MigrationException.sentence(cause)
                 + "; the guest was not started here and belongs to the source.";
         become(new IncomingState.Failed(message, GuestOwner.PEER), message);
     }
@@ -168,7 +184,7 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     private void announce(IncomingState now) {
-        plan.listeners().forEach(l -> l.statusChanged(now.status()));
+        MigrationListener.tell(plan.listeners(), l -> l.statusChanged(now.status()));
     }
 
     /** A picture of it as it is now. */

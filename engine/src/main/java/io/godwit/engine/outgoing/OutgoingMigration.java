@@ -67,7 +67,14 @@ public final class OutgoingMigration {
     /** Starts the thread and returns. */
     public void start() {
         announce(state);
-        Thread.ofPlatform().name("mig-outgoing").start(this::run);
+        try {
+            Thread.ofPlatform().name("mig-outgoing").start(this::run);
+        } catch (Error e) {
+            // No thread can be made: the migration ends where it began.
+            end(e, GuestOwner.HERE);
+            abort.close();
+            finish();
+        }
     }
 
     /** Asks for the end of the migration; the guest stays or comes back. After the end it does nothing. */
@@ -164,14 +171,18 @@ public final class OutgoingMigration {
             try (Channel channel = Transports.connect(plan.uri(), patience, abort);
                     OutgoingSession session = new OutgoingSession(plan, channel, progress)) {
                 conduct(session);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 // Only what comes before the session begins ends here: the guest was not touched.
                 end(e, GuestOwner.HERE);
             }
         } finally {
-            endNanos = plan.clock().nanoTime();
-            ended.countDown();
+            finish();
         }
+    }
+
+    private void finish() {
+        endNanos = plan.clock().nanoTime();
+        ended.countDown();
     }
 
     private void conduct(OutgoingSession session) {
@@ -189,11 +200,33 @@ public final class OutgoingMigration {
             session.sendRest();
             session.awaitVerdict();
             progress.downtimeNanos = plan.clock().nanoTime() - progress.stoppedAtNanos;
+        } catch (RuntimeException | Error e) {
+            GuestOwner owner = settleOwner(session, e);
+            stopTracking();
+            end(e, owner);
+            return;
+        }
+        stopTracking();
+        complete();
+    }
+
+    /** Whatever failed, and however: the end names an owner. */
+    private static GuestOwner settleOwner(OutgoingSession session, Throwable cause) {
+        try {
+            return session.settleOwner();
+        } catch (RuntimeException | Error second) {
+            cause.addSuppressed(second);
+            LOG.log(System.Logger.Level.ERROR, "who owns the guest could not be settled", cause);
+            return GuestOwner.UNDECIDED;
+        }
+    }
+
+    /** A tracker that cannot be stopped makes the guest slower; it decides nothing. */
+    private void stopTracking() {
+        try {
             plan.guest().dirtyTracker().stop();
-            complete();
-        } catch (RuntimeException e) {
-            plan.guest().dirtyTracker().stop();
-            end(e, session.settleOwner());
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.WARNING, "dirty tracking could not be stopped", e);
         }
     }
 
@@ -237,7 +270,7 @@ public final class OutgoingMigration {
         }
     }
 
-    private void end(RuntimeException cause, GuestOwner owner) {
+    private void end(Throwable cause, GuestOwner owner) {
         lock.lock();
         try {
             if (state.status().isEnded()) {
@@ -248,11 +281,9 @@ public final class OutgoingMigration {
                 become(new OutgoingState.Cancelled(), "unwound");
                 return;
             }
-            String message =
-                    "The migration to " + plan.uri() + " failed: " + cause.getMessage() + "; " + owner.sentence() + ".";
-            become(
-                    new OutgoingState.Failed(message, owner),
-                    cause.getMessage() == null ? cause.toString() : cause.getMessage());
+            String why = MigrationException.sentence(cause);
+            String message = "The migration to " + plan.uri() + " failed: " + why + "; " + owner.sentence() + ".";
+            become(new OutgoingState.Failed(message, owner), why);
         } finally {
             lock.unlock();
         }
@@ -276,7 +307,7 @@ public final class OutgoingMigration {
     }
 
     private void announce(OutgoingState now) {
-        plan.listeners().forEach(l -> l.statusChanged(now.status()));
+        MigrationListener.tell(plan.listeners(), l -> l.statusChanged(now.status()));
     }
 
     private static Optional<GuestOwner> owner(OutgoingState state) {

@@ -20,6 +20,9 @@ final class Precopy {
     /** LIMIT: a pass this small says nothing about the speed of the wire. */
     private static final long BANDWIDTH_SAMPLE_BYTES = 1 << 20;
 
+    /** How soon a change of {@code max-bandwidth} is seen. */
+    private static final long LOOK_UP_NANOS = 50_000_000;
+
     private final RamBlocks.Snapshot ram;
     private final DirtyTracker tracker;
     private final RamSender sender;
@@ -84,7 +87,7 @@ final class Precopy {
 
     private void announcePass() {
         int pass = progress.pass.incrementAndGet();
-        listeners.forEach(l -> l.passStarted(pass));
+        MigrationListener.tell(listeners, l -> l.passStarted(pass));
     }
 
     /** Asks the tracker what was written since the last time: the next pass has something to walk. */
@@ -110,12 +113,21 @@ final class Precopy {
                 if (batch.count() > 0) {
                     long sent = sender.send(index, block, batch);
                     long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
-                    sender.pause(rateLimit.sent(sent, rate));
+                    pause(rateLimit.sent(sent, rate), rate);
                 }
             }
             index++;
         }
         sender.endOfWalk();
+    }
+
+    /** Waits for the rate limit, or until somebody changes it. */
+    private void pause(long nanos, long rate) {
+        long left = nanos;
+        while (left > 0 && parameters.get().maxBandwidthBytesPerSecond() == rate) {
+            sender.pause(Math.min(left, LOOK_UP_NANOS));
+            left -= LOOK_UP_NANOS;
+        }
     }
 
     private void sampleBandwidth(long bytes, long nanos) {

@@ -116,9 +116,7 @@ final class RamSender implements AutoCloseable {
 
     /** Waits for the rate limit. */
     void pause(long nanos) {
-        if (nanos > 0) {
-            channel.pause(nanos);
-        }
+        channel.pause(nanos);
     }
 
     private void openPart() {

@@ -13,6 +13,7 @@ final class RateLimit {
 
     private final MonotonicClock clock;
     private long nextNanos;
+    private long lastBytesPerSecond;
 
     RateLimit(MonotonicClock clock) {
         this.clock = clock;
@@ -27,9 +28,15 @@ final class RateLimit {
      */
     long sent(long bytes, long bytesPerSecond) {
         long now = clock.nanoTime();
+        long last = lastBytesPerSecond;
+        lastBytesPerSecond = bytesPerSecond;
         if (bytesPerSecond == 0) {
             nextNanos = now;
             return 0;
+        }
+        if (last != 0 && bytesPerSecond != last) {
+            // What is owed at the old rate is forgiven, so that a new limit holds at once.
+            nextNanos = Math.min(nextNanos, now);
         }
         long cost = (long) ((double) bytes * 1e9 / bytesPerSecond);
         nextNanos = Math.max(nextNanos, now - BURST_NANOS) + cost;

@@ -143,8 +143,8 @@ final class ReturnPath {
                 reader.consume(buffer);
                 buffer.compact();
             }
-        } catch (RuntimeException e) {
-            decide(new Verdict.Silent("broke off: " + e.getMessage()));
+        } catch (RuntimeException | Error e) {
+            decide(new Verdict.Silent("broke off: " + MigrationException.sentence(e)));
         }
     }
 

@@ -3,6 +3,7 @@
 package io.godwit.engine.transport;
 
 import io.godwit.engine.MigrationException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
 /** Where a migration stream goes to or comes from, in QEMU's spelling. */
@@ -61,7 +62,7 @@ public sealed interface MigrationUri {
         }
         return switch (scheme) {
             case "tcp" -> parseTcp(uri, rest);
-            case "unix" -> new Unix(Path.of(rest));
+            case "unix" -> new Unix(parsePath(uri, rest));
             case "fd" -> parseFd(uri, rest);
             case "exec" -> new Exec(rest);
             case "file" -> parseFile(uri, rest);
@@ -95,10 +96,19 @@ public sealed interface MigrationUri {
     private static File parseFile(String uri, String rest) {
         int option = rest.lastIndexOf(",offset=");
         if (option < 0) {
-            return new File(Path.of(rest), 0);
+            return new File(parsePath(uri, rest), 0);
         }
         String number = rest.substring(option + ",offset=".length());
-        return new File(Path.of(rest.substring(0, option)), parseNumber(uri, "offset", number, 0, Long.MAX_VALUE));
+        return new File(
+                parsePath(uri, rest.substring(0, option)), parseNumber(uri, "offset", number, 0, Long.MAX_VALUE));
+    }
+
+    private static Path parsePath(String uri, String path) {
+        try {
+            return Path.of(path);
+        } catch (InvalidPathException e) {
+            throw new MigrationException.Refused("migration URI '" + uri + "': the path is none: " + e.getReason(), e);
+        }
     }
 
     private static long parseNumber(String uri, String what, String digits, long min, long max) {

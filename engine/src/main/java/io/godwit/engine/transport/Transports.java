@@ -92,7 +92,7 @@ public final class Transports {
                                     DescriptorChannel.Completion.NONE),
                             uri);
             };
-        } catch (NativeException e) {
+        } catch (NativeException | IllegalArgumentException | MigrationException.Transport e) {
             throw new MigrationException.Refused("cannot take a migration in at " + uri + ": " + e.getMessage(), e);
         }
     }

@@ -42,4 +42,11 @@ class RateLimitTest {
         assertThat(limit.sent(10 << 20, 1 << 20)).isGreaterThan(9_000_000_000L);
         assertThat(limit.sent(1, 0)).isZero();
     }
+
+    @Test
+    void aRaisedLimitForgivesWhatIsOwedAtTheOldOne() {
+        RateLimit limit = new RateLimit(now::get);
+        assertThat(limit.sent(10 << 20, 1 << 20)).isGreaterThan(9_000_000_000L);
+        assertThat(limit.sent(1 << 20, 100 << 20)).isLessThan(11_000_000);
+    }
 }
