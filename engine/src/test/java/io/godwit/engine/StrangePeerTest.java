@@ -7,10 +7,15 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
 import io.godwit.stream.Command;
+import io.godwit.stream.Configuration;
+import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
+import io.godwit.stream.SectionHeader;
+import io.godwit.stream.SectionKind;
 import io.godwit.stream.StreamLimits;
 import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
+import io.godwit.stream.StreamWriter;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
@@ -20,6 +25,7 @@ import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.HexFormat;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -144,6 +150,32 @@ class StrangePeerTest {
             assertThat(pair.destination.statistics().status()).isEqualTo(MigrationStatus.FAILED);
             assertThat(pair.destination.statistics().error().orElseThrow()).contains("was not started here");
             assertThat(pair.destinationRun.state()).isEqualTo(RunState.INMIGRATE);
+        }
+    }
+
+    @Test
+    void aSourceThatWaitsForAnAnswerWithoutDescribingItsDevicesIsToldNo() throws Exception {
+        ByteBuffer stream = ByteBuffer.allocate(4096);
+        StreamWriter.header(stream);
+        StreamWriter.configuration(stream, Configuration.of("counting"));
+        StreamWriter.command(stream, new Command.OpenReturnPath());
+        StreamWriter.ramSetup(stream, 1, List.of(RamBlockEntry.of("ram", CountingGuest.RAM_BYTES)));
+        StreamWriter.sectionHeader(stream, SectionHeader.ram(SectionKind.END, 1));
+        StreamWriter.endOfRamSection(stream, 1);
+        byte endOfStream = 0;
+        stream.put(endOfStream);
+        try (Pair pair = new Pair(directory)) {
+            pair.destination.setParameters(pair.destination.parameters().withConnectTimeout(200));
+            String uri = pair.listen("tcp:127.0.0.1:0");
+            try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port(uri))) {
+                socket.getOutputStream().write(stream.array(), 0, stream.position());
+                assertThat(HexFormat.of().formatHex(socket.getInputStream().readNBytes(8)))
+                        .as("SHUT 1")
+                        .isEqualTo("0001000400000001");
+                assertThat(pair.destination.awaitEnd(Pair.PATIENCE)).isTrue();
+            }
+            assertThat(pair.destination.statistics().error().orElseThrow())
+                    .contains("the source fell silent", "no vmdesc", "belongs to the source");
         }
     }
 

@@ -6,6 +6,7 @@ import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunState;
@@ -108,6 +109,21 @@ class IncomingFromQemuTest {
             assertThat(outcome.owner()).contains(GuestOwner.PEER);
             assertThat(outcome.error().orElseThrow()).contains("was not started here and belongs to the source");
             assertThat(destination.run.state()).isEqualTo(RunState.INMIGRATE);
+        }
+    }
+
+    @Test
+    void aQemuThatDoesNotDescribeItsDevicesIsRefusedInTime() throws Exception {
+        List<String> machine = new ArrayList<>(SMALL_MACHINE);
+        machine.set(1, "q35,suppress-vmdesc=on");
+        try (QemuProcess qemu = QemuProcess.start(directory, "qemu", machine);
+                Destination destination = new Destination()) {
+            destination.migrator.setParameters(MigrationParameters.DEFAULTS.withConnectTimeout(500));
+            qemu.capability("return-path", true);
+            qemu.migrate(destination.listen("tcp:127.0.0.1:0"));
+
+            assertThat(destination.outcome().error().orElseThrow()).contains("the source fell silent", "no vmdesc");
+            qemu.awaitMigration("failed", PATIENCE);
         }
     }
 

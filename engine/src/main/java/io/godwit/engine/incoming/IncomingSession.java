@@ -54,7 +54,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     /** Waits for the first bytes. */
     void awaitFirstBytes() {
-        if (!fill()) {
+        if (fill(Channel.FOREVER_NANOS) < 0) {
             throw new MigrationException.Transport("the source closed the connection without a byte");
         }
     }
@@ -63,8 +63,11 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     void receive() {
         consume();
         while (!reader.isComplete()) {
-            if (!fill()) {
-                endOfInput();
+            int taken = fill(silenceLimitNanos());
+            if (taken < 0) {
+                endOfInput("the source's stream broke off");
+            } else if (taken == 0) {
+                endOfInput("the source fell silent");
             }
             consume();
         }
@@ -115,13 +118,23 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         return receiver.flatMap(RamReceiver::digests);
     }
 
-    private boolean fill() {
-        int n = channel.read(staging, buffer.position(), buffer.remaining());
+    /**
+     * How long the source may be silent now. In the device sections its guest stands still, and it waits for our answer: if it thinks that
+     * it has sent everything and we do not, both sides would wait for ever.
+     */
+    private long silenceLimitNanos() {
+        boolean answerDue = returnPath.isOpen() && reader.state() == StreamReader.State.TAIL;
+        return answerDue ? plan.patience().toNanos() : Channel.FOREVER_NANOS;
+    }
+
+    /** Bytes that came; 0 if none came in time, -1 at the end of the stream. */
+    private int fill(long timeoutNanos) {
+        int n = channel.read(staging, buffer.position(), buffer.remaining(), timeoutNanos);
         if (n > 0) {
             buffer.position(buffer.position() + n);
             progress.transferredBytes.addAndGet(n);
         }
-        return n >= 0;
+        return n;
     }
 
     private void consume() {
@@ -136,11 +149,11 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         }
     }
 
-    private void endOfInput() {
+    private void endOfInput(String what) {
         try {
             reader.endOfInput();
         } catch (StreamFormatException e) {
-            throw new MigrationException.Transport("the source's stream broke off: " + e.getMessage(), e);
+            throw new MigrationException.Transport(what + ": " + e.getMessage(), e);
         }
     }
 

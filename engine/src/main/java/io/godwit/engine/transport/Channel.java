@@ -3,6 +3,7 @@
 package io.godwit.engine.transport;
 
 import io.godwit.linux.io.IoVector;
+import io.godwit.linux.io.Polling;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
@@ -22,13 +23,21 @@ public interface Channel extends AutoCloseable {
     /** Writes all of a range; errors as for {@link #write(IoVector)}. */
     void write(NativeMemory memory, long offset, int length);
 
+    /** A time limit for reading that is none. */
+    long FOREVER_NANOS = Polling.FOREVER_NANOS;
+
     /**
      * Reads at least one byte, waiting without a limit: a source may rightly be silent for long, and {@link #abort} ends the wait.
      *
      * @return the number of bytes, or -1 at the end of the stream
      * @throws io.godwit.engine.MigrationException.Transport if the wire breaks or the channel is aborted
      */
-    int read(NativeMemory memory, long offset, int length);
+    default int read(NativeMemory memory, long offset, int length) {
+        return read(memory, offset, length, FOREVER_NANOS);
+    }
+
+    /** The same with a time limit: 0 if no byte came within {@code timeoutNanos}. */
+    int read(NativeMemory memory, long offset, int length, long timeoutNanos);
 
     /**
      * Waits, as a rate limit does.

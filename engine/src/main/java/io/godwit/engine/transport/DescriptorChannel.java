@@ -105,7 +105,7 @@ final class DescriptorChannel implements Channel {
     }
 
     @Override
-    public int read(NativeMemory memory, long offset, int length) {
+    public int read(NativeMemory memory, long offset, int length, long timeoutNanos) {
         try {
             while (true) {
                 checkAbort();
@@ -118,7 +118,9 @@ final class DescriptorChannel implements Channel {
                 if (n != 0) {
                     return n;
                 }
-                Polling.Outcome _ = readPolling.awaitReadable(descriptor, abort.event(), Polling.FOREVER_NANOS);
+                if (readPolling.awaitReadable(descriptor, abort.event(), timeoutNanos) == Polling.Outcome.TIMED_OUT) {
+                    return 0;
+                }
             }
         } catch (NativeException e) {
             throw broken("reading from", e);
