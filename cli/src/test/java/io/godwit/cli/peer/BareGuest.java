@@ -27,6 +27,9 @@ import java.util.concurrent.locks.LockSupport;
 final class BareGuest implements Guest {
     private static final long PAGE_BYTES = RamBlock.PAGE_BYTES;
 
+    private static final String QEMUS_MACHINE = "none";
+
+    private final String machineType;
     private final NativeMemory memory;
     private final RamBlocks blocks;
     private final MarkedPagesTracker tracker;
@@ -34,7 +37,8 @@ final class BareGuest implements Guest {
     private final List<DeviceState> devices;
     private final Writer writer = new Writer();
 
-    private BareGuest(long memoryBytes, List<DeviceState> devices) {
+    private BareGuest(String machineType, long memoryBytes, List<DeviceState> devices) {
+        this.machineType = machineType;
         memory = NativeMemory.mapAnonymous(Math.max(memoryBytes, PAGE_BYTES));
         blocks = new RamBlocks(memoryBytes == 0 ? List.of() : List.of(new RamBlock("ram", memory)));
         tracker = new MarkedPagesTracker(blocks);
@@ -44,16 +48,21 @@ final class BareGuest implements Guest {
     }
 
     static BareGuest withoutMemory() {
-        return new BareGuest(0, List.of());
+        return new BareGuest(QEMUS_MACHINE, 0, List.of());
     }
 
     static BareGuest withMemory(long byteLength) {
-        return new BareGuest(byteLength, List.of());
+        return new BareGuest(QEMUS_MACHINE, byteLength, List.of());
     }
 
     /** One that QEMU must refuse, at the very end of the stream: it has a device that QEMU does not know. */
     static BareGuest withStrangeDevice() {
-        return new BareGuest(0, List.of(new StrangeDevice()));
+        return new BareGuest(QEMUS_MACHINE, 0, List.of(new StrangeDevice()));
+    }
+
+    /** One that QEMU must refuse at once. */
+    static BareGuest ofMachine(String machineType) {
+        return new BareGuest(machineType, 0, List.of());
     }
 
     NativeMemory memory() {
@@ -67,7 +76,7 @@ final class BareGuest implements Guest {
 
     @Override
     public String machineType() {
-        return "none";
+        return machineType;
     }
 
     @Override

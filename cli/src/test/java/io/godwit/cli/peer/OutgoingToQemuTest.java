@@ -83,6 +83,28 @@ class OutgoingToQemuTest {
     }
 
     @Test
+    void aGuestOfAnotherMachineTypeRunsOnHere() throws Exception {
+        try (Source source = new Source(BareGuest.ofMachine("godwit-bare"));
+                QemuProcess qemu = startQemu(0)) {
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+
+            assertThat(source.outcome().status()).isEqualTo(MigrationStatus.FAILED);
+            source.assertRunsHere();
+        }
+    }
+
+    @Test
+    void aGuestWithMoreMemoryThanQemuHasForItRunsOnHere() throws Exception {
+        try (Source source = new Source(BareGuest.withMemory(2 * MEMORY_BYTES));
+                QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+
+            assertThat(source.outcome().status()).isEqualTo(MigrationStatus.FAILED);
+            source.assertRunsHere();
+        }
+    }
+
+    @Test
     void aQemuThatDiesWhileMemoryIsOnItsWayDoesNotTouchTheGuest() throws Exception {
         try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
                 QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
