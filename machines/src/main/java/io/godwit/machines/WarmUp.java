@@ -44,6 +44,7 @@ final class WarmUp {
 
     // LIMIT: on a machine that is too busy it ends early: warming up is a favour, not a promise.
     private static final long PATIENCE_NANOS = 400_000_000;
+    private static final long NOISE_PATIENCE_NANOS = 1_000_000_000;
 
     private WarmUp() {}
 
@@ -101,7 +102,7 @@ final class WarmUp {
                 moveOnce(
                         options.withWorkload(noise).withMemoryBytes(NOISE_BYTES),
                         uri,
-                        System.nanoTime() + PATIENCE_NANOS);
+                        System.nanoTime() + NOISE_PATIENCE_NANOS);
             } finally {
                 Files.delete(directory);
             }
