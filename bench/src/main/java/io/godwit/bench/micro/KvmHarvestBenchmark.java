@@ -34,6 +34,7 @@ import org.openjdk.jmh.annotations.TearDown;
 public class KvmHarvestBenchmark {
     private static final long BYTES = 1L << 30;
     private static final Duration PATIENCE = Duration.ofSeconds(5);
+    private static final int WARM_UPS = 1000;
     private static final long LOOK_NANOS = 1_000_000;
 
     /** What the guest has written since the last harvest. */
@@ -50,10 +51,14 @@ public class KvmHarvestBenchmark {
             machine.ram().snapshot().find(Machine.RAM_BLOCK).orElseThrow();
     private final KvmDirtyLog log = machine.dirtyLog();
 
-    /** Switches logging on. */
+    /** Switches logging on, and has both ways compiled: a few single shots would measure the interpreter. */
     @Setup(Level.Trial)
     public void track() {
         machine.dirtyTracker().start();
+        for (int i = 0; i < WARM_UPS; i++) {
+            long _ = machine.dirtyTracker().harvest(block);
+            log.fetch();
+        }
     }
 
     /** Lets the guest write what is to be found; it stands still afterwards. */

@@ -27,6 +27,7 @@ import org.openjdk.jmh.annotations.TearDown;
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 public class WriteProtectHarvestBenchmark {
     private static final long BYTES = 1L << 30;
+    private static final int WARM_UPS = 1000;
 
     /** What was written since the last harvest: nothing, every page, or every second one, which is the most regions. */
     @Param({"nothing", "everything", "alternate"})
@@ -37,12 +38,16 @@ public class WriteProtectHarvestBenchmark {
     private final WriteProtectTracker tracker = new WriteProtectTracker(new RamBlocks(List.of(block)));
     private final PagemapScan scan = new PagemapScan((int) (BYTES / RamBlock.PAGE_BYTES / 2));
 
-    /** Gives the memory pages of its own and protects it. */
+    /** Gives the memory pages of its own and protects it, and has both ways compiled. */
     @Setup(Level.Trial)
     public void protect() {
         memory.advise(0, BYTES, Advice.HUGEPAGE);
         memory.fill(0, BYTES, (byte) 1);
         tracker.start();
+        for (int i = 0; i < WARM_UPS; i++) {
+            long _ = tracker.harvest(block);
+            int _ = scan.scan(memory.address(), memory.address() + BYTES);
+        }
     }
 
     /** Writes what is to be found. */

@@ -54,6 +54,15 @@ public final class KvmDirtyLog implements AutoCloseable {
         return bitmap.getAtIndex(JAVA_LONG, index);
     }
 
+    /** Whether the last {@link #fetch} found no page in {@code count} words from {@code firstWord} on; much faster than to look at each. */
+    public boolean isClear(int firstWord, int count) {
+        long start = (long) firstWord * Long.BYTES;
+        long end = start + (long) count * Long.BYTES;
+        // Words whose first is zero, and that equal themselves moved by one, are zero.
+        return bitmap.get(JAVA_LONG, start) == 0
+                && MemorySegment.mismatch(bitmap, start, end - Long.BYTES, bitmap, start + Long.BYTES, end) < 0;
+    }
+
     /**
      * Clears and protects the pages that the last {@link #fetch} found dirty in a range of words.
      *

@@ -49,19 +49,18 @@ final class KvmDirtyTracker implements KvmTracker {
     }
 
     private long harvest(int firstWord, int count) {
-        long pages = 0;
-        for (int i = firstWord; i < firstWord + count; i++) {
-            pages += Long.bitCount(log.word(i));
-        }
-        if (pages == 0) {
+        if (log.isClear(firstWord, count)) {
             return 0;
         }
+        long pages = 0;
         try {
             // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no log.
             log.clear(firstWord, count);
         } finally {
             for (int i = firstWord; i < firstWord + count; i++) {
-                block.dirtyBitmap().or(i, log.word(i));
+                long word = log.word(i);
+                pages += Long.bitCount(word);
+                block.dirtyBitmap().or(i, word);
             }
         }
         return pages;
