@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.godwit.engine.guest.RunState;
 import io.godwit.linux.io.Pipes;
 import io.godwit.linux.io.Sockets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -220,11 +221,14 @@ class MigratorTest {
 
     @Test
     void cancelBringsTheGuestBackFromACommandThatDoesNotEnd() throws Exception {
+        Path fifo = directory.resolve("fifo");
+        assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor())
+                .isZero();
         try (Pair pair = new Pair(directory)) {
-            CountDownLatch device = new CountDownLatch(1);
-            pair.source.addListener(new OnStatus(MigrationStatus.DEVICE, device::countDown));
-            pair.source.migrate("exec:cat > /dev/null; exec sleep 3600");
-            device.await();
+            pair.source.migrate("exec:cat > /dev/null; echo all > '" + fifo + "'; exec sleep 3600");
+            assertThat(Files.readString(fifo))
+                    .as("the command has the whole stream")
+                    .isEqualTo("all\n");
             pair.source.cancel();
             // Sooner than the patience with a command that has the whole stream.
             assertThat(pair.source.awaitEnd(Duration.ofSeconds(30))).isTrue();

@@ -24,8 +24,13 @@ final class Pair implements AutoCloseable {
     final Migrator destination;
 
     Pair(Path locks) {
-        sourceRun = new RunControl(sourceGuest, new FileLockArbiter(locks), RunState.PRELAUNCH);
-        destinationRun = new RunControl(destinationGuest, new FileLockArbiter(locks), RunState.INMIGRATE);
+        this(locks, locks);
+    }
+
+    /** With a directory of locks for each side, as two machines have. */
+    Pair(Path sourceLocks, Path destinationLocks) {
+        sourceRun = new RunControl(sourceGuest, new FileLockArbiter(sourceLocks), RunState.PRELAUNCH);
+        destinationRun = new RunControl(destinationGuest, new FileLockArbiter(destinationLocks), RunState.INMIGRATE);
         source = new Migrator(sourceGuest, sourceRun);
         destination = new Migrator(destinationGuest, destinationRun);
         source.setParameters(MigrationParameters.DEFAULTS

@@ -6,8 +6,8 @@ package io.godwit.engine.arbiter;
  * How a source learns whether the destination asks the arbiter before it runs the guest.
  *
  * <p>WIRE: the source sends the ordinary command PING with {@link #QUESTION}. Every destination answers PONG with the same value, as
- * the protocol demands. A destination that takes the token before it runs the guest sends one more PONG, {@link #ANSWER}, just before
- * that one, so that the source knows all when its question comes back. QEMU's
+ * the protocol demands. A destination that takes the token before it runs the guest, and finds it held by the
+ * source as it must be, sends one more PONG, {@link #ANSWER}, just before that one, so that the source knows all when its question comes back. QEMU's
  * destination does not know it, and QEMU's source never asks, so that nothing of this reaches a QEMU that could stumble over it.
  */
 public final class TokenAnnouncement {

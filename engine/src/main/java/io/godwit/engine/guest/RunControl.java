@@ -229,6 +229,25 @@ public final class RunControl {
     }
 
     /**
+     * Whether the token of the guest that is arriving is one that its source holds too. An arbiter that finds it free is not the
+     * source's, or the source has none: locks on two machines, say.
+     */
+    public boolean sharesTokenWithSource() {
+        lock.lock();
+        try {
+            return switch (arbiter.claim(guest.identity(), Duration.ZERO)) {
+                case Arbiter.Claim.Lost _ -> true;
+                case Arbiter.Claim.Won _ -> {
+                    arbiter.release();
+                    yield false;
+                }
+            };
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
      * Takes the right to run a guest that has arrived.
      *
      * @throws MigrationException.RightToRun if the source took the guest back meanwhile

@@ -210,8 +210,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         if (value == TokenAnnouncement.QUESTION) {
             peerAsksForToken = true;
         }
-        // Without the guest's identity this side takes a token that is not the source's, which is none.
-        if (value == TokenAnnouncement.QUESTION && identityArrived) {
+        // A token that is not the source's too is none: without the guest's name, or with another arbiter.
+        if (value == TokenAnnouncement.QUESTION && identityArrived && plan.run().sharesTokenWithSource()) {
             returnPath.send(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
         }
         returnPath.send(new ReturnPathMessage.Pong(value));
