@@ -161,6 +161,11 @@ final class TailReader {
             throw place.fail("The vmdesc describes a section that is not there.");
         }
         int type = Byte.toUnsignedInt(in.get());
+        if (type == Wire.SECTION_START || type == Wire.SECTION_PART || type == Wire.SECTION_END) {
+            throw place.fail(
+                    "RAM goes on after a device section. Devices that send their state during setup (virtio-mem)"
+                            + " are not supported.");
+        }
         if (type != Wire.SECTION_FULL) {
             throw place.fail("Type of a device section", "0x4", "0x" + Integer.toHexString(type));
         }

@@ -57,6 +57,71 @@ final class QemuPeerTest {
     }
 
     @Test
+    void pcWithManyDevicesIsInspectedToTheLastByte() throws IOException {
+        Path file = capture(
+                "-M",
+                "q35",
+                "-m",
+                "64",
+                "-smp",
+                "2",
+                "-S",
+                "-device",
+                "virtio-net-pci",
+                "-device",
+                "virtio-scsi-pci",
+                "-device",
+                "virtio-balloon-pci",
+                "-device",
+                "virtio-rng-pci",
+                "-device",
+                "virtio-gpu-pci",
+                "-device",
+                "qemu-xhci",
+                "-device",
+                "usb-tablet",
+                "-device",
+                "e1000",
+                "-device",
+                "vmxnet3",
+                "-device",
+                "lsi53c895a",
+                "-device",
+                "megasas",
+                "-device",
+                "sdhci-pci",
+                "-device",
+                "i6300esb",
+                "-device",
+                "pvpanic",
+                "-device",
+                "vmgenid",
+                "-device",
+                "pcie-root-port,chassis=1,slot=1");
+        StreamInspection found = inspect(file);
+        assertThat(found.complete()).as(found.remark()).isTrue();
+        assertThat(found.byteLength()).isEqualTo(Files.size(file));
+        assertThat(found.devices().size()).isGreaterThan(40);
+    }
+
+    @Test
+    void deviceThatSendsItsStateDuringSetupIsNamed() throws IOException {
+        Path file = capture(
+                "-M",
+                "q35",
+                "-m",
+                "64,maxmem=1G",
+                "-object",
+                "memory-backend-ram,id=memory,size=256M",
+                "-device",
+                "virtio-mem-pci,memdev=memory",
+                "-S");
+        StreamInspection found = inspect(file);
+        assertThat(found.complete()).isFalse();
+        assertThat(found.remark()).contains("RAM goes on after a device section", "virtio-mem");
+    }
+
+    @Test
     void vmDescriptionOfPcIsWrittenAsQemuDoes() throws IOException {
         Path file = capture("-M", "q35", "-m", "16", "-S");
         byte[] stream = Files.readAllBytes(file);

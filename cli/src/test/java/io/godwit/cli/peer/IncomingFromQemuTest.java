@@ -27,6 +27,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What QEMU's source sends, Godwit's destination takes: a live Linux, compared byte by byte with what QEMU itself keeps of it. */
 @Tag("peer")
@@ -63,6 +64,21 @@ class IncomingFromQemuTest {
                     .extracting(DeviceSection::idstr)
                     .contains("timer", "cpu", "apic", "serial")
                     .endsWith("globalstate");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"exec:cat ", "file:"})
+    void everyPageArrivesFromAFileThatQemuWrote(String from, QemuProcess qemu) throws Exception {
+        Path stream = directory.resolve("stream");
+        qemu.migrate("file:" + stream);
+        qemu.awaitMigration("completed", PATIENCE);
+        try (Destination destination = new Destination()) {
+            destination.migrator.setVerifying(true);
+            String _ = destination.listen(from + stream);
+
+            assertThat(destination.outcome().error()).isEmpty();
+            assertMemoryIsQemus(destination, qemu);
         }
     }
 

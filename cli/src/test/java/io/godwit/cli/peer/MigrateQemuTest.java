@@ -58,6 +58,18 @@ class MigrateQemuTest {
     }
 
     @Test
+    void aDestinationThatRefusesTheGuestIsAFailureAndTheGuestRunsOn(QemuProcess source) throws Exception {
+        List<String> empty = List.of("-machine", "none", "-incoming", "defer");
+        try (QemuProcess destination = QemuProcess.start(directory, "destination", empty)) {
+            GodwitProcess migrate = migrate(source, listen(destination), "--cap", "return-path");
+
+            assertThat(migrate.status()).isEqualTo(1);
+            assertThat(migrate.err()).contains("godwit migrate: The migration to tcp:", "failed");
+            assertThat(source.query("query-status", "status")).isEqualTo("running");
+        }
+    }
+
+    @Test
     void aDestinationThatNobodyListensAtIsAFailureAndTheGuestRunsOn(QemuProcess source) throws Exception {
         GodwitProcess migrate = migrate(source, "unix:" + directory.resolve("nobody"));
 

@@ -16,7 +16,9 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -32,6 +34,13 @@ public final class QemuProcess implements AutoCloseable {
 
     private static final int OLDEST_MAJOR_VERSION = 10;
     private static final String PROGRAM = "qemu-system-x86_64";
+
+    /** Those that a test run which is interrupted would leave behind. */
+    private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
+
+    static {
+        Runtime.getRuntime().addShutdownHook(new Thread(() -> STARTED.forEach(Process::destroyForcibly), "qemu-end"));
+    }
 
     private final String name;
     private final Process process;
@@ -90,6 +99,7 @@ public final class QemuProcess implements AutoCloseable {
             listener.bind(UnixDomainSocketAddress.of(testSocket));
             Process process =
                     new ProcessBuilder(command).redirectErrorStream(true).start();
+            STARTED.add(process);
             Lines console = new Lines("console-" + name, process.getInputStream());
             try {
                 QmpConnection qmp = new QmpConnection(name, accept(listener, process), PATIENCE);
@@ -218,6 +228,8 @@ public final class QemuProcess implements AutoCloseable {
         } catch (InterruptedException e) {
             process.destroyForcibly();
             Thread.currentThread().interrupt();
+        } finally {
+            STARTED.remove(process);
         }
     }
 
