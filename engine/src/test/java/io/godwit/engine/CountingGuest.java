@@ -55,6 +55,8 @@ final class CountingGuest implements Guest {
     volatile Runnable beforeLoad = () -> {};
     volatile boolean refusesToStop;
     volatile boolean crashed;
+    volatile boolean crashesWhenStopped;
+    volatile boolean refusesToStart;
 
     CountingGuest(UUID identity, Census census) {
         this.identity = identity;
@@ -196,6 +198,7 @@ final class CountingGuest implements Guest {
             stop.set(true);
             stopped.acquireUninterruptibly();
             running = false;
+            crashed |= crashesWhenStopped;
             int _ = census.running.decrementAndGet();
         }
 
@@ -208,6 +211,9 @@ final class CountingGuest implements Guest {
         public synchronized void resume() {
             if (running) {
                 return;
+            }
+            if (refusesToStart) {
+                throw new IllegalStateException("vcpu-0 does not start");
             }
             int now = census.running.incrementAndGet();
             int _ = census.most.accumulateAndGet(now, Math::max);

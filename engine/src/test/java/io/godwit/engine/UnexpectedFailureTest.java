@@ -53,6 +53,31 @@ class UnexpectedFailureTest {
     }
 
     @Test
+    void aGuestThatCrashesAsItIsStoppedIsNotHandedOver() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.sourceGuest.crashesWhenStopped = true;
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("crashed", GuestOwner.HERE.sentence());
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.INTERNAL_ERROR);
+            assertThat(pair.destinationRun.state()).isEqualTo(RunState.INMIGRATE);
+        }
+    }
+
+    @Test
+    void aGuestThatComesBackAndDoesNotStartIsPausedUntilCont() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.destinationGuest.refusesState = true;
+            pair.sourceGuest.refusesToStart = true;
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            assertThat(pair.source.statistics().owner()).contains(GuestOwner.HERE);
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.PAUSED);
+            pair.sourceGuest.refusesToStart = false;
+            pair.sourceRun.cont();
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
     void aTrackerThatDoesNotStopDecidesNothing() throws Exception {
         try (Pair pair = new Pair(directory);
                 Pair refusing = new Pair(directory)) {

@@ -49,9 +49,6 @@ public interface Channel extends AutoCloseable {
     /** Ends every wait on this channel, now and later, with an error that gives {@code reason}. */
     void abort(String reason);
 
-    /** Whether {@link #abort} was called. */
-    boolean isAborted();
-
     /** Whether the other side can answer. */
     boolean isBidirectional();
 

@@ -163,11 +163,6 @@ final class DescriptorChannel implements Channel {
     }
 
     @Override
-    public boolean isAborted() {
-        return abort.isRaised();
-    }
-
-    @Override
     public boolean isBidirectional() {
         return bidirectional;
     }
