@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines;
 
+import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
@@ -17,9 +18,6 @@ import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
 import io.godwit.machines.programs.WriteOrder;
-import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
@@ -93,28 +91,20 @@ final class WarmUp {
     private static void move(GuestOptions options, long end) {
         Workload noise = new Workload(GuestProgram.IDLE, 0, 0, WriteOrder.SWEEP, RamFill.RANDOM, 0);
         try {
-            Path directory = Files.createTempDirectory("godwit-warm-up");
-            try {
-                String uri = "unix:" + directory.resolve("wire");
-                for (int i = 0; i < MOVES && System.nanoTime() - end < 0; i++) {
-                    moveOnce(options, uri, 0);
-                }
-                moveOnce(
-                        options.withWorkload(noise).withMemoryBytes(NOISE_BYTES),
-                        uri,
-                        System.nanoTime() + NOISE_PATIENCE_NANOS);
-            } finally {
-                Files.delete(directory);
+            for (int i = 0; i < MOVES && System.nanoTime() - end < 0; i++) {
+                moveOnce(options, 0);
             }
-        } catch (IOException e) {
-            LOG.log(System.Logger.Level.DEBUG, "nowhere to rehearse a migration: the first one will be slower", e);
+            moveOnce(
+                    options.withWorkload(noise).withMemoryBytes(NOISE_BYTES), System.nanoTime() + NOISE_PATIENCE_NANOS);
+        } catch (MigrationException e) {
+            LOG.log(System.Logger.Level.DEBUG, "no way to rehearse a migration: the first one will be slower", e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
     /** One move; before {@code dwellUntil} it does not end, unless it has sent enough pages. */
-    private static void moveOnce(GuestOptions options, String uri, long dwellUntil) throws InterruptedException {
+    private static void moveOnce(GuestOptions options, long dwellUntil) throws InterruptedException {
         try (Machine from = Machines.make(options, Origin.BOOT);
                 Machine to = Machines.make(options, Origin.ARRIVAL)) {
             RunControl fromRun = new RunControl(from, new NoArbiter(), RunState.PRELAUNCH);
@@ -122,7 +112,8 @@ final class WarmUp {
             try (Migrator source = new Migrator(from, fromRun);
                     Migrator destination = new Migrator(to, toRun)) {
                 destination.setVerifying(true);
-                destination.migrateIncoming(uri);
+                destination.migrateIncoming("tcp:127.0.0.1:0");
+                String uri = destination.statistics().listenAddress().orElseThrow();
                 fromRun.cont();
                 MigrationParameters limits = source.parameters().withMaxBandwidth(0);
                 source.setParameters(dwellUntil == 0 ? limits : limits.withDowntimeLimit(0));

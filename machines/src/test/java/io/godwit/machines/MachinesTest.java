@@ -5,6 +5,7 @@ package io.godwit.machines;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.godwit.engine.guest.VcpuStuckException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
@@ -17,6 +18,7 @@ import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
 import io.godwit.machines.programs.WriteOrder;
+import java.time.Duration;
 import java.util.Arrays;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -90,6 +92,24 @@ final class MachinesTest {
             assertThat(machine.mismatches()).isEqualTo(1);
             assertThat(machine.firstMismatch())
                     .hasValueSatisfying(mismatch -> assertThat(mismatch.page()).isEqualTo(page / RamBlock.PAGE_BYTES));
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void guestGoesOnAfterAPauseThatCameTooLate(GuestKind kind) {
+        try (Machine machine = TestMachines.boot(TestMachines.options(kind, GuestProgram.DIRTIER))) {
+            machine.vcpus().resume();
+            for (int round = 0; round < 50; round++) {
+                long beats = machine.heartbeats().count();
+                TestMachines.await(() -> machine.heartbeats().count() > beats + 5, machine);
+                try {
+                    machine.vcpus().pause(Duration.ZERO);
+                    machine.vcpus().resume();
+                } catch (VcpuStuckException e) {
+                    // It came out after all and was let go at once.
+                }
+            }
         }
     }
 
