@@ -3,6 +3,7 @@
 package io.godwit.control;
 
 import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
@@ -18,6 +19,8 @@ import io.godwit.machines.vcpu.Heartbeat;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -30,7 +33,11 @@ public final class MachineHost implements HostControl, AutoCloseable {
     private final RunControl run;
     private final Migrator migrator;
     private final CompletableFuture<Optional<String>> end = new CompletableFuture<>();
+    private final ReentrantReadWriteLock closing = new ReentrantReadWriteLock();
     private volatile boolean exitOnError;
+
+    // Guarded by closing, which keeps the guest's memory from going away while it is read.
+    private boolean closed;
 
     /**
      * Takes charge of a machine that does not run yet, and of its arbiter.
@@ -66,7 +73,13 @@ public final class MachineHost implements HostControl, AutoCloseable {
     public void close() {
         migrator.close();
         run.shutdown();
-        machine.close();
+        closing.writeLock().lock();
+        try {
+            closed = true;
+            machine.close();
+        } finally {
+            closing.writeLock().unlock();
+        }
     }
 
     @Override
@@ -150,6 +163,10 @@ public final class MachineHost implements HostControl, AutoCloseable {
 
     @Override
     public ObjectNode guestFigures(HeartbeatQuery query) {
+        return whileOpen(() -> figures(query));
+    }
+
+    private ObjectNode figures(HeartbeatQuery query) {
         ObjectNode figures = Json.object()
                 .put("kind", machine.kind().toString())
                 .put("uuid", machine.identity().toString())
@@ -175,6 +192,10 @@ public final class MachineHost implements HostControl, AutoCloseable {
 
     @Override
     public ObjectNode ramDigest() {
+        return whileOpen(this::digest);
+    }
+
+    private ObjectNode digest() {
         ObjectNode answer = Json.object();
         ArrayNode blocks = answer.putArray("blocks");
         for (PageDigests.BlockDigest digest : migrator.digestsAtSwitchover().blockDigests()) {
@@ -185,6 +206,18 @@ public final class MachineHost implements HostControl, AutoCloseable {
                     .put("digest", Long.toHexString(digest.hash())));
         }
         return answer;
+    }
+
+    private ObjectNode whileOpen(Supplier<ObjectNode> question) {
+        closing.readLock().lock();
+        try {
+            if (closed) {
+                throw new MigrationException.Refused("This host is ending; its guest is gone.");
+            }
+            return question.get();
+        } finally {
+            closing.readLock().unlock();
+        }
     }
 
     private final class ExitOnError implements MigrationListener {

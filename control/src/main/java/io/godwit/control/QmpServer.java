@@ -17,6 +17,8 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Set;
@@ -34,7 +36,11 @@ public final class QmpServer implements AutoCloseable {
     static final int MAX_SESSIONS = 64;
 
     private static final System.Logger LOG = System.getLogger(QmpServer.class.getName());
-    private static final long FINISH_MILLIS = 500;
+    private static final long FINISH_NANOS = 500_000_000;
+
+    // KERNEL: S_IFMT and S_IFSOCK of inode(7).
+    private static final int FILE_TYPE_MASK = 0xf000;
+    private static final int FILE_TYPE_SOCKET = 0xc000;
 
     private final ServerSocketChannel acceptor;
     private final QmpAddress address;
@@ -95,7 +101,10 @@ public final class QmpServer implements AutoCloseable {
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "closing {0}: {1}", address, e.getMessage());
         }
-        sessions.forEach(session -> session.finish(FINISH_MILLIS));
+        // All are asked before the first is waited for: clients that do not read cost one wait, not one each.
+        sessions.forEach(QmpSession::finish);
+        long deadlineNanos = System.nanoTime() + FINISH_NANOS;
+        sessions.forEach(session -> session.awaitWritten(deadlineNanos));
     }
 
     private static ServerSocketChannel bind(QmpAddress address) throws IOException {
@@ -120,10 +129,16 @@ public final class QmpServer implements AutoCloseable {
         }
     }
 
-    /** A process that was killed leaves its socket file behind; connecting tells whether it lives. */
+    /** A process that was killed leaves its socket file behind; connecting tells whether it lives. No other file is touched. */
     private static void removeDeadSocket(QmpAddress.Unix unix) throws IOException {
-        if (!Files.exists(unix.path()) || Files.isRegularFile(unix.path()) || Files.isDirectory(unix.path())) {
+        int type;
+        try {
+            type = (int) Files.getAttribute(unix.path(), "unix:mode", LinkOption.NOFOLLOW_LINKS) & FILE_TYPE_MASK;
+        } catch (NoSuchFileException e) {
             return;
+        }
+        if (type != FILE_TYPE_SOCKET) {
+            throw new IOException("what is there already is no socket");
         }
         try {
             SocketChannel.open(UnixDomainSocketAddress.of(unix.path())).close();

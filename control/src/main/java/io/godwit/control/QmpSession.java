@@ -22,6 +22,7 @@ final class QmpSession {
 
     private static final System.Logger LOG = System.getLogger(QmpSession.class.getName());
     private static final int READ_BYTES = 16 << 10;
+    private static final long LAST_ANSWERS_NANOS = 1_000_000_000;
 
     /** What the writer sends. */
     private sealed interface Output {
@@ -70,16 +71,21 @@ final class QmpSession {
         }
     }
 
-    /** Lets the writer send what is queued and closes; waits for that no longer than the given time. */
-    void finish(long timeoutMillis) {
-        if (queue.offer(new Output.End())) {
-            try {
-                if (!written.await(timeoutMillis, TimeUnit.MILLISECONDS)) {
-                    LOG.log(System.Logger.Level.DEBUG, "QMP session closed with answers unread");
-                }
-            } catch (InterruptedException e) {
-                Thread.currentThread().interrupt();
+    /** Lets the writer send what is queued and then close; does not wait. */
+    void finish() {
+        if (!queue.offer(new Output.End())) {
+            drop();
+        }
+    }
+
+    /** Waits until all is sent after {@link #finish}, but no longer than the deadline, and closes. */
+    void awaitWritten(long deadlineNanos) {
+        try {
+            if (!written.await(deadlineNanos - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                LOG.log(System.Logger.Level.DEBUG, "QMP session closed with answers unread");
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         }
         drop();
     }
@@ -112,7 +118,8 @@ final class QmpSession {
                 framer.consume(in);
                 in.clear();
             }
-            finish(1000);
+            finish();
+            awaitWritten(System.nanoTime() + LAST_ANSWERS_NANOS);
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "QMP session ended: {0}", e.getMessage());
         } finally {

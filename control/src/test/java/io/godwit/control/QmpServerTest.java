@@ -3,16 +3,12 @@
 package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import java.io.IOException;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -22,14 +18,11 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
 class QmpServerTest {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     private final FakeHost host = new FakeHost();
     private QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
 
@@ -328,26 +321,6 @@ class QmpServerTest {
             assertThat(witness.ask("{\"execute\":\"query-status\"}")).contains("running");
             assertThat(host.calls).isEmpty();
         }
-    }
-
-    @Test
-    void aDeadSocketFileIsReplacedAndALivingOneIsNot(@TempDir Path directory) throws IOException {
-        Path path = directory.resolve("qmp.sock");
-        QmpAddress address = QmpAddress.parse("unix:" + path);
-        try (QmpServer first = QmpServer.open(address, host)) {
-            assertThat(first.address()).isEqualTo(address);
-            assertThatThrownBy(() -> QmpServer.open(address, host))
-                    .isInstanceOf(QmpConnectionException.class)
-                    .hasMessageContaining("another process listens there");
-            try (QmpClient client = QmpClient.connect(address, PATIENCE)) {
-                assertThat(client.isGodwit()).isTrue();
-                assertThat(client.execute("query-status", PATIENCE)
-                                .path("status")
-                                .asString())
-                        .isEqualTo("running");
-            }
-        }
-        assertThat(Files.exists(path)).isFalse();
     }
 
     private static MigrationStatistics statistics(MigrationStatus status) {
