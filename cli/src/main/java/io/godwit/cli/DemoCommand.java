@@ -73,6 +73,7 @@ final class DemoCommand implements Callable<Integer> {
                     "An opaque guest does not run, so there is nothing to watch: say kvm, memory or auto.");
         }
         guest.options();
+        Report.requireWritable(reportFile);
         say("Godwit moves " + guest.describe(choice.kind()) + ".");
         if (guest.kind() == GuestKind.AUTO && choice.kind() != GuestKind.KVM) {
             say(choice.reason());
@@ -81,9 +82,13 @@ final class DemoCommand implements Callable<Integer> {
             try (QmpClient destination = hosts.destination().connect();
                     QmpClient source = hosts.source().connect()) {
                 return move(source, destination, hosts);
-            } catch (CommandFailure e) {
-                throw e;
             } catch (RuntimeException e) {
+                if (hosts.isInterrupted()) {
+                    throw new CommandFailure("Interrupted: both hosts and the guest are gone.", e);
+                }
+                if (e instanceof CommandFailure) {
+                    throw e;
+                }
                 throw new CommandFailure(e.getMessage() + hosts.lastWords(), e);
             }
         }

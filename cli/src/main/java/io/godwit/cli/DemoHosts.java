@@ -16,6 +16,7 @@ final class DemoHosts implements AutoCloseable {
     private final HostProcess source;
     private final HostProcess destination;
     private final AtomicBoolean closed = new AtomicBoolean();
+    private volatile boolean interrupted;
 
     private DemoHosts(Path directory, HostProcess source, HostProcess destination) {
         this.directory = directory;
@@ -32,11 +33,21 @@ final class DemoHosts implements AutoCloseable {
             HostProcess source = HostProcess.start("source", directory, guestWords);
             HostProcess destination = HostProcess.start("destination", directory, waiting);
             DemoHosts hosts = new DemoHosts(directory, source, destination);
-            Runtime.getRuntime().addShutdownHook(new Thread(hosts::close, "demo-end"));
+            Runtime.getRuntime().addShutdownHook(new Thread(hosts::interrupt, "demo-end"));
             return hosts;
         } catch (IOException e) {
             throw new CommandFailure("No directory for the hosts' sockets can be made: " + e.getMessage() + ".", e);
         }
+    }
+
+    /** Whether it is Ctrl-C, or another signal, that ends them: what fails then is no news. */
+    boolean isInterrupted() {
+        return interrupted;
+    }
+
+    private void interrupt() {
+        interrupted = true;
+        close();
     }
 
     Path directory() {

@@ -3,6 +3,8 @@
 package io.godwit.cli;
 
 import java.io.PrintWriter;
+import java.util.Locale;
+import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.IVersionProvider;
@@ -27,6 +29,8 @@ import picocli.CommandLine.Spec;
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
+    private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
@@ -67,11 +71,16 @@ final class GodwitCommand implements Runnable {
     private static int misunderstood(ParameterException failure) {
         CommandSpec at = failure.getCommandLine().getCommandSpec();
         PrintWriter err = failure.getCommandLine().getErr();
-        String message = String.valueOf(failure.getMessage()).strip();
+        String message = plainer(String.valueOf(failure.getMessage()).strip());
         err.println(at.qualifiedName() + ": " + message + (message.endsWith(".") ? "" : ".") + " See '"
                 + at.qualifiedName() + " --help'.");
         err.flush();
         return CommandLine.ExitCode.USAGE;
+    }
+
+    /** Choices as people type them: the parser names the constants. */
+    private static String plainer(String message) {
+        return CHOICES.matcher(message).replaceFirst(found -> found.group(1).toLowerCase(Locale.ROOT));
     }
 
     /** Our own exceptions speak in sentences; of any other the class says more than its message alone. */

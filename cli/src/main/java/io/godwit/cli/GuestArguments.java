@@ -126,7 +126,9 @@ final class GuestArguments {
         String work = switch (program) {
             case IDLE -> "idle";
             case DIRTIER ->
-                "rewriting " + ByteSize.binary(workingSetBytes) + " at "
+                "rewriting "
+                        + (workingSetBytes < memoryBytes ? ByteSize.binary(workingSetBytes) : "all of its memory")
+                        + " at "
                         + (pagesPerSecond == 0
                                 ? "full speed"
                                 : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond));

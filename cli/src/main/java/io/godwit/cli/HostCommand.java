@@ -113,7 +113,8 @@ final class HostCommand implements Callable<Integer> {
                 host.cont();
             }
         } else if (!incoming.equals("defer")) {
-            host.migrateIncoming(incoming, false);
+            // Nobody may be asking over QMP: a host that waited in vain says so and ends.
+            host.migrateIncoming(incoming, true);
         }
     }
 

@@ -55,6 +55,7 @@ final class MigrateCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
+        Report.requireWritable(reportFile);
         try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
             settings.applyParameters(client);
             settings.applyCapabilities(client, List.of("events"));

@@ -115,6 +115,11 @@ record MigrationSample(
         };
     }
 
+    /** Whether the guest stands still until somebody sends {@code migrate-continue}. */
+    boolean isAtPreSwitchover() {
+        return status.equals("pre-switchover");
+    }
+
     boolean isCompleted() {
         return status.equals("completed");
     }

@@ -8,6 +8,8 @@ import java.util.Locale;
 
 /** A line for each pass and each second, for logs. */
 final class PlainProgress implements ProgressView {
+    static final String AT_PRE_SWITCHOVER = "the guest stands still until migrate-continue";
+
     private static final Duration INTERVAL = Duration.ofMillis(200);
     private static final long LINE_EVERY_MILLIS = 1000;
 
@@ -29,7 +31,7 @@ final class PlainProgress implements ProgressView {
     public void show(MigrationSample sample) {
         boolean news = !sample.status().equals(lastStatus)
                 || sample.pass() != lastPass
-                || sample.totalTimeMillis() - lastLineMillis >= LINE_EVERY_MILLIS;
+                || (sample.totalTimeMillis() - lastLineMillis >= LINE_EVERY_MILLIS && !sample.isAtPreSwitchover());
         if (!news) {
             return;
         }
@@ -52,6 +54,9 @@ final class PlainProgress implements ProgressView {
     static String line(MigrationSample s) {
         if (!s.hasFigures() || s.error().isPresent()) {
             return s.status() + s.error().map(error -> ": " + error).orElse("");
+        }
+        if (s.isAtPreSwitchover()) {
+            return s.status() + ": " + AT_PRE_SWITCHOVER;
         }
         return String.format(
                 Locale.ROOT,

@@ -8,6 +8,7 @@ import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -58,6 +59,25 @@ final class Report {
 
     ObjectNode json() {
         return json;
+    }
+
+    /**
+     * Refuses a file that cannot be written, before anything is moved that could not be reported.
+     *
+     * @throws CommandFailure with the reason
+     */
+    static void requireWritable(@Nullable Path file) {
+        if (file == null || file.toString().equals("-")) {
+            return;
+        }
+        Path directory = file.toAbsolutePath().getParent();
+        boolean possible = Files.exists(file)
+                ? !Files.isDirectory(file) && Files.isWritable(file)
+                : directory != null && Files.isWritable(directory);
+        if (!possible) {
+            throw new CommandFailure("The report cannot be written to " + file
+                    + ": it is a directory, or is not to be written, or its directory is not there.");
+        }
     }
 
     /** Writes it to a file, or to {@code out} for "-". */

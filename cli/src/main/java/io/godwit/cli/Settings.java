@@ -4,6 +4,7 @@ package io.godwit.cli;
 
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
+import io.godwit.control.QmpException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -42,7 +43,7 @@ final class Settings {
         }
         ObjectNode arguments = Json.object();
         parameters.forEach((name, value) -> put(arguments, name, value));
-        client.execute("migrate-set-parameters", arguments, PATIENCE);
+        set(client, "migrate-set-parameters", "--set", arguments);
     }
 
     /** Switches the capabilities on at a host, and those besides. */
@@ -57,7 +58,15 @@ final class Settings {
         for (String name : names) {
             list.add(Json.object().put("capability", name).put("state", true));
         }
-        client.execute("migrate-set-capabilities", arguments, PATIENCE);
+        set(client, "migrate-set-capabilities", "--cap", arguments);
+    }
+
+    private static void set(QmpClient client, String command, String option, ObjectNode arguments) {
+        try {
+            client.execute(command, arguments, PATIENCE);
+        } catch (QmpException e) {
+            throw new CommandFailure(option + " was refused by the host: " + e.getMessage(), e);
+        }
     }
 
     /** QMP is typed: what looks like a number or a truth value is one, sizes included; all else is a string. */

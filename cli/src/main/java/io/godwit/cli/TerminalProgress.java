@@ -76,6 +76,8 @@ final class TerminalProgress implements ProgressView {
         double sent = 1 - (double) s.remainingBytes() / s.totalBytes();
         double dirty = current == 0 ? 0 : (double) s.dirtyBytesPerSecond() / current;
         erase();
+        // A line that is wrapped would take two to erase: what does not fit is cut off.
+        out.print(ESC + "?7l");
         line(String.format(
                 Locale.ROOT,
                 "%-14s %s %3.0f %%  %,d pages left",
@@ -95,10 +97,18 @@ final class TerminalProgress implements ProgressView {
                 Locale.ROOT,
                 "%-14s %-" + BAR + "s %.1f s, %s sent",
                 s.status(),
-                s.expectedDowntimeMillis() > 0 ? "pause if stopped now: " + s.expectedDowntimeMillis() + " ms" : "",
+                outlook(s),
                 s.totalTimeMillis() / 1e3,
                 ByteSize.decimal(s.transferredBytes())));
+        out.print(ESC + "?7h");
         out.flush();
+    }
+
+    private static String outlook(MigrationSample s) {
+        if (s.isAtPreSwitchover()) {
+            return PlainProgress.AT_PRE_SWITCHOVER;
+        }
+        return s.expectedDowntimeMillis() > 0 ? "pause if stopped now: " + s.expectedDowntimeMillis() + " ms" : "";
     }
 
     private void line(String text) {

@@ -38,6 +38,7 @@ class CommandLineTest {
             demo --memory 5Q                                | is no size like
             demo --guest xen                                | Invalid value for option '--guest'
             demo --transport pigeon                         | Invalid value for option '--transport'
+            demo --program fly                              | expected one of [idle, dirtier, stepper] but was 'fly'
             host                                            | Missing required option: '--qmp=ADDRESS'
             migrate --qmp unix:/x                           | Missing required parameter: 'URI'
             inspect                                         | Missing required parameter: 'FILE'
@@ -51,8 +52,11 @@ class CommandLineTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             demo --memory 3M                                | guest memory is a multiple of 2 MiB
+            demo --report /nowhere/x                        | The report cannot be written to /nowhere/x
+            migrate --qmp unix:/x --report / tcp:h:1        | The report cannot be written to /:
             demo --cpus 0                                   | a guest has 1 to 64 vCPUs
             host --guest memory --qmp nowhere               | neither unix:PATH nor tcp:HOST:PORT
+            host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --incoming file:/dev/null | file:/dev/null
             migrate --qmp unix:/nowhere/x tcp:127.0.0.1:1   | cannot connect
             inspect /nowhere/x                              | There is no file /nowhere/x.
             """)

@@ -47,7 +47,21 @@ class ProgressTest {
         assertThat(drawings[0]).contains("pass 1", "################................", " 50 %", "65,536 pages left");
         assertThat(drawings[1]).contains(" 75 %", "pause if stopped now: 14 ms");
         assertThat(drawings[2]).isEmpty();
+        assertThat(drawings[0])
+                .as("what is too wide is not wrapped")
+                .startsWith("\u001b[?7l")
+                .endsWith("\u001b[?7h");
         assertThat(drawings[0].lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(80));
+    }
+
+    @Test
+    void aGuestThatStandsAtPreSwitchoverIsSaidToOnce() {
+        PlainProgress view = new PlainProgress(out);
+        view.show(sample("active", 1, 1 << 20, 100));
+        view.show(sample("pre-switchover", 2, 1 << 20, 300));
+        view.show(sample("pre-switchover", 2, 1 << 20, 5000));
+        assertThat(text.toString().lines().skip(1))
+                .containsExactly("pre-switchover: the guest stands still until migrate-continue");
     }
 
     @Test
