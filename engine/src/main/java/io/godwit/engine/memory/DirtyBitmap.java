@@ -106,22 +106,6 @@ public final class DirtyBitmap {
         return (long) WORD.getAndBitwiseAndAcquire(words, word, ~mask) & mask;
     }
 
-    /** The first page at or after {@code from} whose bit is set, or -1. */
-    public long nextSet(long from) {
-        if (from >= pageCount) {
-            return -1;
-        }
-        int word = (int) (from >>> 6);
-        long bits = (long) WORD.getAcquire(words, word) & -1L << from;
-        while (bits == 0) {
-            if (++word == words.length) {
-                return -1;
-            }
-            bits = (long) WORD.getAcquire(words, word);
-        }
-        return ((long) word << 6) + Long.numberOfTrailingZeros(bits);
-    }
-
     /** How many bits are set: exact when nobody writes meanwhile. */
     public long count() {
         long count = 0;

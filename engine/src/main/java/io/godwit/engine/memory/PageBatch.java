@@ -53,12 +53,4 @@ public final class PageBatch {
         }
         return at;
     }
-
-    /** Gives pages back to the bitmap, for a batch that could not be sent. */
-    public void putBack(DirtyBitmap bitmap) {
-        for (int i = 0; i < count; i++) {
-            bitmap.set(pages[i]);
-        }
-        count = 0;
-    }
 }
