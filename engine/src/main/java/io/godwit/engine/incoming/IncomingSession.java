@@ -41,6 +41,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private List<DeviceSection> devices = List.of();
     private boolean peerAsksForToken;
     private boolean identityArrived;
+    private Optional<MigrationException> refusal = Optional.empty();
     private long normalPages;
     private long zeroPages;
 
@@ -150,6 +151,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     }
 
     private void endOfInput(String what) {
+        throwRefusal();
         try {
             reader.endOfInput();
         } catch (StreamFormatException e) {
@@ -166,6 +168,21 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     @Override
     public void configuration(Configuration configuration) {
+        try {
+            accept(configuration);
+        } catch (MigrationException e) {
+            // The source can be told once it has opened the way back, which comes next if it comes at all.
+            refusal = Optional.of(e);
+        }
+    }
+
+    private void throwRefusal() {
+        if (refusal.isPresent()) {
+            throw refusal.get();
+        }
+    }
+
+    private void accept(Configuration configuration) {
         plan.guest().acceptMachine(configuration.machine());
         if (!configuration.capabilities().isEmpty()) {
             throw new MigrationException.Protocol("the source uses " + configuration.capabilities()
@@ -184,6 +201,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
                             "the source wants answers, and " + channel.peer() + " has no way back");
                 }
                 returnPath.open();
+                throwRefusal();
             }
             case Command.Ping(int value) -> answerPing(value);
             case Command.SwitchoverStart _ -> {}
@@ -219,6 +237,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     @Override
     public void ramBlocks(List<RamBlockEntry> blocks) {
+        throwRefusal();
         plan.guest().acceptRam(blocks);
         receiver = Optional.of(new RamReceiver(
                 plan.guest().ram().snapshot(),
@@ -240,6 +259,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     @Override
     public void deviceSections(List<DeviceSection> sections, String vmDescription) {
+        throwRefusal();
         devices = sections;
     }
 
