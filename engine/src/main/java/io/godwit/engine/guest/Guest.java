@@ -96,14 +96,15 @@ public interface Guest extends AutoCloseable {
                     .filter(d -> d.idstr().equals(section.idstr()) && d.instanceId() == section.instanceId())
                     .findFirst()
                     .orElseThrow(() -> new MigrationException.Protocol("the source sent a device " + section.idstr()
-                            + "/" + section.instanceId() + ", which this guest does not have, or has had already"));
+                            + "/" + section.instanceId() + ", which this guest does not have, or has had already; "
+                            + "was it made with other options?"));
             waiting.remove(device);
             device.load(section);
         }
         if (!waiting.isEmpty()) {
             DeviceState first = waiting.getFirst();
-            throw new MigrationException.Protocol(
-                    "the source sent no state for device " + first.idstr() + "/" + first.instanceId());
+            throw new MigrationException.Protocol("the source sent no state for device " + first.idstr() + "/"
+                    + first.instanceId() + "; was its guest made with other options?");
         }
     }
 
