@@ -101,11 +101,6 @@ public final class DirtyBitmap {
         return (long) WORD.getAndSetAcquire(words, word, 0L);
     }
 
-    /** Takes only the bits of {@code mask} from one word, atomically; returns those that were set. */
-    public long fetchAndClear(int word, long mask) {
-        return (long) WORD.getAndBitwiseAndAcquire(words, word, ~mask) & mask;
-    }
-
     /** How many bits are set: exact when nobody writes meanwhile. */
     public long count() {
         long count = 0;

@@ -73,9 +73,6 @@ public final class Listening implements AutoCloseable {
                 }
                 Optional<Descriptor> connection = Sockets.accept(listener.get());
                 if (connection.isPresent()) {
-                    if (uri instanceof MigrationUri.Tcp) {
-                        Sockets.noDelay(connection.get(), true);
-                    }
                     return Transports.socketChannel(connection.get(), uri, patience, abort.get());
                 }
             }

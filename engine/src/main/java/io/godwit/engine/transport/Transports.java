@@ -19,6 +19,9 @@ import java.util.List;
 public final class Transports {
     private static final System.Logger LOG = System.getLogger(Transports.class.getName());
 
+    /** LIMIT: three signs of life missed make a peer that is gone: half a minute. */
+    private static final int KEEP_ALIVE_SECONDS = 10;
+
     private Transports() {}
 
     /**
@@ -30,11 +33,7 @@ public final class Transports {
     public static Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
         try {
             return switch (uri) {
-                case MigrationUri.Tcp tcp -> {
-                    Descriptor socket = connectToAny(tcp, patience, abort);
-                    Sockets.noDelay(socket, true);
-                    yield socketChannel(socket, uri, patience, abort);
-                }
+                case MigrationUri.Tcp tcp -> socketChannel(connectToAny(tcp, patience, abort), uri, patience, abort);
                 case MigrationUri.Unix unix ->
                     socketChannel(
                             Sockets.connect(UnixDomainSocketAddress.of(unix.path()), patience, abort.event()),
@@ -104,7 +103,12 @@ public final class Transports {
                 descriptor, abort, fd, Sockets.isSocket(descriptor), patience, DescriptorChannel.Completion.NONE);
     }
 
+    /** A channel over a connected socket; over tcp it notices a peer whose machine has gone without a word. */
     static Channel socketChannel(Descriptor socket, MigrationUri uri, Duration patience, AbortSignal abort) {
+        if (uri instanceof MigrationUri.Tcp) {
+            Sockets.noDelay(socket, true);
+            Sockets.keepAlive(socket, KEEP_ALIVE_SECONDS);
+        }
         return new DescriptorChannel(socket, abort, uri, true, patience, DescriptorChannel.Completion.NONE);
     }
 

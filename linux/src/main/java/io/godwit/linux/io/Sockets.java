@@ -206,6 +206,17 @@ public final class Sockets {
         option(socket, LibcConstants.IPPROTO_TCP, LibcConstants.TCP_QUICKACK, enabled ? 1 : 0);
     }
 
+    /**
+     * Asks a silent peer for a sign of life every {@code seconds}, and breaks the connection (ETIMEDOUT) when it has failed to give three
+     * (SO_KEEPALIVE). For tcp: a machine that lost power says nothing, for ever.
+     */
+    public static void keepAlive(Descriptor socket, int seconds) {
+        option(socket, LibcConstants.IPPROTO_TCP, LibcConstants.TCP_KEEPIDLE, seconds);
+        option(socket, LibcConstants.IPPROTO_TCP, LibcConstants.TCP_KEEPINTVL, seconds);
+        option(socket, LibcConstants.IPPROTO_TCP, LibcConstants.TCP_KEEPCNT, 3);
+        option(socket, LibcConstants.SOL_SOCKET, LibcConstants.SO_KEEPALIVE, 1);
+    }
+
     /** Asks for a send buffer of {@code byteLength} bytes (SO_SNDBUF); the kernel doubles it and has its own limits. */
     public static void sendBufferBytes(Descriptor socket, int byteLength) {
         option(socket, LibcConstants.SOL_SOCKET, LibcConstants.SO_SNDBUF, byteLength);

@@ -131,6 +131,7 @@ class SocketsTest {
                 Descriptor client = Sockets.connect(Sockets.localAddress(listener), LIMIT)) {
             Sockets.noDelay(client, true);
             Sockets.quickAck(client, true);
+            Sockets.keepAlive(client, 10);
             Sockets.sendBufferBytes(client, 50_000);
             Sockets.receiveBufferBytes(client, 60_000);
             assertThat(Sockets.sendBufferBytes(client)).isGreaterThanOrEqualTo(50_000);
