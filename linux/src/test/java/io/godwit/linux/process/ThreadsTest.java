@@ -119,8 +119,9 @@ class ThreadsTest {
 
     @Test
     void cpuTimeGrowsWithWork() {
-        long thread = CpuTime.threadNanos();
+        // The process first: what passes between the two readings is then in its span, and the thread's is within it.
         long process = CpuTime.processNanos();
+        long thread = CpuTime.threadNanos();
         while (CpuTime.threadNanos() - thread < 1_000_000) {
             Thread.onSpinWait();
         }
