@@ -201,9 +201,10 @@ public final class OutgoingMigration {
             session.awaitVerdict();
             progress.downtimeNanos = plan.clock().nanoTime() - progress.stoppedAtNanos;
         } catch (RuntimeException | Error e) {
+            Throwable cause = session.toldCause(e);
             GuestOwner owner = settleOwner(session, e);
             stopTracking();
-            end(e, owner);
+            end(cause, owner);
             return;
         }
         stopTracking();

@@ -19,6 +19,9 @@ import java.util.Optional;
  * answer to who owns the guest. Used by {@code mig-outgoing} only.
  */
 final class OutgoingSession implements AutoCloseable {
+    /** LIMIT: a word that was sent before the wire broke is there within this time. */
+    private static final long LAST_WORD_NANOS = 100_000_000;
+
     private final OutgoingMigration.Plan plan;
     private final Channel channel;
     private final RamBlocks.Snapshot ram;
@@ -121,6 +124,17 @@ final class OutgoingSession implements AutoCloseable {
         }
         switchover.answered(since);
         plan.run().handedOver();
+    }
+
+    /**
+     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire first, and its own
+     * word explains more.
+     */
+    Throwable toldCause(Throwable cause) {
+        boolean wireBroke = cause instanceof MigrationException.Transport && returnPath.isPresent();
+        return wireBroke && returnPath.get().awaitVerdict(LAST_WORD_NANOS) instanceof Verdict.Rejected rejected
+                ? new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected), cause)
+                : cause;
     }
 
     /** After a failure: ends the wire, brings the guest back where that is right, and says who owns it. */
