@@ -265,9 +265,9 @@ static void fill_random(char *memory, size_t bytes) {
     }
 }
 
-// Half as much again, for what else is taken meanwhile.
+// A little more, for what else is taken meanwhile.
 static void touch(size_t bytes) {
-    bytes += bytes / 2;
+    bytes += bytes / 8;
     char *memory = map(bytes);
     madvise(memory, bytes, MADV_HUGEPAGE);
     for (size_t at = 0; at < bytes; at += PAGE_BYTES) {

@@ -36,8 +36,8 @@ public final class MicroBenchmarks {
                 .forks(quick ? 1 : FORKS)
                 .warmupIterations(quick ? 2 : WARM_UP)
                 .measurementIterations(quick ? 4 : MEASURED)
-                .warmupTime(TimeValue.milliseconds(500))
-                .measurementTime(TimeValue.milliseconds(500))
+                .warmupTime(TimeValue.milliseconds(200))
+                .measurementTime(TimeValue.milliseconds(200))
                 .jvmArgsAppend("--enable-native-access=ALL-UNNAMED", "-Xmx512m", "-XX:+UseSerialGC");
         try {
             Collection<RunResult> results = new Runner(options.build()).run();
