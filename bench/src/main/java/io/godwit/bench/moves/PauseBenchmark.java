@@ -52,6 +52,7 @@ public final class PauseBenchmark {
             for (PauseBenchmark one : List.of(idle, busy)) {
                 one.moveGodwit();
                 one.moveQemu();
+                one.printLast();
             }
         }
         idle.print();
@@ -118,6 +119,17 @@ public final class PauseBenchmark {
             JsonNode figures = from.awaitEnd();
             downtime.add(figures.path("downtime").asDouble());
         }
+    }
+
+    private void printLast() {
+        System.out.printf(
+                Locale.ROOT,
+                "%s: godwit %.3f ms (its beats %.3f ms apart, before the move %.3f ms), qemu %.0f ms%n",
+                load,
+                pause.last(),
+                gapOfMove.last(),
+                gapBefore.last(),
+                downtime.last());
     }
 
     private void print() {

@@ -25,6 +25,11 @@ final class Series {
         return values.length;
     }
 
+    /** What was added last. */
+    double last() {
+        return values[values.length - 1];
+    }
+
     double median() {
         return quantile(0.5);
     }
