@@ -38,7 +38,11 @@ public final class MicroBenchmarks {
                 .measurementIterations(quick ? 4 : MEASURED)
                 .warmupTime(TimeValue.milliseconds(200))
                 .measurementTime(TimeValue.milliseconds(200))
-                .jvmArgsAppend("--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow", "-Xmx512m", "-XX:+UseSerialGC");
+                .jvmArgsAppend(
+                        "--enable-native-access=ALL-UNNAMED",
+                        "--sun-misc-unsafe-memory-access=allow",
+                        "-Xmx512m",
+                        "-XX:+UseSerialGC");
         try {
             Collection<RunResult> results = new Runner(options.build()).run();
             System.out.println();
