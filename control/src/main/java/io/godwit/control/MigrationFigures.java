@@ -30,7 +30,14 @@ final class MigrationFigures {
         }
         switch (statistics.status()) {
             case NONE, SETUP, CANCELLED, FAILED -> {}
-            case ACTIVE, PRE_SWITCHOVER, DEVICE, CANCELLING -> {
+            case ACTIVE,
+                    PRE_SWITCHOVER,
+                    DEVICE,
+                    POSTCOPY_ACTIVE,
+                    POSTCOPY_PAUSED,
+                    POSTCOPY_RECOVER_SETUP,
+                    POSTCOPY_RECOVER,
+                    CANCELLING -> {
                 putTimes(answer, statistics);
                 answer.put("expected-downtime", statistics.expectedDowntimeMillis());
                 answer.set("ram", ram(statistics));

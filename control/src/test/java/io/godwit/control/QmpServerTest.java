@@ -248,7 +248,8 @@ class QmpServerTest {
                 DowntimeParts.NONE,
                 0,
                 "",
-                Optional.of("tcp:127.0.0.1:4444"));
+                Optional.of("tcp:127.0.0.1:4444"),
+                Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
                     .isEqualTo("{\"return\":{\"status\":\"setup\",\"socket-address\":"
@@ -344,6 +345,7 @@ class QmpServerTest {
                 DowntimeParts.NONE,
                 0,
                 "test",
+                Optional.empty(),
                 Optional.empty());
     }
 }

@@ -17,17 +17,22 @@ public enum Capability {
     XBZRLE("xbzrle", false),
     RDMA_PIN_ALL("rdma-pin-all", false),
     AUTO_CONVERGE("auto-converge", false),
-    POSTCOPY_RAM("postcopy-ram", false),
+    /** The guest may be let run at the destination before its memory has arrived. Both sides must have it on. */
+    POSTCOPY_RAM("postcopy-ram", true),
     X_COLO("x-colo", false),
     RELEASE_RAM("release-ram", false),
     MULTIFD("multifd", false),
     DIRTY_BITMAPS("dirty-bitmaps", false),
-    POSTCOPY_BLOCKTIME("postcopy-blocktime", false),
+    /** The destination tells how long vCPUs waited for pages. Godwit measures that always; the switch is there for QEMU's tools. */
+    POSTCOPY_BLOCKTIME("postcopy-blocktime", true),
     LATE_BLOCK_ACTIVATE("late-block-activate", false),
     X_IGNORE_SHARED("x-ignore-shared", false),
     BACKGROUND_SNAPSHOT("background-snapshot", false),
     ZERO_COPY_SEND("zero-copy-send", false),
-    POSTCOPY_PREEMPT("postcopy-preempt", false),
+    /** Pages that were asked for travel on a connection of their own. Both sides must have it on. */
+    POSTCOPY_PREEMPT("postcopy-preempt", true),
+    /** While memory is missing at the destination, the source can take the guest back if the destination dies. Godwit's own. */
+    POSTCOPY_SAFE("postcopy-safe", false),
     SWITCHOVER_ACK("switchover-ack", false),
     DIRTY_LIMIT("dirty-limit", false),
     MAPPED_RAM("mapped-ram", false);

@@ -13,14 +13,24 @@ package io.godwit.engine;
  *     answer before it asks the arbiter who owns the guest; 100 to 600,000; default 10,000
  * @param connectTimeoutMillis {@code x-connect-timeout}: how long connecting may take, and how long a peer may stay silent while the
  *     wire is blocked; 100 to 600,000; default 10,000
+ * @param maxPostcopyBandwidthBytesPerSecond {@code max-postcopy-bandwidth}: the rate that the background push of postcopy keeps to; pages
+ *     that were asked for are sent at once; 0 = as fast as possible, the default
+ * @param postcopyStartTimeMillis {@code postcopy-start-time}: precopy that has lasted so long becomes postcopy by itself, given {@code
+ *     postcopy-ram}; 0 = never, the default
+ * @param postcopyAfterPasses {@code postcopy-after-passes}: precopy becomes postcopy by itself after so many passes, given {@code
+ *     postcopy-ram}; 0 = never, the default
  */
 public record MigrationParameters(
         long maxBandwidthBytesPerSecond,
         long downtimeLimitMillis,
         long handoverTimeoutMillis,
-        long connectTimeoutMillis) {
+        long connectTimeoutMillis,
+        long maxPostcopyBandwidthBytesPerSecond,
+        long postcopyStartTimeMillis,
+        long postcopyAfterPasses) {
     /** What holds until somebody changes it. */
-    public static final MigrationParameters DEFAULTS = new MigrationParameters(128L << 20, 300, 10_000, 10_000);
+    public static final MigrationParameters DEFAULTS =
+            new MigrationParameters(128L << 20, 300, 10_000, 10_000, 0, 0, 0);
 
     /** Checks the ranges. */
     public MigrationParameters {
@@ -28,27 +38,93 @@ public record MigrationParameters(
         check("downtime-limit", downtimeLimitMillis, 0, 2_000_000);
         check("x-handover-timeout", handoverTimeoutMillis, 100, 600_000);
         check("x-connect-timeout", connectTimeoutMillis, 100, 600_000);
+        check("max-postcopy-bandwidth", maxPostcopyBandwidthBytesPerSecond, 0, Long.MAX_VALUE);
+        check("postcopy-start-time", postcopyStartTimeMillis, 0, Integer.MAX_VALUE);
+        check("postcopy-after-passes", postcopyAfterPasses, 0, Integer.MAX_VALUE);
     }
 
     /** The same with another {@code max-bandwidth}. */
     public MigrationParameters withMaxBandwidth(long bytesPerSecond) {
         return new MigrationParameters(
-                bytesPerSecond, downtimeLimitMillis, handoverTimeoutMillis, connectTimeoutMillis);
+                bytesPerSecond,
+                downtimeLimitMillis,
+                handoverTimeoutMillis,
+                connectTimeoutMillis,
+                maxPostcopyBandwidthBytesPerSecond,
+                postcopyStartTimeMillis,
+                postcopyAfterPasses);
     }
 
     /** The same with another {@code downtime-limit}. */
     public MigrationParameters withDowntimeLimit(long millis) {
-        return new MigrationParameters(maxBandwidthBytesPerSecond, millis, handoverTimeoutMillis, connectTimeoutMillis);
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                millis,
+                handoverTimeoutMillis,
+                connectTimeoutMillis,
+                maxPostcopyBandwidthBytesPerSecond,
+                postcopyStartTimeMillis,
+                postcopyAfterPasses);
     }
 
     /** The same with another {@code x-handover-timeout}. */
     public MigrationParameters withHandoverTimeout(long millis) {
-        return new MigrationParameters(maxBandwidthBytesPerSecond, downtimeLimitMillis, millis, connectTimeoutMillis);
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                downtimeLimitMillis,
+                millis,
+                connectTimeoutMillis,
+                maxPostcopyBandwidthBytesPerSecond,
+                postcopyStartTimeMillis,
+                postcopyAfterPasses);
     }
 
     /** The same with another {@code x-connect-timeout}. */
     public MigrationParameters withConnectTimeout(long millis) {
-        return new MigrationParameters(maxBandwidthBytesPerSecond, downtimeLimitMillis, handoverTimeoutMillis, millis);
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                downtimeLimitMillis,
+                handoverTimeoutMillis,
+                millis,
+                maxPostcopyBandwidthBytesPerSecond,
+                postcopyStartTimeMillis,
+                postcopyAfterPasses);
+    }
+
+    /** The same with another {@code max-postcopy-bandwidth}. */
+    public MigrationParameters withMaxPostcopyBandwidth(long bytesPerSecond) {
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                downtimeLimitMillis,
+                handoverTimeoutMillis,
+                connectTimeoutMillis,
+                bytesPerSecond,
+                postcopyStartTimeMillis,
+                postcopyAfterPasses);
+    }
+
+    /** The same with another {@code postcopy-start-time}. */
+    public MigrationParameters withPostcopyStartTime(long millis) {
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                downtimeLimitMillis,
+                handoverTimeoutMillis,
+                connectTimeoutMillis,
+                maxPostcopyBandwidthBytesPerSecond,
+                millis,
+                postcopyAfterPasses);
+    }
+
+    /** The same with another {@code postcopy-after-passes}. */
+    public MigrationParameters withPostcopyAfterPasses(long passes) {
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                downtimeLimitMillis,
+                handoverTimeoutMillis,
+                connectTimeoutMillis,
+                maxPostcopyBandwidthBytesPerSecond,
+                postcopyStartTimeMillis,
+                passes);
     }
 
     private static void check(String name, long value, long min, long max) {

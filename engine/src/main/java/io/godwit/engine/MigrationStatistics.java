@@ -28,6 +28,7 @@ import java.util.Optional;
  * @param downtimePages pages that were sent while the guest stood still
  * @param tracker what tracks the guest's writes
  * @param listenAddress where this side listens, when it does
+ * @param postcopy what postcopy did, once it has begun
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -49,7 +50,8 @@ public record MigrationStatistics(
         DowntimeParts downtimeParts,
         long downtimePages,
         String tracker,
-        Optional<String> listenAddress) {
+        Optional<String> listenAddress,
+        Optional<PostcopyStatistics> postcopy) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -71,5 +73,6 @@ public record MigrationStatistics(
             DowntimeParts.NONE,
             0,
             "",
+            Optional.empty(),
             Optional.empty());
 }

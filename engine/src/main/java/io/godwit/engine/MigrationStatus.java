@@ -14,6 +14,14 @@ public enum MigrationStatus {
     PRE_SWITCHOVER("pre-switchover"),
     /** The guest is stopped; the last pages and the devices are on their way. */
     DEVICE("device"),
+    /** The guest runs at the destination; memory that it still lacks follows. */
+    POSTCOPY_ACTIVE("postcopy-active"),
+    /** The connection was lost while memory was missing at the destination, where the guest lives; it waits for recovery. */
+    POSTCOPY_PAUSED("postcopy-paused"),
+    /** The source connects again. */
+    POSTCOPY_RECOVER_SETUP("postcopy-recover-setup"),
+    /** Connected again; both sides agree on what is missing. */
+    POSTCOPY_RECOVER("postcopy-recover"),
     /** The guest lives at the destination. */
     COMPLETED("completed"),
     /** It ended with an error, which says who owns the guest. */
@@ -38,7 +46,23 @@ public enum MigrationStatus {
     public boolean isEnded() {
         return switch (this) {
             case NONE, COMPLETED, FAILED, CANCELLED -> true;
-            case SETUP, ACTIVE, PRE_SWITCHOVER, DEVICE, CANCELLING -> false;
+            case SETUP,
+                    ACTIVE,
+                    PRE_SWITCHOVER,
+                    DEVICE,
+                    POSTCOPY_ACTIVE,
+                    POSTCOPY_PAUSED,
+                    POSTCOPY_RECOVER_SETUP,
+                    POSTCOPY_RECOVER,
+                    CANCELLING -> false;
+        };
+    }
+
+    /** Whether the guest lives at the destination while its memory is not all there. */
+    public boolean isPostcopy() {
+        return switch (this) {
+            case POSTCOPY_ACTIVE, POSTCOPY_PAUSED, POSTCOPY_RECOVER_SETUP, POSTCOPY_RECOVER -> true;
+            case NONE, SETUP, ACTIVE, PRE_SWITCHOVER, DEVICE, COMPLETED, FAILED, CANCELLING, CANCELLED -> false;
         };
     }
 }

@@ -141,6 +141,64 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
+    /**
+     * Switches the outgoing migration to postcopy as soon as may be ({@code migrate-start-postcopy}); returns at once.
+     *
+     * @throws MigrationException.Refused if none runs, or {@code postcopy-ram} is off
+     */
+    public void startPostcopy() {
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.startPostcopy();
+            case Side.In _, Side.None _ ->
+                throw new MigrationException.Refused(
+                        "No outgoing migration has been started, so none becomes postcopy.");
+        }
+    }
+
+    /**
+     * Cuts the connection of a migration in postcopy on purpose ({@code migrate-pause}); either side. The guest goes on at the destination
+     * until it needs a page that is missing.
+     *
+     * @throws MigrationException.Refused in any other state
+     */
+    public void pausePostcopy() {
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.pausePostcopy();
+            case Side.In(IncomingMigration migration) -> migration.pausePostcopy();
+            case Side.None _ ->
+                throw new MigrationException.Refused("migrate-pause is for postcopy only, and there is no migration.");
+        }
+    }
+
+    /**
+     * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be used
+     */
+    public synchronized void recover(String uri) {
+        MigrationUri source = MigrationUri.parse(uri);
+        switch (side) {
+            case Side.In(IncomingMigration migration) -> migration.recover(source);
+            case Side.Out _, Side.None _ ->
+                throw new MigrationException.Refused(
+                        "migrate-recover is for the destination of a postcopy that is paused; this host is none.");
+        }
+    }
+
+    /**
+     * Connects again to the destination of a postcopy that lost its connection ({@code migrate} with {@code resume}); source only.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
+     */
+    public synchronized void resume(String uri) {
+        MigrationUri target = MigrationUri.parse(uri);
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.resume(target);
+            case Side.In _, Side.None _ ->
+                throw new MigrationException.Refused("Cannot resume: there is no postcopy that was paused here.");
+        }
+    }
+
     /** A picture of the latest migration. */
     public MigrationStatistics statistics() {
         return switch (side) {

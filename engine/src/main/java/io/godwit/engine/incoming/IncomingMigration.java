@@ -6,6 +6,7 @@ import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
@@ -83,6 +84,32 @@ public final class IncomingMigration implements AutoCloseable {
     /** Where a source can reach it. */
     public MigrationUri address() {
         return listening.address();
+    }
+
+    /**
+     * Cuts the connection on purpose; the guest goes on here until it needs a page that is missing.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-active}
+     */
+    public void pausePostcopy() {
+        refuseUnlessIn(MigrationStatus.POSTCOPY_ACTIVE, "migrate-pause");
+    }
+
+    /**
+     * Listens for the source again; returns at once.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be used
+     */
+    public void recover(MigrationUri uri) {
+        refuseUnlessIn(MigrationStatus.POSTCOPY_PAUSED, "migrate-recover at " + uri);
+    }
+
+    private void refuseUnlessIn(MigrationStatus wanted, String what) {
+        MigrationStatus now = state.status();
+        if (now != wanted) {
+            throw new MigrationException.Refused(what + " is possible in state '" + wanted.publicName()
+                    + "' only; this migration is in state '" + now.publicName() + "'.");
+        }
     }
 
     /** Waits for the end. */
@@ -219,6 +246,7 @@ public final class IncomingMigration implements AutoCloseable {
                 progress.parts,
                 0,
                 "",
-                Optional.of(address().toString()));
+                Optional.of(address().toString()),
+                Optional.empty());
     }
 }

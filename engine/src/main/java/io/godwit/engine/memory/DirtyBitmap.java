@@ -93,6 +93,22 @@ public final class DirtyBitmap {
         return ((long) WORD.getAcquire(words, (int) (page >>> 6)) >>> page & 1) != 0;
     }
 
+    /** Takes the bit of one page in one atomic step; returns whether it was set. */
+    public boolean fetchAndClearPage(long page) {
+        checkPage(page);
+        long bit = 1L << page;
+        int word = (int) (page >>> 6);
+        if (((long) WORD.getAcquire(words, word) & bit) == 0) {
+            return false;
+        }
+        return ((long) WORD.getAndBitwiseAndAcquire(words, word, ~bit) & bit) != 0;
+    }
+
+    /** The bits of one word, which stay. */
+    public long peek(int word) {
+        return (long) WORD.getAcquire(words, word);
+    }
+
     /** Takes the bits of one word: returns them and leaves zero, in one atomic step. */
     public long fetchAndClear(int word) {
         if ((long) WORD.getAcquire(words, word) == 0) {

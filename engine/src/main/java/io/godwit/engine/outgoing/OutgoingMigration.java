@@ -8,6 +8,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
@@ -112,6 +113,47 @@ public final class OutgoingMigration {
         }
     }
 
+    /**
+     * Asks for the switch to postcopy, which comes as soon as the migration is far enough.
+     *
+     * @throws MigrationException.Refused if {@code postcopy-ram} is off, or the migration has ended
+     */
+    public void startPostcopy() {
+        if (!plan.capabilities().contains(Capability.POSTCOPY_RAM)) {
+            throw new MigrationException.Refused(
+                    "Enable postcopy with migrate_set_capability before the start of migration");
+        }
+        if (state.status().isEnded()) {
+            throw new MigrationException.Refused("The migration has ended; it cannot become postcopy any more.");
+        }
+    }
+
+    /**
+     * Cuts the connection on purpose; the destination has the guest and goes on.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-active}
+     */
+    public void pausePostcopy() {
+        refuseUnlessIn(MigrationStatus.POSTCOPY_ACTIVE, "migrate-pause");
+    }
+
+    /**
+     * Connects again; returns at once.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
+     */
+    public void resume(MigrationUri uri) {
+        refuseUnlessIn(MigrationStatus.POSTCOPY_PAUSED, "migrate with 'resume' to " + uri);
+    }
+
+    private void refuseUnlessIn(MigrationStatus wanted, String what) {
+        MigrationStatus now = state.status();
+        if (now != wanted) {
+            throw new MigrationException.Refused(what + " is possible in state '" + wanted.publicName()
+                    + "' only; this migration is in state '" + now.publicName() + "'.");
+        }
+    }
+
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
         return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
@@ -153,6 +195,7 @@ public final class OutgoingMigration {
                 progress.parts,
                 progress.downtimePages,
                 plan.guest().dirtyTracker().description(),
+                Optional.empty(),
                 Optional.empty());
     }
 
