@@ -111,9 +111,9 @@ class FaultyWireTest {
     }
 
     private static void assertUndecidedWithoutTheLastAnswer(Pair pair) throws Exception {
-        // Nothing written, so one pass. WIRE: PONGs to the first PING, to the question and to the pass.
+        // Nothing written, so one pass. WIRE: PONGs to the first PING, to the question (two) and to the pass.
         pair.sourceRun.stop();
-        try (FaultyWire wire = new FaultyWire(pair.listen("tcp:127.0.0.1:0"), new FaultyWire.Fault.StallBackward(24))) {
+        try (FaultyWire wire = new FaultyWire(pair.listen("tcp:127.0.0.1:0"), new FaultyWire.Fault.StallBackward(32))) {
             pair.source.migrate(wire.uri());
             assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
             assertThat(pair.source.statistics().error().orElseThrow()).contains("gave no answer");

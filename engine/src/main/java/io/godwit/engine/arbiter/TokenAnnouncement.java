@@ -17,5 +17,11 @@ public final class TokenAnnouncement {
     /** Value of the additional PONG that says yes. */
     public static final int ANSWER = 0x746f6b6e;
 
+    /**
+     * Value of the additional PONG that says no: the destination is a Godwit, but its token is not the source's. So a source knows in either
+     * case that the other side is a Godwit, which understands what QEMU does not.
+     */
+    public static final int OTHER_TOKEN = 0x6e6f746b;
+
     private TokenAnnouncement() {}
 }

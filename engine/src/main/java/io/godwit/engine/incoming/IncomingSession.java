@@ -228,9 +228,11 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         if (value == TokenAnnouncement.QUESTION) {
             peerAsksForToken = true;
         }
-        // A token that is not the source's too is none: without the guest's name, or with another arbiter.
-        if (value == TokenAnnouncement.QUESTION && identityArrived && plan.run().sharesTokenWithSource()) {
-            returnPath.send(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
+        if (value == TokenAnnouncement.QUESTION) {
+            // A token that is not the source's too is none: without the guest's name, or with another arbiter.
+            boolean shared = identityArrived && plan.run().sharesTokenWithSource();
+            returnPath.send(
+                    new ReturnPathMessage.Pong(shared ? TokenAnnouncement.ANSWER : TokenAnnouncement.OTHER_TOKEN));
         }
         returnPath.send(new ReturnPathMessage.Pong(value));
     }

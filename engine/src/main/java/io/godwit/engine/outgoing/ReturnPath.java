@@ -153,10 +153,10 @@ final class ReturnPath {
             case ReturnPathMessage.Shut(int status) ->
                 decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status));
             case ReturnPathMessage.Pong(int value) -> {
-                if (value == TokenAnnouncement.ANSWER) {
-                    peerTakesToken = true;
-                } else {
-                    notePong(value);
+                switch (value) {
+                    case TokenAnnouncement.ANSWER -> peerTakesToken = true;
+                    case TokenAnnouncement.OTHER_TOKEN -> {}
+                    default -> notePong(value);
                 }
             }
             case ReturnPathMessage.SwitchoverAck _ -> {}
