@@ -39,7 +39,19 @@ public interface HostControl {
      */
     void migrateIncoming(String uri, boolean exitOnError);
 
-    /** {@code migrate_cancel}; does nothing when there is nothing to cancel. */
+    /** {@code migrate-start-postcopy}: asks for it and returns at once. */
+    void startPostcopy();
+
+    /** {@code migrate-pause}: cuts the connection of a migration in postcopy, on either side. */
+    void pausePostcopy();
+
+    /** {@code migrate-recover}: listens for the source of a postcopy that is paused, and returns at once. */
+    void recover(String uri);
+
+    /** {@code migrate} with {@code resume}: connects again to the destination of a postcopy that is paused, and returns at once. */
+    void resume(String uri);
+
+    /** {@code migrate_cancel}; does nothing when there is nothing to cancel, and is refused once the guest runs at the destination. */
     void cancel();
 
     /** {@code migrate-continue}. */

@@ -114,7 +114,32 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     @Override
+    public void startPostcopy() {
+        migrator.startPostcopy();
+    }
+
+    @Override
+    public void pausePostcopy() {
+        migrator.pausePostcopy();
+    }
+
+    @Override
+    public void recover(String uri) {
+        migrator.recover(uri);
+    }
+
+    @Override
+    public void resume(String uri) {
+        migrator.resume(uri);
+    }
+
+    @Override
     public void cancel() {
+        if (migrator.statistics().status().isPostcopy()) {
+            throw new MigrationException.Refused(
+                    "The guest runs at the destination already, so the migration cannot be cancelled any more;"
+                            + " migrate-pause interrupts it.");
+        }
         migrator.cancel();
     }
 
@@ -145,10 +170,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
 
     @Override
     public void setCapabilities(Set<Capability> on, Set<Capability> off) {
-        // What is refused is refused for the first of them already: a migration runs, or it is not available, which QMP
-        // has checked.
-        on.forEach(capability -> migrator.setCapability(capability, true));
-        off.forEach(capability -> migrator.setCapability(capability, false));
+        migrator.setCapabilities(on, off);
     }
 
     @Override
@@ -223,7 +245,8 @@ public final class MachineHost implements HostControl, AutoCloseable {
     private final class ExitOnError implements MigrationListener {
         @Override
         public void statusChanged(MigrationStatus status) {
-            if (status == MigrationStatus.FAILED && exitOnError) {
+            // A host that has its guest, however that came, does not end by itself.
+            if (status == MigrationStatus.FAILED && exitOnError && run.state() == RunState.INMIGRATE) {
                 // Statistics may not have the sentence yet: this is called in the middle of the change.
                 end.completeAsync(
                         () -> migrator.statistics().error().or(() -> Optional.of("The guest did not arrive.")));

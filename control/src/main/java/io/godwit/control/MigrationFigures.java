@@ -7,7 +7,9 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.memory.RamBlock;
+import java.util.Optional;
 import java.util.Set;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -26,6 +28,7 @@ final class MigrationFigures {
         statistics.error().ifPresent(error -> answer.put("error-desc", error));
         statistics.listenAddress().ifPresent(address -> answer.set("socket-address", socketAddresses(address)));
         if (!statistics.outgoing()) {
+            statistics.postcopy().ifPresent(postcopy -> PostcopyFigures.putBlocktime(answer, postcopy));
             return answer;
         }
         switch (statistics.status()) {
@@ -57,6 +60,8 @@ final class MigrationFigures {
     }
 
     private static ObjectNode ram(MigrationStatistics statistics) {
+        Optional<PostcopyStatistics> postcopy = statistics.postcopy();
+        long postcopyBytes = postcopy.map(PostcopyStatistics::transferredBytes).orElse(0L);
         long downtimeBytes = Math.min(statistics.downtimePages() * RamBlock.PAGE_BYTES, statistics.transferredBytes());
         return Json.object()
                 .put("transferred", statistics.transferredBytes())
@@ -68,13 +73,15 @@ final class MigrationFigures {
                 .put("dirty-pages-rate", statistics.dirtyPagesPerSecond())
                 .put("mbps", statistics.bandwidthBytesPerSecond() * 8 / 1e6)
                 .put("dirty-sync-count", statistics.pass())
-                .put("postcopy-requests", 0)
+                .put(
+                        "postcopy-requests",
+                        postcopy.map(PostcopyStatistics::requests).orElse(0L))
                 .put("page-size", RamBlock.PAGE_BYTES)
                 .put("multifd-bytes", 0)
                 .put("pages-per-second", statistics.bandwidthBytesPerSecond() / RamBlock.PAGE_BYTES)
-                .put("precopy-bytes", statistics.transferredBytes() - downtimeBytes)
+                .put("precopy-bytes", Math.max(0, statistics.transferredBytes() - downtimeBytes - postcopyBytes))
                 .put("downtime-bytes", downtimeBytes)
-                .put("postcopy-bytes", 0)
+                .put("postcopy-bytes", postcopyBytes)
                 .put("dirty-sync-missed-zero-copy", 0);
     }
 
@@ -100,6 +107,7 @@ final class MigrationFigures {
                 .put("downtime-pages", statistics.downtimePages())
                 .put("tracker", statistics.tracker());
         answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
+        statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
         return answer;
     }
 
@@ -121,7 +129,10 @@ final class MigrationFigures {
                 .put("max-bandwidth", parameters.maxBandwidthBytesPerSecond())
                 .put("downtime-limit", parameters.downtimeLimitMillis())
                 .put("x-handover-timeout", parameters.handoverTimeoutMillis())
-                .put("x-connect-timeout", parameters.connectTimeoutMillis());
+                .put("x-connect-timeout", parameters.connectTimeoutMillis())
+                .put("max-postcopy-bandwidth", parameters.maxPostcopyBandwidthBytesPerSecond())
+                .put("postcopy-start-time", parameters.postcopyStartTimeMillis())
+                .put("postcopy-after-passes", parameters.postcopyAfterPasses());
     }
 
     /** {@code query-migrate-capabilities}: those that this version can switch on. */

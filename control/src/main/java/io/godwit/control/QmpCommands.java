@@ -51,6 +51,9 @@ final class QmpCommands {
         change("migrate-incoming", this::migrateIncoming);
         change("migrate_cancel", _ -> host.cancel());
         change("migrate-continue", this::migrateContinue);
+        change("migrate-start-postcopy", _ -> host.startPostcopy());
+        change("migrate-pause", _ -> host.pausePostcopy());
+        change("migrate-recover", this::migrateRecover);
         change("migrate-set-parameters", this::setParameters);
         change("migrate-set-capabilities", this::setCapabilities);
     }
@@ -100,6 +103,7 @@ final class QmpCommands {
                 "migrate",
                 "migrate-incoming",
                 "migrate-continue",
+                "migrate-recover",
                 "migrate-set-parameters",
                 "migrate-set-capabilities");
         commands.put(name, new Command(true, arguments -> {
@@ -136,9 +140,10 @@ final class QmpCommands {
         boolean resume = arguments.optionalBool("resume").orElse(false);
         arguments.rejectUnexpected();
         if (resume) {
-            throw QmpException.generic("Cannot resume: there is no postcopy migration that was interrupted");
+            host.resume(uri);
+        } else {
+            host.migrate(uri);
         }
-        host.migrate(uri);
     }
 
     private void migrateIncoming(QmpArguments arguments) {
@@ -146,6 +151,12 @@ final class QmpCommands {
         boolean exitOnError = arguments.optionalBool("exit-on-error").orElse(false);
         arguments.rejectUnexpected();
         host.migrateIncoming(uri, exitOnError);
+    }
+
+    private void migrateRecover(QmpArguments arguments) {
+        String uri = arguments.string("uri");
+        arguments.rejectUnexpected();
+        host.recover(uri);
     }
 
     private void migrateContinue(QmpArguments arguments) {
@@ -165,6 +176,18 @@ final class QmpCommands {
                     arguments.optionalUnsigned("x-handover-timeout"), next, MigrationParameters::withHandoverTimeout);
             next = apply(
                     arguments.optionalUnsigned("x-connect-timeout"), next, MigrationParameters::withConnectTimeout);
+            next = apply(
+                    arguments.optionalUnsigned("max-postcopy-bandwidth"),
+                    next,
+                    MigrationParameters::withMaxPostcopyBandwidth);
+            next = apply(
+                    arguments.optionalUnsigned("postcopy-start-time"),
+                    next,
+                    MigrationParameters::withPostcopyStartTime);
+            next = apply(
+                    arguments.optionalUnsigned("postcopy-after-passes"),
+                    next,
+                    MigrationParameters::withPostcopyAfterPasses);
         } catch (IllegalArgumentException e) {
             throw QmpException.generic("Parameter " + e.getMessage());
         }

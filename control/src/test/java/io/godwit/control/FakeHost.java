@@ -67,6 +67,26 @@ final class FakeHost implements HostControl {
     }
 
     @Override
+    public void startPostcopy() {
+        calls.add("start-postcopy");
+    }
+
+    @Override
+    public void pausePostcopy() {
+        calls.add("pause");
+    }
+
+    @Override
+    public void recover(String uri) {
+        calls.add("recover " + uri);
+    }
+
+    @Override
+    public void resume(String uri) {
+        calls.add("resume " + uri);
+    }
+
+    @Override
     public void cancel() {
         calls.add("cancel");
     }

@@ -91,6 +91,13 @@ class QmpServerTest {
             {"execute":"migrate-set-parameters","arguments":{"max-bandwidth":"5"}}      | Parameter 'max-bandwidth' expects uint64
             {"execute":"migrate-set-parameters","arguments":{"max-bandwidth":-1}}       | Parameter 'max-bandwidth' expects uint64
             {"execute":"migrate-set-parameters","arguments":{"downtime-limit":3000000}} | downtime-limit = 3000000: must be from 0 to 2000000
+            {"execute":"migrate-set-parameters","arguments":{"postcopy-after-passes":-1}}       | Parameter 'postcopy-after-passes' expects uint64
+            {"execute":"migrate-set-parameters","arguments":{"postcopy-start-time":4294967296}} | postcopy-start-time = 4294967296: must be from 0 to 2147483647
+            {"execute":"migrate-recover"}                                     | Parameter 'uri' is missing
+            {"execute":"migrate-recover","arguments":{"uri":"tcp:h:1","resume":true}}   | Parameter 'resume' is unexpected
+            {"execute":"migrate-pause","arguments":{"uri":"tcp:h:1"}}         | Parameter 'uri' is unexpected
+            {"execute":"migrate-start-postcopy","arguments":{"now":true}}     | Parameter 'now' is unexpected
+            {"execute":"migrate","arguments":{"uri":"tcp:h:1","resume":1}}    | Invalid parameter type for 'resume', expected: boolean
             {"execute":"migrate-set-parameters","arguments":{"nope":3}}       | Parameter 'nope' is unexpected
             {"execute":"migrate-set-capabilities","arguments":{"capabilities":5}}       | Invalid parameter type for 'capabilities', expected: array
             {"execute":"migrate-set-capabilities","arguments":{"capabilities":[5]}}     | Invalid parameter type for 'capabilities[0]', expected: object

@@ -5,6 +5,8 @@ package io.godwit.engine;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.List;
+import java.util.stream.IntStream;
 
 /**
  * Counts durations in buckets that are narrow for short ones and wide for long ones: sixteen for each doubling, so that a percentile is
@@ -62,6 +64,14 @@ public final class LatencyHistogram {
         return (long) (SUB_BUCKETS + sub + 1) << doubling;
     }
 
+    /**
+     * One step of a histogram.
+     *
+     * @param upToNanos the longest duration that belongs to it
+     * @param count how many fell into it
+     */
+    public record Bucket(long upToNanos, long count) {}
+
     /** A histogram at one moment. Immutable. */
     public static final class Snapshot {
         /** Nothing counted. */
@@ -117,6 +127,14 @@ public final class LatencyHistogram {
                 }
             }
             return maxNanos;
+        }
+
+        /** The buckets that are not empty, shortest first. */
+        public List<Bucket> buckets() {
+            return IntStream.range(0, counts.length)
+                    .filter(i -> counts[i] != 0)
+                    .mapToObj(i -> new Bucket(upperBound(i) - 1, counts[i]))
+                    .toList();
         }
 
         /**

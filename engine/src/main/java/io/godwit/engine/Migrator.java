@@ -228,13 +228,23 @@ public final class Migrator implements AutoCloseable {
      *
      * @throws MigrationException.Refused if this version does not have it, or a migration runs
      */
-    public synchronized void setCapability(Capability capability, boolean on) {
-        if (on && !capability.isAvailable()) {
-            throw new MigrationException.Refused(
-                    "Capability '" + capability.publicName() + "' is not available in this version of Godwit.");
-        }
+    public void setCapability(Capability capability, boolean on) {
+        setCapabilities(on ? Set.of(capability) : Set.of(), on ? Set.of() : Set.of(capability));
+    }
+
+    /**
+     * Switches several capabilities at once: all, or none if what came of it could not be.
+     *
+     * @throws MigrationException.Refused if this version does not have one, they do not go together, or a migration runs
+     */
+    public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
+        EnumSet<Capability> next = EnumSet.copyOf(capabilities);
+        next.addAll(on);
+        next.removeAll(off);
         refuseWhileActive();
-        boolean _ = on ? capabilities.add(capability) : capabilities.remove(capability);
+        CapabilityRules.check(next);
+        capabilities.clear();
+        capabilities.addAll(next);
     }
 
     /** Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}. */
