@@ -10,12 +10,12 @@ public final class PageRecordWriter {
     /** The longest record header, and at the same time a bound of a whole zero record. */
     public static final int MAX_HEADER_BYTES = 8 + 1 + Wire.NAME_BYTES + 1;
 
-    private final byte[][] names;
+    private final BlockNames names;
     private int lastBlock = -1;
 
     /** Pages of these blocks; {@code blockIndex} below is an index into the list. */
     public PageRecordWriter(List<RamBlockEntry> blocks) {
-        names = blocks.stream().map(block -> Wire.nameBytes(block.idstr())).toArray(byte[][]::new);
+        names = new BlockNames(blocks);
     }
 
     /** The next record names its block, as a new channel's first one must. */
@@ -49,7 +49,7 @@ public final class PageRecordWriter {
             out.putLong(offset | flag | Wire.RAM_CONTINUE);
             return 8;
         }
-        byte[] name = names[blockIndex];
+        byte[] name = names.of(blockIndex);
         out.putLong(offset | flag);
         out.put((byte) name.length).put(name);
         lastBlock = blockIndex;

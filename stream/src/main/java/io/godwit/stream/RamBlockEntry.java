@@ -10,7 +10,8 @@ import java.util.OptionalLong;
  *
  * @param idstr the block's name, as {@code pc.ram}
  * @param usedLength bytes, a multiple of the page size
- * @param pageSize bytes of the host pages behind it; on the wire only with postcopy and pages other than 4096
+ * @param pageSize bytes of the host pages behind it; on the wire only after POSTCOPY_ADVISE for RAM, and only if it is not 4096
+ *     (WIRE 5.1), so absent for ordinary pages
  * @param guestPhysicalAddress on the wire only with {@code x-ignore-shared}
  */
 public record RamBlockEntry(String idstr, long usedLength, OptionalLong pageSize, OptionalLong guestPhysicalAddress) {
@@ -31,9 +32,33 @@ public record RamBlockEntry(String idstr, long usedLength, OptionalLong pageSize
         return new RamBlockEntry(idstr, usedLength, OptionalLong.empty(), OptionalLong.empty());
     }
 
+    /**
+     * A block as the block list of a stream with POSTCOPY_ADVISE has it: its page size is told unless it is 4096.
+     *
+     * @param pageBytes bytes of a host page behind it, a power of two; the length is a multiple of it
+     */
+    public static RamBlockEntry withPages(String idstr, long usedLength, long pageBytes) {
+        if (pageBytes < Wire.PAGE_BYTES || Long.bitCount(pageBytes) != 1 || usedLength % pageBytes != 0) {
+            throw new IllegalArgumentException("RAM block '" + idstr + "' has " + usedLength + " bytes in pages of "
+                    + pageBytes + "; a page is a power of two from 4096 and divides the block.");
+        }
+        OptionalLong told = pageBytes == Wire.PAGE_BYTES ? OptionalLong.empty() : OptionalLong.of(pageBytes);
+        return new RamBlockEntry(idstr, usedLength, told, OptionalLong.empty());
+    }
+
+    /** Bytes of a host page behind it: what postcopy asks for and places at once. */
+    public long pageBytes() {
+        return pageSize.orElse(Wire.PAGE_BYTES);
+    }
+
     /** How many 4096-byte pages. */
     public long pageCount() {
         return usedLength >>> Wire.PAGE_BITS;
+    }
+
+    /** Bytes of its bitmap in RECV_BITMAP: a bit a 4096-byte page, rounded up to 8 bytes. */
+    public int receivedBitmapBytes() {
+        return Math.toIntExact(((pageCount() + 63) >>> 6) << 3);
     }
 
     void encode(ByteBuffer out) {

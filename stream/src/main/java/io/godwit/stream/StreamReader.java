@@ -9,7 +9,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads QEMU's migration stream, version 3, as precopy, file and snapshot streams have it.
+ * Reads QEMU's migration stream, version 3, as precopy, postcopy, file and snapshot streams have it.
  *
  * <p>Push style: the caller fills a big-endian buffer, calls {@link #consume}, compacts it and fills it again. All bytes of records that are
  * there wholly are taken; an incomplete record stays. A buffer of {@value #MIN_BUFFER_BYTES} bytes is enough; a bigger one is faster.
@@ -18,7 +18,11 @@ import org.jspecify.annotations.Nullable;
  * to cut it. The end is found in the data, because a source with an open return path keeps the connection open: it is
  * where the bytes received so far end with a vmdesc by which the whole tail can be cut, footers and all.
  *
- * <p>One thread at a time. After an exception the reader is of no more use.
+ * <p>In postcopy the device sections come as the blob of {@link Command.Packaged}, see {@link PostcopyPackage}; behind it come pages and PINGs,
+ * and the end mark without vmdesc. That postcopy's commands come in their order and name what exists is checked here.
+ *
+ * <p>One thread at a time; another one may go on where consume has returned. After an exception the reader is of no more use, unless
+ * {@link #resume} is possible.
  */
 public final class StreamReader {
     /** Page record with the longest block name. */
@@ -62,7 +66,9 @@ public final class StreamReader {
     private byte[] packaged = new byte[0];
     private int packagedBytes;
     private int packagedFilled;
-    private boolean postcopy;
+    private final PostcopyOrder order = new PostcopyOrder();
+    private boolean packagedSeen;
+    private boolean stopRequested;
 
     /** A reader of migrations: every iterable section must have ended before the device sections. */
     public StreamReader(StreamListener listener, StreamLimits limits) {
@@ -130,8 +136,9 @@ public final class StreamReader {
         }
         boolean failed = true;
         try {
+            stopRequested = false;
             boolean advanced = true;
-            while (advanced && in.hasRemaining()) {
+            while (advanced && !stopRequested && in.hasRemaining()) {
                 int before = in.position();
                 State was = state;
                 advanced = step(in);
@@ -144,6 +151,48 @@ public final class StreamReader {
                 state = State.FAILED;
             }
         }
+    }
+
+    /**
+     * Makes {@link #consume} return right behind the command that is being reported, whatever follows it in the buffer; the next call goes
+     * on there. For the listener, in {@link StreamListener#command}. So the thread that has got {@link Command.Packaged} can hand reader and
+     * buffer to another thread, which takes the pages while the first one loads the devices.
+     */
+    public void stopConsuming() {
+        stopRequested = true;
+    }
+
+    /**
+     * Goes on with a new connection after the old one broke in postcopy (WIRE 9.4): commands come at once, without header and
+     * configuration; block list and section id stay, the next page names its block, positions count from 0 again. What the caller's buffer
+     * still had of the old connection is lost: it must be cleared. Possible in any state once PACKAGED has come wholly, after an error
+     * and after the end, too.
+     *
+     * @throws IllegalStateException if the guest has not been switched to postcopy yet
+     */
+    public void resume() {
+        if (!isPostcopy()) {
+            throw new IllegalStateException(
+                    "A stream can go on over a new connection only after PACKAGED has come, reader state " + state
+                            + ".");
+        }
+        order.reconnect();
+        ram.forgetBlock();
+        section = null;
+        ramEnded = false;
+        position = 0;
+        recordPosition = 0;
+        state = State.SECTIONS;
+    }
+
+    /** Whether PACKAGED has come wholly: only pages, PINGs and the end mark may follow. */
+    public boolean isPostcopy() {
+        return packagedSeen;
+    }
+
+    /** The block list, empty before it has been read. */
+    public List<RamBlockEntry> ramBlocks() {
+        return List.copyOf(ram.blocks());
     }
 
     /**
@@ -168,7 +217,7 @@ public final class StreamReader {
 
     /** Reads one record, or as many RAM records as there are. Returns whether it is worth calling again. */
     private boolean step(ByteBuffer in) {
-        if (state != State.RAM) {
+        if (state != State.RAM && state != State.PACKAGED) {
             recordPosition = position;
         }
         return switch (state) {
@@ -229,13 +278,16 @@ public final class StreamReader {
     }
 
     private boolean beginTail(ByteBuffer in, int type) {
+        if (order.isSwitched() && type == Wire.SECTION_FULL) {
+            throw place().fail("A device section after the PACKAGED command, which has carried them all.");
+        }
         if (!ramEnded && !(snapshot && ramStart != null)) {
             throw place().fail((type == Wire.EOF ? "The end of the stream" : "A device section")
                     + " comes before the END of section 'ram'"
                     + (ramStart == null ? ", which has not even started." : ".")
                     + " Devices that send their state during setup (virtio-mem) are not supported.");
         }
-        if (postcopy && type == Wire.EOF) {
+        if (order.isSwitched()) {
             in.get();
             complete();
             return true;
@@ -305,6 +357,7 @@ public final class StreamReader {
         if (ramEnded) {
             throw place().fail("Section 'ram' has a " + kind + " after its END.");
         }
+        order.takePages(place());
         in.position(in.position() + 5);
         ramEnded = kind == SectionKind.END;
         beginRam(SectionHeader.ram(kind, id));
@@ -364,8 +417,9 @@ public final class StreamReader {
             beginPackaged(data);
         } else {
             Command command = CommandDecoder.decode(id, data, place());
+            order.take(command, ram.blocks(), place());
             if (command instanceof Command.PostcopyAdvise(var summary, var _)) {
-                ram.advise(summary.isPresent());
+                ram.advise(summary);
             }
             listener.command(command);
         }
@@ -375,6 +429,7 @@ public final class StreamReader {
 
     private void beginPackaged(ByteBuffer data) {
         place().require("Length of the PACKAGED command", 4, data.remaining());
+        order.takePackaged(place());
         int blobBytes = data.getInt();
         place().requireAtMost(
                         "Blob of the PACKAGED command", limits.maxPackagedBytes(), Integer.toUnsignedLong(blobBytes));
@@ -405,7 +460,7 @@ public final class StreamReader {
     private void endPackaged() {
         var command = new Command.Packaged(Bytes.copyOf(packaged));
         packaged = new byte[0];
-        postcopy = true;
+        packagedSeen = true;
         state = State.SECTIONS;
         listener.command(command);
     }

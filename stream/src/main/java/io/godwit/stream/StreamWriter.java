@@ -120,7 +120,8 @@ public final class StreamWriter {
         return out.flip();
     }
 
-    private static VmDescription describe(Configuration configuration, List<DeviceSection> sections) {
+    /** The vmdesc of a stream with these device sections. */
+    static VmDescription describe(Configuration configuration, List<DeviceSection> sections) {
         List<VmDescription.Device> devices = sections.stream()
                 .map(section -> new VmDescription.Device(section.idstr(), section.instanceId(), section.description()))
                 .toList();

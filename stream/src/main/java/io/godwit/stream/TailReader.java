@@ -4,7 +4,6 @@ package io.godwit.stream;
 
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -144,77 +143,11 @@ final class TailReader {
 
     private List<DeviceSection> sections(VmDescription description, int mark) {
         ByteBuffer in = ByteBuffer.wrap(kept, 0, mark);
-        var sections = new ArrayList<DeviceSection>();
-        for (VmDescription.Device device : description.devices()) {
-            sections.add(section(in, device));
-        }
+        List<DeviceSection> sections = new SectionCutter(in, base).cut(description);
         if (in.hasRemaining()) {
-            throw place(in, "device sections")
+            throw new StreamPlace(base + in.position(), "device sections")
                     .fail(in.remaining() + " bytes after the last device section that the vmdesc describes.");
         }
         return sections;
-    }
-
-    private DeviceSection section(ByteBuffer in, VmDescription.Device device) {
-        StreamPlace place = place(in, "section '" + device.idstr() + "'");
-        if (!in.hasRemaining()) {
-            throw place.fail("The vmdesc describes a section that is not there.");
-        }
-        int type = Byte.toUnsignedInt(in.get());
-        if (type == Wire.SECTION_START || type == Wire.SECTION_PART || type == Wire.SECTION_END) {
-            throw place.fail(
-                    "RAM goes on after a device section. Devices that send their state during setup (virtio-mem)"
-                            + " are not supported.");
-        }
-        if (type != Wire.SECTION_FULL) {
-            throw place.fail("Type of a device section", "0x4", "0x" + Integer.toHexString(type));
-        }
-        requireBytes(in, 4, place);
-        int sectionId = in.getInt();
-        String idstr = Wire.takeName(in, place, "The section's name");
-        requireBytes(in, 8, place);
-        int instanceId = in.getInt();
-        int versionId = in.getInt();
-        if (!idstr.equals(device.idstr()) || instanceId != device.instanceId()) {
-            throw place.fail(
-                    "The section is not the one of the vmdesc",
-                    device.idstr() + "/" + device.instanceId(),
-                    idstr + "/" + instanceId);
-        }
-        int payloadAt = in.position();
-        skip(in, device.state(), place);
-        Bytes payload = Bytes.copyOf(in, payloadAt, in.position() - payloadAt);
-        StreamPlace footer = place(in, place.section());
-        requireBytes(in, 5, footer);
-        int mark = Byte.toUnsignedInt(in.get());
-        if (mark != Wire.SECTION_FOOTER) {
-            throw footer.fail("Missing footer, where the vmdesc says it is", "0x7e", "0x" + Integer.toHexString(mark));
-        }
-        footer.require("Section id in the footer", sectionId, in.getInt());
-        return new DeviceSection(idstr, instanceId, versionId, payload, device.state());
-    }
-
-    private void skip(ByteBuffer in, VmStateDescription state, StreamPlace place) {
-        for (VmStateField field : state.fields()) {
-            long length = field.totalByteLength();
-            if (length > in.remaining()) {
-                throw place.fail("Field '" + field.name() + "'", "at most " + in.remaining() + " bytes", length);
-            }
-            in.position(in.position() + (int) length);
-        }
-        for (VmStateDescription subsection : state.subsections()) {
-            Subsections.takeHeader(in, subsection, place);
-            skip(in, subsection, place);
-        }
-    }
-
-    private static void requireBytes(ByteBuffer in, int needed, StreamPlace place) {
-        if (in.remaining() < needed) {
-            throw place.fail("The section ends in its header or footer", needed + " bytes", in.remaining());
-        }
-    }
-
-    private StreamPlace place(ByteBuffer in, String section) {
-        return new StreamPlace(base + in.position(), section);
     }
 }

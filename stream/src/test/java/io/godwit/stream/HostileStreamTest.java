@@ -128,7 +128,16 @@ final class HostileStreamTest {
                 "08 0002 0003 000000 | Length of the PING command: expected 4, found 3",
                 "08 0001 0001 00 | has no data: expected 0, found 1",
                 "08 0006 ffff | Length of command 6",
-                "08 0007 0004 ffffffff | Blob of the PACKAGED command: expected at most 65536, found 4294967295",
+                "08 0003 0010 0000000000001000 0000000000001000 08 0007 0004 ffffffff | Blob of the PACKAGED command: expected at most 65536, found 4294967295",
+                "08 0007 0004 00000000 | PACKAGED comes out of order",
+                "08 0003 0010 0000000000001000 0000000000002000 | Target page size of POSTCOPY_ADVISE: expected 4096",
+                "08 0003 0010 0000000000000800 0000000000001000 | Page sizes of POSTCOPY_ADVISE",
+                "08 0003 0010 0000000000001000 0000000000001000 08 0003 0000 | POSTCOPY_ADVISE comes out of order",
+                "08 0004 0000 | POSTCOPY_LISTEN outside of the blob",
+                "08 0005 0000 | POSTCOPY_RUN outside of the blob",
+                "08 0006 0014 00 01 61 00 0000000000001000 0000000000001000 | POSTCOPY_RAM_DISCARD comes out of order",
+                "08 0009 0000 | POSTCOPY_RESUME comes out of order",
+                "08 000a 0002 01 61 | RECV_BITMAP comes out of order",
                 "08 0003 0001 00 | POSTCOPY_ADVISE command: expected 16, found 1",
                 "01 00000001 0c 64697274792d6269746d6170 00000000 00000001 | dirty-bitmaps",
                 "01 00000001 01 61 00000000 00000001 | Section 'a' is not supported",
@@ -265,11 +274,11 @@ final class HostileStreamTest {
         var random = new Random(seed);
         byte[] messages =
                 Recording.hex("0007 0000 0002 0004 00000001 0003 0013 00000000001a0000 00001000 06 70632e72616d"
-                        + "0004 000c 0000000000240000 00001000 0005 0007 06 70632e72616d 0000000000000008 ffffffff00000000"
+                        + "0004 000c 0000000000240000 00001000 0005 0002 01 61 0000000000000008 ffffffff00000000"
                         + "0123456789abcdef 0006 0004 00000001 0001 0004 00000000");
         for (int i = 0; i < 5000; i++) {
             byte[] mutated = mutate(messages, random);
-            var reader = new ReturnPathReader(_ -> {}, 64);
+            var reader = new ReturnPathReader(new ReturnPathRecording(), ReturnPathRecording.BLOCKS);
             Throwable thrown = catchThrowable(() -> {
                 reader.consume(ByteBuffer.wrap(mutated));
                 reader.endOfInput();

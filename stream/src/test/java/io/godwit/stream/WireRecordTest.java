@@ -17,6 +17,7 @@ import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /** Every record has its golden bytes, mostly seen from QEMU 10.0.2, and comes back from them. */
@@ -52,17 +53,19 @@ final class WireRecordTest {
         ByteBuffer out = ByteBuffer.allocate(golden.length);
         assertThat(StreamWriter.command(out, command)).isEqualTo(golden.length).isEqualTo(command.byteLength());
         assertThat(hex(out.array())).isEqualTo(hex(golden));
-        byte[] stream = Recording.hex("5145564d 00000003 07 00000004 6e6f6e65" + digits);
-        for (int chunkBytes : new int[] {1, stream.length}) {
-            var recording = new Recording();
-            Recording.feed(new StreamReader(recording, StreamLimits.DEFAULT), stream, chunkBytes);
-            assertThat(recording.events).containsExactly(Configuration.of("none"), command);
+        if (command instanceof Command.Packaged) {
+            return;
         }
+        ByteBuffer data = ByteBuffer.wrap(golden, 5, golden.length - 5).slice();
+        assertThat(CommandDecoder.decode(command.id(), data, StreamPlace.in("test")))
+                .isEqualTo(command);
     }
 
     static List<Arguments> messages() {
-        byte[] bitmap = new byte[8];
-        Arrays.fill(bitmap, 0, 4, (byte) 0xff);
+        byte[] bitmap = new byte[512];
+        Arrays.fill(bitmap, (byte) 0xff);
+        byte[] tables = new byte[8];
+        Arrays.fill(tables, 0, 4, (byte) 0xff);
         return List.of(
                 Arguments.of(new ReturnPathMessage.Shut(0), "0001 0004 00000000"),
                 Arguments.of(new ReturnPathMessage.Pong(4), "0002 0004 00000004"),
@@ -70,10 +73,12 @@ final class WireRecordTest {
                         new ReturnPathMessage.RequestPagesOf("pc.ram", 0x1a0000, 0x1000),
                         "0003 0013 00000000001a0000 00001000" + PC_RAM),
                 Arguments.of(
-                        new ReturnPathMessage.RequestPages(0x240000, 0x1000), "0004 000c 0000000000240000 00001000"),
-                Arguments.of(
                         new ReturnPathMessage.ReceivedBitmap("pc.ram", Bytes.copyOf(bitmap)),
-                        "0005 0007" + PC_RAM + "0000000000000008 ffffffff00000000 0123456789abcdef"),
+                        "0005 0007" + PC_RAM + "0000000000000200" + "ff".repeat(512) + "0123456789abcdef"),
+                Arguments.of(
+                        new ReturnPathMessage.ReceivedBitmap("/rom@etc/acpi/tables", Bytes.copyOf(tables)),
+                        "0005 0015 14" + ascii("/rom@etc/acpi/tables")
+                                + "0000000000000008 ffffffff00000000 0123456789abcdef"),
                 Arguments.of(new ReturnPathMessage.ResumeAck(1), "0006 0004 00000001"),
                 Arguments.of(new ReturnPathMessage.SwitchoverAck(), "0007 0000"));
     }
@@ -87,35 +92,107 @@ final class WireRecordTest {
         assertThat(hex(out.array())).isEqualTo(hex(golden));
         assertThat(message.byteLength()).isEqualTo(golden.length);
         for (int chunkBytes : new int[] {1, golden.length}) {
-            assertThat(read(golden, chunkBytes, 64)).containsExactly(message);
+            assertThat(read(golden, chunkBytes)).containsExactly(message);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "0008 0000 | found 8",
+                "0000 0000 | found 0",
+                "0001 0201 | at most 512, found 513",
+                "0001 0003 000000 | expected 4, found 3",
+                "0001 0004 00000000 00 | follow SHUT",
+                "0004 000c 0000000000000000 00001000 | none has been named yet",
+                "0004 000b 0000000000000000 000010 | REQ_PAGES message: expected 12, found 11",
+                "0003 000c 0000000000000000 00001000 | REQ_PAGES_ID message: expected at least 13, found 12",
+                "0003 000f 0000000000000000 00001000 01 61 61 | REQ_PAGES_ID message: expected 14, found 15",
+                "0003 000d 0000000000000000 00001000 00 | name is empty",
+                "0003 000e 0000000000000000 00001000 01 61 | Unknown RAM block 'a'",
+                "0003 0013 0000000001000000 00001000 06 70632e72616d | whole pages of 4096 inside 0x1000000 bytes, found 0x1000 bytes from 0x1000000",
+                "0003 0013 ffffffffffffff00 00001000 06 70632e72616d | from 0xffffffffffffff00",
+                "0003 0013 7ffffffffffff000 fffff000 06 70632e72616d | whole pages",
+                "0003 0013 0000000000000800 00001000 06 70632e72616d | whole pages",
+                "0003 0013 0000000000000000 00000800 06 70632e72616d | whole pages",
+                "0003 0013 0000000000000000 00000000 06 70632e72616d | found 0x0 bytes",
+                "0003 0011 0000000000001000 00001000 04 68756765 | whole pages of 2097152",
+                "0003 0011 0000000000200000 00200000 04 68756765 0004 000c 0000000000200000 00001000 | whole pages of 2097152",
+                "0005 0002 01 61 | Unknown RAM block 'a'",
+                "0005 0003 01 61 61 | Bytes after the block name: expected 0, found 1",
+                "0005 0007 06 70632e72616d 7fffffffffffffff | Bitmap size of block 'pc.ram': expected 512, found 9223372036854775807",
+                "0005 0007 06 70632e72616d 00000000000001f8 | Bitmap size of block 'pc.ram': expected 512, found 504",
+                "0005 0005 04 68756765 0000000000000080 7e | Bitmap size of block 'huge': expected 256, found 128"
+            })
+    void returnPathRefusesWhatItDoesNotKnow(String digits, String message) {
+        byte[] stream = Recording.hex(digits);
+        for (int chunkBytes : new int[] {1, stream.length}) {
+            assertThatThrownBy(() -> read(stream, chunkBytes))
+                    .isInstanceOf(StreamFormatException.class)
+                    .hasMessageContaining(message);
         }
     }
 
     @Test
-    void returnPathRefusesWhatItDoesNotKnow() {
-        assertThatThrownBy(() -> read(Recording.hex("0008 0000"), 1, 0)).hasMessageContaining("found 8");
-        assertThatThrownBy(() -> read(Recording.hex("0000 0000"), 1, 0)).hasMessageContaining("found 0");
-        assertThatThrownBy(() -> read(Recording.hex("0001 0201"), 1, 0)).hasMessageContaining("at most 512, found 513");
-        assertThatThrownBy(() -> read(Recording.hex("0001 0003 000000"), 1, 0))
-                .hasMessageContaining("expected 4, found 3");
-        assertThatThrownBy(() -> read(Recording.hex("0001 0004 00000000 00"), 9, 0))
-                .hasMessageContaining("follow SHUT");
-        assertThatThrownBy(() -> read(Recording.hex("0005 0007" + PC_RAM + "7fffffffffffffff"), 1, 64))
-                .hasMessageContaining("at most 64");
-        assertThatThrownBy(() -> new ReturnPathReader(_ -> {}, 0).endOfInput()).hasMessageContaining("without SHUT");
+    void returnPathWithoutBlocksKnowsNone() {
+        var messages = new ArrayList<ReturnPathMessage>();
+        var reader = new ReturnPathReader(messages::add);
+        reader.consume(ByteBuffer.wrap(Recording.hex("0004 000c 0000000000240000 00001000")));
+        assertThat(messages).containsExactly(new ReturnPathMessage.RequestPages(0x240000, 0x1000));
+        ByteBuffer bitmap = ByteBuffer.wrap(Recording.hex("0005 0007" + PC_RAM));
+        assertThatThrownBy(() -> reader.consume(bitmap)).hasMessageContaining("Unknown RAM block 'pc.ram'");
+        assertThatThrownBy(() -> new ReturnPathReader(_ -> {}).endOfInput()).hasMessageContaining("without SHUT");
     }
 
-    private static List<ReturnPathMessage> read(byte[] stream, int chunkBytes, int maxBitmapBytes) {
-        var messages = new ArrayList<ReturnPathMessage>();
-        var reader = new ReturnPathReader(messages::add, maxBitmapBytes);
+    @Test
+    void wrongEndOfABitmapNamesTheBlock() {
+        byte[] stream = Recording.hex(
+                "0005 0015 14" + ascii("/rom@etc/acpi/tables") + "0000000000000008 ffffffff00000000 0123456789abcdee");
+        assertThatThrownBy(() -> read(stream, 1))
+                .hasMessageContaining("End of the bitmap of block '/rom@etc/acpi/tables': expected 0x123456789abcdef");
+    }
+
+    @Test
+    void requestsNameTheirBlockWhenItChanges() {
+        var writer = new PageRequestWriter(ReturnPathRecording.BLOCKS);
+        ByteBuffer out = ByteBuffer.allocate(400);
+        assertThat(writer.request(out, 0, 0x1a0000, 0x1000)).isEqualTo(23);
+        assertThat(writer.request(out, 0, 0x240000, 0x1000)).isEqualTo(16);
+        assertThat(writer.request(out, 2, 0x200000, 0x200000)).isEqualTo(21);
+        assertThat(writer.request(out, 0, 0, 0x1000)).isEqualTo(23);
+        writer.forgetBlock();
+        assertThat(writer.request(out, 0, 0, 0x1000)).isEqualTo(23);
+        byte[] written = Arrays.copyOf(out.array(), out.position());
+        String again = "0003 0013 0000000000000000 00001000" + PC_RAM;
+        String golden = "0003 0013 00000000001a0000 00001000" + PC_RAM + "0004 000c 0000000000240000 00001000"
+                + "0003 0011 0000000000200000 00200000 04" + ascii("huge") + again + again;
+        assertThat(hex(written)).isEqualTo(hex(Recording.hex(golden)));
+        for (int chunkBytes : new int[] {1, written.length}) {
+            assertThat(read(written, chunkBytes))
+                    .containsExactly(
+                            new ReturnPathMessage.RequestPagesOf("pc.ram", 0x1a0000, 0x1000),
+                            new ReturnPathMessage.RequestPagesOf("pc.ram", 0x240000, 0x1000),
+                            new ReturnPathMessage.RequestPagesOf("huge", 0x200000, 0x200000),
+                            new ReturnPathMessage.RequestPagesOf("pc.ram", 0, 0x1000),
+                            new ReturnPathMessage.RequestPagesOf("pc.ram", 0, 0x1000));
+        }
+    }
+
+    private static List<ReturnPathMessage> read(byte[] stream, int chunkBytes) {
+        var recording = new ReturnPathRecording();
+        var reader = new ReturnPathReader(recording, ReturnPathRecording.BLOCKS);
         ByteBuffer buffer = ByteBuffer.allocate(ReturnPathReader.MIN_BUFFER_BYTES);
-        for (int at = 0; at < stream.length; at += chunkBytes) {
-            buffer.put(stream, at, Math.min(chunkBytes, stream.length - at)).flip();
+        int at = 0;
+        while (at < stream.length) {
+            int taken = Math.min(Math.min(chunkBytes, buffer.remaining()), stream.length - at);
+            buffer.put(stream, at, taken).flip();
             reader.consume(buffer);
             buffer.compact();
+            at += taken;
         }
         assertThat(reader.position()).isEqualTo(stream.length);
-        return messages;
+        return recording.messages;
     }
 
     @Test
@@ -222,9 +299,10 @@ final class WireRecordTest {
         String setup =
                 "01 00000001 03 72616d 00000000 00000004 0000000000001004 01 61 0000000000001000 0000000000000010 7e 00000001";
         String packaged = "08 0007 0004 00000005 0800040000";
+        String advise = "08 0003 0010 0000000000001000 0000000000001000";
         String end = "02 00000001 0000000000000002 01 61 00 0000000000000010 7e 00000001"
                 + "03 00000001 0000000000000010 7e 00000001 00";
-        Recording seen = Recording.of(Recording.hex(head + setup + packaged + end), 1);
+        Recording seen = Recording.of(Recording.hex(head + advise + setup + packaged + end), 1);
         assertThat(seen.events)
                 .contains(new Command.Packaged(Bytes.copyOf(new byte[] {8, 0, 4, 0, 0})), new Recording.ZeroPage(0, 0))
                 .endsWith("end");

@@ -132,7 +132,7 @@ final class ReturnPath {
     private void read() {
         try (NativeMemory memory = NativeMemory.allocate(BUFFER_BYTES)) {
             ByteBuffer buffer = memory.buffer(0, BUFFER_BYTES);
-            ReturnPathReader reader = new ReturnPathReader(this::take, 0);
+            ReturnPathReader reader = new ReturnPathReader(this::take);
             while (!reader.isShut()) {
                 int n = channel.read(memory, buffer.position(), buffer.remaining());
                 if (n < 0) {
