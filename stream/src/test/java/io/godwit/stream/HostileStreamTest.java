@@ -63,7 +63,7 @@ final class HostileStreamTest {
         }
     }
 
-    private static byte[] mutate(byte[] stream, Random random) {
+    static byte[] mutate(byte[] stream, Random random) {
         byte[] mutated = stream.clone();
         int changes = 1 + random.nextInt(3);
         for (int i = 0; i < changes; i++) {
