@@ -7,6 +7,9 @@
 //   fill=MIB   how much RAM to fill, from 4 MiB on (default: all)
 //   set=MIB    the working set, swept page after page, at the bottom of what was filled (default 64)
 //   rate=N     pages of 4 KiB a second (default 0: stays halted for ever)
+//   random=1   the sweep's order is without locality: steps near the golden section of the set, round and round
+//   beat=N     shows '~' N times a second, so that whoever reads along sees when the machine stood still
+//   mark=N     shows '+' after each N pages written, so that whoever reads along sees its work
 //   ring=3     works in ring 3, where it cannot sleep and watches the clock instead; for hypervisors that are slow in ring 0. It
 //              gets there by sysexit on a processor that calls itself Intel's, by iret on others. Without it, the program
 //              sleeps between the ticks of a 1 kHz timer, and takes no more of the host's processors than its work needs
@@ -45,7 +48,7 @@ struct gate {
 
 // What was asked for, by the options.
 static struct {
-    u32 mebibytes, set_mebibytes, rate, ring;
+    u32 mebibytes, set_mebibytes, rate, ring, random, beat, mark;
 } wanted;
 
 extern void enter_ring3(void (*program)(void), int by_sysexit);
@@ -171,6 +174,36 @@ static u64 calibrate(void) {
     return (cycles() - before) * CALIBRATIONS_A_SECOND;
 }
 
+// A step that visits every page once, far from the one before: near the golden section, without a common factor with the count.
+static u32 stride(u32 page_count) {
+    u32 step = (u32)((u64)page_count * 618034 / 1000000);
+    for (;; step++) {
+        u32 a = step, b = page_count;
+        while (b != 0) {
+            u32 rest = a % b;
+            a = b;
+            b = rest;
+        }
+        if (a == 1) {
+            return step;
+        }
+    }
+}
+
+// Between two beats, 0 for none.
+static u64 cycles_a_beat;
+
+static void beat(void) {
+    static u64 next;
+    if (cycles_a_beat != 0) {
+        u64 now = cycles();
+        if ((long long)(now - next) >= 0) {
+            next = now + cycles_a_beat;
+            out8(SERIAL, '~');
+        }
+    }
+}
+
 static void dirty(u64 from, u32 page_count, u32 rate) {
     u64 cycles_a_second = calibrate();
     u64 cycles_a_page = cycles_a_second / rate;
@@ -179,19 +212,27 @@ static void dirty(u64 from, u32 page_count, u32 rate) {
     }
     u64 due = cycles();
     u64 next_report = due + cycles_a_second;
-    u32 page = 0, written = 0;
+    cycles_a_beat = wanted.beat == 0 ? 0 : cycles_a_second / wanted.beat;
+    u32 page = 0, written = 0, unmarked = 0;
+    u32 step = wanted.random ? stride(page_count) : 1;
     for (;;) {
         wait_for_tick();
         u64 now = cycles();
-        // What a pause of the machine left undone is not caught up with, beyond an eighth of a second.
-        if ((long long)(now - due) > (long long)(cycles_a_second / 8)) {
-            due = now - cycles_a_second / 8;
+        beat();
+        // What a pause of the machine left undone is not caught up with, beyond a hundredth of a second.
+        if ((long long)(now - due) > (long long)(cycles_a_second / 100)) {
+            due = now - cycles_a_second / 100;
         }
         for (; (long long)(now - due) >= 0; due += cycles_a_page) {
             volatile u32 *stamp = (volatile u32 *)(from + (u64)page * PAGE_BYTES);
             *stamp += 2;
-            page = page + 1 == page_count ? 0 : page + 1;
+            page = page + step >= page_count ? page + step - page_count : page + step;
             written++;
+            beat();
+            if (++unmarked == wanted.mark) {
+                unmarked = 0;
+                out8(SERIAL, '+');
+            }
         }
         if ((long long)(now - next_report) >= 0) {
             next_report = now + cycles_a_second;
@@ -225,6 +266,9 @@ void run(const struct loader_info *loader) {
     wanted.set_mebibytes = option(options, "set", 64);
     wanted.rate = option(options, "rate", 0);
     wanted.ring = option(options, "ring", 0);
+    wanted.random = option(options, "random", 0);
+    wanted.beat = option(options, "beat", 0);
+    wanted.mark = option(options, "mark", 0);
     set_interrupts();
     if (wanted.mebibytes > all_mebibytes || wanted.set_mebibytes > all_mebibytes || wanted.set_mebibytes == 0) {
         show("load: fill and set must be at most ", all_mebibytes, " MiB here\n");

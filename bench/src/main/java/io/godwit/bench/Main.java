@@ -4,8 +4,12 @@ package io.godwit.bench;
 
 import io.godwit.bench.micro.MicroBenchmarks;
 import io.godwit.bench.moves.ControlBenchmark;
+import io.godwit.bench.moves.FaultBenchmark;
 import io.godwit.bench.moves.PauseBenchmark;
+import io.godwit.bench.moves.ProgressBenchmark;
+import io.godwit.bench.moves.PushBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
+import io.godwit.bench.moves.SwitchBenchmark;
 import io.godwit.bench.moves.TransferBenchmark;
 import java.util.ArrayList;
 import java.util.List;
@@ -13,12 +17,16 @@ import java.util.List;
 /** The benchmarks' command line; {@code ./dev bench} starts it. */
 public final class Main {
     private static final String USAGE = """
-            usage: ./dev bench [micro|transfer|pause|control|start]... [-n RUNS] [--quick]
+            usage: ./dev bench [micro|transfer|pause|control|start|fault|switch|push|progress]... [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
               pause         how long a guest stands still, beside QEMU's downtime for the same load
               control       what a migration costs the control plane and the guest
               start         how long commands take to start
+              fault         postcopy: what a page that is missing costs the guest, beside a floor in C
+              switch        postcopy: how long the guest stands still at the switch, beside QEMU
+              push          postcopy: throughput of the background push, beside precopy
+              progress      postcopy: the guest's work after the switch, beside QEMU
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
             """;
@@ -38,7 +46,8 @@ public final class Main {
             }
         }
         if (names.isEmpty()) {
-            names.addAll(List.of("start", "micro", "transfer", "pause", "control"));
+            names.addAll(
+                    List.of("start", "micro", "transfer", "pause", "control", "fault", "switch", "push", "progress"));
         }
         for (String name : names) {
             Surroundings.print(name);
@@ -56,6 +65,10 @@ public final class Main {
             case "pause" -> PauseBenchmark.run(count(runs, quick ? 2 : 20));
             case "control" -> ControlBenchmark.run(count(runs, quick ? 1 : 5));
             case "start" -> StartBenchmark.run(count(runs, quick ? 5 : 20));
+            case "fault" -> FaultBenchmark.run(count(runs, quick ? 1 : 3), quick);
+            case "switch" -> SwitchBenchmark.run(count(runs, quick ? 1 : 5));
+            case "push" -> PushBenchmark.run(count(runs, quick ? 1 : 5));
+            case "progress" -> ProgressBenchmark.run(count(runs, quick ? 1 : 3));
             default -> {
                 if (!name.startsWith("micro:")) {
                     return false;

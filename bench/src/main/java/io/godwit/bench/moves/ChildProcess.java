@@ -2,13 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.bench.moves;
 
-import java.io.BufferedReader;
 import java.io.IOException;
-import java.io.InputStreamReader;
-import java.nio.charset.StandardCharsets;
+import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 
@@ -18,7 +17,12 @@ final class ChildProcess implements AutoCloseable {
     private static final int PATIENCE_SECONDS = 90;
     private static final int END_SECONDS = 5;
 
+    private static final char BEAT = '~';
+    private static final char WORK = '+';
+
     private final Process process;
+    private final Stamps beats = new Stamps();
+    private final Stamps work = new Stamps();
     private final CompletableFuture<String> awaited = new CompletableFuture<>();
 
     /**
@@ -27,25 +31,65 @@ final class ChildProcess implements AutoCloseable {
      * @param sign what the output line holds that says that it is ready
      */
     ChildProcess(List<String> command, String sign) throws IOException {
-        process = new ProcessBuilder(command).redirectErrorStream(true).start();
-        Thread.ofVirtual().name("child-output").start(() -> readOutput(sign));
+        this(command, sign, Map.of());
+    }
+
+    /**
+     * Starts it with additions to its environment.
+     *
+     * @param sign what the output line holds that says that it is ready
+     */
+    ChildProcess(List<String> command, String sign, Map<String, String> environment) throws IOException {
+        ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+        builder.environment().putAll(environment);
+        process = builder.start();
+        // A platform thread: marks are stamped with the time at which they are read.
+        Thread.ofPlatform().daemon().name("child-output").start(() -> readOutput(sign));
     }
 
     private void readOutput(String sign) {
         StringBuilder all = new StringBuilder();
-        try (BufferedReader lines =
-                new BufferedReader(new InputStreamReader(process.getInputStream(), StandardCharsets.UTF_8))) {
-            for (String line = lines.readLine(); line != null; line = lines.readLine()) {
-                if (line.contains(sign)) {
-                    awaited.complete(line);
-                } else if (all.length() < 4000) {
-                    all.append(line).append('\n');
+        StringBuilder line = new StringBuilder();
+        byte[] bytes = new byte[4096];
+        try (InputStream output = process.getInputStream()) {
+            for (int count = output.read(bytes); count > 0; count = output.read(bytes)) {
+                long now = System.nanoTime();
+                for (int i = 0; i < count; i++) {
+                    char letter = (char) bytes[i];
+                    switch (letter) {
+                        case BEAT -> beats.add(now);
+                        case WORK -> work.add(now);
+                        case '\n' -> {
+                            take(line.toString(), sign, all);
+                            line.setLength(0);
+                        }
+                        default -> line.append(letter);
+                    }
                 }
             }
+            take(line.toString(), sign, all);
         } catch (IOException e) {
             all.append(e.getMessage());
         }
         awaited.completeExceptionally(new IllegalStateException("the program ended without '" + sign + "': " + all));
+    }
+
+    private void take(String line, String sign, StringBuilder all) {
+        if (line.contains(sign)) {
+            awaited.complete(line);
+        } else if (all.length() < 4000) {
+            all.append(line).append('\n');
+        }
+    }
+
+    /** When each '~' of its output was read. */
+    Stamps beats() {
+        return beats;
+    }
+
+    /** When each '+' of its output was read. */
+    Stamps work() {
+        return work;
     }
 
     /** Waits for the line that says that it is ready. */

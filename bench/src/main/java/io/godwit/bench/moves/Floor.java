@@ -40,6 +40,15 @@ final class Floor {
     static Run run(String... options) throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(PROGRAM.toString(), "-w", "-r", "1"));
         command.addAll(List.of(options));
+        Map<String, Double> values = values(command);
+        return new Run(
+                values.getOrDefault("bytes_per_second", Double.NaN),
+                values.getOrDefault("sender_cpu_seconds", Double.NaN),
+                values.getOrDefault("receiver_cpu_seconds", Double.NaN));
+    }
+
+    /** Runs a program that prints one line of NAME=NUMBER words. */
+    static Map<String, Double> values(List<String> command) throws IOException, InterruptedException {
         Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
         String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
         if (process.waitFor() != 0) {
@@ -50,9 +59,6 @@ final class Floor {
             int at = word.indexOf('=');
             values.put(word.substring(0, at), Double.valueOf(word.substring(at + 1)));
         }
-        return new Run(
-                values.getOrDefault("bytes_per_second", Double.NaN),
-                values.getOrDefault("sender_cpu_seconds", Double.NaN),
-                values.getOrDefault("receiver_cpu_seconds", Double.NaN));
+        return values;
     }
 }

@@ -12,8 +12,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A process that hosts one guest and answers QMP: {@code godwit host} or QEMU. */
@@ -25,6 +27,7 @@ final class Host implements AutoCloseable {
     private final Path directory;
     private final ChildProcess process;
     private final QmpClient qmp;
+    private final List<QmpEvent> seen = new ArrayList<>();
 
     private Host(Path directory, ChildProcess process, Path socket) {
         this.directory = directory;
@@ -34,11 +37,16 @@ final class Host implements AutoCloseable {
 
     /** A Godwit host, ready. */
     static Host godwit(List<String> arguments) throws Exception {
+        return godwit(arguments, "");
+    }
+
+    /** A Godwit host, ready, whose JVM has these options besides. */
+    static Host godwit(List<String> arguments, String javaOptions) throws Exception {
         Path directory = Files.createTempDirectory("godwit-bench-");
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("godwit.launcher", "./godwit"), "host", "--qmp", "unix:" + directory + "/qmp"));
         command.addAll(arguments);
-        return ready(directory, command, "ready: ");
+        return ready(directory, command, "ready: ", Map.of("GODWIT_JAVA_OPTIONS", javaOptions));
     }
 
     /**
@@ -71,11 +79,12 @@ final class Host implements AutoCloseable {
         if (incoming) {
             command.addAll(List.of("-incoming", "tcp:127.0.0.1:0"));
         }
-        return incoming ? waiting(directory, command) : ready(directory, command, "load: running");
+        return incoming ? waiting(directory, command) : ready(directory, command, "load: running", Map.of());
     }
 
-    private static Host ready(Path directory, List<String> command, String sign) throws Exception {
-        ChildProcess process = new ChildProcess(command, sign);
+    private static Host ready(Path directory, List<String> command, String sign, Map<String, String> environment)
+            throws Exception {
+        ChildProcess process = new ChildProcess(command, sign, environment);
         try {
             String _ = process.awaitReady();
             return new Host(directory, process, directory.resolve("qmp"));
@@ -109,6 +118,11 @@ final class Host implements AutoCloseable {
         return qmp.execute(command, arguments, PATIENCE);
     }
 
+    /** The process and what it prints. */
+    ChildProcess process() {
+        return process;
+    }
+
     double cpuSeconds() throws IOException {
         return process.cpuSeconds();
     }
@@ -125,13 +139,24 @@ final class Host implements AutoCloseable {
         JsonNode _ = ask("migrate-set-parameters", parameters);
     }
 
+    /** Sets one of the migration's parameters. */
+    void parameter(String name, long value) {
+        JsonNode _ = ask("migrate-set-parameters", Json.object().put(name, value));
+    }
+
     /** Lets QEMU tell of the migration's states as Godwit does unasked. */
     void announceEvents() {
-        ObjectNode capabilities = Json.object();
-        capabilities
-                .putArray("capabilities")
-                .add(Json.object().put("capability", "events").put("state", true));
-        JsonNode _ = ask("migrate-set-capabilities", capabilities);
+        capabilities("events");
+    }
+
+    /** Switches capabilities on. */
+    void capabilities(String... names) {
+        ObjectNode arguments = Json.object();
+        ArrayNode capabilities = arguments.putArray("capabilities");
+        for (String name : names) {
+            capabilities.add(Json.object().put("capability", name).put("state", true));
+        }
+        JsonNode _ = ask("migrate-set-capabilities", arguments);
     }
 
     void migrate(String uri) {
@@ -144,6 +169,7 @@ final class Host implements AutoCloseable {
                 System.nanoTime() + Duration.ofSeconds(MIGRATION_SECONDS).toNanos();
         while (System.nanoTime() < deadline) {
             Optional<QmpEvent> event = qmp.nextEvent(Duration.ofSeconds(5));
+            event.ifPresent(seen::add);
             String status = event.isPresent()
                     ? event.get().data().path("status").asString("")
                     : ask("query-migrate").path("status").asString("");
@@ -151,11 +177,28 @@ final class Host implements AutoCloseable {
                     && (event.isEmpty() || event.get().name().equals("MIGRATION"))) {
                 return ask("query-migrate");
             }
-            if (status.equals("failed") || status.equals("cancelled")) {
+            if (status.equals("failed") || status.equals("cancelled") || status.equals("postcopy-paused")) {
                 throw new IllegalStateException("the migration " + status + ": " + ask("query-migrate"));
             }
         }
         throw new IllegalStateException("the migration did not end: " + ask("query-migrate"));
+    }
+
+    /** Waits for an event; a MIGRATION event also by the status that it tells of. */
+    QmpEvent awaitEvent(String nameOrStatus) throws InterruptedException {
+        int next = 0;
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (System.nanoTime() < deadline) {
+            for (; next < seen.size(); next++) {
+                QmpEvent event = seen.get(next);
+                if (event.name().equals(nameOrStatus)
+                        || event.data().path("status").asString("").equals(nameOrStatus)) {
+                    return event;
+                }
+            }
+            qmp.nextEvent(Duration.ofSeconds(5)).ifPresent(seen::add);
+        }
+        throw new IllegalStateException("no " + nameOrStatus + ": " + ask("query-migrate"));
     }
 
     @Override

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.bench.moves;
+
+import io.godwit.bench.moves.PostcopyMove.Kind;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.concurrent.locks.LockSupport;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * What a missing page costs a KVM guest that writes pages all over its memory as fast as it can, while the background push goes at full speed
+ * and the collector runs on both sides, in turn with the floor in C. The push brings all of a guest's memory before the guest has asked for
+ * 100,000 pages, so guests are moved until there have been that many faults, and their histograms added up.
+ *
+ * <p>The collector is provoked by a young generation of a megabyte and by questions for statistics, every {@link #ASK_NANOS}.
+ */
+public final class FaultBenchmark {
+    private static final int FAULTS = 100_000;
+    private static final int MAXIMUM_MOVES = 40;
+    private static final long ASK_NANOS = 20_000_000;
+    private static final String SMALL_HEAP = "-Xmn1m -Xlog:gc,safepoint:file=%s:timenanos";
+    private static final List<String> PARTS = List.of("event", "request", "wire", "place");
+
+    private final int wanted;
+    private final long pushBytesPerSecond;
+    private final Buckets whole = new Buckets();
+    private final Pauses pauses = new Pauses();
+
+    private FaultBenchmark(int wanted, long pushBytesPerSecond) {
+        this.wanted = wanted;
+        this.pushBytesPerSecond = pushBytesPerSecond;
+    }
+
+    /** Measures; {@code runs} is how often the floor runs. */
+    public static void run(int runs, boolean quick) throws Exception {
+        if (!FaultFloor.isBuilt()) {
+            System.out.println("could not run: the floor is not built; it needs a C compiler");
+            return;
+        }
+        int faults = quick ? FAULTS / 10 : FAULTS;
+        FaultFloor idle = FaultFloor.middle(runs, faults);
+        FaultFloor pushing = FaultFloor.middle(runs, faults, "-p");
+        System.out.println("floor, push idle, touch to continue:          " + idle.touched());
+        System.out.println("floor, push idle, event to placed:            " + idle.handled());
+        System.out.println("floor, push at full speed, touch to continue: " + pushing.touched());
+        System.out.println("floor, push at full speed, event to placed:   " + pushing.handled());
+        FaultBenchmark benchmark = new FaultBenchmark(faults, 0);
+        benchmark.moveAll();
+        benchmark.print(idle, pushing);
+    }
+
+    private void moveAll() throws Exception {
+        for (int move = 0; move < MAXIMUM_MOVES && whole.count() < wanted; move++) {
+            move();
+        }
+    }
+
+    private void move() throws Exception {
+        List<String> guest = new ArrayList<>(List.of("--guest", "kvm", "--memory", "2G", "--fill", "random"));
+        guest.addAll(List.of("--program", "dirtier", "--working-set", "2G", "--dirty-rate", "0"));
+        guest.addAll(List.of("--write-order", "random"));
+        List<String> waiting = new ArrayList<>(guest);
+        waiting.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
+        Path logs = Files.createTempDirectory("godwit-bench-gc-");
+        Path fromLog = logs.resolve("source.log");
+        Path toLog = logs.resolve("destination.log");
+        try (Host from = Host.godwit(guest, SMALL_HEAP.formatted(fromLog));
+                Host to = Host.godwit(waiting, SMALL_HEAP.formatted(toLog))) {
+            PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, pushBytesPerSecond);
+            long begin = System.nanoTime();
+            while (!isOver(from)) {
+                JsonNode _ = from.ask("x-godwit-statistics");
+                JsonNode _ = to.ask("x-godwit-statistics");
+                LockSupport.parkNanos(ASK_NANOS);
+            }
+            long end = System.nanoTime();
+            PostcopyMove move = PostcopyMove.end(from, to);
+            pauses.add(fromLog, begin, end);
+            pauses.add(toLog, begin, end);
+            take(move, to.ask("x-godwit-statistics").path("postcopy"));
+        }
+        Files.deleteIfExists(fromLog);
+        Files.deleteIfExists(toLog);
+        Files.deleteIfExists(logs);
+    }
+
+    private static boolean isOver(Host from) {
+        return switch (from.ask("query-migrate").path("status").asString("")) {
+            case "completed", "failed", "postcopy-paused" -> true;
+            default -> false;
+        };
+    }
+
+    private void take(PostcopyMove move, JsonNode postcopy) {
+        Buckets one = new Buckets();
+        one.add(
+                postcopy.path("latency-buckets"),
+                postcopy.path("latency").path("whole").path("max-nanos").asLong());
+        whole.add(one);
+        StringBuilder parts = new StringBuilder();
+        for (String part : PARTS) {
+            JsonNode latency = postcopy.path("latency").path(part);
+            parts.append(String.format(
+                    Locale.ROOT,
+                    " %s %.1f/%.1f/%.0f",
+                    part,
+                    latency.path("p50-nanos").asDouble() / 1e3,
+                    latency.path("p99-nanos").asDouble() / 1e3,
+                    latency.path("max-nanos").asDouble() / 1e3));
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "move of %.1f s: %s, above 5 ms %d; p50/p99/max us:%s%n",
+                move.pushSeconds(),
+                one.quantiles(),
+                one.countAbove(5_000_000),
+                parts);
+    }
+
+    private void print(FaultFloor idle, FaultFloor pushing) {
+        Quantiles godwit = whole.quantiles();
+        System.out.printf(
+                Locale.ROOT, "%ngodwit, event to placed: %s, above 5 ms: %d%n", godwit, whole.countAbove(5_000_000));
+        System.out.println("against the floor, push idle, event to placed:            " + godwit.over(idle.handled()));
+        System.out.println("against the floor, push idle, touch to continue:          " + godwit.over(idle.touched()));
+        System.out.println(
+                "against the floor, push at full speed, event to placed:   " + godwit.over(pushing.handled()));
+        System.out.println(
+                "against the floor, push at full speed, touch to continue: " + godwit.over(pushing.touched()));
+        System.out.println("pauses of both JVMs meanwhile: " + pauses);
+    }
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.bench.moves;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * How fast the background push of postcopy moves an idle guest of 1 GiB of random memory, in turn with precopy of the same guest, without
+ * and with the capability (with it, the destination's memory is registered, and its pages are placed one by one).
+ */
+public final class PushBenchmark {
+    private static final double BYTES = 1L << 30;
+    private static final List<String> GUEST =
+            List.of("--guest", "kvm", "--memory", "1G", "--program", "idle", "--fill", "random");
+
+    private final Series plain = new Series("precopy, capability off", "GB/s");
+    private final Series prepared = new Series("precopy, capability on", "GB/s");
+    private final Series push = new Series("background push", "GB/s");
+
+    private PushBenchmark() {}
+
+    /** Measures {@code runs} moves of each kind. */
+    public static void run(int runs) throws Exception {
+        PushBenchmark benchmark = new PushBenchmark();
+        for (int i = 0; i < runs; i++) {
+            benchmark.precopy(false, benchmark.plain);
+            benchmark.precopy(true, benchmark.prepared);
+            benchmark.push();
+            System.out.printf(
+                    Locale.ROOT,
+                    "precopy %.3f GB/s, with the capability %.3f GB/s, push %.3f GB/s%n",
+                    benchmark.plain.last(),
+                    benchmark.prepared.last(),
+                    benchmark.push.last());
+        }
+        benchmark.print();
+    }
+
+    private static List<String> waiting() {
+        List<String> all = new ArrayList<>(GUEST);
+        all.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
+        return all;
+    }
+
+    private void precopy(boolean capability, Series into) throws Exception {
+        try (Host from = Host.godwit(GUEST);
+                Host to = Host.godwit(waiting())) {
+            if (capability) {
+                from.capabilities("postcopy-ram");
+                to.capabilities("postcopy-ram");
+            }
+            from.limit(0);
+            String uri = to.listensAt();
+            Floor.warm();
+            from.migrate(uri);
+            JsonNode _ = from.awaitEnd();
+            JsonNode figures = from.ask("x-godwit-statistics");
+            double millis = figures.path("total-time-millis").asDouble()
+                    - figures.path("setup-time-millis").asDouble();
+            into.add(BYTES / millis / 1e6);
+        }
+    }
+
+    private void push() throws Exception {
+        try (Host from = Host.godwit(GUEST);
+                Host to = Host.godwit(waiting())) {
+            PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 0);
+            PostcopyMove move = PostcopyMove.end(from, to);
+            // What a first pass that was cut short has moved does not count.
+            double pushed = move.figures().path("ram").path("postcopy-bytes").asDouble(0);
+            push.add((pushed == 0 ? BYTES : pushed) / move.pushSeconds() / 1e9);
+        }
+    }
+
+    private void print() {
+        System.out.println();
+        for (Series series : List.of(plain, prepared, push)) {
+            System.out.println(series);
+        }
+        System.out.printf(
+                Locale.ROOT,
+                "background push: %.2f of precopy, %.2f of precopy with the capability on%n",
+                push.median() / plain.median(),
+                push.median() / prepared.median());
+    }
+}
