@@ -55,6 +55,7 @@ public final class AllocationProbe {
             seen += from.isZero(at, PAGE) ? 1 : from.hash(at, 64);
             NativeMemory.copy(from, at, to, at, 64);
             NativeMemory.copyByDowncall(from, at, to, at, 64);
+            to.putLongByDowncall(at, from.getLongByDowncall(at));
         }
         return seen;
     }

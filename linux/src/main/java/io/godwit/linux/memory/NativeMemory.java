@@ -7,6 +7,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.ffi.Libc;
 import io.godwit.linux.ffi.LibcConstants;
+import io.godwit.linux.ffi.ThreadScratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -23,7 +24,7 @@ import java.util.Objects;
  * the methods that say so order memory. Offsets and lengths are in bytes; outside the mapping they throw {@link
  * IndexOutOfBoundsException}, after {@link #close} everything throws {@link IllegalStateException}.
  *
- * <p>A Java thread must not touch a page that userfaultfd has yet to fill, except by {@link #copyByDowncall}: it would wait in
+ * <p>A Java thread must not touch a page that userfaultfd has yet to fill, except by the methods whose name says downcall: it would wait in
  * Java code, the next safepoint would wait for it, and the thread that fills the page would wait for the safepoint.
  */
 public final class NativeMemory implements AutoCloseable {
@@ -328,6 +329,33 @@ public final class NativeMemory implements AutoCloseable {
         // SAFETY: both ranges are inside mappings that are open now; their owners close them only after this thread has
         // stopped.
         Libc.memcpy(to.address(toOffset, length), from.address(fromOffset, length), length);
+    }
+
+    /**
+     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3): waits for its page if
+     * userfaultfd has yet to fill it, without holding up safepoints. This memory must not be closed meanwhile.
+     */
+    public long getLongByDowncall(long offset) {
+        MemorySegment copy = ThreadScratch.segment();
+        // SAFETY: the source is inside a mapping that is open now, see copyByDowncall; the copy lives as long as this
+        // thread. The C library copies 8 aligned bytes in one access.
+        Libc.memcpy(copy.address(), aligned(offset), Long.BYTES);
+        return copy.get(LONG_NATIVE, 0);
+    }
+
+    /** Writes a long as {@link #getLongByDowncall} reads one. */
+    public void putLongByDowncall(long offset, long value) {
+        MemorySegment copy = ThreadScratch.segment();
+        copy.set(LONG_NATIVE, 0, value);
+        // SAFETY: as in getLongByDowncall.
+        Libc.memcpy(aligned(offset), copy.address(), Long.BYTES);
+    }
+
+    private long aligned(long offset) {
+        if (offset % Long.BYTES != 0) {
+            throw new IllegalArgumentException("offset " + offset + " is no multiple of " + Long.BYTES);
+        }
+        return address(offset, Long.BYTES);
     }
 
     /** Sets {@code length} bytes to {@code value}. */

@@ -48,7 +48,9 @@ class NativeMemoryTest {
                 () -> memory.advise(0, PAGE, Advice.DONTNEED),
                 memory::mapAgain,
                 () -> NativeMemory.copy(memory, 0, other, 0, PAGE),
-                () -> NativeMemory.copyByDowncall(other, 0, memory, 0, PAGE));
+                () -> NativeMemory.copyByDowncall(other, 0, memory, 0, PAGE),
+                () -> memory.getLongByDowncall(0),
+                () -> memory.putLongByDowncall(0, 1));
         assertThat(uses).allSatisfy(use -> assertThatThrownBy(use).isInstanceOf(IllegalStateException.class));
         other.close();
     }
@@ -78,7 +80,9 @@ class NativeMemoryTest {
                     () -> memory.fillRandom(99, 2, 0),
                     () -> memory.buffer(99, 2),
                     () -> NativeMemory.copy(large, 0, memory, 0, 101),
-                    () -> NativeMemory.copyByDowncall(large, 150, memory, 0, 51));
+                    () -> NativeMemory.copyByDowncall(large, 150, memory, 0, 51),
+                    () -> memory.getLongByDowncall(96),
+                    () -> memory.putLongByDowncall(-8, 1));
             assertThat(uses).allSatisfy(use -> assertThatThrownBy(use).isInstanceOf(IndexOutOfBoundsException.class));
         }
     }
@@ -214,6 +218,19 @@ class NativeMemoryTest {
             from.copyTo(100, array, 5, 10);
             to.copyFrom(0, array, 5, 10);
             assertThat(NativeMemory.mismatch(from, 100, to, 0, 10)).isEqualTo(-1);
+        }
+    }
+
+    @Test
+    void longsByDowncallAreThoseOfDirectAccess() {
+        try (NativeMemory memory = NativeMemory.allocate(PAGE)) {
+            memory.putLongByDowncall(PAGE - 8, 0x0102030405060708L);
+            assertThat(memory.getLong(PAGE - 8)).isEqualTo(0x0102030405060708L);
+            assertThat(memory.getLongByDowncall(PAGE - 8)).isEqualTo(0x0102030405060708L);
+            assertThat(memory.isZero(0, PAGE - 8)).isTrue();
+            assertThatThrownBy(() -> memory.getLongByDowncall(4))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("no multiple of 8");
         }
     }
 
