@@ -11,6 +11,7 @@ import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.HostPages;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.programs.BootArea;
@@ -48,7 +49,8 @@ final class WarmUp {
 
     static void of(GuestKind kind) {
         Workload workload = new Workload(GuestProgram.DIRTIER, WORKING_SET, 0, WriteOrder.RANDOM, RamFill.ZERO, 0);
-        GuestOptions options = new GuestOptions(kind, 2 * BootArea.GRANULE, 1, workload, UUID.randomUUID());
+        GuestOptions options =
+                new GuestOptions(kind, 2 * BootArea.GRANULE, HostPages.ORDINARY, 1, workload, UUID.randomUUID());
         run(options, System.nanoTime() + PATIENCE_NANOS);
         move(options, System.nanoTime() + PATIENCE_NANOS);
     }

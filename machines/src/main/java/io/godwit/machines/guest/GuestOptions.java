@@ -14,11 +14,12 @@ import java.util.UUID;
  *
  * @param kind what runs it
  * @param memoryBytes its RAM, a multiple of 2 MiB from 4 MiB to 256 GiB; of an opaque guest the most that is taken in
+ * @param pages what backs the RAM; of an opaque guest its source decides
  * @param cpus how many vCPUs, 1 to 64
  * @param workload what it does; a guest that is awaited brings its own
  * @param uuid who it is; a guest that is awaited brings its own
  */
-public record GuestOptions(GuestKind kind, long memoryBytes, int cpus, Workload workload, UUID uuid) {
+public record GuestOptions(GuestKind kind, long memoryBytes, HostPages pages, int cpus, Workload workload, UUID uuid) {
     private static final long DEFAULT_MEMORY = 512L << 20;
     private static final long DEFAULT_WORKING_SET = 64L << 20;
     private static final long DEFAULT_RATE = 20_000;
@@ -42,6 +43,7 @@ public record GuestOptions(GuestKind kind, long memoryBytes, int cpus, Workload 
         return new GuestOptions(
                 GuestKind.AUTO,
                 DEFAULT_MEMORY,
+                HostPages.ORDINARY,
                 1,
                 new Workload(
                         GuestProgram.DIRTIER,
@@ -55,26 +57,31 @@ public record GuestOptions(GuestKind kind, long memoryBytes, int cpus, Workload 
 
     /** The same with another kind. */
     public GuestOptions withKind(GuestKind other) {
-        return new GuestOptions(other, memoryBytes, cpus, workload, uuid);
+        return new GuestOptions(other, memoryBytes, pages, cpus, workload, uuid);
     }
 
     /** The same with other memory. */
     public GuestOptions withMemoryBytes(long other) {
-        return new GuestOptions(kind, other, cpus, workload, uuid);
+        return new GuestOptions(kind, other, pages, cpus, workload, uuid);
+    }
+
+    /** The same with other pages behind the RAM. */
+    public GuestOptions withPages(HostPages other) {
+        return new GuestOptions(kind, memoryBytes, other, cpus, workload, uuid);
     }
 
     /** The same with other vCPUs. */
     public GuestOptions withCpus(int other) {
-        return new GuestOptions(kind, memoryBytes, other, workload, uuid);
+        return new GuestOptions(kind, memoryBytes, pages, other, workload, uuid);
     }
 
     /** The same with another workload. */
     public GuestOptions withWorkload(Workload other) {
-        return new GuestOptions(kind, memoryBytes, cpus, other, uuid);
+        return new GuestOptions(kind, memoryBytes, pages, cpus, other, uuid);
     }
 
     /** The same with another identity. */
     public GuestOptions withUuid(UUID other) {
-        return new GuestOptions(kind, memoryBytes, cpus, workload, other);
+        return new GuestOptions(kind, memoryBytes, pages, cpus, workload, other);
     }
 }

@@ -19,26 +19,27 @@ public final class GuestRam implements AutoCloseable {
     private final RamBlock block;
     private final RamBlocks blocks;
     private final List<ControlBlock> controlBlocks = new ArrayList<>();
+    private final List<VcpuFigures> figures = new ArrayList<>();
 
-    /** Maps the RAM, and fills it if the guest starts here. */
+    /**
+     * Maps the RAM, and fills it if the guest starts here.
+     *
+     * @throws UnsupportedOperationException there are too few huge pages
+     */
     public GuestRam(GuestOptions options, Origin origin) {
-        memory = NativeMemory.mapAnonymous(options.memoryBytes());
-        memory.advise(0, options.memoryBytes(), Advice.HUGEPAGE);
-        memory.advise(0, options.memoryBytes(), Advice.DONTFORK);
-        memory.advise(0, options.memoryBytes(), Advice.DONTDUMP);
-        block = new RamBlock(Machine.RAM_BLOCK, memory);
+        memory = options.pages().map(Machine.RAM_BLOCK, options.memoryBytes());
+        if (options.pages() == HostPages.ORDINARY) {
+            memory.advise(0, options.memoryBytes(), Advice.HUGEPAGE);
+        }
+        block = new RamBlock(Machine.RAM_BLOCK, memory, options.pages().byteLength());
         blocks = new RamBlocks(List.of(block));
         for (int vcpu = 0; vcpu < options.cpus(); vcpu++) {
             controlBlocks.add(ControlBlock.of(memory, vcpu));
+            figures.add(new VcpuFigures(block, vcpu));
         }
         if (origin == Origin.BOOT) {
             BootArea.install(memory, options.cpus(), options.workload());
         }
-    }
-
-    /** The bytes. */
-    public NativeMemory memory() {
-        return memory;
     }
 
     /** The one block. */
@@ -56,31 +57,29 @@ public final class GuestRam implements AutoCloseable {
         return controlBlocks;
     }
 
-    /** Pages rewritten by all vCPUs. */
+    /** Pages rewritten by all vCPUs, as far as is known here; never waits for memory. */
     public long workPages() {
-        return controlBlocks.stream().mapToLong(ControlBlock::workPages).sum();
+        return figures.stream().mapToLong(VcpuFigures::workPages).sum();
     }
 
-    /** Mismatches found by all vCPUs. */
+    /** Mismatches found by all vCPUs, as far as is known here; never waits for memory. */
     public long mismatches() {
-        return controlBlocks.stream().mapToLong(ControlBlock::mismatches).sum();
+        return figures.stream().mapToLong(VcpuFigures::mismatches).sum();
     }
 
-    /** The first mismatch of the first vCPU that has one. */
+    /** The first mismatch of the first vCPU that has one; never waits for memory. */
     public Optional<Mismatch> firstMismatch() {
-        return controlBlocks.stream()
-                .filter(vcpu -> vcpu.mismatches() > 0)
-                .map(ControlBlock::firstMismatch)
-                .findFirst();
+        return figures.stream().flatMap(vcpu -> vcpu.firstMismatch().stream()).findFirst();
     }
 
-    /** Changes the program's rate, split among the vCPUs, and marks what that writes. */
+    /**
+     * Changes the program's rate, split among the vCPUs, and marks what that writes.
+     *
+     * @throws io.godwit.engine.MigrationException.Refused a page that holds a rate has yet to arrive
+     */
     public void pagesPerSecond(long rate) {
-        for (int vcpu = 0; vcpu < controlBlocks.size(); vcpu++) {
-            long share = rate == 0 ? 0 : Math.max(1, rate / controlBlocks.size());
-            controlBlocks.get(vcpu).pagesPerSecond(share);
-            block.dirtyBitmap().set(BootArea.controlBlockOffset(vcpu) / RamBlock.PAGE_BYTES);
-        }
+        long share = rate == 0 ? 0 : Math.max(1, rate / figures.size());
+        figures.forEach(vcpu -> vcpu.pagesPerSecond(share));
     }
 
     @Override

@@ -56,8 +56,7 @@ public final class MemoryMachine implements Machine {
         List<ProgramThread> threads = new ArrayList<>();
         for (int index = 0; index < options.cpus(); index++) {
             devices.add(new ProgramState(index, ram.controlBlocks().get(index)));
-            threads.add(
-                    new ProgramThread(index, ram.memory(), heartbeats.vcpus().get(index), listener));
+            threads.add(new ProgramThread(index, ram.block(), heartbeats.vcpus().get(index), listener));
         }
         vcpus = new VcpuGroup(threads);
     }

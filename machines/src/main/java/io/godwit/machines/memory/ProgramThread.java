@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.memory;
 
-import io.godwit.linux.memory.NativeMemory;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.process.Threads;
 import io.godwit.machines.programs.JavaProgram;
 import io.godwit.machines.programs.WriteListener;
@@ -13,7 +13,7 @@ import io.godwit.machines.vcpu.VcpuThread;
 final class ProgramThread extends VcpuThread {
     private final JavaProgram program;
 
-    ProgramThread(int index, NativeMemory ram, Heartbeat heartbeat, WriteListener listener) {
+    ProgramThread(int index, RamBlock ram, Heartbeat heartbeat, WriteListener listener) {
         super(index, heartbeat);
         program = new JavaProgram(ram, index, beatPort(), listener);
     }

@@ -20,6 +20,19 @@ public interface BeatPort {
     /** Beats. */
     void beat();
 
+    /**
+     * The program waits for a page of its memory and changes nothing until {@link #endStandstill}: a pause is granted meanwhile, so that
+     * a page that never comes keeps nobody from stopping the guest.
+     */
+    void beginStandstill();
+
+    /**
+     * The page is there. Waits as long as a pause is wanted.
+     *
+     * @return false if the vCPU shall end: then the program returns and touches nothing any more
+     */
+    boolean endStandstill();
+
     /** Whether the vCPU is wanted outside the guest. */
     boolean isPauseWanted();
 }

@@ -7,6 +7,9 @@ import io.godwit.linux.memory.NativeMemory;
 /**
  * What one vCPU's program knows: a page of guest RAM, fields of 64 bits in little-endian order. The program writes it while it
  * runs; the host may read a field at any time, and fields agree with each other only while the guest is paused.
+ *
+ * <p>What is public reaches the page by downcalls: if it has yet to arrive, the caller waits for it, and the JVM does not. {@link #get} and
+ * {@link #put} are direct and need a page that is there.
  */
 public final class ControlBlock {
     static final int MAGIC = 0x00;
@@ -68,53 +71,57 @@ public final class ControlBlock {
         ram.putLongVolatile(offset + field, value);
     }
 
+    private long read(int field) {
+        return ram.getLongByDowncall(offset + field);
+    }
+
     /** Whether a program was ever put here. */
-    public boolean isPresent() {
-        return get(MAGIC) == MAGIC_VALUE;
+    boolean hasProgram() {
+        return read(MAGIC) == MAGIC_VALUE;
     }
 
     /** The program that runs here; idle if none was ever put here. */
     public GuestProgram program() {
-        return isPresent() ? GuestProgram.ofCode(get(PROGRAM)).orElse(GuestProgram.IDLE) : GuestProgram.IDLE;
+        return hasProgram() ? GuestProgram.ofCode(read(PROGRAM)).orElse(GuestProgram.IDLE) : GuestProgram.IDLE;
     }
 
     /** Pages rewritten so far. */
     public long workPages() {
-        return get(WORK);
+        return read(WORK);
     }
 
     /** Pages that did not hold what this program wrote there last. */
     public long mismatches() {
-        return get(MISMATCHES);
+        return read(MISMATCHES);
     }
 
     /** The first mismatch; meaningful when {@link #mismatches} is not 0. */
     public Mismatch firstMismatch() {
-        return new Mismatch(get(FIRST_MISMATCH_PAGE), get(FIRST_MISMATCH_EXPECTED), get(FIRST_MISMATCH_FOUND));
+        return new Mismatch(read(FIRST_MISMATCH_PAGE), read(FIRST_MISMATCH_EXPECTED), read(FIRST_MISMATCH_FOUND));
     }
 
     /** Heartbeats as the guest counts them. */
     public long beats() {
-        return get(BEATS);
+        return read(BEATS);
     }
 
     /** Ticks of 100 microseconds that the guest was given. */
     public long ticks() {
-        return get(TICKS);
+        return read(TICKS);
     }
 
     /** The sweep the program is in; the first one after boot is {@link BootArea#firstGeneration}. */
     public long generation() {
-        return get(GENERATION);
+        return read(GENERATION);
     }
 
     /** How many pages this vCPU's share has. */
     public long pageCount() {
-        return get(PAGE_COUNT);
+        return read(PAGE_COUNT);
     }
 
     /** Changes the rate while the guest runs; the program takes it up at its next beat. */
     public void pagesPerSecond(long rate) {
-        put(RATE, BootArea.fixedPointRate(rate));
+        ram.putLongByDowncall(offset + RATE, BootArea.fixedPointRate(rate));
     }
 }

@@ -20,16 +20,21 @@ import static io.godwit.machines.programs.ControlBlock.STEP;
 import static io.godwit.machines.programs.ControlBlock.TICKS;
 import static io.godwit.machines.programs.ControlBlock.WORK;
 
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
  * The guest programs in Java, step for step what {@link MachineCode} does. Nothing is kept outside guest RAM between two calls of
  * {@link #run}, so whoever gets the RAM can go on.
+ *
+ * <p>While the guest arrives by postcopy, a page is first awaited and then touched: the wait is a downcall, which holds up no safepoint, and
+ * what is there stays there while the guest runs.
  */
 public final class JavaProgram {
     private static final int PAGE_SHIFT = 12;
     private static final int LAST_STAMP = NativeMemory.PAGE_BYTES - Long.BYTES;
 
+    private final RamBlock ramBlock;
     private final NativeMemory ram;
     private final ControlBlock block;
     private final long blockOffset;
@@ -37,12 +42,14 @@ public final class JavaProgram {
     private final WriteListener listener;
 
     /**
-     * @param ram the guest's RAM
+     * @param ramBlock the guest's RAM
      * @param vcpu which control block
+     * @param port hears the beats, and when the program waits for memory
      * @param listener hears of the pages that are written
      */
-    public JavaProgram(NativeMemory ram, int vcpu, BeatPort port, WriteListener listener) {
-        this.ram = ram;
+    public JavaProgram(RamBlock ramBlock, int vcpu, BeatPort port, WriteListener listener) {
+        this.ramBlock = ramBlock;
+        this.ram = ramBlock.memory();
         this.block = ControlBlock.of(ram, vcpu);
         this.blockOffset = BootArea.controlBlockOffset(vcpu);
         this.port = port;
@@ -51,7 +58,10 @@ public final class JavaProgram {
 
     /** Runs until a pause is wanted; then all state is in guest RAM. */
     public void run() {
-        if (!block.isPresent()) {
+        if (!arrive(blockOffset)) {
+            return;
+        }
+        if (!block.hasProgram()) {
             throw new IllegalStateException("there is no program in guest RAM at 0x%x: boot the guest or let it come in"
                     .formatted(blockOffset));
         }
@@ -61,7 +71,9 @@ public final class JavaProgram {
             long burst = block.get(BURST);
             while (owed > 0) {
                 long chunk = Math.min(owed, burst);
-                rewrite(program, chunk);
+                if (!rewrite(program, chunk)) {
+                    return;
+                }
                 owed -= chunk;
                 if (owed > 0) {
                     port.beat();
@@ -104,12 +116,26 @@ public final class JavaProgram {
         return 0;
     }
 
-    private void rewrite(GuestProgram program, long chunk) {
+    /** Waits for the page at an offset, if it has yet to arrive; false if the vCPU shall end instead of touching it. */
+    private boolean arrive(long offset) {
+        if (ramBlock.isPresent(offset >>> PAGE_SHIFT)) {
+            return true;
+        }
+        port.beginStandstill();
+        long _ = ram.getLongByDowncall(offset);
+        return port.endStandstill();
+    }
+
+    /** Rewrites the next pages; false if the vCPU shall end. */
+    private boolean rewrite(GuestProgram program, long chunk) {
         boolean stamps = program == GuestProgram.DIRTIER;
         for (long i = 0; i < chunk; i++) {
             long index = block.get(INDEX);
             long page = block.get(FIRST_ADDRESS) + (index << PAGE_SHIFT);
             long generation = block.get(GENERATION);
+            if (!arrive(page)) {
+                return false;
+            }
             if (stamps) {
                 restamp(page, generation << 32 | index);
             } else {
@@ -119,6 +145,7 @@ public final class JavaProgram {
             count(WORK, 1);
             advance(index);
         }
+        return true;
     }
 
     private void restamp(long page, long stamp) {
@@ -162,7 +189,7 @@ public final class JavaProgram {
 
     private void mismatch(long page, long expected, long found) {
         count(MISMATCHES, 1);
-        if (block.mismatches() == 1) {
+        if (block.get(MISMATCHES) == 1) {
             block.put(FIRST_MISMATCH_PAGE, page >>> PAGE_SHIFT);
             block.put(FIRST_MISMATCH_EXPECTED, expected);
             block.put(FIRST_MISMATCH_FOUND, found);

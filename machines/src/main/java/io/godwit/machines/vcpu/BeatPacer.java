@@ -53,6 +53,16 @@ final class BeatPacer implements BeatPort {
     }
 
     @Override
+    public void beginStandstill() {
+        thread.beginStandstill();
+    }
+
+    @Override
+    public boolean endStandstill() {
+        return thread.endStandstill();
+    }
+
+    @Override
     public boolean isPauseWanted() {
         return thread.isPauseWanted();
     }

@@ -209,6 +209,27 @@ public abstract class VcpuThread {
         }
     }
 
+    /** The guest stands still although its thread is inside {@link #runGuest}: counts as paused from now. Called on the thread. */
+    final void beginStandstill() {
+        lock.lock();
+        try {
+            paused = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Goes on, once no pause is wanted; false when the thread is to end. Called on the thread. */
+    final boolean endStandstill() {
+        boolean pauseGranted = pauseWanted;
+        boolean runs = awaitRun();
+        if (pauseGranted) {
+            pacer.restart();
+        }
+        return runs;
+    }
+
     /** Waits for {@link #resume}; false when the thread is to end. */
     private boolean awaitRun() {
         lock.lock();
