@@ -4,12 +4,15 @@ package io.godwit.cli;
 
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.HostPages;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
 import io.godwit.machines.programs.WriteOrder;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
 /** What a guest is made of, as {@code demo} and {@code host} take it. */
@@ -32,6 +35,14 @@ final class GuestArguments {
             converter = ByteSize.class,
             description = "The guest's RAM (default: ${DEFAULT-VALUE}).")
     private long memoryBytes;
+
+    @Option(
+            names = "--huge-pages",
+            paramLabel = "SIZE",
+            converter = ByteSize.class,
+            description = "Back the guest's RAM with huge pages of this size, 2M, that were set aside in"
+                    + " /proc/sys/vm/nr_hugepages (default: ordinary pages).")
+    private @Nullable Long hugePageBytes;
 
     @Option(
             names = "--cpus",
@@ -84,6 +95,7 @@ final class GuestArguments {
         try {
             return DEFAULTS.withKind(kind)
                     .withMemoryBytes(memoryBytes)
+                    .withPages(pages())
                     .withCpus(cpus)
                     .withWorkload(new Workload(
                             program,
@@ -97,9 +109,20 @@ final class GuestArguments {
         }
     }
 
+    private HostPages pages() {
+        if (hugePageBytes == null) {
+            return HostPages.ORDINARY;
+        }
+        HostPages pages = HostPages.ofByteLength(hugePageBytes);
+        if (pages == HostPages.ORDINARY) {
+            throw new IllegalArgumentException("huge pages have 2 MiB, not 4 KiB");
+        }
+        return pages;
+    }
+
     /** The same for the command line of a child, with the kind that was chosen. */
     List<String> asWords(GuestKind chosen) {
-        return List.of(
+        List<String> words = new ArrayList<>(List.of(
                 "--guest",
                 chosen.toString(),
                 "--memory",
@@ -115,7 +138,11 @@ final class GuestArguments {
                 "--write-order",
                 order.toString(),
                 "--fill",
-                fill.toString());
+                fill.toString()));
+        if (hugePageBytes != null) {
+            words.addAll(List.of("--huge-pages", Long.toString(hugePageBytes)));
+        }
+        return words;
     }
 
     /** The guest in words. */
@@ -134,7 +161,8 @@ final class GuestArguments {
                                 : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond));
             case STEPPER -> "stepping through all of its memory";
         };
-        return "a " + ByteSize.binary(memoryBytes) + " " + chosen + " guest with " + cpus
-                + (cpus == 1 ? " vCPU" : " vCPUs") + ", " + work;
+        return "a " + ByteSize.binary(memoryBytes) + " " + chosen + " guest"
+                + (hugePageBytes == null ? "" : " in huge pages") + " with " + cpus + (cpus == 1 ? " vCPU" : " vCPUs")
+                + ", " + work;
     }
 }

@@ -52,6 +52,9 @@ class CommandLineTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             demo --memory 3M                                | guest memory is a multiple of 2 MiB
+            demo --huge-pages 4M                            | guest memory has pages of 4 KiB or of 2 MiB
+            demo --huge-pages 4K                            | huge pages have 2 MiB, not 4 KiB
+            host --qmp unix:/nowhere/x --huge-pages 2M --memory 200G | needs 102400 pages of 2 MiB
             demo --report /nowhere/x                        | The report cannot be written to /nowhere/x
             migrate --qmp unix:/x --report / tcp:h:1        | The report cannot be written to /:
             demo --cpus 0                                   | a guest has 1 to 64 vCPUs

@@ -8,9 +8,9 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.HostPages;
 import io.godwit.machines.guest.Identity;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
@@ -113,6 +113,7 @@ public final class OpaqueGuest implements Machine {
     public void acceptRam(List<RamBlockEntry> arriving) {
         long total = 0;
         for (RamBlockEntry entry : arriving) {
+            HostPages _ = pages(entry);
             // Both are below 2^63, so the comparison cannot wrap.
             if (entry.usedLength() > maxMemoryBytes - total) {
                 throw new MigrationException.Protocol(
@@ -122,11 +123,34 @@ public final class OpaqueGuest implements Machine {
             total += entry.usedLength();
         }
         for (RamBlockEntry entry : arriving) {
-            NativeMemory memory = NativeMemory.mapAnonymous(entry.usedLength());
+            HostPages pages = pages(entry);
+            NativeMemory memory = map(entry, pages);
             memories.add(memory);
-            memory.advise(0, entry.usedLength(), Advice.DONTFORK);
-            memory.advise(0, entry.usedLength(), Advice.DONTDUMP);
-            ram.add(new RamBlock(entry.idstr(), memory));
+            ram.add(new RamBlock(entry.idstr(), memory, pages.byteLength()));
+        }
+    }
+
+    /** The source's pages: with postcopy both sides need the same, and a source that says nothing has ordinary ones. */
+    private static HostPages pages(RamBlockEntry entry) {
+        long byteLength = entry.pageSize().orElse(RamBlock.PAGE_BYTES);
+        try {
+            HostPages pages = HostPages.ofByteLength(byteLength);
+            if (entry.usedLength() % pages.byteLength() == 0) {
+                return pages;
+            }
+        } catch (IllegalArgumentException e) {
+            // Said below, with the block's name.
+        }
+        throw new MigrationException.Protocol(
+                "RAM block '" + entry.idstr() + "' of " + entry.usedLength() + " bytes has pages of " + byteLength
+                        + " bytes at the source; this host takes whole pages of 4 KiB or 2 MiB");
+    }
+
+    private static NativeMemory map(RamBlockEntry entry, HostPages pages) {
+        try {
+            return pages.map(entry.idstr(), entry.usedLength());
+        } catch (UnsupportedOperationException e) {
+            throw new MigrationException.Machine("RAM block '" + entry.idstr() + "': " + e.getMessage(), e);
         }
     }
 
