@@ -22,7 +22,10 @@ public final class PreemptChannelReader {
     private boolean ended;
     private int untaken;
 
-    /** Pages of these blocks; the listener's {@code blockIndex} is an index into the list, which is the main channel's. */
+    /**
+     * Pages of these blocks; the listener's {@code blockIndex} is an index into the list, which is the main channel's. QEMU opens the connection
+     * once it has seen any PONG, which can be before we have read the block list; the first page comes after the first request.
+     */
     public PreemptChannelReader(StreamListener listener, List<RamBlockEntry> blocks) {
         pages = new PageRecordReader(listener, SECTION, List.copyOf(blocks));
     }

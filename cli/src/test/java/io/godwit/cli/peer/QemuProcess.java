@@ -156,6 +156,12 @@ public final class QemuProcess implements AutoCloseable {
         execute("migrate", "{\"uri\": \"" + uri + "\"}");
     }
 
+    /** Goes on with a postcopy that was paused, over a new connection. {@link #awaitMigration} hears of what comes from now on. */
+    public void resume(String uri) throws IOException, InterruptedException {
+        migrationMark = qmp.mark();
+        execute("migrate", "{\"uri\": \"" + uri + "\", \"resume\": true}");
+    }
+
     /** Where the console is now, for {@link #awaitConsole(int, String, Duration)}. */
     public int consoleMark() {
         return console.count();

@@ -27,8 +27,8 @@ final class RunningLinux implements ParameterResolver, BeforeEachCallback, After
     static final int MEMORY_MEBIBYTES = 256;
     static final int WORKING_SET_MEBIBYTES = 8;
 
-    private static final List<String> CAPABILITIES =
-            List.of("return-path", "multifd", "xbzrle", "postcopy-ram", "x-ignore-shared", "x-colo");
+    private static final List<String> CAPABILITIES = List.of(
+            "return-path", "multifd", "xbzrle", "postcopy-preempt", "postcopy-ram", "x-ignore-shared", "x-colo");
 
     /** QEMU's arguments for a machine that waits for this guest. */
     record Waiting(List<String> arguments) {}
@@ -73,7 +73,7 @@ final class RunningLinux implements ParameterResolver, BeforeEachCallback, After
             for (String capability : CAPABILITIES) {
                 qemu.capability(capability, false);
             }
-            qemu.parameters("\"downtime-limit\": 300, \"max-bandwidth\": 0");
+            qemu.parameters("\"downtime-limit\": 300, \"max-bandwidth\": 0, \"max-postcopy-bandwidth\": 0");
             qemu.execute("cont");
         }
     }
