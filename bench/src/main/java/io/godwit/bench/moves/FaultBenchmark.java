@@ -64,7 +64,7 @@ public final class FaultBenchmark {
         guest.addAll(List.of("--program", "dirtier", "--working-set", "2G", "--dirty-rate", "0"));
         guest.addAll(List.of("--write-order", "random"));
         List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
+        waiting.addAll(List.of("--incoming", "defer"));
         Path logs = Files.createTempDirectory("godwit-bench-gc-");
         Path fromLog = logs.resolve("source.log");
         Path toLog = logs.resolve("destination.log");

@@ -50,7 +50,7 @@ final class Host implements AutoCloseable {
     }
 
     /**
-     * A QEMU that runs the load for it, or waits for it.
+     * A QEMU that runs the load for it, or waits to be told to {@link #listen}.
      *
      * @param options of the load
      */
@@ -77,7 +77,7 @@ final class Host implements AutoCloseable {
                 "-qmp",
                 "unix:" + directory + "/qmp,server=on,wait=off"));
         if (incoming) {
-            command.addAll(List.of("-incoming", "tcp:127.0.0.1:0"));
+            command.addAll(List.of("-incoming", "defer"));
         }
         return incoming ? waiting(directory, command) : ready(directory, command, "load: running", Map.of());
     }
@@ -125,6 +125,12 @@ final class Host implements AutoCloseable {
 
     double cpuSeconds() throws IOException {
         return process.cpuSeconds();
+    }
+
+    /** Lets a host whose incoming migration is deferred listen; returns what the source has to name. */
+    String listen() {
+        JsonNode _ = ask("migrate-incoming", Json.object().put("uri", "tcp:127.0.0.1:0"));
+        return listensAt();
     }
 
     /** Where a host that waits listens, as the source has to name it. */

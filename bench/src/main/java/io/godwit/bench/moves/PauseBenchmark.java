@@ -112,7 +112,7 @@ public final class PauseBenchmark {
                 Host to = Host.qemu("1024", qemuLoad, true)) {
             from.limit(0);
             from.announceEvents();
-            String uri = to.listensAt();
+            String uri = to.listen();
             Floor.warm();
             LockSupport.parkNanos(SETTLE_NANOS);
             from.migrate(uri);

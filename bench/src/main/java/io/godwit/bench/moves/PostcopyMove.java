@@ -58,7 +58,7 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
     }
 
     /**
-     * Sets both sides up, leaves the guest to itself for a second, and begins. The guest is on its way when this returns.
+     * Sets both sides up, the destination's incoming migration being deferred, leaves the guest to itself for a second, and begins. The guest is on its way when this returns.
      *
      * @param pushBytesPerSecond limit of the background push; 0 is none
      */
@@ -70,7 +70,7 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
         if (pushBytesPerSecond != 0) {
             from.parameter("max-postcopy-bandwidth", pushBytesPerSecond);
         }
-        String uri = to.listensAt();
+        String uri = to.listen();
         Floor.warm();
         LockSupport.parkNanos(SETTLE_NANOS);
         from.migrate(uri);

@@ -76,7 +76,7 @@ public final class ProgressBenchmark {
         guest.addAll(List.of("--program", "dirtier", "--working-set", SET_MEBIBYTES + "M"));
         guest.addAll(List.of("--dirty-rate", Integer.toString(RATE), "--write-order", random ? "random" : "sweep"));
         List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
+        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
                 Host to = Host.godwit(waiting)) {
             LockSupport.parkNanos(SECOND);

@@ -41,7 +41,7 @@ public final class PushBenchmark {
 
     private static List<String> waiting() {
         List<String> all = new ArrayList<>(GUEST);
-        all.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
+        all.addAll(List.of("--incoming", "defer"));
         return all;
     }
 
@@ -53,7 +53,7 @@ public final class PushBenchmark {
                 to.capabilities("postcopy-ram");
             }
             from.limit(0);
-            String uri = to.listensAt();
+            String uri = to.listen();
             Floor.warm();
             from.migrate(uri);
             JsonNode _ = from.awaitEnd();

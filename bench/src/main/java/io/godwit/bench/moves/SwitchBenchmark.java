@@ -57,7 +57,7 @@ public final class SwitchBenchmark {
                 new ArrayList<>(List.of("--guest", "kvm", "--memory", mebibytes + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "dirtier", "--working-set", LOAD_SET + "M", "--dirty-rate", LOAD_RATE));
         List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
+        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
                 Host to = Host.godwit(waiting)) {
             PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 0);
