@@ -73,7 +73,11 @@ public final class CProbe {
 
     /** The size of a structure, and the offset and size of each of its named members. */
     public CProbe struct(StructLayout layout) {
-        size(layout);
+        return size(layout).members(layout);
+    }
+
+    /** The offset and size of each named member of a structure. */
+    public CProbe members(StructLayout layout) {
         for (MemoryLayout member : layout.memberLayouts()) {
             if (!(member instanceof PaddingLayout)) {
                 String name = member.name().orElseThrow();

@@ -67,4 +67,13 @@ class HeaderTest {
         PagemapNumbers.structs().forEach(probe::struct);
         assertThat(probe.verify(directory)).doesNotContain("PAGEMAP_SCAN");
     }
+
+    @Test
+    void schedulingNumbersAndTheStructureAreThoseOfTheHeaders() throws Exception {
+        // The structure grew later, so its size is not compared.
+        CProbe probe = new CProbe("sys/syscall.h", "linux/sched.h", "linux/sched/types.h")
+                .macrosOf(SchedulingNumbers.class)
+                .members(SchedulingNumbers.SCHED_ATTR);
+        assertThat(probe.verify(directory)).as("macros the headers lack").isEmpty();
+    }
 }
