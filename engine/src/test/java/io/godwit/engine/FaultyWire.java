@@ -13,9 +13,9 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** A wire between source and destination that does one thing wrong at one byte. */
-final class FaultyWire implements AutoCloseable {
+public final class FaultyWire implements AutoCloseable {
     /** What goes wrong. Positions count bytes of one direction from 0. */
-    sealed interface Fault {
+    public sealed interface Fault {
         /** Nothing; the wire only counts. */
         record None() implements Fault {}
 
@@ -45,14 +45,14 @@ final class FaultyWire implements AutoCloseable {
     final AtomicLong forwardBytes = new AtomicLong();
     final AtomicLong backwardBytes = new AtomicLong();
 
-    FaultyWire(String destinationUri, Fault fault) throws IOException {
+    public FaultyWire(String destinationUri, Fault fault) throws IOException {
         this.fault = fault;
         this.destinationPort = Integer.parseInt(destinationUri.substring(destinationUri.lastIndexOf(':') + 1));
         this.server = ServerSocketChannel.open().bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
         Thread.ofVirtual().start(this::relay);
     }
 
-    String uri() throws IOException {
+    public String uri() throws IOException {
         return "tcp:127.0.0.1:" + ((InetSocketAddress) server.getLocalAddress()).getPort();
     }
 

@@ -10,6 +10,7 @@ import io.godwit.stream.GlobalState;
 import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -106,6 +107,11 @@ public interface Guest extends AutoCloseable {
             throw new MigrationException.Protocol("the source sent no state for device " + first.idstr() + "/"
                     + first.instanceId() + "; was its guest made with other options?");
         }
+    }
+
+    /** What leaves the guest towards the world; empty if that cannot be held back. */
+    default Optional<Outputs> outputs() {
+        return Optional.empty();
     }
 
     /** Whether it can run at all; a guest that only keeps what arrives cannot. */

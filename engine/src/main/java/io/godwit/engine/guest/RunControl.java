@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
@@ -226,6 +227,73 @@ public final class RunControl {
             }
         }
         become(RunState.PAUSED, "taken back");
+    }
+
+    /**
+     * Does something while the guest stands still, and lets it go on if it ran. A stop so short is no change of state: nobody hears of it.
+     *
+     * @param deadline how long a vCPU may take to come out
+     * @return false if nothing was done: a vCPU did not come out in time, or the guest has crashed or is not here to run
+     */
+    public boolean whileStill(Duration deadline, Runnable work) {
+        lock.lock();
+        try {
+            RunState now = state();
+            if (now == RunState.PAUSED) {
+                work.run();
+                return true;
+            }
+            if (now != RunState.RUNNING) {
+                return false;
+            }
+            guest.vcpus().pause(deadline);
+            if (guest.vcpus().failure().isPresent()) {
+                return false;
+            }
+            try {
+                work.run();
+            } finally {
+                guest.vcpus().resume();
+            }
+            return true;
+        } catch (VcpuStuckException e) {
+            LOG.log(System.Logger.Level.DEBUG, "guest {0}: {1}", guest.identity(), e.getMessage());
+            return false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Brings the guest back after its destination has died, from what the destination had sent back of it. Only where both sides share the token: a
+     * destination that lives holds it.
+     *
+     * @param load puts the state into the guest, with the token held; returns whether the guest ran
+     * @return {@link GuestOwner#HERE}: the guest goes on here; {@link GuestOwner#PEER}: the destination lives, nothing has changed;
+     *     {@link GuestOwner#UNDECIDED}: it cannot be known, or the state could not be loaded, and the guest stands still
+     */
+    public GuestOwner takeBackFrom(BooleanSupplier load) {
+        lock.lock();
+        try {
+            if (state != RunState.FINISH_MIGRATE && state != RunState.POSTMIGRATE) {
+                throw new IllegalStateException(
+                        "guest " + guest.identity() + " is " + state.publicName() + ", not away");
+            }
+            if (arbiter.claim(guest.identity(), CLAIM_PATIENCE) instanceof Arbiter.Claim.Lost) {
+                return GuestOwner.PEER;
+            }
+            goOn(load.getAsBoolean());
+            undecided = false;
+            return GuestOwner.HERE;
+        } catch (RuntimeException | Error e) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "guest " + guest.identity() + " cannot go on from what its destination sent back",
+                    e);
+            return standStill(GuestOwner.UNDECIDED, "its state cannot be restored");
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**

@@ -3,6 +3,7 @@
 package io.godwit.machines.guest;
 
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Outputs;
 import io.godwit.machines.programs.Mismatch;
 import io.godwit.machines.vcpu.HeartbeatMonitor;
 import java.util.Optional;
@@ -17,6 +18,11 @@ public interface Machine extends Guest {
 
     /** When the guest beat on this host. */
     HeartbeatMonitor heartbeats();
+
+    @Override
+    default Optional<Outputs> outputs() {
+        return Optional.of(heartbeats().outputs());
+    }
 
     /** Pages that the program has rewritten in all its life, on all hosts. */
     long workPages();

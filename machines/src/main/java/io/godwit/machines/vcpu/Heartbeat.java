@@ -34,15 +34,36 @@ public final class Heartbeat {
     private volatile long lastNanos;
     private volatile long firstNanos;
 
+    private final HeldBeats held = new HeldBeats();
+
     Heartbeat() {
         for (int slot = 0; slot < WINDOWS; slot++) {
             table[slot * FIELDS + ID] = Long.MIN_VALUE;
         }
     }
 
-    /** A beat at {@code now}, which is not before the last one. The vCPU's thread only. */
-    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+    /** The guest beats at {@code now}, which is not before the last beat. The vCPU's thread only. */
     void beat(long now) {
+        if (held.isHolding()) {
+            held.add();
+        } else {
+            heard(now, 1);
+        }
+    }
+
+    /**
+     * The beats that are held back. While they are, their owner calls {@link #heard} and the vCPU's thread does not.
+     */
+    HeldBeats held() {
+        return held;
+    }
+
+    /** The world hears so many beats at {@code now}. */
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+    void heard(long now, long newBeats) {
+        if (newBeats == 0) {
+            return;
+        }
         long beats = count;
         long gap = beats == 0 ? 0 : now - lastNanos;
         long id = Math.floorDiv(now, WINDOW_NANOS);
@@ -66,10 +87,10 @@ public final class Heartbeat {
             firstNanos = now;
         }
         lastNanos = now;
-        count = beats + 1;
+        count = beats + newBeats;
     }
 
-    /** How many beats there were. */
+    /** How many beats the world has heard. */
     public long count() {
         return count;
     }

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.vcpu;
 
+import io.godwit.engine.guest.Outputs;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
@@ -12,6 +13,7 @@ import java.util.OptionalLong;
  */
 public final class HeartbeatMonitor {
     private final List<Heartbeat> vcpus;
+    private final Outputs outputs;
 
     /** For a guest with so many vCPUs. */
     public HeartbeatMonitor(int vcpuCount) {
@@ -20,6 +22,12 @@ public final class HeartbeatMonitor {
             heartbeats.add(new Heartbeat());
         }
         vcpus = List.copyOf(heartbeats);
+        outputs = new HeartbeatOutputs(vcpus);
+    }
+
+    /** The beats as what the guest puts out. */
+    public Outputs outputs() {
+        return outputs;
     }
 
     /** The beats of each vCPU. */

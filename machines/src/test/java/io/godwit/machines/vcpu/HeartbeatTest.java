@@ -80,6 +80,41 @@ final class HeartbeatTest {
         assertThat(monitor.count()).isEqualTo(3);
     }
 
+    @Test
+    void heldBeatsAreHeardWhenTheirEpochIsReleased() {
+        beat(START, START + TICK);
+        long before = heartbeat.count();
+        heartbeat.held().hold();
+        heartbeat.beat(START + 2 * TICK);
+        heartbeat.beat(START + 3 * TICK);
+        heartbeat.held().closeEpoch(1);
+        heartbeat.beat(START + 4 * TICK);
+        heartbeat.held().closeEpoch(2);
+        heartbeat.beat(START + 5 * TICK);
+        assertThat(heartbeat.count()).isEqualTo(before);
+        assertThat(heartbeat.held().count()).isEqualTo(4);
+        heartbeat.heard(START + 1000 * TICK, heartbeat.held().release(1));
+        assertThat(heartbeat.count()).isEqualTo(before + 2);
+        assertThat(heartbeat.lastNanos()).hasValue(START + 1000 * TICK);
+        heartbeat.heard(START + 1001 * TICK, heartbeat.held().end());
+        assertThat(heartbeat.count()).isEqualTo(before + 4);
+        heartbeat.beat(START + 1002 * TICK);
+        assertThat(heartbeat.count()).isEqualTo(before + 5);
+        assertThat(heartbeat.longestGap(START, START + 1002 * TICK)).isGreaterThanOrEqualTo(990 * TICK);
+    }
+
+    @Test
+    void moreHeldEpochsThanAreKeptApartLoseNoBeat() {
+        heartbeat.held().hold();
+        for (int epoch = 1; epoch <= 200; epoch++) {
+            heartbeat.beat(START + epoch * TICK);
+            heartbeat.held().closeEpoch(epoch);
+        }
+        long early = heartbeat.held().release(100);
+        assertThat(early).isLessThanOrEqualTo(100);
+        assertThat(early + heartbeat.held().release(200)).isEqualTo(200);
+    }
+
     private void beat(long from, long to) {
         for (long now = from; now < to; now += TICK) {
             heartbeat.beat(now);

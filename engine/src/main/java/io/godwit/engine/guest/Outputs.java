@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+/**
+ * What leaves a guest towards the world: packets, disk writes, heartbeats. Passed on at once, or held back until an epoch of the guest can be
+ * restored elsewhere, so that nobody outside sees what might have to be undone.
+ *
+ * <p>Outputs that are held wait in order and are never lost. An implementation bounds the memory that they take: a guest that has filled it waits
+ * in its next output until something is released.
+ *
+ * <p>Threads: one thread at a time calls these. All but {@link #release} and {@link #heldCount} are called with the vCPUs paused.
+ */
+public interface Outputs {
+    /** From now on everything is held; the first epoch begins. */
+    void hold();
+
+    /**
+     * Ends an epoch: what was held since the last one ended belongs to it.
+     *
+     * @return its number: 1 for the first after {@link #hold}, each one higher than the last
+     */
+    long closeEpoch();
+
+    /** Lets go what belongs to the epochs up to and with this one, in order. The guest may run. */
+    void release(long upTo);
+
+    /** Lets go everything that is held, and holds nothing from now on. */
+    void passThrough();
+
+    /** How many outputs wait now. Any thread. */
+    long heldCount();
+}
