@@ -7,18 +7,21 @@ import io.godwit.control.QmpClient;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 import tools.jackson.databind.JsonNode;
 
@@ -29,15 +32,8 @@ import tools.jackson.databind.JsonNode;
                 "Starts two hosts and a busy guest, moves the guest from one to the other, and proves that nothing was lost.",
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration RUN_BEFORE = Duration.ofMillis(1500);
     private static final Duration RUN_AFTER = Pause.MARGIN_AFTER.plusMillis(100);
-
-    /** How the migration goes from host to host. */
-    enum Transport {
-        TCP,
-        UNIX
-    }
 
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -54,7 +50,21 @@ final class DemoCommand implements Callable<Integer> {
             paramLabel = "NAME",
             defaultValue = "tcp",
             description = "tcp or unix (default: ${DEFAULT-VALUE}).")
-    private Transport transport = Transport.TCP;
+    private DemoWire.Transport transport = DemoWire.Transport.TCP;
+
+    @Option(
+            names = "--mode",
+            paramLabel = "MODE",
+            defaultValue = "precopy",
+            description = "precopy: the guest moves after its memory; postcopy: before its memory; hybrid: after one"
+                    + " pass over it (default: ${DEFAULT-VALUE}).")
+    private DemoMode mode = DemoMode.PRECOPY;
+
+    @Option(
+            names = "--cut",
+            description = "Cut the connection in the middle of the postcopy, and go on from there. The push is held to"
+                    + " 100 MB/s, so that there is a middle.")
+    private boolean cut;
 
     @Option(names = "--json", description = "One JSON object a line, the report last, instead of a view.")
     private boolean json;
@@ -67,6 +77,12 @@ final class DemoCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         settings.setDefault("max-bandwidth", "0");
+        if (cut) {
+            if (!mode.isPostcopy()) {
+                throw new ParameterException(spec.commandLine(), "--cut needs --mode postcopy or --mode hybrid");
+            }
+            settings.setDefault("max-postcopy-bandwidth", "100000000");
+        }
         Machines.Choice choice = Machines.choose(guest.kind());
         if (choice.kind() == GuestKind.OPAQUE) {
             throw new CommandFailure(
@@ -96,13 +112,23 @@ final class DemoCommand implements Callable<Integer> {
 
     private int move(QmpClient source, QmpClient destination, DemoHosts hosts) throws InterruptedException {
         PrintWriter out = spec.commandLine().getOut();
+        mode.arrange(settings);
         settings.applyParameters(source);
-        settings.applyCapabilities(source, List.of("events"));
-        settings.applyCapabilities(destination, List.of());
-        String uri = listen(destination, hosts);
+        settings.applyCapabilities(
+                source,
+                Stream.concat(Stream.of("events"), mode.capabilities().stream()).toList());
+        settings.applyCapabilities(destination, mode.capabilities());
+        DemoWire wire = new DemoWire(transport, hosts.directory(), destination);
+        Optional<DemoCut> scissors = cut ? Optional.of(new DemoCut(source, destination, wire)) : Optional.empty();
+        String uri = wire.listen("migrate-incoming");
         letRun(RUN_BEFORE);
         long beforeMicros = Pause.longestGapInTheLastSecond(source);
-        MigrationSample last = new MigrationRun(source, Terminal.view(json, out), true).run(uri);
+        MigrationRun.Plan plan = new MigrationRun.Plan(
+                true,
+                mode.startsPostcopy(),
+                mode.isPostcopy() ? Optional.of(destination) : Optional.empty(),
+                scissors.map(c -> c));
+        MigrationSample last = new MigrationRun(source, Terminal.view(json, out), plan).run(uri);
         Report report;
         Optional<Verification> verification = Optional.empty();
         if (last.isCompleted()) {
@@ -113,16 +139,17 @@ final class DemoCommand implements Callable<Integer> {
             SourceFigures figures = SourceFigures.of(source);
             JsonNode arrived = SourceFigures.of(destination).statistics();
             report = new Report(last, figures, Optional.of(pause), verification, arrived);
-            say(Summary.of(last, pause, new DowntimeBreakdown(figures.statistics(), arrived), proof));
+            scissors.ifPresent(c -> say(c.outcome()));
+            say(Summary.of(
+                    last,
+                    pause,
+                    new DowntimeBreakdown(figures.statistics(), arrived),
+                    FaultReport.of(figures.statistics(), arrived),
+                    proof));
         } else {
             report = new Report(last, SourceFigures.of(source));
         }
-        if (json) {
-            out.println(new String(Json.write(report.json()), java.nio.charset.StandardCharsets.UTF_8));
-        }
-        if (reportFile != null) {
-            report.write(reportFile, out);
-        }
+        tell(report, out);
         if (!last.isCompleted()) {
             throw new CommandFailure("The migration " + Report.ending(last));
         }
@@ -132,21 +159,14 @@ final class DemoCommand implements Callable<Integer> {
         return 0;
     }
 
-    /** Lets the destination listen; returns where. */
-    private String listen(QmpClient destination, DemoHosts hosts) {
-        String asked = switch (transport) {
-            case TCP -> "tcp:127.0.0.1:0";
-            case UNIX -> "unix:" + hosts.directory().resolve("migration.sock");
-        };
-        destination.execute("migrate-incoming", Json.object().put("uri", asked), PATIENCE);
-        JsonNode address = destination
-                .execute("query-migrate", PATIENCE)
-                .path("socket-address")
-                .path(0);
-        return switch (transport) {
-            case UNIX -> asked;
-            case TCP -> "tcp:127.0.0.1:" + address.path("port").asString("0");
-        };
+    private void tell(Report report, PrintWriter out) {
+        report.json().put("mode", mode.name().toLowerCase(Locale.ROOT));
+        if (json) {
+            out.println(new String(Json.write(report.json()), StandardCharsets.UTF_8));
+        }
+        if (reportFile != null) {
+            report.write(reportFile, out);
+        }
     }
 
     private void letRun(Duration time) throws InterruptedException {

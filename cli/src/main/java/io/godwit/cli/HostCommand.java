@@ -5,6 +5,7 @@ package io.godwit.cli;
 import io.godwit.control.MachineHost;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
+import io.godwit.engine.Capability;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
@@ -13,7 +14,11 @@ import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.util.ArrayList;
+import java.util.EnumSet;
+import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -55,6 +60,14 @@ final class HostCommand implements Callable<Integer> {
                             + " or defer until migrate-incoming says where.")
     private @Nullable String incoming;
 
+    @Option(
+            names = "--cap",
+            paramLabel = "NAME",
+            split = ",",
+            description = "Switch a migration capability on before anything else, as postcopy-ram to wait for a guest"
+                    + " that may come by postcopy. Can be given more than once.")
+    private List<String> capabilities = new ArrayList<>();
+
     @Option(names = "--uuid", paramLabel = "UUID", description = "Who the guest is (default: somebody new).")
     private @Nullable UUID uuid;
 
@@ -80,6 +93,7 @@ final class HostCommand implements Callable<Integer> {
                     "An opaque guest cannot start here, it can only arrive: say --incoming URI or --incoming defer.");
         }
         GuestOptions options = guest.options().withKind(choice.kind());
+        Set<Capability> switchedOn = switchedOn();
         if (uuid != null) {
             options = options.withUuid(uuid);
         }
@@ -87,6 +101,7 @@ final class HostCommand implements Callable<Integer> {
         MachineHost host = new MachineHost(machine, FileLockArbiter.inDefaultDirectory(), origin, verify);
         QmpServer server;
         try {
+            host.setCapabilities(switchedOn, Set.of());
             server = QmpServer.open(address, host);
         } catch (RuntimeException e) {
             host.close();
@@ -105,6 +120,15 @@ final class HostCommand implements Callable<Integer> {
             throw new CommandFailure(sentence);
         });
         return 0;
+    }
+
+    private Set<Capability> switchedOn() {
+        Set<Capability> found = EnumSet.noneOf(Capability.class);
+        for (String name : capabilities) {
+            found.add(Capability.named(name)
+                    .orElseThrow(() -> new CommandFailure("There is no capability '" + name + "'.")));
+        }
+        return found;
     }
 
     private void begin(MachineHost host) {

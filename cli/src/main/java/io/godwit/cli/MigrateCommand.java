@@ -2,27 +2,45 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
+import io.godwit.control.Json;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
+import io.godwit.control.QmpException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.Callable;
+import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
+import tools.jackson.databind.JsonNode;
 
 /** {@code godwit migrate}: tells a host, Godwit's or QEMU's, to migrate its guest, and shows how that goes. Ctrl-C cancels. */
 @Command(
         name = "migrate",
         description = "Migrates the guest of a host that answers QMP, Godwit's or QEMU's, and shows the progress."
-                + " The destination must wait at URI already. Ctrl-C cancels.",
+                + " The destination must wait at URI already, or wait for migrate-incoming and be named with --destination."
+                + " Ctrl-C cancels, until the guest is at the destination.",
+        footer = {
+            "",
+            "With postcopy the guest runs at the destination before its memory has arrived. Both sides need the capability"
+                    + " postcopy-ram: --destination switches it on there, else start that host with --cap postcopy-ram."
+                    + " A connection that is lost then pauses the migration and loses nothing; this goes on with it:",
+            "",
+            "  godwit migrate --recover --qmp DESTINATION-QMP URI   lets the destination listen at URI again",
+            "  godwit migrate --resume --qmp SOURCE-QMP URI         connects the source to it",
+            "",
+            "or both in one: godwit migrate --resume --qmp SOURCE-QMP --destination DESTINATION-QMP URI"
+        },
         mixinStandardHelpOptions = true)
 final class MigrateCommand implements Callable<Integer> {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
@@ -38,6 +56,13 @@ final class MigrateCommand implements Callable<Integer> {
             description = "Where the source answers QMP: unix:PATH or tcp:HOST:PORT.")
     private String qmp = "";
 
+    @Option(
+            names = "--destination",
+            paramLabel = "ADDRESS",
+            description = "Where the destination answers QMP: settings are made there too, it is told to listen if it"
+                    + " does not yet, and asked about faults.")
+    private @Nullable String destinationQmp;
+
     @Parameters(
             paramLabel = "URI",
             description = "Where the guest goes: tcp:HOST:PORT, unix:PATH, exec:COMMAND, file:PATH or fd:N.")
@@ -45,6 +70,19 @@ final class MigrateCommand implements Callable<Integer> {
 
     @Mixin
     private Settings settings = new Settings();
+
+    @Mixin
+    private PostcopyArguments postcopy = new PostcopyArguments();
+
+    @Option(
+            names = {"-r", "--resume"},
+            description = "Go on with a postcopy that is paused.")
+    private boolean resuming;
+
+    @Option(
+            names = "--recover",
+            description = "Let the destination of a postcopy that is paused, at --qmp, listen at URI for its source.")
+    private boolean recovering;
 
     @Option(names = "--json", description = "One JSON object a line instead of a view.")
     private boolean json;
@@ -54,31 +92,100 @@ final class MigrateCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        PrintWriter out = spec.commandLine().getOut();
+        if (recovering && (resuming || postcopy.areGiven() || destinationQmp != null)) {
+            throw new ParameterException(
+                    spec.commandLine(), "--recover tells the destination, at --qmp, to listen, and nothing else");
+        }
+        if (resuming && postcopy.areGiven()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--resume goes on as the migration began, so the postcopy options have no place");
+        }
         Report.requireWritable(reportFile);
-        try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
-            settings.applyParameters(client);
-            settings.applyCapabilities(client, List.of("events"));
-            MigrationRun run = new MigrationRun(client, Terminal.view(json, out), false);
-            Thread canceller = new Thread(run::cancelAndWait, "cancel");
-            Runtime.getRuntime().addShutdownHook(canceller);
-            MigrationSample last = run.run(uri);
-            Report report = new Report(last, SourceFigures.of(client));
-            Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
-            if (!last.isCompleted()) {
-                throw new CommandFailure("The migration to " + uri + " " + Report.ending(last));
+        try (QmpClient client = QmpClient.connect(address(qmp), PATIENCE)) {
+            if (recovering) {
+                return recover(client);
             }
-            if (!json) {
-                out.println(Summary.moved(last));
-                out.flush();
+            if (destinationQmp == null) {
+                return migrate(client, Optional.empty());
             }
-            return 0;
+            try (QmpClient destination = QmpClient.connect(address(destinationQmp), PATIENCE)) {
+                return migrate(client, Optional.of(destination));
+            }
         }
     }
 
-    private QmpAddress address() {
+    private int recover(QmpClient destination) {
+        destination.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE);
+        if (!json) {
+            say("The destination listens at " + uri + ". Next: godwit migrate --resume --qmp SOURCE-QMP " + uri);
+        }
+        return 0;
+    }
+
+    private int migrate(QmpClient source, Optional<QmpClient> destination) {
+        PrintWriter out = spec.commandLine().getOut();
+        Predicate<MigrationSample> startsPostcopy = postcopy.arrange(source, settings);
+        List<String> capabilities = new ArrayList<>(List.of("events"));
+        capabilities.addAll(postcopy.capabilities());
+        settings.applyParameters(source);
+        if (resuming) {
+            destination.ifPresent(
+                    client -> client.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE));
+        } else {
+            settings.applyCapabilities(source, capabilities);
+            destination.ifPresent(client -> prepare(client));
+        }
+        MigrationRun run = new MigrationRun(
+                source,
+                Terminal.view(json, out),
+                new MigrationRun.Plan(
+                        false, startsPostcopy, destination.filter(QmpClient::isGodwit), Optional.empty()));
+        Runtime.getRuntime().addShutdownHook(new Thread(run::cancelAndWait, "cancel"));
+        MigrationSample last = resuming ? run.resume(uri) : run.run(uri);
+        JsonNode arrived = destination
+                .map(SourceFigures::of)
+                .map(SourceFigures::statistics)
+                .orElseGet(Json::object);
+        Report report = new Report(last, SourceFigures.of(source), Optional.empty(), Optional.empty(), arrived);
+        Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
+        if (last.isPaused()) {
+            throw new CommandFailure(PausedPostcopy.advice(last, qmp, Optional.ofNullable(destinationQmp), uri));
+        }
+        if (!last.isCompleted()) {
+            throw new CommandFailure("The migration to " + uri + " " + Report.ending(last));
+        }
+        if (!json) {
+            say(Summary.moved(last));
+            FaultReport.of(SourceFigures.of(source).statistics(), arrived)
+                    .ifPresent(faults -> faults.lines().forEach(this::say));
+        }
+        return 0;
+    }
+
+    /** Makes the destination fit for what the source will do, and lets it listen if it has not begun to. */
+    private void prepare(QmpClient destination) {
+        settings.applyMissingCapabilities(destination, postcopy.capabilities());
+        String status =
+                destination.execute("query-migrate", PATIENCE).path("status").asString("none");
+        if (status.equals("none")) {
+            try {
+                destination.execute("migrate-incoming", Json.object().put("uri", uri), PATIENCE);
+            } catch (QmpException e) {
+                throw new CommandFailure("The destination does not listen: " + e.getMessage(), e);
+            }
+        }
+    }
+
+    private void say(String line) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(line);
+        out.flush();
+    }
+
+    private static QmpAddress address(String text) {
         try {
-            return QmpAddress.parse(qmp);
+            return QmpAddress.parse(text);
         } catch (IllegalArgumentException e) {
             throw new CommandFailure(String.valueOf(e.getMessage()), e);
         }

@@ -11,9 +11,12 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One outgoing migration, from {@code migrate} to its end, over QMP: works with Godwit and with QEMU at the other side of the socket.
+ * One outgoing migration, from {@code migrate} to its end, or until a postcopy is paused, over QMP: works with Godwit and with QEMU at the
+ * other side of the socket.
  *
  * <p>Threads: {@link #run} by one; {@link #cancelAndWait} by a shutdown hook.
  */
@@ -22,35 +25,70 @@ final class MigrationRun {
     private static final String PRE_SWITCHOVER = "pre-switchover";
     private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(10);
 
+    /** A source that was told to resume may take that long to say that it is no longer paused. */
+    private static final long RESUME_NANOS = TimeUnit.SECONDS.toNanos(2);
+
     private final QmpClient client;
     private final ProgressView view;
+    private final Plan plan;
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final boolean continuing;
     private volatile boolean started;
+    private volatile boolean postcopy;
 
     /**
-     * A migration that has not begun.
+     * What to do on the way.
      *
      * @param continuing whether to go on by itself from {@code pre-switchover}; else that is left to somebody else
+     * @param startsPostcopy whether it is time for {@code migrate-start-postcopy}, which is sent once; never if the source decides
+     * @param destination whom to ask about faults
+     * @param recovery what brings a paused postcopy back; if nothing does, the run ends with the pause
      */
-    MigrationRun(QmpClient client, ProgressView view, boolean continuing) {
+    record Plan(
+            boolean continuing,
+            Predicate<MigrationSample> startsPostcopy,
+            Optional<QmpClient> destination,
+            Optional<Recovery> recovery) {
+        /** Precopy, or a postcopy that the source switches to by itself. */
+        static Plan follow(boolean continuing) {
+            return new Plan(continuing, _ -> false, Optional.empty(), Optional.empty());
+        }
+    }
+
+    /** A hand in a migration while it runs. */
+    @FunctionalInterface
+    interface Recovery {
+        /** Looks at each sample, and may cut the connection or mend it. */
+        void look(MigrationSample sample);
+    }
+
+    /** A migration that has not begun. */
+    MigrationRun(QmpClient client, ProgressView view, Plan plan) {
         this.client = client;
         this.view = view;
-        this.continuing = continuing;
+        this.plan = plan;
     }
 
     /**
      * Migrates and shows the progress.
      *
-     * @return the last sample, with figures if there ever were any
+     * @return the last sample, with figures if there ever were any; ended, or paused
      * @throws QmpException if the source refuses
      * @throws QmpConnectionException if the source is lost
      */
     MigrationSample run(String uri) {
+        return run(Json.object().put("uri", uri), false);
+    }
+
+    /** Goes on with a postcopy that is paused, as {@link #run}; the destination must wait at {@code uri}. */
+    MigrationSample resume(String uri) {
+        return run(Json.object().put("uri", uri).put("resume", true), true);
+    }
+
+    private MigrationSample run(ObjectNode arguments, boolean resuming) {
         try {
-            client.execute("migrate", Json.object().put("uri", uri), PATIENCE);
+            client.execute("migrate", arguments, PATIENCE);
             started = true;
-            MigrationSample last = follow();
+            MigrationSample last = follow(resuming);
             view.end(last);
             return last;
         } finally {
@@ -58,9 +96,14 @@ final class MigrationRun {
         }
     }
 
-    /** Cancels what runs and waits, not for ever, until it has ended. */
+    /** Cancels what runs and waits, not for ever, until it has ended. In postcopy there is nothing to go back to: it goes on alone. */
     void cancelAndWait() {
         if (!started || ended.getCount() == 0) {
+            return;
+        }
+        if (postcopy) {
+            System.err.println("godwit: the guest is at the destination already, so nothing was cancelled; its memory"
+                    + " goes on arriving. query-migrate tells how far it is.");
             return;
         }
         try {
@@ -76,21 +119,61 @@ final class MigrationRun {
         }
     }
 
-    private MigrationSample follow() {
+    private MigrationSample follow(boolean resuming) {
         MigrationSample last = MigrationSample.of(Json.object());
-        boolean waitsToContinue = continuing;
+        boolean waitsToContinue = plan.continuing();
+        boolean waitsForPostcopy = !resuming;
+        long resumeDeadline = System.nanoTime() + (resuming ? RESUME_NANOS : 0);
         while (true) {
             MigrationSample sample = MigrationSample.of(client.execute("query-migrate", PATIENCE));
+            postcopy = sample.isPostcopy();
             if (sample.isEnded()) {
                 return sample.hasFigures() ? sample : last.endedAs(sample.status(), sample.error());
             }
-            last = sample.withRateSince(last);
+            last = withFaults(sample.withRateSince(last), last.faults());
+            boolean stillPaused = sample.isPaused() && System.nanoTime() - resumeDeadline < 0;
+            if (sample.isPaused() && plan.recovery().isEmpty() && !stillPaused) {
+                return last;
+            }
+            resumeDeadline = stillPaused ? resumeDeadline : System.nanoTime();
             view.show(last);
+            if (waitsForPostcopy && plan.startsPostcopy().test(last)) {
+                waitsForPostcopy = false;
+                startPostcopy();
+            }
             if (waitsToContinue && sample.status().equals(PRE_SWITCHOVER)) {
                 waitsToContinue = false;
                 client.execute("migrate-continue", Json.object().put("state", PRE_SWITCHOVER), PATIENCE);
             }
+            if (plan.recovery().isPresent()) {
+                plan.recovery().get().look(last);
+            }
             awaitNews(view.interval());
+        }
+    }
+
+    /** What ended, or switched by itself, before it was told to is refused, and the next sample says what it is. */
+    private void startPostcopy() {
+        try {
+            client.execute("migrate-start-postcopy", PATIENCE);
+        } catch (QmpException e) {
+            MigrationSample now = MigrationSample.of(client.execute("query-migrate", PATIENCE));
+            if (!now.isEnded() && !now.isPostcopy()) {
+                throw e;
+            }
+        }
+    }
+
+    private MigrationSample withFaults(MigrationSample sample, Optional<FaultSample> earlier) {
+        if (!sample.isPostcopy() || plan.destination().isEmpty()) {
+            return sample;
+        }
+        try {
+            QmpClient destination = plan.destination().get();
+            return sample.withFaults(FaultSample.of(destination.execute("x-godwit-statistics", PATIENCE), earlier));
+        } catch (QmpConnectionException e) {
+            // The migration is the source's to tell; what the destination adds is for the eye.
+            return sample.withFaults(earlier);
         }
     }
 
@@ -117,7 +200,8 @@ final class MigrationRun {
     private static boolean isAwaited(QmpEvent event) {
         return event.name().equals("MIGRATION")
                 && switch (event.data().path("status").asString("")) {
-                    case "completed", "failed", "cancelled", PRE_SWITCHOVER -> true;
+                    case "completed", "failed", "cancelled", "postcopy-active", "postcopy-paused", PRE_SWITCHOVER ->
+                        true;
                     default -> false;
                 };
     }

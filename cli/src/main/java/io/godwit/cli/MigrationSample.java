@@ -25,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param totalTimeMillis since the start
  * @param downtimeMillis the pause that was, as the source saw it
  * @param error what went wrong
+ * @param faults what the destination tells, in postcopy, when it is asked and can tell
  */
 record MigrationSample(
         String status,
@@ -41,7 +42,8 @@ record MigrationSample(
         long setupTimeMillis,
         long totalTimeMillis,
         long downtimeMillis,
-        Optional<String> error) {
+        Optional<String> error,
+        Optional<FaultSample> faults) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
         return new MigrationSample(
@@ -59,7 +61,8 @@ record MigrationSample(
                 answer.path("setup-time").asLong(0),
                 answer.path("total-time").asLong(0),
                 answer.path("downtime").asLong(0),
-                Optional.ofNullable(answer.path("error-desc").asString(null)));
+                Optional.ofNullable(answer.path("error-desc").asString(null)),
+                Optional.empty());
     }
 
     /** The same figures, which are the last there were, with how it ended. */
@@ -79,7 +82,8 @@ record MigrationSample(
                 setupTimeMillis,
                 totalTimeMillis,
                 downtimeMillis,
-                reason);
+                reason,
+                faults);
     }
 
     /** The same; with the wire's rate since an earlier sample where the source has not measured one yet. */
@@ -104,7 +108,39 @@ record MigrationSample(
                 setupTimeMillis,
                 totalTimeMillis,
                 downtimeMillis,
-                error);
+                error,
+                faults);
+    }
+
+    /** The same with what the destination told. */
+    MigrationSample withFaults(Optional<FaultSample> told) {
+        return new MigrationSample(
+                status,
+                pass,
+                totalBytes,
+                remainingBytes,
+                transferredBytes,
+                normalPages,
+                zeroPages,
+                pageBytes,
+                dirtyPagesPerSecond,
+                bandwidthBytesPerSecond,
+                expectedDowntimeMillis,
+                setupTimeMillis,
+                totalTimeMillis,
+                downtimeMillis,
+                error,
+                told);
+    }
+
+    /** Whether the guest lives at the destination while its memory is not all there. */
+    boolean isPostcopy() {
+        return status.startsWith("postcopy-");
+    }
+
+    /** Whether the connection was lost in postcopy, and nothing goes on before somebody recovers it. */
+    boolean isPaused() {
+        return status.equals("postcopy-paused");
     }
 
     /** Whether nothing more happens. */
@@ -153,6 +189,7 @@ record MigrationSample(
                 .put("expectedDowntimeMillis", expectedDowntimeMillis)
                 .put("totalTimeMillis", totalTimeMillis);
         error.ifPresent(sentence -> line.put("error", sentence));
+        faults.ifPresent(told -> line.set("postcopy", told.toJson()));
         return line;
     }
 }

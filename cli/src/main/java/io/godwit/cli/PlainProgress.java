@@ -12,6 +12,7 @@ final class PlainProgress implements ProgressView {
 
     private static final Duration INTERVAL = Duration.ofMillis(200);
     private static final long LINE_EVERY_MILLIS = 1000;
+    private static final long POSTCOPY_LINE_EVERY_MILLIS = 200;
 
     private final PrintWriter out;
     private String lastStatus = "";
@@ -31,7 +32,10 @@ final class PlainProgress implements ProgressView {
     public void show(MigrationSample sample) {
         boolean news = !sample.status().equals(lastStatus)
                 || sample.pass() != lastPass
-                || (sample.totalTimeMillis() - lastLineMillis >= LINE_EVERY_MILLIS && !sample.isAtPreSwitchover());
+                || (sample.totalTimeMillis() - lastLineMillis
+                                >= (sample.isPostcopy() ? POSTCOPY_LINE_EVERY_MILLIS : LINE_EVERY_MILLIS)
+                        && !sample.isAtPreSwitchover()
+                        && !sample.isPaused());
         if (!news) {
             return;
         }
@@ -52,11 +56,15 @@ final class PlainProgress implements ProgressView {
     }
 
     static String line(MigrationSample s) {
-        if (!s.hasFigures() || s.error().isPresent()) {
+        boolean erred = s.error().isPresent() && (!s.isPostcopy() || s.isPaused());
+        if (!s.hasFigures() || erred) {
             return s.status() + s.error().map(error -> ": " + error).orElse("");
         }
         if (s.isAtPreSwitchover()) {
             return s.status() + ": " + AT_PRE_SWITCHOVER;
+        }
+        if (s.isPostcopy()) {
+            return postcopyLine(s);
         }
         return String.format(
                 Locale.ROOT,
@@ -70,5 +78,32 @@ final class PlainProgress implements ProgressView {
                 ByteSize.decimal(s.dirtyBytesPerSecond()),
                 ByteSize.decimal(s.bandwidthBytesPerSecond()),
                 s.expectedDowntimeMillis());
+    }
+
+    private static String postcopyLine(MigrationSample s) {
+        String head = String.format(Locale.ROOT, "%s: %.1f s, ", s.status(), s.totalTimeMillis() / 1e3);
+        if (s.faults().isEmpty()) {
+            return head
+                    + String.format(
+                            Locale.ROOT,
+                            "%,d pages to go, %s sent",
+                            s.remainingBytes() / s.pageBytes(),
+                            ByteSize.decimal(s.transferredBytes()));
+        }
+        FaultSample faults = s.faults().get();
+        String line = head
+                + String.format(
+                        Locale.ROOT,
+                        "%,d pages missing (%s of %s), %,d faults served, %d waiting",
+                        faults.missingPages(),
+                        ByteSize.binary(faults.missingPages() * s.pageBytes()),
+                        ByteSize.binary(s.totalBytes()),
+                        faults.served(),
+                        faults.waiting());
+        LatencyCounts lately = faults.lately();
+        return lately.count() == 0
+                ? line
+                : line + ", lately p50 " + TimeSpan.text(lately.percentileNanos(50)) + ", p99 "
+                        + TimeSpan.text(lately.percentileNanos(99));
     }
 }

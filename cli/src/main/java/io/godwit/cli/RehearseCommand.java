@@ -75,7 +75,7 @@ final class RehearseCommand implements Callable<Integer> {
                 .path(0);
         long before = Pause.longestGapInTheLastSecond(source);
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere), true)
+        MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere), MigrationRun.Plan.follow(true))
                 .run("tcp:127.0.0.1:" + address.path("port").asString("0"));
         if (!last.isCompleted()) {
             throw new CommandFailure("The rehearsal " + Report.ending(last));
@@ -87,7 +87,12 @@ final class RehearseCommand implements Callable<Integer> {
         JsonNode arrived = SourceFigures.of(destination).statistics();
         new Report(last, figures, java.util.Optional.of(pause), java.util.Optional.of(proof), arrived)
                 .write(Path.of("-"), nowhere);
-        nowhere.println(Summary.of(last, pause, new DowntimeBreakdown(figures.statistics(), arrived), proof));
+        nowhere.println(Summary.of(
+                last,
+                pause,
+                new DowntimeBreakdown(figures.statistics(), arrived),
+                FaultReport.of(figures.statistics(), arrived),
+                proof));
     }
 
     private static void removeAll(Path directory) throws IOException {

@@ -52,9 +52,18 @@ final class Report {
             json.set("downtimeParts", parts.toJson());
         }
         pause.ifPresent(p -> json.put("x-handoverGapMicros", p.handoverMicros()));
+        FaultReport.of(source.statistics(), destinationStatistics)
+                .ifPresentOrElse(
+                        faults -> json.set("postcopy", postcopy(faults, pause)), () -> json.putNull("postcopy"));
         putText("x-tracker", source.statistics().path("tracker"));
         putText("x-owner", source.statistics().path("owner"));
         last.error().ifPresent(error -> json.put("error", error));
+    }
+
+    private static ObjectNode postcopy(FaultReport faults, Optional<Pause> pause) {
+        ObjectNode postcopy = faults.toJson();
+        pause.ifPresent(p -> postcopy.put("switchPauseMicros", p.handoverMicros()));
+        return postcopy;
     }
 
     ObjectNode json() {
@@ -98,7 +107,11 @@ final class Report {
     /** How a migration that was not completed ended, to finish a sentence with. */
     static String ending(MigrationSample last) {
         String reason = last.error().map(error -> ": " + error).orElse("");
-        String verb = last.status().equals("cancelled") ? "was cancelled" : last.status();
+        String verb = switch (last.status()) {
+            case "cancelled" -> "was cancelled";
+            case "postcopy-paused" -> "is paused";
+            default -> last.status();
+        };
         return verb + reason + (reason.endsWith(".") ? "" : ".");
     }
 

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.TypeConversionException;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -28,6 +29,7 @@ final class Settings {
     @Option(
             names = "--cap",
             paramLabel = "NAME",
+            split = ",",
             description = "Switch a migration capability on, such as pause-before-switchover.")
     private List<String> capabilities = new ArrayList<>();
 
@@ -53,12 +55,40 @@ final class Settings {
         if (names.isEmpty()) {
             return;
         }
+        set(client, "migrate-set-capabilities", "--cap", switchedOn(names));
+    }
+
+    /** Switches those on that are off at a host: one that listens already lets nothing be switched, and need not when all is on. */
+    void applyMissingCapabilities(QmpClient client, List<String> besides) {
+        List<String> names = new ArrayList<>(besides);
+        names.addAll(capabilities);
+        for (JsonNode capability :
+                client.execute("query-migrate-capabilities", PATIENCE).values()) {
+            if (capability.path("state").asBoolean(false)) {
+                names.remove(capability.path("capability").asString(""));
+            }
+        }
+        if (names.isEmpty()) {
+            return;
+        }
+        try {
+            client.execute("migrate-set-capabilities", switchedOn(names), PATIENCE);
+        } catch (QmpException e) {
+            throw new CommandFailure(
+                    "The destination does not switch " + String.join(", ", names) + " on: " + e.getMessage()
+                            + " A host that listens from its start takes capabilities there: godwit host --cap "
+                            + String.join(",", names) + " --incoming URI.",
+                    e);
+        }
+    }
+
+    private static ObjectNode switchedOn(List<String> names) {
         ObjectNode arguments = Json.object();
         ArrayNode list = arguments.putArray("capabilities");
         for (String name : names) {
             list.add(Json.object().put("capability", name).put("state", true));
         }
-        set(client, "migrate-set-capabilities", "--cap", arguments);
+        return arguments;
     }
 
     private static void set(QmpClient client, String command, String option, ObjectNode arguments) {

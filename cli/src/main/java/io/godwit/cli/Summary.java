@@ -3,6 +3,7 @@
 package io.godwit.cli;
 
 import java.util.Locale;
+import java.util.Optional;
 
 /** The outcome of a migration in a few lines for people. */
 final class Summary {
@@ -23,12 +24,18 @@ final class Summary {
     }
 
     /** All that the demonstration found out. */
-    static String of(MigrationSample last, Pause pause, DowntimeBreakdown parts, Verification verification) {
+    static String of(
+            MigrationSample last,
+            Pause pause,
+            DowntimeBreakdown parts,
+            Optional<FaultReport> faults,
+            Verification verification) {
         String nl = System.lineSeparator();
         return moved(last) + nl
-                + pause(pause)
+                + (faults.isPresent() ? switchPause(pause) : pause(pause))
                 + nl
                 + "            " + parts + nl
+                + faults.map(report -> String.join(nl, report.lines()) + nl).orElse("")
                 + "  memory    "
                 + (verification.ramIdentical()
                         ? verification.ramDetail() + " compared at the switchover: identical on both sides"
@@ -42,6 +49,17 @@ final class Summary {
                 + nl
                 + "  runs on   " + verification.runsOn()
                 + (verification.runsOn() == Verification.RunsOn.DESTINATION ? ", and only there" : "!");
+    }
+
+    /** In postcopy the guest goes on before its memory is there: the longest gap of all may be one of its waits for pages. */
+    private static String switchPause(Pause pause) {
+        return String.format(
+                Locale.ROOT,
+                "  pause     %.1f ms from the last heartbeat at the source to the first at the destination%n"
+                        + "            (longest gap within a second of it: %.1f ms; in the second before: %.1f ms)",
+                pause.handoverMicros() / 1e3,
+                pause.acrossMicros() / 1e3,
+                pause.beforeMicros() / 1e3);
     }
 
     private static String pause(Pause pause) {

@@ -10,19 +10,22 @@ import java.util.Locale;
 
 /**
  * Four lines that are drawn again and again in place: how much is left of this pass, what the wire carries and carried, what the guest
- * dirties against that, and how long the guest would stand still if it were stopped now.
+ * dirties against that, and how long the guest would stand still if it were stopped now. In postcopy: how much has arrived, how many faults
+ * were served and wait, and how long those of the last moment took.
  */
 final class TerminalProgress implements ProgressView {
     private static final Duration INTERVAL = Duration.ofMillis(100);
-    private static final int BAR = 32;
     private static final int HISTORY = 32;
-    private static final String EIGHTHS = "\u2591\u258f\u258e\u258d\u258c\u258b\u258a\u2589\u2588";
-    private static final String HEIGHTS = "\u2581\u2582\u2583\u2584\u2585\u2586\u2587\u2588";
+    // The histogram of faults: 16 doublings from 16 us on, two characters each.
+    private static final int FIRST_DOUBLING = 4;
+    private static final int DOUBLINGS = 16;
     private static final String ESC = "\u001b[";
 
     private final PrintWriter out;
-    private final boolean unicode;
+    private final Drawing drawing;
     private final Deque<Long> wire = new ArrayDeque<>();
+    private final Deque<Long> faultRates = new ArrayDeque<>();
+    private long lastServed;
     private long lastTransferred;
     private long lastMillis;
     private int linesDrawn;
@@ -34,7 +37,7 @@ final class TerminalProgress implements ProgressView {
      */
     TerminalProgress(PrintWriter out, boolean unicode) {
         this.out = out;
-        this.unicode = unicode;
+        this.drawing = new Drawing(unicode);
     }
 
     @Override
@@ -46,7 +49,16 @@ final class TerminalProgress implements ProgressView {
     public void show(MigrationSample sample) {
         if (sample.hasFigures()) {
             note(sample);
-            draw(sample);
+            erase();
+            // A line that is wrapped would take two to erase: what does not fit is cut off.
+            out.print(ESC + "?7l");
+            if (sample.isPostcopy() && sample.faults().isPresent()) {
+                drawFaults(sample, sample.faults().get());
+            } else {
+                drawPasses(sample);
+            }
+            out.print(ESC + "?7h");
+            out.flush();
         }
     }
 
@@ -62,53 +74,93 @@ final class TerminalProgress implements ProgressView {
     private void note(MigrationSample sample) {
         long millis = sample.totalTimeMillis() - lastMillis;
         if (millis > 0 && lastMillis > 0) {
-            wire.addLast(Math.max(0, (sample.transferredBytes() - lastTransferred) * 1000 / millis));
-            if (wire.size() > HISTORY) {
-                wire.removeFirst();
-            }
+            keep(wire, (sample.transferredBytes() - lastTransferred) * 1000 / millis);
+            sample.faults().ifPresent(faults -> keep(faultRates, (faults.served() - lastServed) * 1000 / millis));
         }
+        lastServed = sample.faults().map(FaultSample::served).orElse(0L);
         lastTransferred = sample.transferredBytes();
         lastMillis = sample.totalTimeMillis();
     }
 
-    private void draw(MigrationSample s) {
+    private static void keep(Deque<Long> history, long value) {
+        history.addLast(Math.max(0, value));
+        if (history.size() > HISTORY) {
+            history.removeFirst();
+        }
+    }
+
+    /** What the guest at the destination waits for, and how long. */
+    private void drawFaults(MigrationSample s, FaultSample faults) {
+        long missingBytes = faults.missingPages() * s.pageBytes();
+        double present = 1 - (double) missingBytes / s.totalBytes();
+        line(String.format(
+                Locale.ROOT,
+                "%-14s %s %3.0f %%  %,d pages missing",
+                "memory there",
+                drawing.bar(present),
+                present * 100,
+                faults.missingPages()));
+        line(String.format(
+                Locale.ROOT,
+                "%-14s %s %,d/s, %d waiting",
+                "faults",
+                drawing.columns(faultRates),
+                faultRates.isEmpty() ? 0 : faultRates.getLast(),
+                faults.waiting()));
+        LatencyCounts lately = faults.lately();
+        line(String.format(
+                Locale.ROOT,
+                "%-14s %s %s",
+                "16 us ... 1 s",
+                drawing.histogram(lately.doublings(FIRST_DOUBLING, DOUBLINGS)),
+                lately.count() == 0
+                        ? "none lately"
+                        : "p50 " + TimeSpan.text(lately.percentileNanos(50)) + ", p99 "
+                                + TimeSpan.text(lately.percentileNanos(99))));
+        line(String.format(
+                Locale.ROOT,
+                "%-15s%-" + Drawing.WIDTH + "s %.1f s, %s sent",
+                s.status(),
+                String.format(Locale.ROOT, " %,d faults served", faults.served()),
+                s.totalTimeMillis() / 1e3,
+                ByteSize.decimal(s.transferredBytes())));
+    }
+
+    private void drawPasses(MigrationSample s) {
         long current = wire.isEmpty() ? s.bandwidthBytesPerSecond() : wire.getLast();
         double sent = 1 - (double) s.remainingBytes() / s.totalBytes();
         double dirty = current == 0 ? 0 : (double) s.dirtyBytesPerSecond() / current;
-        erase();
-        // A line that is wrapped would take two to erase: what does not fit is cut off.
-        out.print(ESC + "?7l");
         line(String.format(
                 Locale.ROOT,
                 "%-14s %s %3.0f %%  %,d pages left",
                 "pass " + s.pass(),
-                bar(sent),
+                drawing.bar(sent),
                 sent * 100,
                 s.remainingBytes() / s.pageBytes()));
-        line(String.format(Locale.ROOT, "%-14s %s %s/s", "wire", sparkline(), ByteSize.decimal(current)));
+        line(String.format(Locale.ROOT, "%-14s %s %s/s", "wire", drawing.columns(wire), ByteSize.decimal(current)));
         line(String.format(
                 Locale.ROOT,
                 "%-14s %s %3.0f %%  %s/s dirtied",
                 "dirty : wire",
-                bar(dirty),
+                drawing.bar(dirty),
                 dirty * 100,
                 ByteSize.decimal(s.dirtyBytesPerSecond())));
         line(String.format(
                 Locale.ROOT,
-                "%-14s %-" + BAR + "s %.1f s, %s sent",
+                "%-14s %-" + Drawing.WIDTH + "s %.1f s, %s sent",
                 s.status(),
                 outlook(s),
                 s.totalTimeMillis() / 1e3,
                 ByteSize.decimal(s.transferredBytes())));
-        out.print(ESC + "?7h");
-        out.flush();
     }
 
     private static String outlook(MigrationSample s) {
         if (s.isAtPreSwitchover()) {
             return PlainProgress.AT_PRE_SWITCHOVER;
         }
-        return s.expectedDowntimeMillis() > 0 ? "pause if stopped now: " + s.expectedDowntimeMillis() + " ms" : "";
+        return s.expectedDowntimeMillis() > 0 && !s.isPostcopy()
+                ? "pause if stopped now: " + s.expectedDowntimeMillis() + " ms"
+                : "";
     }
 
     private void line(String text) {
@@ -121,33 +173,5 @@ final class TerminalProgress implements ProgressView {
             out.print(ESC + linesDrawn + "A" + ESC + "J");
             linesDrawn = 0;
         }
-    }
-
-    private String bar(double share) {
-        double clean = Double.isNaN(share) ? 0 : Math.clamp(share, 0, 1);
-        int eighths = (int) Math.round(clean * BAR * 8);
-        StringBuilder bar = new StringBuilder(BAR);
-        for (int i = 0; i < BAR; i++) {
-            int part = Math.clamp(eighths - i * 8L, 0, 8);
-            if (unicode) {
-                bar.append(EIGHTHS.charAt(part));
-            } else {
-                bar.append(part >= 4 ? '#' : '.');
-            }
-        }
-        return bar.toString();
-    }
-
-    private String sparkline() {
-        long highest = wire.stream().mapToLong(Long::longValue).max().orElse(1);
-        StringBuilder line = new StringBuilder(BAR);
-        for (long rate : wire) {
-            int height = (int) (rate * 7 / Math.max(1, highest));
-            line.append(unicode ? HEIGHTS.charAt(height) : "_.-=+*%#".charAt(height));
-        }
-        while (line.length() < BAR) {
-            line.append(' ');
-        }
-        return line.toString();
     }
 }

@@ -40,7 +40,12 @@ class CommandLineTest {
             demo --transport pigeon                         | Invalid value for option '--transport'
             demo --program fly                              | expected one of [idle, dirtier, stepper] but was 'fly'
             host                                            | Missing required option: '--qmp=ADDRESS'
+            demo --mode backwards                           | Invalid value for option '--mode'
+            demo --cut                                      | --cut needs --mode postcopy or --mode hybrid
             migrate --qmp unix:/x                           | Missing required parameter: 'URI'
+            migrate --qmp unix:/x --recover -r tcp:h:1      | --recover tells the destination
+            migrate --qmp unix:/x --resume --postcopy tcp:h:1 | --resume goes on as the migration began
+            migrate --qmp unix:/x --postcopy-after-passes x tcp:h:1 | Invalid value for option '--postcopy-after-passes'
             inspect                                         | Missing required parameter: 'FILE'
             """)
     void whatIsNotUnderstoodIsSaidInOneLineWithStatus2(String words, String sentence) {
@@ -60,6 +65,8 @@ class CommandLineTest {
             demo --cpus 0                                   | a guest has 1 to 64 vCPUs
             host --guest memory --qmp nowhere               | neither unix:PATH nor tcp:HOST:PORT
             host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --incoming file:/dev/null | file:/dev/null
+            host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --cap postcopy-rom        | There is no capability
+            host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --cap postcopy-preempt    | requires
             migrate --qmp unix:/nowhere/x tcp:127.0.0.1:1   | cannot connect
             inspect /nowhere/x                              | There is no file /nowhere/x.
             """)
@@ -85,7 +92,19 @@ class CommandLineTest {
     @Test
     void helpIsNoError() {
         assertThat(run("demo", "--help")).isZero();
-        assertThat(out.toString()).contains("--working-set").contains("--report");
+        assertThat(out.toString())
+                .contains("--working-set")
+                .contains("--report")
+                .contains("--mode");
+    }
+
+    @Test
+    void theHelpOfMigrateSaysHowToGoOnWithAPausedPostcopy() {
+        assertThat(run("migrate", "--help")).isZero();
+        assertThat(out.toString())
+                .contains("godwit migrate --recover --qmp DESTINATION-QMP URI")
+                .contains("godwit migrate --resume --qmp SOURCE-QMP URI")
+                .contains("--postcopy-after-passes", "--preempt", "--destination");
     }
 
     @Test

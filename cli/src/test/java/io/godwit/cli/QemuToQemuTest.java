@@ -111,6 +111,39 @@ class QemuToQemuTest {
     }
 
     @Test
+    void aQemusGuestIsMovedByPostcopyWithBothSidesPrepared() throws IOException {
+        start("waiting", "-incoming", "defer");
+        Path report = directory.resolve("report.json");
+        StringWriter out = new StringWriter();
+        StringWriter err = new StringWriter();
+        CommandLine line = GodwitCommand.commandLine();
+        line.setOut(new PrintWriter(out, true));
+        line.setErr(new PrintWriter(err, true));
+        int status = line.execute(
+                "migrate",
+                "--json",
+                "--qmp",
+                "unix:" + directory.resolve("source.qmp"),
+                "--destination",
+                "unix:" + directory.resolve("waiting.qmp"),
+                "unix:" + directory.resolve("postcopy.sock"),
+                "--postcopy-after-passes",
+                "1",
+                "--preempt",
+                "--report",
+                report.toString());
+        assumeThat(err.toString())
+                .as("QEMU can receive by postcopy here: userfaultfd, and the privilege for it")
+                .doesNotContain("serfault");
+        assertThat(status).as(err::toString).isZero();
+        JsonNode json = Json.parse(Files.readString(report));
+        assertThat(json.path("status").asString()).isEqualTo("completed");
+        assertThat(json.path("postcopy").isNull()).as("QEMU tells no more").isTrue();
+        assertThat(out.toString().lines().map(Json::parse))
+                .anyMatch(sample -> sample.path("status").asString("").equals("completed"));
+    }
+
+    @Test
     void aRefusalOfQemusIsPassedOn() {
         StringWriter err = new StringWriter();
         CommandLine line = GodwitCommand.commandLine();

@@ -16,7 +16,8 @@ final class ReportShape {
         "throughputBytesPerSecond",
         "passes",
         "pages",
-        "verification"
+        "verification",
+        "postcopy"
     };
 
     private ReportShape() {}

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import java.util.Optional;
+
+/** What to do about a postcopy that lost its connection, in words and commands. */
+final class PausedPostcopy {
+    private PausedPostcopy() {}
+
+    /**
+     * What happened and what to type next.
+     *
+     * @param source where the source answers QMP
+     * @param destination where the destination does, if that is known
+     * @param uri where the migration went
+     */
+    static String advice(MigrationSample last, String source, Optional<String> destination, String uri) {
+        String nl = System.lineSeparator();
+        String reason = last.error().map(error -> ": " + error).orElse("");
+        String there = destination.orElse("DESTINATION-QMP");
+        return "The migration is paused" + reason + (reason.endsWith(".") ? "" : ".")
+                + " The guest is at the destination and nothing is lost; what still lacks waits here. To go on:" + nl
+                + "  godwit migrate --recover --qmp " + quoted(there) + " " + quoted(uri) + nl
+                + "  godwit migrate --resume --qmp " + quoted(source) + " " + quoted(uri);
+    }
+
+    private static String quoted(String word) {
+        return word.matches("[A-Za-z0-9_:./,=@%+-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
+    }
+}
