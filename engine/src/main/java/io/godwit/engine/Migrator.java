@@ -117,7 +117,11 @@ public final class Migrator implements AutoCloseable {
         migration.start();
     }
 
-    /** Cancels an outgoing migration; returns at once. Where none runs it does nothing. */
+    /**
+     * Cancels an outgoing migration; returns at once. Where none runs it does nothing.
+     *
+     * @throws MigrationException.Refused if postcopy has begun: the guest is at the destination
+     */
     public void cancel() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.cancel();
@@ -293,9 +297,10 @@ public final class Migrator implements AutoCloseable {
         synchronized (this) {
             closed = true;
         }
-        cancel();
-        if (side instanceof Side.In(IncomingMigration migration)) {
-            migration.close();
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.close();
+            case Side.In(IncomingMigration migration) -> migration.close();
+            case Side.None _ -> {}
         }
         try {
             boolean _ = awaitEnd(CLOSE_PATIENCE);

@@ -76,7 +76,8 @@ public final class RunControl {
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
                 case FINISH_MIGRATE ->
                     throw new MigrationException.Refused(
-                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get it back.");
+                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get it back."
+                                    + " In postcopy it lives at the destination.");
             }
         } finally {
             lock.unlock();
@@ -103,8 +104,9 @@ public final class RunControl {
                     throw new MigrationException.Refused(
                             "The guest has not arrived yet; it starts by itself when it has.");
                 case FINISH_MIGRATE ->
-                    throw new MigrationException.Refused("The guest stands still for the switchover;"
-                            + " use migrate-continue to go on or migrate_cancel to get it back.");
+                    throw new MigrationException.Refused(
+                            "The guest stands still for the switchover: migrate-continue goes"
+                                    + " on, migrate_cancel gets it back. In postcopy it lives at the destination.");
                 case INTERNAL_ERROR, SHUTDOWN ->
                     throw new MigrationException.Refused(
                             "The guest cannot run: its state is " + state().publicName() + ".");
@@ -181,6 +183,46 @@ public final class RunControl {
                 return standStill(GuestOwner.UNDECIDED, "a peer without token may have it");
             }
             return claimBack(run);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Tries to bring the guest back after a switch to postcopy whose connection broke. It comes back only if the destination has not begun to run
+     * it; its memory is whole here as long as nobody has written to it. Otherwise it stays as it is, stopped.
+     *
+     * @param run whether it ran before
+     * @return {@link GuestOwner#HERE}, or who has it: {@link GuestOwner#UNDECIDED} if it ran at a host that is gone, or nobody can be asked
+     */
+    public GuestOwner reclaim(boolean run) {
+        lock.lock();
+        try {
+            Arbiter.Claim claim = arbiter.claim(guest.identity(), CLAIM_PATIENCE);
+            boolean neverRanThere = claim instanceof Arbiter.Claim.Won(String lastRun)
+                    && (lastRun.isEmpty() || lastRun.equals(arbiter.self()));
+            if (neverRanThere) {
+                goOn(run);
+                return GuestOwner.HERE;
+            }
+            arbiter.release();
+            return claim instanceof Arbiter.Claim.Lost ? GuestOwner.PEER : GuestOwner.UNDECIDED;
+        } catch (RuntimeException | Error e) {
+            LOG.log(
+                    System.Logger.Level.ERROR,
+                    "guest " + guest.identity() + " stays stopped: no arbiter says whose it is",
+                    e);
+            return GuestOwner.UNDECIDED;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A postcopy that is given up leaves the guest to {@code owner}, which is not this side. */
+    public void leaveTo(GuestOwner owner) {
+        lock.lock();
+        try {
+            boolean _ = standStill(owner, "postcopy is given up") == owner;
         } finally {
             lock.unlock();
         }

@@ -117,6 +117,19 @@ public final class DirtyBitmap {
         return (long) WORD.getAndSetAcquire(words, word, 0L);
     }
 
+    /** Takes those bits of {@code mask} that are set in one word: returns and clears them, in one atomic step. */
+    public long fetchAndClear(int word, long mask) {
+        if (((long) WORD.getAcquire(words, word) & mask) == 0) {
+            return 0;
+        }
+        return (long) WORD.getAndBitwiseAndAcquire(words, word, ~mask) & mask;
+    }
+
+    /** Makes one word what {@code bits} says; bits beyond the last page are ignored. For one thread, while nobody takes bits. */
+    public void assign(int word, long bits) {
+        WORD.setRelease(words, word, bits & legalBits(word));
+    }
+
     /** How many bits are set: exact when nobody writes meanwhile. */
     public long count() {
         long count = 0;

@@ -53,4 +53,46 @@ public final class PageBatch {
         }
         return at;
     }
+
+    /**
+     * Empties the batch and takes set bits from {@code page} on until it has {@code limit} pages or the bitmap ends.
+     *
+     * @return the page to go on with; {@link DirtyBitmap#pageCount()} at the end of the bitmap
+     */
+    public long take(DirtyBitmap bitmap, long page, int limit) {
+        count = 0;
+        long at = page;
+        while (at < bitmap.pageCount()) {
+            int word = (int) (at >>> 6);
+            long base = at & ~63L;
+            long wanted = lowest(bitmap.peek(word) & (-1L << at), Math.min(limit, pages.length) - count);
+            long bits = wanted == 0 ? 0 : bitmap.fetchAndClear(word, wanted);
+            while (bits != 0) {
+                pages[count++] = base + Long.numberOfTrailingZeros(bits);
+                bits &= bits - 1;
+            }
+            if (count == limit || count == pages.length) {
+                return pages[count - 1] + 1;
+            }
+            at = base + 64;
+        }
+        return bitmap.pageCount();
+    }
+
+    /** Holds {@code number} pages from {@code first} on, whose bits somebody has taken. */
+    public void hold(long first, int number) {
+        for (int i = 0; i < number; i++) {
+            pages[i] = first + i;
+        }
+        count = number;
+    }
+
+    /** The {@code number} lowest set bits. */
+    private static long lowest(long bits, int number) {
+        long rest = bits;
+        for (int i = 0; i < number && rest != 0; i++) {
+            rest &= rest - 1;
+        }
+        return bits & ~rest;
+    }
 }

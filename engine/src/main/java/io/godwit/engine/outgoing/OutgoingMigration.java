@@ -8,13 +8,9 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
@@ -24,8 +20,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 
 /**
@@ -35,7 +29,7 @@ import java.util.function.Supplier;
  * <p>Invariants: until {@link Switchover} has stopped the guest it runs on, whatever fails; after that every end decides who owns the guest
  * through {@link RunControl#takeBack}; exactly one end is reached, and it is the last transition.
  */
-public final class OutgoingMigration {
+public final class OutgoingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(OutgoingMigration.class.getName());
 
     /** What a migration is made of. */
@@ -51,47 +45,38 @@ public final class OutgoingMigration {
     private final Plan plan;
     private final OutgoingProgress progress = new OutgoingProgress();
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition mayContinue = lock.newCondition();
+    private final OutgoingLife life;
+    private final PostcopyTrigger trigger;
     private final long startNanos;
-    private final AbortSignal abort = new AbortSignal();
-    private volatile OutgoingState state = new OutgoingState.Setup();
     private volatile long endNanos;
-    private boolean continued;
 
     /** Prepares; nothing happens before {@link #start}. */
     public OutgoingMigration(Plan plan) {
         this.plan = plan;
+        this.life = new OutgoingLife(plan);
+        this.trigger = new PostcopyTrigger(plan.capabilities().contains(Capability.POSTCOPY_RAM), plan.parameters());
         this.startNanos = plan.clock().nanoTime();
     }
 
     /** Starts the thread and returns. */
     public void start() {
-        announce(state);
+        life.begin();
         try {
             Thread.ofPlatform().name("mig-outgoing").start(this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
-            end(e, GuestOwner.HERE);
-            abort.close();
+            life.fail(e, GuestOwner.HERE);
             finish();
         }
     }
 
-    /** Asks for the end of the migration; the guest stays or comes back. After the end it does nothing. */
+    /**
+     * Asks for the end of the migration; the guest stays or comes back. After the end it does nothing.
+     *
+     * @throws MigrationException.Refused if postcopy has begun
+     */
     public void cancel() {
-        lock.lock();
-        try {
-            if (state.mayBecome(new OutgoingState.Cancelling())) {
-                become(new OutgoingState.Cancelling(), "cancel was asked for");
-                mayContinue.signalAll();
-            }
-        } finally {
-            lock.unlock();
-        }
-        if (state instanceof OutgoingState.Cancelling) {
-            abort.raise("the migration was cancelled");
-        }
+        life.cancel();
     }
 
     /**
@@ -100,17 +85,7 @@ public final class OutgoingMigration {
      * @throws MigrationException.Refused in any other state
      */
     public void continueSwitchover() {
-        lock.lock();
-        try {
-            if (!(state instanceof OutgoingState.PreSwitchover)) {
-                throw new MigrationException.Refused(
-                        "Migration is in state '" + state.status().publicName() + "', not 'pre-switchover'.");
-            }
-            continued = true;
-            mayContinue.signalAll();
-        } finally {
-            lock.unlock();
-        }
+        life.continueSwitchover();
     }
 
     /**
@@ -123,18 +98,19 @@ public final class OutgoingMigration {
             throw new MigrationException.Refused(
                     "Enable postcopy with migrate_set_capability before the start of migration");
         }
-        if (state.status().isEnded()) {
+        if (life.state().status().isEnded()) {
             throw new MigrationException.Refused("The migration has ended; it cannot become postcopy any more.");
         }
+        trigger.ask();
     }
 
     /**
      * Cuts the connection on purpose; the destination has the guest and goes on.
      *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-active}
+     * @throws MigrationException.Refused if no connection of postcopy is in use
      */
     public void pausePostcopy() {
-        refuseUnlessIn(MigrationStatus.POSTCOPY_ACTIVE, "migrate-pause");
+        life.pausePostcopy();
     }
 
     /**
@@ -143,15 +119,13 @@ public final class OutgoingMigration {
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
      */
     public void resume(MigrationUri uri) {
-        refuseUnlessIn(MigrationStatus.POSTCOPY_PAUSED, "migrate with 'resume' to " + uri);
+        life.resume(uri);
     }
 
-    private void refuseUnlessIn(MigrationStatus wanted, String what) {
-        MigrationStatus now = state.status();
-        if (now != wanted) {
-            throw new MigrationException.Refused(what + " is possible in state '" + wanted.publicName()
-                    + "' only; this migration is in state '" + now.publicName() + "'.");
-        }
+    /** This side is ending: cancels, or in postcopy cuts the connection for good. Returns at once. */
+    @Override
+    public void close() {
+        life.end();
     }
 
     /** Waits for the end. */
@@ -166,92 +140,77 @@ public final class OutgoingMigration {
 
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
-        OutgoingState now = state;
-        boolean over = isEnded();
-        RamBlocks.Snapshot ram = plan.guest().ram().snapshot();
-        long remaining =
-                over && now instanceof OutgoingState.Completed ? 0 : ram.dirtyPageCount() * RamBlock.PAGE_BYTES;
-        long time = (over ? endNanos : plan.clock().nanoTime()) - startNanos;
-        long bandwidth = bandwidth(time);
-        Optional<OutgoingState.Failed> failure =
-                now instanceof OutgoingState.Failed failed ? Optional.of(failed) : Optional.empty();
-        return new MigrationStatistics(
-                now.status(),
-                true,
-                failure.map(OutgoingState.Failed::error),
-                owner(now),
-                progress.pass.get(),
-                ram.totalBytes(),
-                remaining,
-                progress.transferredBytes.get(),
-                progress.normalPages.get(),
-                progress.zeroPages.get(),
-                progress.dirtyPagesPerSecond,
-                bandwidth,
-                bandwidth == 0 ? 0 : Convergence.expectedNanos(remaining, bandwidth) / 1_000_000,
-                progress.setupNanos / 1_000_000,
-                time / 1_000_000,
-                progress.downtimeNanos / 1_000_000,
-                progress.parts,
-                progress.downtimePages,
-                plan.guest().dirtyTracker().description(),
-                Optional.empty(),
-                Optional.empty());
-    }
-
-    /** As measured over the last pass; before the first one has ended, over what was sent so far. */
-    private long bandwidth(long elapsedNanos) {
-        long measured = progress.bandwidthBytesPerSecond;
-        long sending = elapsedNanos - progress.setupNanos;
-        return measured != 0 || progress.setupNanos == 0 || sending <= 0
-                ? measured
-                : (long) (progress.transferredBytes.get() * 1e9 / sending);
+        long time = (isEnded() ? endNanos : plan.clock().nanoTime()) - startNanos;
+        return OutgoingFigures.of(plan, life.state(), progress, time);
     }
 
     private void run() {
-        try (abort) {
-            Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-            try (Channel channel = Transports.connect(plan.uri(), patience, abort);
-                    OutgoingSession session = new OutgoingSession(plan, channel, progress)) {
-                conduct(session);
-            } catch (RuntimeException | Error e) {
-                // Only what comes before the session begins ends here: the guest was not touched.
-                end(e, GuestOwner.HERE);
-            }
+        Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
+        try (Channel channel = Transports.connect(plan.uri(), patience, life.abort());
+                OutgoingSession session = new OutgoingSession(plan, channel, life.abort(), trigger, progress)) {
+            conduct(session);
+        } catch (RuntimeException | Error e) {
+            // Only what comes before the session begins ends here: the guest was not touched.
+            life.fail(e, GuestOwner.HERE);
         } finally {
             finish();
         }
     }
 
     private void finish() {
+        life.abort().close();
         endNanos = plan.clock().nanoTime();
         ended.countDown();
     }
 
     private void conduct(OutgoingSession session) {
+        Optional<PostcopyLink> link;
         try {
             session.announce();
             progress.setupNanos = plan.clock().nanoTime() - startNanos;
-            advance(new OutgoingState.Active(), "the guest is announced");
-            session.precopy();
+            life.advance(new OutgoingState.Active(), "the guest is announced");
+            boolean postcopy = session.precopy();
+            if (postcopy) {
+                session.preparePostcopy();
+            }
             session.stopGuest();
             if (plan.capabilities().contains(Capability.PAUSE_BEFORE_SWITCHOVER)) {
-                advance(new OutgoingState.PreSwitchover(), "the rest is small enough");
-                awaitContinue();
+                life.advance(new OutgoingState.PreSwitchover(), "the guest stands still");
+                life.awaitContinue();
             }
-            advance(new OutgoingState.Device(), "the rest is small enough");
-            session.sendRest();
-            session.awaitVerdict();
-            progress.downtimeNanos = plan.clock().nanoTime() - progress.stoppedAtNanos;
+            life.advance(new OutgoingState.Device(), postcopy ? "the switch to postcopy" : "the rest is small enough");
+            link = postcopy ? Optional.of(session.sendPackage(life::commit)) : handOver(session);
         } catch (RuntimeException | Error e) {
             Throwable cause = session.toldCause(e);
             GuestOwner owner = settleOwner(session, e);
             stopTracking();
-            end(cause, owner);
+            life.fail(cause, owner);
             return;
         }
+        if (link.isPresent()) {
+            pushRest(session, link.get());
+        } else {
+            stopTracking();
+            life.complete("the destination runs the guest");
+        }
+    }
+
+    private Optional<PostcopyLink> handOver(OutgoingSession session) {
+        session.sendRest();
+        session.awaitVerdict();
+        progress.downtimeNanos = plan.clock().nanoTime() - progress.stoppedAtNanos;
+        return Optional.empty();
+    }
+
+    /** Postcopy, with the package written: whatever fails now, the destination may have the guest. */
+    private void pushRest(OutgoingSession session, PostcopyLink link) {
+        life.advance(new OutgoingState.PostcopyActive(), "the package is written");
+        Postcopy.End end = new Postcopy(plan, life, progress, session.handover()).conduct(link);
         stopTracking();
-        complete();
+        switch (end) {
+            case Postcopy.End.Completed _ -> life.complete("the destination has everything");
+            case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> life.fail(cause, owner);
+        }
     }
 
     /** Whatever failed, and however: the end names an owner. */
@@ -272,98 +231,5 @@ public final class OutgoingMigration {
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.WARNING, "dirty tracking could not be stopped", e);
         }
-    }
-
-    /** The next state, unless a cancel came first. */
-    private void advance(OutgoingState next, String reason) {
-        lock.lock();
-        try {
-            if (state instanceof OutgoingState.Cancelling) {
-                throw new MigrationException.Cancelled();
-            }
-            become(next, reason);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void awaitContinue() {
-        lock.lock();
-        try {
-            while (!continued && state instanceof OutgoingState.PreSwitchover && !abort.isRaised()) {
-                // The return path may end the wait too, and it knows only the signal: look at it now and then.
-                boolean _ = mayContinue.await(50, TimeUnit.MILLISECONDS);
-            }
-            if (abort.isRaised()) {
-                throw new MigrationException.Transport("while the guest waited in pre-switchover: " + abort.reason());
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new MigrationException.Transport("this side is ending", e);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void complete() {
-        lock.lock();
-        try {
-            become(new OutgoingState.Completed(), "the destination runs the guest");
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void end(Throwable cause, GuestOwner owner) {
-        lock.lock();
-        try {
-            if (state.status().isEnded()) {
-                LOG.log(System.Logger.Level.WARNING, "after the end of the migration to " + plan.uri(), cause);
-                return;
-            }
-            if (state instanceof OutgoingState.Cancelling && owner == GuestOwner.HERE) {
-                become(new OutgoingState.Cancelled(), "unwound");
-                return;
-            }
-            String why = MigrationException.sentence(cause);
-            String message = "The migration to " + plan.uri() + " failed: " + why + "; " + owner.sentence() + ".";
-            become(new OutgoingState.Failed(message, owner), why);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** The one place where the state changes; with the lock held. */
-    private void become(OutgoingState next, String reason) {
-        OutgoingState old = state;
-        if (!old.mayBecome(next)) {
-            throw new IllegalStateException("outgoing migration: " + old + " cannot become " + next);
-        }
-        LOG.log(
-                System.Logger.Level.DEBUG,
-                "outgoing {0}: {1} -> {2}: {3}",
-                plan.uri(),
-                old.status(),
-                next.status(),
-                reason);
-        state = next;
-        announce(next);
-    }
-
-    private void announce(OutgoingState now) {
-        MigrationListener.tell(plan.listeners(), l -> l.statusChanged(now.status()));
-    }
-
-    private static Optional<GuestOwner> owner(OutgoingState state) {
-        return switch (state) {
-            case OutgoingState.Completed _ -> Optional.of(GuestOwner.PEER);
-            case OutgoingState.Cancelled _ -> Optional.of(GuestOwner.HERE);
-            case OutgoingState.Failed failed -> Optional.of(failed.owner());
-            case OutgoingState.Setup _,
-                    OutgoingState.Active _,
-                    OutgoingState.PreSwitchover _,
-                    OutgoingState.Device _,
-                    OutgoingState.Cancelling _ -> Optional.empty();
-        };
     }
 }

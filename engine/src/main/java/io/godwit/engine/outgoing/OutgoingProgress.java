@@ -22,4 +22,6 @@ final class OutgoingProgress {
     volatile long stoppedAtNanos;
     volatile long downtimeNanos;
     volatile DowntimeParts parts = DowntimeParts.NONE;
+    volatile boolean inPostcopy;
+    final PostcopyProgress postcopy = new PostcopyProgress();
 }

@@ -6,17 +6,22 @@ import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.PageRecordWriter;
+import io.godwit.stream.RamBlockEntry;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /**
- * The steps of one migration over a connected channel, in the order in which {@link OutgoingMigration} takes them, and at the end the
- * answer to who owns the guest. Used by {@code mig-outgoing} only.
+ * The steps of one migration over its first connection, in the order in which {@link OutgoingMigration} takes them, and at the end the
+ * answer to who owns the guest. With the package of postcopy written, {@link Postcopy} goes on. Used by {@code mig-outgoing} only.
  */
 final class OutgoingSession implements AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
@@ -24,34 +29,57 @@ final class OutgoingSession implements AutoCloseable {
 
     private final OutgoingMigration.Plan plan;
     private final Channel channel;
+    private final AbortSignal abort;
+    private final OutgoingProgress progress;
     private final RamBlocks.Snapshot ram;
+    private final List<RamBlockEntry> entries;
     private final Configuration configuration;
     private final OutgoingWire wire;
     private final RamSender sender;
     private final Precopy precopy;
     private final Switchover switchover;
+    private final boolean forPostcopy;
+    private final PostcopyPages pages;
+    private final PostcopySwitch postcopySwitch;
     private final Optional<ReturnPath> returnPath;
+    private Optional<PostcopyLink> link = Optional.empty();
     private int pings;
 
-    OutgoingSession(OutgoingMigration.Plan plan, Channel channel, OutgoingProgress progress) {
+    OutgoingSession(
+            OutgoingMigration.Plan plan,
+            Channel channel,
+            AbortSignal abort,
+            PostcopyTrigger trigger,
+            OutgoingProgress progress) {
         this.plan = plan;
         this.channel = channel;
+        this.abort = abort;
+        this.progress = progress;
+        this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
         this.ram = plan.guest().ram().snapshot();
+        this.entries = OutgoingWire.entries(ram, forPostcopy);
         this.configuration = OutgoingWire.configuration(
                 plan.guest().machineType(),
                 plan.guest().identity(),
                 plan.capabilities().contains(Capability.VALIDATE_UUID));
-        PageRecordWriter records = new PageRecordWriter(OutgoingWire.entries(ram));
         this.wire = new OutgoingWire(channel, progress);
-        this.sender = new RamSender(channel, records, progress, plan.clock());
-        this.precopy = new Precopy(plan, ram, sender, progress, this::awaitArrival);
+        this.sender = new RamSender(channel, new PageRecordWriter(entries), progress, plan.clock());
+        this.precopy = new Precopy(plan, ram, sender, progress, trigger, () -> awaitArrival(0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
-        boolean answers = plan.capabilities().contains(Capability.RETURN_PATH) && channel.isBidirectional();
-        this.returnPath = answers ? Optional.of(new ReturnPath(channel)) : Optional.empty();
+        this.pages = new PostcopyPages(ram);
+        this.postcopySwitch = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
+        boolean answers = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
+        this.returnPath = answers && channel.isBidirectional()
+                ? Optional.of(new ReturnPath(channel, entries, plan.clock()))
+                : Optional.empty();
     }
 
     /** Everything that comes before the first page. */
     void announce() {
+        if (forPostcopy && returnPath.isEmpty()) {
+            throw new MigrationException.Transport(
+                    "postcopy needs answers, and " + channel.peer() + " has no way back; use tcp: or unix:");
+        }
         wire.announceGuest(configuration);
         if (returnPath.isPresent()) {
             wire.command(new Command.OpenReturnPath());
@@ -59,25 +87,46 @@ final class OutgoingSession implements AutoCloseable {
             wire.command(new Command.Ping(TokenAnnouncement.QUESTION));
             returnPath.get().start();
         }
+        if (forPostcopy) {
+            wire.command(new Command.PostcopyAdvise(
+                    OptionalLong.of(pageSizeSummary()), OptionalLong.of(RamBlock.PAGE_BYTES)));
+        }
         precopy.begin();
-        wire.announceRam(ram);
+        wire.announceRam(entries);
     }
 
-    /** Passes until the rest is small. */
-    void precopy() {
-        precopy.run();
+    private long pageSizeSummary() {
+        long summary = 0;
+        for (RamBlock block : ram.blocks()) {
+            summary |= block.pageBytes();
+        }
+        return summary;
+    }
+
+    /** Passes until the rest is small, or postcopy is to begin; returns whether it is. */
+    boolean precopy() {
+        return precopy.run();
     }
 
     /**
      * Waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of the pause,
      * and a destination that does not answer must not cost the guest its life.
      */
-    private void awaitArrival() {
+    private void awaitArrival(long extraNanos) {
         if (returnPath.isPresent()) {
             long patience = plan.parameters().get().connectTimeoutMillis() * 1_000_000;
             wire.command(new Command.Ping(++pings));
-            returnPath.get().awaitPong(pings, patience);
+            returnPath.get().awaitPong(pings, patience + extraNanos);
         }
+    }
+
+    /** With the guest running: all that postcopy needs before the switch. */
+    void preparePostcopy() {
+        postcopySwitch.discardEarly(precopy, this::awaitArrival);
+        // The destination has answered, so the connection that it takes next is the second.
+        Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
+        link = Optional.of(
+                new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath.orElseThrow(), abort));
     }
 
     /** Stops the guest; its pause begins. */
@@ -90,6 +139,34 @@ final class OutgoingSession implements AutoCloseable {
         refuseChangedRam();
         returnPath.ifPresent(ReturnPath::expectVerdict);
         switchover.sendRest(precopy, sender, configuration);
+    }
+
+    /**
+     * Sends what lets the guest run at the destination.
+     *
+     * @param commit see {@link PostcopySwitch#sendPackage}
+     * @return the connection over which its memory follows
+     */
+    PostcopyLink sendPackage(Runnable commit) {
+        refuseChangedRam();
+        PostcopyLink next = link.orElseThrow();
+        int markPing = ++pings;
+        int packagePing = ++pings;
+        next.answerRequests(packagePing);
+        boolean godwit = returnPath.orElseThrow().peerIsGodwit();
+        postcopySwitch.sendPackage(
+                precopy, configuration, switchover.guestRan(), commit, markPing, packagePing, godwit);
+        return next;
+    }
+
+    /** What {@link Postcopy} goes on with. */
+    Postcopy.Handover handover() {
+        return new Postcopy.Handover(
+                pages,
+                entries,
+                switchover.guestRan(),
+                asksForOurToken(),
+                returnPath.orElseThrow().peerIsGodwit());
     }
 
     /** The destination has made ready for the blocks that were announced; what came later would be lost. */
@@ -150,7 +227,10 @@ final class OutgoingSession implements AutoCloseable {
         return plan.run().takeBack(switchover.guestRan(), mayRunUnasked());
     }
 
-    /** Whether a destination that asks no arbiter could have begun to run the guest. */
+    /**
+     * Whether a destination that asks no arbiter could have begun to run the guest. A package of postcopy that was not wholly written lets
+     * nobody begin.
+     */
     private boolean mayRunUnasked() {
         if (!switchover.isRightGivenUp() || !channel.isBidirectional()) {
             return false;
@@ -173,6 +253,7 @@ final class OutgoingSession implements AutoCloseable {
     public void close() {
         channel.abort("the migration has ended");
         returnPath.ifPresent(ReturnPath::join);
+        link.ifPresent(PostcopyLink::close);
         sender.close();
         wire.close();
     }

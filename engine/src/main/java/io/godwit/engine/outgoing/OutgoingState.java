@@ -14,6 +14,14 @@ import io.godwit.engine.MigrationStatus;
  *   Setup, Active, PreSwitchover, Device -> Cancelling -> Cancelled
  *   Setup, Active, PreSwitchover, Device -> Failed
  *   Cancelling -> Failed, Completed     (the destination had the guest already)
+ *
+ *   Device -> PostcopyActive -> Completed
+ *               |   ^   \-> Failed        (the destination never began, or this side is ending)
+ *               v   |
+ *   PostcopyPaused  |                     PostcopyPaused -> Failed (this side is ending)
+ *     |  ^          |
+ *     v  |          |
+ *   PostcopyRecoverSetup -> PostcopyRecover -> PostcopyActive; both fall back to PostcopyPaused
  * </pre>
  */
 sealed interface OutgoingState {
@@ -28,6 +36,23 @@ sealed interface OutgoingState {
 
     /** The guest stands still; the rest is on its way. */
     record Device() implements OutgoingState {}
+
+    /** The destination has been told to run the guest; memory that it lacks follows. */
+    record PostcopyActive() implements OutgoingState {}
+
+    /**
+     * The connection is lost. It waits for somebody to resume.
+     *
+     * @param error why, and what to do
+     * @param owner {@link GuestOwner#PEER}, or {@link GuestOwner#UNDECIDED} if the destination may have begun
+     */
+    record PostcopyPaused(String error, GuestOwner owner) implements OutgoingState {}
+
+    /** Connecting again. */
+    record PostcopyRecoverSetup() implements OutgoingState {}
+
+    /** Connected again; the destination says what it has. */
+    record PostcopyRecover() implements OutgoingState {}
 
     /** The destination said that it runs the guest. */
     record Completed() implements OutgoingState {}
@@ -48,6 +73,10 @@ sealed interface OutgoingState {
             case Active _ -> MigrationStatus.ACTIVE;
             case PreSwitchover _ -> MigrationStatus.PRE_SWITCHOVER;
             case Device _ -> MigrationStatus.DEVICE;
+            case PostcopyActive _ -> MigrationStatus.POSTCOPY_ACTIVE;
+            case PostcopyPaused _ -> MigrationStatus.POSTCOPY_PAUSED;
+            case PostcopyRecoverSetup _ -> MigrationStatus.POSTCOPY_RECOVER_SETUP;
+            case PostcopyRecover _ -> MigrationStatus.POSTCOPY_RECOVER;
             case Completed _ -> MigrationStatus.COMPLETED;
             case Failed _ -> MigrationStatus.FAILED;
             case Cancelling _ -> MigrationStatus.CANCELLING;
@@ -61,7 +90,12 @@ sealed interface OutgoingState {
             case Setup _ -> next instanceof Active || endsEarly(next);
             case Active _ -> next instanceof PreSwitchover || next instanceof Device || endsEarly(next);
             case PreSwitchover _ -> next instanceof Device || endsEarly(next);
-            case Device _ -> next instanceof Completed || endsEarly(next);
+            case Device _ -> next instanceof Completed || next instanceof PostcopyActive || endsEarly(next);
+            case PostcopyActive _ ->
+                next instanceof Completed || next instanceof PostcopyPaused || next instanceof Failed;
+            case PostcopyPaused _ -> next instanceof PostcopyRecoverSetup || next instanceof Failed;
+            case PostcopyRecoverSetup _ -> next instanceof PostcopyRecover || next instanceof PostcopyPaused;
+            case PostcopyRecover _ -> next instanceof PostcopyActive || next instanceof PostcopyPaused;
             case Cancelling _ -> next instanceof Cancelled || next instanceof Failed || next instanceof Completed;
             case Completed _, Failed _, Cancelled _ -> false;
         };

@@ -45,31 +45,60 @@ final class OutgoingWire implements AutoCloseable {
         send(b -> StreamWriter.command(b, command));
     }
 
-    /** The START section of {@code ram} with the list of blocks. */
-    void announceRam(RamBlocks.Snapshot ram) {
-        send(b -> StreamWriter.ramSetup(b, RAM_SECTION, entries(ram)));
+    /** Several commands together: as few system calls as their length allows. */
+    void commands(List<? extends Command> commands) {
+        buffer.clear();
+        for (Command command : commands) {
+            if (command.byteLength() > buffer.remaining()) {
+                write();
+                buffer.clear();
+            }
+            if (command.byteLength() <= buffer.remaining()) {
+                int _ = StreamWriter.command(buffer, command);
+            } else {
+                ByteBuffer whole = ByteBuffer.allocate(command.byteLength());
+                int _ = StreamWriter.command(whole, command);
+                inParts(whole.flip());
+                buffer.clear();
+            }
+        }
+        write();
     }
 
-    /** The list of blocks as the stream has it. */
-    static List<RamBlockEntry> entries(RamBlocks.Snapshot ram) {
+    /** The START section of {@code ram} with the list of blocks. */
+    void announceRam(List<RamBlockEntry> blocks) {
+        send(b -> StreamWriter.ramSetup(b, RAM_SECTION, blocks));
+    }
+
+    /** The list of blocks as the stream has it; for postcopy with the sizes of their pages where they are not ordinary. */
+    static List<RamBlockEntry> entries(RamBlocks.Snapshot ram, boolean forPostcopy) {
         return ram.blocks().stream()
-                .map(block -> RamBlockEntry.of(block.idstr(), block.usedLength()))
+                .map(block -> forPostcopy
+                        ? RamBlockEntry.withPages(block.idstr(), block.usedLength(), block.pageBytes())
+                        : RamBlockEntry.of(block.idstr(), block.usedLength()))
                 .toList();
     }
 
     /** All devices, the end of the stream, and the description of the devices. */
     void tail(Configuration configuration, List<DeviceSection> devices) {
-        ByteBuffer tail = StreamWriter.tail(configuration, RAM_SECTION + 1, devices);
-        while (tail.hasRemaining()) {
-            int length = Math.min(tail.remaining(), CONTROL_BYTES);
-            send(b -> b.put(tail.slice(tail.position(), length)));
-            tail.position(tail.position() + length);
+        inParts(StreamWriter.tail(configuration, RAM_SECTION + 1, devices));
+    }
+
+    private void inParts(ByteBuffer bytes) {
+        while (bytes.hasRemaining()) {
+            int length = Math.min(bytes.remaining(), CONTROL_BYTES);
+            send(b -> b.put(bytes.slice(bytes.position(), length)));
+            bytes.position(bytes.position() + length);
         }
     }
 
     private void send(Consumer<ByteBuffer> record) {
         buffer.clear();
         record.accept(buffer);
+        write();
+    }
+
+    private void write() {
         channel.write(control, 0, buffer.position());
         progress.transferredBytes.addAndGet(buffer.position());
     }

@@ -34,11 +34,13 @@ final class Precopy {
     private final PageBatch batch = new PageBatch(RamSender.BATCH_PAGES);
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
+    private final PostcopyTrigger trigger;
     private long harvestedAtNanos;
 
     /**
      * Passes over {@code ram}.
      *
+     * @param trigger ends the passes for postcopy
      * @param arrival waits until the destination has taken in all that was sent
      */
     Precopy(
@@ -46,12 +48,14 @@ final class Precopy {
             RamBlocks.Snapshot ram,
             RamSender sender,
             OutgoingProgress progress,
+            PostcopyTrigger trigger,
             Runnable arrival) {
         this.ram = ram;
         this.tracker = plan.guest().dirtyTracker();
         this.sender = sender;
         this.progress = progress;
         this.arrival = arrival;
+        this.trigger = trigger;
         this.parameters = plan.parameters();
         this.clock = plan.clock();
         this.listeners = plan.listeners();
@@ -68,21 +72,38 @@ final class Precopy {
         announcePass();
     }
 
-    /** Walks until the rest is small enough to stop the guest for it. */
-    void run() {
-        boolean reached = false;
-        while (!reached) {
-            long before = progress.transferredBytes.get();
-            long startNanos = clock.nanoTime();
-            sendAllDirty(true);
-            arrival.run();
-            sampleBandwidth(progress.transferredBytes.get() - before, clock.nanoTime() - startNanos);
-            harvest();
-            reached = convergence.isReached(
-                    ram.dirtyPageCount() * RamBlock.PAGE_BYTES,
-                    progress.bandwidthBytesPerSecond,
-                    parameters.get().downtimeLimitMillis());
+    /**
+     * Walks until the rest is small enough to stop the guest for it, or postcopy is to begin.
+     *
+     * @return whether the switch is to be one to postcopy
+     */
+    boolean run() {
+        trigger.begin(clock.nanoTime());
+        int walked = 0;
+        while (!trigger.isDue(walked, clock.nanoTime())) {
+            if (walkOnce()) {
+                return false;
+            }
+            walked++;
         }
+        return true;
+    }
+
+    /** One pass; whether the rest is small enough now. A pass that postcopy cuts short says nothing. */
+    private boolean walkOnce() {
+        long before = progress.transferredBytes.get();
+        long startNanos = clock.nanoTime();
+        sendAllDirty(true);
+        if (trigger.isDueWithinPass(clock.nanoTime())) {
+            return false;
+        }
+        arrival.run();
+        sampleBandwidth(progress.transferredBytes.get() - before, clock.nanoTime() - startNanos);
+        harvest();
+        return convergence.isReached(
+                ram.dirtyPageCount() * RamBlock.PAGE_BYTES,
+                progress.bandwidthBytesPerSecond,
+                parameters.get().downtimeLimitMillis());
     }
 
     private void announcePass() {
@@ -92,6 +113,12 @@ final class Precopy {
 
     /** Asks the tracker what was written since the last time: the next pass has something to walk. */
     void harvest() {
+        harvestQuietly();
+        announcePass();
+    }
+
+    /** The same without calling it the start of a pass. */
+    void harvestQuietly() {
         long pages = 0;
         for (RamBlock block : ram.blocks()) {
             pages += tracker.harvest(block);
@@ -100,15 +127,18 @@ final class Precopy {
         long elapsed = Math.max(1, now - harvestedAtNanos);
         harvestedAtNanos = now;
         progress.dirtyPagesPerSecond = (long) (pages * 1e9 / elapsed);
-        announcePass();
     }
 
-    /** Sends every page whose bit is set, once; in the order of the blocks. */
+    /**
+     * Sends every page whose bit is set, once; in the order of the blocks.
+     *
+     * @param limited whether this is a pass: it keeps to {@code max-bandwidth}, and ends early if postcopy is to begin
+     */
     void sendAllDirty(boolean limited) {
         int index = 0;
         for (RamBlock block : ram.blocks()) {
             int word = 0;
-            while (word < block.dirtyBitmap().wordCount()) {
+            while (word < block.dirtyBitmap().wordCount() && !(limited && trigger.isDueWithinPass(clock.nanoTime()))) {
                 word = batch.fill(block.dirtyBitmap(), word);
                 if (batch.count() > 0) {
                     long sent = sender.send(index, block, batch);
@@ -124,7 +154,9 @@ final class Precopy {
     /** Waits for the rate limit, or until somebody changes it. */
     private void pause(long nanos, long rate) {
         long left = nanos;
-        while (left > 0 && parameters.get().maxBandwidthBytesPerSecond() == rate) {
+        while (left > 0
+                && parameters.get().maxBandwidthBytesPerSecond() == rate
+                && !trigger.isDueWithinPass(clock.nanoTime())) {
             sender.pause(Math.min(left, LOOK_UP_NANOS));
             left -= LOOK_UP_NANOS;
         }

@@ -3,21 +3,28 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.Bytes;
+import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.ReturnPathListener;
 import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.ReturnPathReader;
 import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 
 /**
- * What the destination says. The thread {@code mig-return-path} reads it; {@code mig-outgoing} waits here for the last word. WIRE: the return
- * path's messages.
+ * What the destination says on one connection. The thread {@code mig-return-path} reads it; {@code mig-outgoing} waits here for what it needs
+ * to know. Requests for pages go straight to {@link PostcopyAnswers}. WIRE: the return path's messages.
  *
- * <p>A destination that fails, talks nonsense or hangs up before the switchover aborts the channel, so that the sender notices at
+ * <p>A destination that fails, talks nonsense or hangs up when no verdict is expected aborts the channel, so that the sender notices at
  * once and not at its next full socket buffer.
  */
 final class ReturnPath {
@@ -25,28 +32,49 @@ final class ReturnPath {
 
     /** How the destination took it. */
     sealed interface Verdict {
-        /** SHUT 0: it runs the guest. */
+        /** SHUT 0: it runs the guest, and in postcopy has all its memory. */
         record Accepted() implements Verdict {}
 
-        /** SHUT with another status: it will never run the guest. */
+        /** SHUT with another status: it will never run the guest, or in postcopy could not go on. */
         record Rejected(int status) implements Verdict {}
 
         /** The way back ended, or nonsense came, before a verdict. */
         record Silent(String why) implements Verdict {}
     }
 
+    /** Hears what postcopy brings, on the thread that reads; throws what ends the connection. */
+    interface PostcopyAnswers {
+        /** The destination wants pages; checked by {@link ReturnPathReader}. Nothing may be allocated here. */
+        void pageRequest(int blockIndex, long offset, long byteLength, long readNanos);
+
+        /** A PONG. */
+        void pong(int value, long readNanos);
+    }
+
     private final Channel channel;
+    private final List<RamBlockEntry> blocks;
+    private final MonotonicClock clock;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Thread thread;
+    private volatile Optional<PostcopyAnswers> postcopy = Optional.empty();
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
     private int lastPong;
+    private Optional<String> bitmapOf = Optional.empty();
+    private Optional<Bytes> bitmap = Optional.empty();
+    private boolean ackExpected;
+    private boolean acknowledged;
+    private long readNanos;
     private volatile boolean awaited;
     private volatile boolean peerTakesToken;
+    private volatile boolean peerIsGodwit;
 
-    ReturnPath(Channel channel) {
+    /** The way back of a connection over which these blocks are sent. */
+    ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
         this.channel = channel;
+        this.blocks = blocks;
+        this.clock = clock;
         this.thread = Thread.ofPlatform().name("mig-return-path").daemon().unstarted(this::read);
     }
 
@@ -59,25 +87,77 @@ final class ReturnPath {
         return peerTakesToken;
     }
 
+    /** Whether the destination is a Godwit. */
+    boolean peerIsGodwit() {
+        return peerIsGodwit;
+    }
+
+    /** From here on the destination may ask for pages. */
+    void beginPostcopy(PostcopyAnswers answers) {
+        postcopy = Optional.of(answers);
+    }
+
     /**
      * Waits until the destination has answered the PING with this value, which it does when it has taken in all that was sent before.
      *
      * @throws MigrationException.Transport if it has not answered within {@code nanos}, or hung up
      */
     void awaitPong(int value, long nanos) {
+        await(() -> lastPong == value, nanos, "did not answer a PING");
+    }
+
+    /** Allows the destination to send the bitmap of what it has of this block, once. */
+    void expectBitmap(String block) {
+        lock.lock();
+        try {
+            bitmapOf = Optional.of(block);
+            bitmap = Optional.empty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits for the bitmap that was allowed last; errors as for {@link #awaitPong}. */
+    Bytes awaitBitmap(long nanos) {
+        await(() -> bitmap.isPresent(), nanos, "did not say which pages it has");
+        lock.lock();
+        try {
+            return bitmap.orElseThrow();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Allows the destination to acknowledge that postcopy goes on, once. */
+    void expectResumeAck() {
+        lock.lock();
+        try {
+            ackExpected = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits for that; errors as for {@link #awaitPong}. */
+    void awaitResumeAck(long nanos) {
+        await(() -> acknowledged, nanos, "did not acknowledge that postcopy goes on");
+    }
+
+    private void await(BooleanSupplier arrived, long nanos, String otherwise) {
         long left = nanos;
         lock.lock();
         try {
-            while (lastPong != value && !decided && left > 0) {
+            while (!arrived.getAsBoolean() && !decided && left > 0) {
                 left = changed.awaitNanos(left);
             }
-            if (decided) {
-                throw new MigrationException.Transport("the destination " + describe(verdict));
+            if (arrived.getAsBoolean()) {
+                return;
             }
-            if (lastPong != value) {
-                throw new MigrationException.Transport(
-                        "the destination did not answer a PING within " + TimeUnit.NANOSECONDS.toMillis(nanos) + " ms");
-            }
+            throw new MigrationException.Transport(
+                    decided
+                            ? "the destination " + describe(verdict)
+                            : "the destination " + otherwise + " within " + TimeUnit.NANOSECONDS.toMillis(nanos)
+                                    + " ms");
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new MigrationException.Transport("this side is ending", e);
@@ -132,9 +212,10 @@ final class ReturnPath {
     private void read() {
         try (NativeMemory memory = NativeMemory.allocate(BUFFER_BYTES)) {
             ByteBuffer buffer = memory.buffer(0, BUFFER_BYTES);
-            ReturnPathReader reader = new ReturnPathReader(this::take);
+            ReturnPathReader reader = new ReturnPathReader(new Listener(), blocks);
             while (!reader.isShut()) {
                 int n = channel.read(memory, buffer.position(), buffer.remaining());
+                readNanos = clock.nanoTime();
                 if (n < 0) {
                     decide(new Verdict.Silent("closed the connection without an answer"));
                     return;
@@ -142,37 +223,84 @@ final class ReturnPath {
                 buffer.position(buffer.position() + n).flip();
                 reader.consume(buffer);
                 buffer.compact();
+                channel.acknowledgeAtOnce();
             }
         } catch (RuntimeException | Error e) {
             decide(new Verdict.Silent("broke off: " + MigrationException.sentence(e)));
         }
     }
 
-    private void take(ReturnPathMessage message) {
-        switch (message) {
-            case ReturnPathMessage.Shut(int status) ->
-                decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status));
-            case ReturnPathMessage.Pong(int value) -> {
-                switch (value) {
-                    case TokenAnnouncement.ANSWER -> peerTakesToken = true;
-                    case TokenAnnouncement.OTHER_TOKEN -> {}
-                    default -> notePong(value);
-                }
+    private final class Listener implements ReturnPathListener {
+        @Override
+        public void pageRequest(int blockIndex, long offset, long byteLength) {
+            Optional<PostcopyAnswers> answers = postcopy;
+            if (answers.isEmpty()) {
+                throw new MigrationException.Protocol("the destination asked for " + byteLength
+                        + " bytes of memory, which belongs to postcopy, and this is none");
             }
-            case ReturnPathMessage.SwitchoverAck _ -> {}
-            case ReturnPathMessage.RequestPages _,
-                    ReturnPathMessage.RequestPagesOf _,
-                    ReturnPathMessage.ReceivedBitmap _,
-                    ReturnPathMessage.ResumeAck _ ->
-                throw new MigrationException.Protocol(
-                        "the destination sent " + message + ", which belongs to postcopy, and this is none");
+            answers.get().pageRequest(blockIndex, offset, byteLength, readNanos);
+        }
+
+        @Override
+        public void message(ReturnPathMessage message) {
+            switch (message) {
+                case ReturnPathMessage.Shut(int status) ->
+                    decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status));
+                case ReturnPathMessage.Pong(int value) -> pong(value);
+                case ReturnPathMessage.SwitchoverAck _ -> {}
+                case ReturnPathMessage.ReceivedBitmap(String block, Bytes received) -> noteBitmap(block, received);
+                case ReturnPathMessage.ResumeAck(int value) -> noteResumeAck(value);
+                case ReturnPathMessage.RequestPages _, ReturnPathMessage.RequestPagesOf _ ->
+                    throw new IllegalStateException("requests come by another way");
+            }
         }
     }
 
-    private void notePong(int value) {
+    private void pong(int value) {
+        switch (value) {
+            case TokenAnnouncement.ANSWER -> {
+                peerTakesToken = true;
+                peerIsGodwit = true;
+            }
+            case TokenAnnouncement.OTHER_TOKEN -> peerIsGodwit = true;
+            default -> {
+                postcopy.ifPresent(answers -> answers.pong(value, readNanos));
+                lock.lock();
+                try {
+                    lastPong = value;
+                    changed.signalAll();
+                } finally {
+                    lock.unlock();
+                }
+            }
+        }
+    }
+
+    private void noteBitmap(String block, Bytes received) {
         lock.lock();
         try {
-            lastPong = value;
+            if (!bitmapOf.equals(Optional.of(block))) {
+                throw new MigrationException.Protocol("the destination sent the bitmap of RAM block '" + block + "', "
+                        + bitmapOf.map(asked -> "but that of '" + asked + "' was asked for")
+                                .orElse("which nobody asked for"));
+            }
+            bitmapOf = Optional.empty();
+            bitmap = Optional.of(received);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void noteResumeAck(int value) {
+        lock.lock();
+        try {
+            if (!ackExpected || value != 1) {
+                throw new MigrationException.Protocol("the destination sent RESUME_ACK " + value
+                        + (ackExpected ? ", which should be 1" : ", which nobody asked for"));
+            }
+            ackExpected = false;
+            acknowledged = true;
             changed.signalAll();
         } finally {
             lock.unlock();

@@ -46,6 +46,12 @@ public interface Channel extends AutoCloseable {
      */
     void pause(long nanos);
 
+    /**
+     * Acknowledges what was read at once. Over tcp the kernel may hold an acknowledgement back for 40 ms while nothing is written here, and a
+     * peer that waits for it before it sends the next small message (Nagle's algorithm) is late by as much. Needed after each read.
+     */
+    default void acknowledgeAtOnce() {}
+
     /** Ends every wait on this channel, now and later, with an error that gives {@code reason}. */
     void abort(String reason);
 

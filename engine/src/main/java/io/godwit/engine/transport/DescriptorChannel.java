@@ -7,6 +7,7 @@ import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
 import io.godwit.linux.io.IoVector;
 import io.godwit.linux.io.Polling;
+import io.godwit.linux.io.Sockets;
 import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
 import java.util.Optional;
@@ -46,6 +47,7 @@ final class DescriptorChannel implements Channel {
     private final Descriptor descriptor;
     private final AbortSignal abort;
     private final String peer;
+    private final boolean tcp;
     private final boolean bidirectional;
     private final long stallNanos;
     private final Completion completion;
@@ -68,6 +70,7 @@ final class DescriptorChannel implements Channel {
         this.descriptor = descriptor;
         this.abort = abort;
         this.peer = peer.toString();
+        this.tcp = peer instanceof MigrationUri.Tcp;
         this.bidirectional = bidirectional;
         this.stallNanos = stall.toNanos();
         this.completion = completion;
@@ -155,6 +158,17 @@ final class DescriptorChannel implements Channel {
                 : doing + " " + peer + ": " + e.getMessage()
                         + completion.failure().map(failure -> "; " + failure).orElse("");
         return new MigrationException.Transport(message, e);
+    }
+
+    @Override
+    public void acknowledgeAtOnce() {
+        if (tcp) {
+            try {
+                Sockets.quickAck(descriptor, true);
+            } catch (NativeException e) {
+                throw broken("reading from", e);
+            }
+        }
     }
 
     @Override

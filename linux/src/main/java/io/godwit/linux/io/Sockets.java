@@ -8,6 +8,7 @@ import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.ffi.LibcConstants;
 import io.godwit.linux.ffi.SocketCalls;
+import io.godwit.linux.ffi.ThreadScratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.net.SocketAddress;
@@ -246,15 +247,13 @@ public final class Sockets {
     }
 
     private static void option(Descriptor socket, int level, int option, int value) {
-        try (Arena arena = Arena.ofConfined()) {
-            MemorySegment number = arena.allocateFrom(JAVA_INT, value);
-            int result = SocketCalls.setsockopt(socket.number(), level, option, number.address(), Integer.BYTES);
-            if (result < 0) {
-                throw NativeException.of(
-                        "setsockopt",
-                        result,
-                        "%s, level %d, option %d, value %d".formatted(socket, level, option, value));
-            }
+        // Allocates nothing: TCP_QUICKACK is set after every read.
+        MemorySegment number = ThreadScratch.segment();
+        number.set(JAVA_INT, 0, value);
+        int result = SocketCalls.setsockopt(socket.number(), level, option, number.address(), Integer.BYTES);
+        if (result < 0) {
+            throw NativeException.of(
+                    "setsockopt", result, "%s, level %d, option %d, value %d".formatted(socket, level, option, value));
         }
     }
 

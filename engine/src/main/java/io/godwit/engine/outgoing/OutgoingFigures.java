@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationStatistics;
+import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import java.util.Optional;
+
+/** Makes the public picture of an outgoing migration out of its state and its figures. */
+final class OutgoingFigures {
+    private OutgoingFigures() {}
+
+    /** The picture after {@code elapsedNanos}. */
+    static MigrationStatistics of(
+            OutgoingMigration.Plan plan, OutgoingState state, OutgoingProgress progress, long elapsedNanos) {
+        RamBlocks.Snapshot ram = plan.guest().ram().snapshot();
+        long remainingPages = state instanceof OutgoingState.Completed ? 0 : ram.dirtyPageCount();
+        long remaining = remainingPages * RamBlock.PAGE_BYTES;
+        long bandwidth = bandwidth(progress, elapsedNanos);
+        Optional<PostcopyStatistics> postcopy =
+                progress.inPostcopy ? Optional.of(progress.postcopy.statistics(remainingPages)) : Optional.empty();
+        return new MigrationStatistics(
+                state.status(),
+                true,
+                error(state),
+                owner(state),
+                progress.pass.get(),
+                ram.totalBytes(),
+                remaining,
+                progress.transferredBytes.get(),
+                progress.normalPages.get(),
+                progress.zeroPages.get(),
+                progress.dirtyPagesPerSecond,
+                bandwidth,
+                bandwidth == 0 ? 0 : Convergence.expectedNanos(remaining, bandwidth) / 1_000_000,
+                progress.setupNanos / 1_000_000,
+                elapsedNanos / 1_000_000,
+                progress.downtimeNanos / 1_000_000,
+                progress.parts,
+                progress.downtimePages,
+                plan.guest().dirtyTracker().description(),
+                Optional.empty(),
+                postcopy);
+    }
+
+    /** As measured over the last pass; before the first one has ended, over what was sent so far. */
+    private static long bandwidth(OutgoingProgress progress, long elapsedNanos) {
+        long measured = progress.bandwidthBytesPerSecond;
+        long sending = elapsedNanos - progress.setupNanos;
+        return measured != 0 || progress.setupNanos == 0 || sending <= 0
+                ? measured
+                : (long) (progress.transferredBytes.get() * 1e9 / sending);
+    }
+
+    private static Optional<String> error(OutgoingState state) {
+        return switch (state) {
+            case OutgoingState.Failed failed -> Optional.of(failed.error());
+            case OutgoingState.PostcopyPaused paused -> Optional.of(paused.error());
+            case OutgoingState.Setup _,
+                    OutgoingState.Active _,
+                    OutgoingState.PreSwitchover _,
+                    OutgoingState.Device _,
+                    OutgoingState.PostcopyActive _,
+                    OutgoingState.PostcopyRecoverSetup _,
+                    OutgoingState.PostcopyRecover _,
+                    OutgoingState.Completed _,
+                    OutgoingState.Cancelling _,
+                    OutgoingState.Cancelled _ -> Optional.empty();
+        };
+    }
+
+    private static Optional<GuestOwner> owner(OutgoingState state) {
+        return switch (state) {
+            case OutgoingState.Completed _ -> Optional.of(GuestOwner.PEER);
+            case OutgoingState.Cancelled _ -> Optional.of(GuestOwner.HERE);
+            case OutgoingState.Failed failed -> Optional.of(failed.owner());
+            case OutgoingState.Setup _,
+                    OutgoingState.Active _,
+                    OutgoingState.PreSwitchover _,
+                    OutgoingState.Device _,
+                    OutgoingState.PostcopyActive _,
+                    OutgoingState.PostcopyPaused _,
+                    OutgoingState.PostcopyRecoverSetup _,
+                    OutgoingState.PostcopyRecover _,
+                    OutgoingState.Cancelling _ -> Optional.empty();
+        };
+    }
+}

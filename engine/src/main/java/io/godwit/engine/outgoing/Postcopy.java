@@ -1,0 +1,206 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.transport.AbortSignal;
+import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.Transports;
+import io.godwit.stream.RamBlockEntry;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Postcopy from the switch to its end: pushes over one connection after the other until the destination has everything. Whatever goes wrong
+ * once the destination has the guest leads to {@code postcopy-paused}, where nothing is lost. Runs on {@code mig-outgoing}.
+ *
+ * <p>Between the switch and the destination's first sign of life nobody knows whether it runs the guest. If the connection breaks then, the
+ * token decides, where the destination takes it: won back, the guest goes on here, whose memory is whole, because nobody has written to it.
+ */
+final class Postcopy {
+    /** How it ended. */
+    sealed interface End {
+        /** The destination has everything. */
+        record Completed() implements End {}
+
+        /** It did not come to its end. */
+        record Failed(Throwable cause, GuestOwner owner) implements End {}
+    }
+
+    private final OutgoingMigration.Plan plan;
+    private final OutgoingLife life;
+    private final OutgoingProgress progress;
+    private final PostcopyPages pages;
+    private final List<RamBlockEntry> entries;
+    private final boolean guestRan;
+    private final boolean peerTakesToken;
+    private final boolean peerIsGodwit;
+    private boolean peerHasGuest;
+    private boolean devicesLoaded;
+
+    Postcopy(OutgoingMigration.Plan plan, OutgoingLife life, OutgoingProgress progress, Handover handover) {
+        this.plan = plan;
+        this.life = life;
+        this.progress = progress;
+        this.pages = handover.pages();
+        this.entries = handover.entries();
+        this.guestRan = handover.guestRan();
+        this.peerTakesToken = handover.peerTakesToken();
+        this.peerIsGodwit = handover.peerIsGodwit();
+    }
+
+    /**
+     * What the switch leaves.
+     *
+     * @param pages what the destination lacks
+     * @param entries the blocks as they were announced
+     * @param guestRan whether the guest ran when it was stopped
+     * @param peerTakesToken whether the destination takes our token before it runs the guest
+     * @param peerIsGodwit whether the destination is a Godwit
+     */
+    record Handover(
+            PostcopyPages pages,
+            List<RamBlockEntry> entries,
+            boolean guestRan,
+            boolean peerTakesToken,
+            boolean peerIsGodwit) {}
+
+    /** Goes on from the switch, over this connection first. */
+    End conduct(PostcopyLink first) {
+        Optional<PostcopyLink> link = Optional.of(first);
+        while (true) {
+            Optional<Throwable> failure = push(link.get());
+            if (failure.isEmpty()) {
+                plan.run().handedOver();
+                return new End.Completed();
+            }
+            GuestOwner owner = owner(link.get());
+            if (owner == GuestOwner.HERE) {
+                return new End.Failed(failure.get(), owner);
+            }
+            pause(failure.get(), owner);
+            link = awaitRecovery(owner);
+            if (link.isEmpty()) {
+                plan.run().leaveTo(owner);
+                return new End.Failed(
+                        new MigrationException.Transport("this host is ending before the destination has all memory; "
+                                + pages.count() + " pages will be missing there"),
+                        owner);
+            }
+        }
+    }
+
+    /** Why the connection ended, unless everything is done. The connection is closed then. */
+    private Optional<Throwable> push(PostcopyLink link) {
+        try {
+            link.conduct();
+            link.close();
+            return Optional.empty();
+        } catch (RuntimeException | Error e) {
+            Throwable told = link.toldCause(e);
+            link.close();
+            // The destination's word counts if it can be true, however the connection ended.
+            boolean complete = link.verdict() instanceof Verdict.Accepted && pages.count() == 0;
+            return complete ? Optional.empty() : Optional.of(told);
+        } finally {
+            devicesLoaded |= link.packagePongNanos() != 0;
+        }
+    }
+
+    private GuestOwner owner(PostcopyLink link) {
+        if (peerHasGuest) {
+            return GuestOwner.PEER;
+        }
+        boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded;
+        if (peerTakesToken || refused) {
+            GuestOwner owner = plan.run().reclaim(guestRan);
+            peerHasGuest = owner == GuestOwner.PEER;
+            return owner;
+        }
+        peerHasGuest = devicesLoaded;
+        return devicesLoaded ? GuestOwner.PEER : GuestOwner.UNDECIDED;
+    }
+
+    private void pause(Throwable cause, GuestOwner owner) {
+        String who = owner == GuestOwner.PEER
+                ? "the guest lives there and lacks " + pages.count() + " pages"
+                : "whether the guest lives there is not known; here it is stopped with its memory whole";
+        life.advance(
+                new OutgoingState.PostcopyPaused(
+                        "Postcopy to " + plan.uri() + " is paused: " + MigrationException.sentence(cause) + "; " + who
+                                + ": 'migrate-recover' there, then 'migrate' with 'resume' here.",
+                        owner),
+                MigrationException.sentence(cause));
+    }
+
+    /** Waits until somebody resumes and that works; empty if this side is ending. */
+    private Optional<PostcopyLink> awaitRecovery(GuestOwner owner) {
+        while (true) {
+            Optional<OutgoingLife.Resume> resume = life.awaitResume();
+            if (resume.isEmpty()) {
+                return Optional.empty();
+            }
+            try {
+                PostcopyLink link = recover(resume.get().uri(), resume.get().abort());
+                int _ = progress.postcopy.recoveries.incrementAndGet();
+                return Optional.of(link);
+            } catch (RuntimeException | Error e) {
+                pause(e, owner);
+            }
+        }
+    }
+
+    private PostcopyLink recover(MigrationUri uri, AbortSignal abort) {
+        Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
+        Channel channel = Transports.connect(uri, patience, abort);
+        ReturnPath returnPath = new ReturnPath(channel, entries, plan.clock());
+        try (OutgoingWire wire = new OutgoingWire(channel, progress)) {
+            life.advance(new OutgoingState.PostcopyRecover(), "connected to " + uri);
+            returnPath.start();
+            PostcopyRecovery recovery = new PostcopyRecovery(plan, pages, wire, returnPath);
+            if (peerIsGodwit) {
+                recovery.showIdentity();
+            }
+            recovery.agreeOnPages();
+            return resume(uri, abort, channel, returnPath, recovery);
+        } catch (RuntimeException | Error e) {
+            channel.abort("recovery failed");
+            returnPath.join();
+            channel.close();
+            throw e;
+        }
+    }
+
+    private PostcopyLink resume(
+            MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, PostcopyRecovery recovery) {
+        Optional<Channel> second = connectForRequests(plan, uri, abort);
+        PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath, abort);
+        try {
+            link.answerRequests(0);
+            recovery.resume();
+            life.advance(new OutgoingState.PostcopyActive(), "the destination goes on");
+            return link;
+        } catch (RuntimeException | Error e) {
+            Throwable told = link.toldCause(e);
+            link.close();
+            if (told instanceof RuntimeException better) {
+                throw better;
+            }
+            throw e;
+        }
+    }
+
+    /** The second connection, if {@code postcopy-preempt} wants one. */
+    static Optional<Channel> connectForRequests(OutgoingMigration.Plan plan, MigrationUri uri, AbortSignal abort) {
+        if (!plan.capabilities().contains(Capability.POSTCOPY_PREEMPT)) {
+            return Optional.empty();
+        }
+        Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
+        return Optional.of(Transports.connect(uri, patience, abort));
+    }
+}

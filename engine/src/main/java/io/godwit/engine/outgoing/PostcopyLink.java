@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.transport.AbortSignal;
+import io.godwit.engine.transport.Channel;
+import io.godwit.stream.PageRecordWriter;
+import io.godwit.stream.RamBlockEntry;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+
+/**
+ * One connection to the destination in postcopy, from the switch or the recovery until it breaks or all is done: main channel, way back,
+ * perhaps the channel of requested pages, and the push over them. Made, used and closed on {@code mig-outgoing}.
+ */
+final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
+    /** LIMIT: a word that was sent before the wire broke is there within this time. */
+    private static final long LAST_WORD_NANOS = 100_000_000;
+
+    private final OutgoingMigration.Plan plan;
+    private final Channel channel;
+    private final Optional<Channel> requestChannel;
+    private final ReturnPath returnPath;
+    private final PageRequests requests;
+    private final PostcopyPush push;
+    private volatile int packagePing;
+    private volatile long packagePongNanos;
+    private boolean closed;
+
+    /**
+     * Takes over the channels.
+     *
+     * @param requestChannel the second connection, with {@code postcopy-preempt}
+     */
+    PostcopyLink(
+            OutgoingMigration.Plan plan,
+            PostcopyPages pages,
+            List<RamBlockEntry> entries,
+            OutgoingProgress progress,
+            Channel channel,
+            Optional<Channel> requestChannel,
+            ReturnPath returnPath,
+            AbortSignal abort) {
+        this.plan = plan;
+        this.channel = channel;
+        this.requestChannel = requestChannel;
+        this.returnPath = returnPath;
+        Doorbell bell = new Doorbell();
+        PostcopyProgress postcopy = progress.postcopy;
+        this.requests = new PageRequests(
+                pages,
+                postcopy,
+                plan.clock(),
+                bell,
+                requestChannel.map(second -> PostcopySender.onChannelOfRequestedPages(
+                        second, new PageRecordWriter(entries), progress, postcopy)));
+        PostcopySender sender =
+                PostcopySender.onMainChannel(channel, new PageRecordWriter(entries), progress, postcopy);
+        this.push = new PostcopyPush(plan, pages, sender, requests, bell, abort, postcopy);
+    }
+
+    /**
+     * From here on the destination may ask for pages.
+     *
+     * @param ping whose PONG shows that the destination has loaded the devices; 0 if it has long done so
+     */
+    void answerRequests(int ping) {
+        packagePing = ping;
+        returnPath.beginPostcopy(this);
+    }
+
+    /**
+     * Sends all that is owed and waits for the destination's last word.
+     *
+     * @throws MigrationException if the connection breaks, or the destination does not have everything
+     */
+    void conduct() {
+        push.run();
+        returnPath.expectVerdict();
+        push.finish();
+        long patience = TimeUnit.MILLISECONDS.toNanos(plan.parameters().get().handoverTimeoutMillis());
+        switch (returnPath.awaitVerdict(patience)) {
+            case Verdict.Accepted _ -> {}
+            case Verdict.Rejected rejected ->
+                throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
+            case Verdict.Silent silent ->
+                throw new MigrationException.Transport("all memory was sent to " + channel.peer()
+                        + ", but the destination " + ReturnPath.describe(silent));
+        }
+    }
+
+    @Override
+    public void pageRequest(int blockIndex, long offset, long byteLength, long readNanos) {
+        requests.take(blockIndex, offset, byteLength, readNanos);
+    }
+
+    @Override
+    public void pong(int value, long readNanos) {
+        if (PushWindow.isWindowPong(value)) {
+            push.pong(value, readNanos);
+        } else if (value == packagePing && packagePongNanos == 0) {
+            packagePongNanos = readNanos;
+        }
+    }
+
+    /** When the destination said that it has loaded the devices; 0 if it has not. */
+    long packagePongNanos() {
+        return packagePongNanos;
+    }
+
+    /**
+     * What to tell of a failure: a destination that gave up and hung up is often noticed as a broken wire first, and its own word explains
+     * more.
+     */
+    Throwable toldCause(Throwable cause) {
+        boolean wireBroke = cause instanceof MigrationException.Transport;
+        return wireBroke && returnPath.awaitVerdict(LAST_WORD_NANOS) instanceof Verdict.Rejected rejected
+                ? new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected), cause)
+                : cause;
+    }
+
+    /** The destination's last word on this connection; final once the link is closed. */
+    Verdict verdict() {
+        return returnPath.verdict();
+    }
+
+    /** Whether it takes our token before it runs the guest. */
+    boolean peerTakesToken() {
+        return returnPath.peerTakesToken();
+    }
+
+    @Override
+    public void close() {
+        if (closed) {
+            return;
+        }
+        closed = true;
+        channel.abort("the connection is given up");
+        returnPath.join();
+        push.close();
+        requests.close();
+        requestChannel.ifPresent(Channel::close);
+        channel.close();
+    }
+}

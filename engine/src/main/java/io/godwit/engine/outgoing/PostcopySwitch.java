@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.stream.Command;
+import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.PostcopyPackage;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * The switch to postcopy. While the guest runs the destination is told what to throw away, which takes it long for a big guest; with the guest
+ * stopped only what was written since, and the package of devices with which it goes on there. So the pause does not depend on the
+ * size of the guest. Runs on {@code mig-outgoing}.
+ */
+final class PostcopySwitch {
+    /** LIMIT: ranges that cost the destination less than a millisecond may be left to the pause. */
+    private static final int FEW_COMMANDS = 40;
+
+    /** LIMIT: a guest that writes faster than discards are told is stopped all the same. */
+    private static final int MAX_ROUNDS = 8;
+
+    /** LIMIT: how long a destination may need to throw a GiB away, on top of the usual patience. */
+    private static final long NANOS_A_GIB = 1_000_000_000L;
+
+    /** Asks the destination for an answer and waits for it, so long at most. */
+    @FunctionalInterface
+    interface Barrier {
+        void await(long extraNanos);
+    }
+
+    private final Guest guest;
+    private final RunControl run;
+    private final OutgoingWire wire;
+    private final OutgoingProgress progress;
+    private final MonotonicClock clock;
+    private final PostcopyPages pages;
+    private final PostcopyDiscards discards;
+    private boolean packageWritten;
+
+    PostcopySwitch(
+            Guest guest,
+            RunControl run,
+            OutgoingWire wire,
+            OutgoingProgress progress,
+            MonotonicClock clock,
+            PostcopyPages pages) {
+        this.guest = guest;
+        this.run = run;
+        this.wire = wire;
+        this.progress = progress;
+        this.clock = clock;
+        this.pages = pages;
+        this.discards = new PostcopyDiscards(pages);
+    }
+
+    /** With the guest running: discards of what is dirty, until little is new. The dirty set only grows meanwhile. */
+    void discardEarly(Precopy precopy, Barrier barrier) {
+        precopy.harvest();
+        int before = Integer.MAX_VALUE;
+        for (int round = 0; round < MAX_ROUNDS; round++) {
+            List<Command.PostcopyRamDiscard> commands = nextDiscards(false);
+            wire.commands(commands);
+            barrier.await(patienceNanos(commands));
+            precopy.harvestQuietly();
+            if (commands.size() <= FEW_COMMANDS || commands.size() > before - before / 4) {
+                return;
+            }
+            before = commands.size();
+        }
+    }
+
+    /**
+     * With the guest stopped: the last discards, and the package. When this returns the destination may run the guest; when it throws, the
+     * package is not whole there, and it never will.
+     *
+     * @param ran whether the guest shall run there
+     * @param commit the last moment at which the migration can be cancelled; throws if it was
+     * @param packagePing value of the PING that is answered when the devices are loaded
+     * @param godwit whether the destination is one, which wants to know the devices' layout
+     */
+    void sendPackage(
+            Precopy precopy,
+            Configuration configuration,
+            boolean ran,
+            Runnable commit,
+            int markPing,
+            int packagePing,
+            boolean godwit) {
+        long start = clock.nanoTime();
+        precopy.harvest();
+        long harvested = clock.nanoTime();
+        List<Command> commands = new ArrayList<>();
+        commands.add(new Command.SwitchoverStart());
+        commands.addAll(nextDiscards(true));
+        commands.add(new Command.Ping(markPing));
+        long told = clock.nanoTime();
+        List<DeviceSection> devices = GuestState.save(guest, ran);
+        commands.add(PostcopyPackage.encode(configuration, OutgoingWire.RAM_SECTION + 1, devices, packagePing, godwit));
+        commit.run();
+        // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
+        run.releaseRightToRun();
+        wire.commands(commands);
+        packageWritten = true;
+        progress.inPostcopy = true;
+        progress.parts = new DowntimeParts(
+                progress.parts.stopNanos(), harvested - start, told - harvested, clock.nanoTime() - told, 0, 0, 0, 0);
+    }
+
+    /** Whether the destination may have begun to run the guest. */
+    boolean isPackageWritten() {
+        return packageWritten;
+    }
+
+    private List<Command.PostcopyRamDiscard> nextDiscards(boolean last) {
+        for (int i = 0; i < pages.blockCount(); i++) {
+            RamBlock block = pages.block(i);
+            DirtyBitmap withheld = block.withheldPages();
+            for (int word = 0; word < withheld.wordCount(); word++) {
+                block.dirtyBitmap().or(word, withheld.peek(word));
+            }
+        }
+        pages.widen();
+        return discards.next(last);
+    }
+
+    private static long patienceNanos(List<Command.PostcopyRamDiscard> commands) {
+        long bytes = 0;
+        for (Command.PostcopyRamDiscard command : commands) {
+            for (Command.Range range : command.ranges()) {
+                bytes += range.byteLength();
+            }
+        }
+        return (bytes >> 30) * NANOS_A_GIB;
+    }
+}
