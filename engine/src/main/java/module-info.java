@@ -5,6 +5,7 @@
 module io.godwit.engine {
     requires transitive io.godwit.linux;
     requires transitive io.godwit.stream;
+    requires jdk.jfr;
     requires static org.jspecify;
 
     exports io.godwit.engine;

@@ -7,9 +7,11 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.incoming.IncomingMigration;
+import io.godwit.engine.incoming.PostcopySupport;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outgoing.OutgoingMigration;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.linux.memory.Support;
 import java.time.Duration;
 import java.util.EnumSet;
 import java.util.List;
@@ -111,6 +113,7 @@ public final class Migrator implements AutoCloseable {
                 source,
                 Duration.ofMillis(parameters.connectTimeoutMillis()),
                 verifying,
+                capabilities.contains(Capability.POSTCOPY_RAM),
                 listeners,
                 MonotonicClock.SYSTEM));
         side = new Side.In(migration);
@@ -230,7 +233,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Switches a capability.
      *
-     * @throws MigrationException.Refused if this version does not have it, or a migration runs
+     * @throws MigrationException.Refused if this version or this host does not have it, or a migration runs
      */
     public void setCapability(Capability capability, boolean on) {
         setCapabilities(on ? Set.of(capability) : Set.of(), on ? Set.of() : Set.of(capability));
@@ -239,7 +242,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Switches several capabilities at once: all, or none if what came of it could not be.
      *
-     * @throws MigrationException.Refused if this version does not have one, they do not go together, or a migration runs
+     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         EnumSet<Capability> next = EnumSet.copyOf(capabilities);
@@ -247,6 +250,11 @@ public final class Migrator implements AutoCloseable {
         next.removeAll(off);
         refuseWhileActive();
         CapabilityRules.check(next);
+        if (on.contains(Capability.POSTCOPY_RAM)
+                && run.state() == RunState.INMIGRATE
+                && PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
+            throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
+        }
         capabilities.clear();
         capabilities.addAll(next);
     }

@@ -5,6 +5,7 @@ package io.godwit.engine.guest;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.stream.Bytes;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.GlobalState;
 import io.godwit.stream.RamBlockEntry;
@@ -112,6 +113,26 @@ public interface Guest extends AutoCloseable {
     /** What leaves the guest towards the world; empty if that cannot be held back. */
     default Optional<Outputs> outputs() {
         return Optional.empty();
+    }
+
+    /**
+     * Takes over the devices of a postcopy source as one piece: without a description nothing says where one section ends and the next
+     * begins, so only a guest that keeps bytes can take those of machines it does not know. Here: refused.
+     *
+     * @param sections the packaged command's bytes, see {@link io.godwit.stream.Command.Packaged}
+     * @throws MigrationException.Protocol if it does not take them
+     */
+    default void acceptOpaqueDevices(Bytes sections) {
+        throw new MigrationException.Protocol("the source sent " + sections.byteLength()
+                + " bytes of device state that cannot be told apart; this guest knows its own devices only");
+    }
+
+    /**
+     * Whether the kernel touches the guest's memory for it, as KVM_RUN does; else only code of this process does, and only by native
+     * calls. A guest that arrives by postcopy needs a privilege for the former.
+     */
+    default boolean faultsInKernel() {
+        return true;
     }
 
     /** Whether it can run at all; a guest that only keeps what arrives cannot. */

@@ -25,6 +25,14 @@ public interface Vcpus {
         return Optional.empty();
     }
 
+    /**
+     * The kernel's thread ids of the vCPUs in their order, so that a page fault can be told to be one of theirs; 0 for one that has no
+     * thread now. Empty where it is not known.
+     */
+    default int[] threadIds() {
+        return new int[0];
+    }
+
     /** Lets every vCPU run. Resuming a running guest does nothing. */
     void resume();
 }

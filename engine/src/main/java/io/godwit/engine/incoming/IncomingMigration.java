@@ -6,25 +6,24 @@ import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
-import io.godwit.engine.transport.Listening;
 import io.godwit.engine.transport.MigrationUri;
-import io.godwit.engine.transport.Transports;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
  * One migration to here. The thread {@code mig-incoming} waits for the source, takes the guest in and starts it. Until then nothing runs
- * here, so every error before the start leaves the guest with the source.
+ * here, so every error before the start leaves the guest with the source. In postcopy memory follows after the start: then every error
+ * leaves the guest here, and a lost connection is replaced by {@link #recover}.
  */
 public final class IncomingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(IncomingMigration.class.getName());
@@ -33,6 +32,7 @@ public final class IncomingMigration implements AutoCloseable {
      * What a migration is made of.
      *
      * @param withDigests whether to hash each page as it comes, for a later comparison with the source
+     * @param postcopy whether the source may let the guest run here before its memory has come
      */
     public record Plan(
             Guest guest,
@@ -40,15 +40,26 @@ public final class IncomingMigration implements AutoCloseable {
             MigrationUri uri,
             Duration patience,
             boolean withDigests,
+            boolean postcopy,
             List<MigrationListener> listeners,
             MonotonicClock clock) {}
 
+    /** What the thread is asked for while it waits for a source that is gone. */
+    private sealed interface Request {
+        record Recover(IncomingLink link) implements Request {}
+
+        record End() implements Request {}
+    }
+
     private final Plan plan;
     private final IncomingProgress progress = new IncomingProgress();
-    private final AbortSignal abort = new AbortSignal();
-    private final Listening listening;
+    private final IncomingSession session;
+    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
     private final CountDownLatch ended = new CountDownLatch(1);
+    private final MigrationUri firstAddress;
+    private volatile IncomingLink link;
     private volatile IncomingState state = new IncomingState.Setup();
+    private volatile boolean closing;
     private volatile long endNanos;
     private volatile Optional<PageDigests> digests = Optional.empty();
 
@@ -59,12 +70,9 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public IncomingMigration(Plan plan) {
         this.plan = plan;
-        try {
-            this.listening = Transports.listen(plan.uri(), plan.patience(), abort);
-        } catch (RuntimeException | Error e) {
-            abort.close();
-            throw e;
-        }
+        this.session = new IncomingSession(plan, progress);
+        this.link = new IncomingLink(plan.uri(), plan.patience());
+        this.firstAddress = link.address();
     }
 
     /** Starts the thread and returns. */
@@ -75,41 +83,14 @@ public final class IncomingMigration implements AutoCloseable {
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
             fail(e);
-            listening.close();
-            abort.close();
+            link.close();
             finish();
         }
     }
 
     /** Where a source can reach it. */
     public MigrationUri address() {
-        return listening.address();
-    }
-
-    /**
-     * Cuts the connection on purpose; the guest goes on here until it needs a page that is missing.
-     *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-active}
-     */
-    public void pausePostcopy() {
-        refuseUnlessIn(MigrationStatus.POSTCOPY_ACTIVE, "migrate-pause");
-    }
-
-    /**
-     * Listens for the source again; returns at once.
-     *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be used
-     */
-    public void recover(MigrationUri uri) {
-        refuseUnlessIn(MigrationStatus.POSTCOPY_PAUSED, "migrate-recover at " + uri);
-    }
-
-    private void refuseUnlessIn(MigrationStatus wanted, String what) {
-        MigrationStatus now = state.status();
-        if (now != wanted) {
-            throw new MigrationException.Refused(what + " is possible in state '" + wanted.publicName()
-                    + "' only; this migration is in state '" + now.publicName() + "'.");
-        }
+        return firstAddress;
     }
 
     /** Waits for the end. */
@@ -127,21 +108,68 @@ public final class IncomingMigration implements AutoCloseable {
         return digests;
     }
 
-    /** Gives up waiting or receiving; a guest that has arrived stays. Does not wait for the end. */
+    /**
+     * Cuts the connection on purpose; the guest goes on here until it needs a page that is missing.
+     *
+     * @throws MigrationException.Refused unless the guest runs here and there is a connection
+     */
+    public void pausePostcopy() {
+        switch (state) {
+            case IncomingState.PostcopyActive _, IncomingState.PostcopyRecover _ ->
+                link.cut("paused by 'migrate-pause'");
+            case IncomingState.Setup _,
+                    IncomingState.Active _,
+                    IncomingState.PostcopyLoading _,
+                    IncomingState.PostcopyPaused _,
+                    IncomingState.Completed _,
+                    IncomingState.Failed _ ->
+                throw new MigrationException.Refused("migrate-pause is possible in postcopy only, while the source is"
+                        + " connected; this migration is '" + state.status().publicName() + "'.");
+        }
+    }
+
+    /**
+     * Listens for the source again; returns at once. After the completion of a postcopy too: its source may not have heard of it.
+     *
+     * @throws MigrationException.Refused if this is no postcopy that lost its connection, or the address cannot be used
+     */
+    public synchronized void recover(MigrationUri uri) {
+        boolean paused = state instanceof IncomingState.PostcopyPaused;
+        boolean done =
+                state instanceof IncomingState.Completed && session.postcopy().isPresent();
+        if (closing || !(paused || done)) {
+            throw new MigrationException.Refused("migrate-recover is possible in state 'postcopy-paused'"
+                    + " only; this migration is '" + state.status().publicName() + "'.");
+        }
+        // Who asks again means another address: the one before it is given up.
+        link.cut("migrate-recover was asked for again, with " + uri);
+        IncomingLink next = new IncomingLink(uri, plan.patience());
+        link = next;
+        if (paused) {
+            requests.add(new Request.Recover(next));
+        } else {
+            Thread _ = Thread.ofPlatform().name("mig-incoming").start(() -> repeatLastWord(next));
+        }
+    }
+
+    /** Gives up waiting or receiving; a guest that has arrived whole stays. Does not wait for the end. */
     @Override
-    public void close() {
-        abort.raise("this side is ending");
+    public synchronized void close() {
+        closing = true;
+        link.cut("this side is ending");
+        requests.add(new Request.End());
     }
 
     private void run() {
-        try (abort;
-                listening;
-                Channel channel = listening.accept();
-                IncomingSession session = new IncomingSession(plan, channel, progress)) {
-            takeIn(session);
+        IncomingLink first = link;
+        try {
+            takeIn(first);
+            serveRequests();
         } catch (RuntimeException | Error e) {
             fail(e);
         } finally {
+            giveUpUnfinished();
+            session.close();
             finish();
         }
     }
@@ -151,21 +179,39 @@ public final class IncomingMigration implements AutoCloseable {
         ended.countDown();
     }
 
-    private void takeIn(IncomingSession session) {
-        session.awaitFirstBytes();
-        progress.firstByteNanos = plan.clock().nanoTime();
-        become(new IncomingState.Active(), "the source has begun");
+    private void takeIn(IncomingLink first) {
+        try (first;
+                Channel channel = first.accept();
+                IncomingSession.Connected _ = session.connect(channel)) {
+            if (!session.awaitBytes(Channel.FOREVER_NANOS)) {
+                throw new MigrationException.Transport("the source closed the connection without a byte");
+            }
+            progress.firstByteNanos = plan.clock().nanoTime();
+            become(new IncomingState.Active(), "the source has begun");
+            takeInOrReject(first);
+        }
+    }
+
+    private void takeInOrReject(IncomingLink first) {
         try {
             session.receive();
+            if (session.postcopy().isPresent()) {
+                postcopy().takeOver(first);
+                return;
+            }
             boolean run = session.load();
             session.start(run);
+        } catch (PostcopyDestination.NotTakenOver e) {
+            fail(e);
+            rejectQuietly();
+            e.end();
+            return;
         } catch (RuntimeException | Error e) {
             fail(e);
-            rejectQuietly(session);
+            rejectQuietly();
             return;
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.
-        digests = session.digests();
         try {
             session.confirm();
         } catch (RuntimeException | Error e) {
@@ -174,7 +220,52 @@ public final class IncomingMigration implements AutoCloseable {
         become(new IncomingState.Completed(), "the guest is here");
     }
 
-    private static void rejectQuietly(IncomingSession session) {
+    private PostcopyDestination postcopy() {
+        return new PostcopyDestination(session, session.postcopy().orElseThrow(), plan.patience(), this::become);
+    }
+
+    /** While a part of the guest's memory is at a source that is not connected. */
+    private void serveRequests() {
+        while (state instanceof IncomingState.PostcopyPaused) {
+            switch (nextRequest()) {
+                case Request.End _ -> {
+                    return;
+                }
+                case Request.Recover(IncomingLink next) -> {
+                    try (next) {
+                        postcopy().recover(next);
+                    }
+                }
+            }
+        }
+    }
+
+    private Request nextRequest() {
+        while (true) {
+            try {
+                return requests.take();
+            } catch (InterruptedException e) {
+                LOG.log(System.Logger.Level.DEBUG, "interrupted while waiting for the source", e);
+            }
+        }
+    }
+
+    private void repeatLastWord(IncomingLink next) {
+        try (next) {
+            postcopy().repeatLastWord(next);
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.WARNING, "the source could not be told that its guest is here", e);
+        }
+    }
+
+    /** This side ends although memory is missing: the guest, which can no longer go on as what it was, is stopped. */
+    private void giveUpUnfinished() {
+        if (state.hasGuest() && !(state instanceof IncomingState.Completed)) {
+            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.run(), arrival).stop());
+        }
+    }
+
+    private void rejectQuietly() {
         try {
             session.reject();
         } catch (RuntimeException e) {
@@ -183,7 +274,7 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     private void fail(Throwable cause) {
-        if (state.status().isEnded()) {
+        if (state.status().isEnded() || state.hasGuest()) {
             LOG.log(System.Logger.Level.WARNING, "after the end of the migration from " + plan.uri(), cause);
             return;
         }
@@ -206,8 +297,13 @@ public final class IncomingMigration implements AutoCloseable {
                 old.status(),
                 next.status(),
                 reason);
+        if (next instanceof IncomingState.Completed) {
+            digests = session.digests();
+        }
         state = next;
-        announce(next);
+        if (next.status() != old.status()) {
+            announce(next);
+        }
     }
 
     private void announce(IncomingState now) {
@@ -221,15 +317,23 @@ public final class IncomingMigration implements AutoCloseable {
         long until = isEnded() ? endNanos : plan.clock().nanoTime();
         long elapsed = first == 0 ? 0 : Math.max(1, until - first);
         long bytes = progress.transferredBytes.get();
-        Optional<IncomingState.Failed> failure =
-                now instanceof IncomingState.Failed failed ? Optional.of(failed) : Optional.empty();
-        Optional<GuestOwner> owner = now instanceof IncomingState.Completed
+        Optional<String> error = switch (now) {
+            case IncomingState.Failed failed -> Optional.of(failed.error());
+            case IncomingState.PostcopyPaused paused -> Optional.of(paused.error());
+            case IncomingState.Setup _,
+                    IncomingState.Active _,
+                    IncomingState.PostcopyLoading _,
+                    IncomingState.PostcopyActive _,
+                    IncomingState.PostcopyRecover _,
+                    IncomingState.Completed _ -> Optional.empty();
+        };
+        Optional<GuestOwner> owner = now.hasGuest()
                 ? Optional.of(GuestOwner.HERE)
-                : failure.map(IncomingState.Failed::owner);
+                : now instanceof IncomingState.Failed failed ? Optional.of(failed.owner()) : Optional.empty();
         return new MigrationStatistics(
                 now.status(),
                 false,
-                failure.map(IncomingState.Failed::error),
+                error,
                 owner,
                 0,
                 plan.guest().ram().snapshot().totalBytes(),
@@ -246,7 +350,7 @@ public final class IncomingMigration implements AutoCloseable {
                 progress.parts,
                 0,
                 "",
-                Optional.of(address().toString()),
-                Optional.empty());
+                Optional.of(link.address().toString()),
+                session.arrival().flatMap(PostcopyArrival::statistics));
     }
 }

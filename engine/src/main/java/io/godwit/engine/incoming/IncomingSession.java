@@ -4,14 +4,16 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.arbiter.IdentityMark;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.transport.Channel;
-import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
+import io.godwit.stream.PostcopyPackage;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.StreamFormatException;
@@ -23,47 +25,89 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * One stream, from its first byte to the guest's start or to the error that ends it. The steps are those of
- * {@link IncomingMigration}, which calls them in order on {@code mig-incoming}.
+ * One stream, from its first byte to its last: in postcopy over several connections, one after the other.
+ *
+ * <p>Threads: the steps are called in order on {@code mig-incoming}; {@link #receivePages} on {@code mig-listen}, which has the stream for
+ * itself until it ends.
  */
 final class IncomingSession implements StreamListener, AutoCloseable {
-    /** Small enough to stay in the cache between the socket's copy and ours. */
     private static final int STAGING_BYTES = 256 << 10;
 
+    private record Connection(Channel channel, ChannelInput input, ReturnPathOut returnPath) {
+        void close() {
+            returnPath.close();
+            input.close();
+        }
+    }
+
     private final IncomingMigration.Plan plan;
-    private final Channel channel;
     private final IncomingProgress progress;
-    private final ReturnPathOut returnPath;
-    private final NativeMemory staging = NativeMemory.allocate(STAGING_BYTES);
-    private final ByteBuffer buffer = staging.buffer(0, STAGING_BYTES);
     private final StreamReader reader;
-    private Optional<RamReceiver> receiver = Optional.empty();
+    private Optional<Connection> connection = Optional.empty();
+    private Optional<PageReceiver> receiver = Optional.empty();
+    private Optional<RamReceiver> precopy = Optional.empty();
+    private volatile Optional<PostcopyArrival> arrival = Optional.empty();
     private List<DeviceSection> devices = List.of();
+    private Optional<Bytes> packaged = Optional.empty();
+    private boolean advised;
     private boolean peerAsksForToken;
+    private boolean tokenShared;
     private boolean identityArrived;
+    private boolean markDue;
+    private boolean reconnected;
+    private boolean resumed;
     private Optional<MigrationException> refusal = Optional.empty();
     private long normalPages;
     private long zeroPages;
 
-    IncomingSession(IncomingMigration.Plan plan, Channel channel, IncomingProgress progress) {
+    IncomingSession(IncomingMigration.Plan plan, IncomingProgress progress) {
         this.plan = plan;
-        this.channel = channel;
         this.progress = progress;
-        this.returnPath = new ReturnPathOut(channel);
         this.reader = new StreamReader(this, StreamLimits.DEFAULT);
     }
 
-    /** Waits for the first bytes. */
-    void awaitFirstBytes() {
-        if (fill(Channel.FOREVER_NANOS) < 0) {
-            throw new MigrationException.Transport("the source closed the connection without a byte");
-        }
+    /** A session that has a channel, until this is closed: nobody writes to the channel then. */
+    interface Connected extends AutoCloseable {
+        @Override
+        void close();
     }
 
-    /** Takes the stream in, to its last byte. */
+    /** Goes on over this channel; it belongs to the caller, who closes it after {@link Connected}. */
+    Connected connect(Channel channel) {
+        disconnect();
+        connection = Optional.of(
+                new Connection(channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel)));
+        return this::disconnect;
+    }
+
+    /** The channel is of no more use. Harmless when repeated. */
+    void disconnect() {
+        connection.ifPresent(Connection::close);
+        connection = Optional.empty();
+    }
+
+    private Connection connection() {
+        return connection.orElseThrow(() -> new IllegalStateException("the session has no connection"));
+    }
+
+    /** Where answers of this connection go. */
+    ReturnPathOut returnPath() {
+        return connection().returnPath();
+    }
+
+    /**
+     * Waits for the first bytes.
+     *
+     * @return whether any came in time; false at the end of the stream, too
+     */
+    boolean awaitBytes(long timeoutNanos) {
+        return fill(timeoutNanos) > 0;
+    }
+
+    /** Takes the stream in: to its last byte, or to the command with which postcopy begins. */
     void receive() {
         consume();
-        while (!reader.isComplete()) {
+        while (!reader.isComplete() && packaged.isEmpty()) {
             int taken = fill(silenceLimitNanos());
             if (taken < 0) {
                 endOfInput("the source's stream broke off");
@@ -75,12 +119,101 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         progress.lastByteNanos = plan.clock().nanoTime();
     }
 
+    /** What postcopy needs, if the source means to let the guest run before its memory has come. */
+    Optional<PostcopyArrival> postcopy() {
+        return packaged.isEmpty() ? Optional.empty() : arrival;
+    }
+
+    /** The guest's devices in postcopy. */
+    PostcopyPackage takePackage() {
+        try {
+            return PostcopyPackage.decode(packaged.orElseThrow(), StreamLimits.DEFAULT);
+        } catch (StreamFormatException e) {
+            throw new MigrationException.Protocol(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Pages go there from now on. */
+    void placeInto(PageReceiver next) {
+        receiver = Optional.of(next);
+    }
+
+    /** Takes the pages of postcopy in, to the stream's last byte. On {@code mig-listen}. */
+    void receivePages(PostcopyPlacer placer) {
+        placeInto(placer);
+        consume();
+        while (!reader.isComplete()) {
+            if (fill(Channel.FOREVER_NANOS) < 0) {
+                endOfInput("the source's stream broke off");
+            }
+            placer.readAt(System.nanoTime());
+            consume();
+        }
+    }
+
+    /** A new connection is there: the stream goes on with commands. */
+    void reconnect() {
+        reader.resume();
+        returnPath().open();
+        returnPath().blocks(reader.ramBlocks());
+        markDue = tokenShared;
+        reconnected = false;
+        resumed = false;
+    }
+
+    /** Whether something came on the new connection that only a source says. */
+    boolean hasReconnected() {
+        return reconnected;
+    }
+
+    /** Waits for the first thing that a source says on a new connection. */
+    void awaitFirstWord() {
+        while (!reconnected) {
+            awaitMore();
+        }
+    }
+
+    /** Whether both sides know what is missing, and the source wants to go on. */
+    boolean isAgreed() {
+        return resumed;
+    }
+
+    /** Waits for more of the stream and takes it in; the source answers at once or is gone. */
+    void awaitMore() {
+        int taken = fill(plan.patience().toNanos());
+        if (taken < 0) {
+            endOfInput("the source's stream broke off");
+            throw new MigrationException.Transport("the source's stream broke off");
+        } else if (taken == 0) {
+            throw new MigrationException.Transport(
+                    "the source said nothing for " + plan.patience().toMillis() + " ms");
+        }
+        consume();
+    }
+
     /** Loads the devices; the guest is whole then. Returns whether it ran at the source. */
     boolean load() {
         if (peerAsksForToken) {
             refuseHoles();
         }
+        // Postcopy was possible, and did not come: from here on the memory is like any other.
+        arrival.ifPresent(PostcopyArrival::close);
         return GuestState.load(plan.guest(), devices);
+    }
+
+    /** Loads the devices that came in one piece. Returns whether the guest ran at the source. */
+    boolean load(PostcopyPackage pack) {
+        progress.lastByteNanos = plan.clock().nanoTime();
+        boolean ran = true;
+        if (pack.devices().isPresent()) {
+            ran = GuestState.load(plan.guest(), pack.devices().get());
+        } else {
+            plan.guest().acceptOpaqueDevices(pack.deviceBytes());
+        }
+        for (int value : pack.pings()) {
+            answerPing(value);
+        }
+        return ran;
     }
 
     /** Takes the right to run and starts the guest. */
@@ -102,21 +235,43 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     /** The last word to the source: the guest runs here. A source that is gone does not matter any more. */
     void confirm() {
-        if (returnPath.isOpen()) {
-            returnPath.send(new ReturnPathMessage.Shut(0));
-        }
+        say(0);
     }
 
     /** The last word to the source: the guest will never run here. */
     void reject() {
-        if (returnPath.isOpen()) {
-            returnPath.send(new ReturnPathMessage.Shut(1));
+        say(1);
+    }
+
+    private void say(int status) {
+        if (connection.isPresent() && returnPath().isOpen()) {
+            returnPath().send(new ReturnPathMessage.Shut(status));
         }
+    }
+
+    /** Ready to go on, once {@link #isAgreed}. */
+    void acknowledgeResume() {
+        returnPath().send(new ReturnPathMessage.ResumeAck(1));
     }
 
     /** Hashes of the pages as they came, where that was asked for. */
     Optional<PageDigests> digests() {
-        return receiver.flatMap(RamReceiver::digests);
+        return arrival.isPresent() ? arrival.get().digests() : precopy.flatMap(RamReceiver::digests);
+    }
+
+    /** Whether the source is a Godwit, which knows that every page must come. */
+    boolean sourceLeavesNoHoles() {
+        return peerAsksForToken;
+    }
+
+    /** What there is of the guest's memory, once the source has advised postcopy; for figures. */
+    Optional<PostcopyArrival> arrival() {
+        return arrival;
+    }
+
+    /** Bytes that came on another channel. Any thread. */
+    void countBytes(int bytes) {
+        long _ = progress.transferredBytes.addAndGet(bytes);
     }
 
     /**
@@ -124,25 +279,24 @@ final class IncomingSession implements StreamListener, AutoCloseable {
      * it has sent everything and we do not, both sides would wait for ever.
      */
     private long silenceLimitNanos() {
-        boolean answerDue = returnPath.isOpen() && reader.state() == StreamReader.State.TAIL;
+        boolean answerDue = returnPath().isOpen()
+                && (reader.state() == StreamReader.State.TAIL || reader.state() == StreamReader.State.PACKAGED);
         return answerDue ? plan.patience().toNanos() : Channel.FOREVER_NANOS;
     }
 
-    /** Bytes that came; 0 if none came in time, -1 at the end of the stream. */
     private int fill(long timeoutNanos) {
-        int n = channel.read(staging, buffer.position(), buffer.remaining(), timeoutNanos);
+        int n = connection().input().fill(timeoutNanos);
         if (n > 0) {
-            buffer.position(buffer.position() + n);
-            progress.transferredBytes.addAndGet(n);
+            countBytes(n);
         }
         return n;
     }
 
     private void consume() {
+        ChannelInput input = connection().input();
         try {
-            buffer.flip();
-            reader.consume(buffer);
-            buffer.compact();
+            reader.consume(input.received());
+            input.keepRest();
             progress.normalPages.set(normalPages);
             progress.zeroPages.set(zeroPages);
         } catch (StreamFormatException e) {
@@ -160,7 +314,9 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     }
 
     private void refuseHoles() {
-        long missing = receiver.map(RamReceiver::missingPages).orElse(0L);
+        long missing = arrival.map(PostcopyArrival::missingPages)
+                .or(() -> precopy.map(RamReceiver::missingPages))
+                .orElse(0L);
         if (missing > 0) {
             throw new MigrationException.Protocol("the stream ended, but " + missing + " pages never came");
         }
@@ -194,62 +350,126 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     @Override
     public void command(Command command) {
+        refuseWithoutMark(command);
         switch (command) {
-            case Command.OpenReturnPath _ -> {
-                if (!channel.isBidirectional()) {
-                    throw new MigrationException.Protocol(
-                            "the source wants answers, and " + channel.peer() + " has no way back");
-                }
-                returnPath.open();
-                throwRefusal();
-            }
+            case Command.OpenReturnPath _ -> openReturnPath();
             case Command.Ping(int value) -> answerPing(value);
             case Command.SwitchoverStart _ -> {}
-            case Command.PostcopyAdvise _,
-                    Command.PostcopyListen _,
-                    Command.PostcopyRun _,
-                    Command.PostcopyRamDiscard _,
-                    Command.Packaged _,
-                    Command.PostcopyResume _,
-                    Command.ReceivedBitmap _ ->
+            case Command.PostcopyAdvise advise -> advise(advise);
+            case Command.PostcopyRamDiscard discard -> discard(discard);
+            case Command.Packaged(Bytes blob) -> {
+                packaged = Optional.of(blob);
+                reader.stopConsuming();
+            }
+            case Command.ReceivedBitmap(String block) -> {
+                reconnected = true;
+                tellReceived(block);
+            }
+            case Command.PostcopyResume _ -> {
+                reconnected = true;
+                resumed = true;
+                reader.stopConsuming();
+            }
+            case Command.PostcopyListen _, Command.PostcopyRun _ ->
                 throw new MigrationException.Protocol(
-                        "the source wants postcopy (" + command.getClass().getSimpleName()
-                                + "), which this version cannot do; switch 'postcopy-ram' off at the source");
+                        "the source sent " + command.getClass().getSimpleName() + " outside of the packaged command");
             case Command.EnableColo _ ->
                 throw new MigrationException.Protocol(
                         "the source wants COLO, which this version cannot do; switch 'x-colo' off at the source");
         }
     }
 
+    private void openReturnPath() {
+        Channel channel = connection().channel();
+        if (!channel.isBidirectional()) {
+            throw new MigrationException.Protocol(
+                    "the source wants answers, and " + channel.peer() + " has no way back");
+        }
+        returnPath().open();
+        throwRefusal();
+    }
+
     private void answerPing(int value) {
-        if (!returnPath.isOpen()) {
+        if (!returnPath().isOpen()) {
             throw new MigrationException.Protocol("the source sent PING " + value + " without opening the return path");
         }
         if (value == TokenAnnouncement.QUESTION) {
             peerAsksForToken = true;
-        }
-        if (value == TokenAnnouncement.QUESTION) {
             // A token that is not the source's too is none: without the guest's name, or with another arbiter.
-            boolean shared = identityArrived && plan.run().sharesTokenWithSource();
-            returnPath.send(
-                    new ReturnPathMessage.Pong(shared ? TokenAnnouncement.ANSWER : TokenAnnouncement.OTHER_TOKEN));
+            tokenShared = identityArrived && plan.run().sharesTokenWithSource();
+            returnPath()
+                    .send(new ReturnPathMessage.Pong(
+                            tokenShared ? TokenAnnouncement.ANSWER : TokenAnnouncement.OTHER_TOKEN));
         }
-        returnPath.send(new ReturnPathMessage.Pong(value));
+        returnPath().send(new ReturnPathMessage.Pong(value));
+    }
+
+    /** The first thing on a new connection must show that it is the same guest's source, where that was agreed. */
+    private void refuseWithoutMark(Command command) {
+        if (!markDue) {
+            return;
+        }
+        int mark = IdentityMark.of(plan.guest().identity());
+        reconnected = true;
+        if (!(command instanceof Command.Ping(int value)) || value != mark) {
+            throw new MigrationException.Protocol("the source that connected is not the one of guest "
+                    + plan.guest().identity() + ", which waits for its memory here");
+        }
+        markDue = false;
+    }
+
+    private void advise(Command.PostcopyAdvise advise) {
+        if (!plan.postcopy()) {
+            throw new MigrationException.Protocol("the source may want to go on with postcopy, which is off here;"
+                    + " switch 'postcopy-ram' on at both sides, or off at the source");
+        }
+        if (advise.pageSizeSummary().isEmpty()) {
+            throw new MigrationException.Protocol("the source wants postcopy of its disks' dirty bitmaps, which this"
+                    + " version cannot do; switch 'dirty-bitmaps' off at the source");
+        }
+        PostcopyArrival.refuseUnsupported(plan.guest(), advise.pageSizeSummary().getAsLong());
+        advised = true;
+    }
+
+    private void discard(Command.PostcopyRamDiscard discard) {
+        PostcopyArrival memory = arrival.orElseThrow(
+                () -> new MigrationException.Protocol("the source discards pages before the list of RAM blocks"));
+        for (Command.Range range : discard.ranges()) {
+            memory.memory().discard(discard.block(), range.start(), range.byteLength());
+        }
+    }
+
+    private void tellReceived(String idstr) {
+        ArrivingBlock block = arrival.orElseThrow().memory().blocks().stream()
+                .filter(b -> b.block().idstr().equals(idstr))
+                .findFirst()
+                .orElseThrow(() ->
+                        new MigrationException.Protocol("the source asks for an unknown RAM block '" + idstr + "'"));
+        returnPath().sendReceived(idstr, block.received());
     }
 
     @Override
     public void ramBlocks(List<RamBlockEntry> blocks) {
         throwRefusal();
         plan.guest().acceptRam(blocks);
-        receiver = Optional.of(new RamReceiver(
-                plan.guest().ram().snapshot(),
-                blocks.stream().map(RamBlockEntry::idstr).toList(),
-                plan.withDigests()));
+        returnPath().blocks(blocks);
+        if (advised) {
+            PostcopyArrival made = new PostcopyArrival(plan.guest(), blocks, plan.withDigests(), progress);
+            arrival = Optional.of(made);
+            placeInto(made.precopyPlacer());
+        } else {
+            RamReceiver plain = new RamReceiver(
+                    plan.guest().ram().snapshot(),
+                    blocks.stream().map(RamBlockEntry::idstr).toList(),
+                    plan.withDigests());
+            precopy = Optional.of(plain);
+            placeInto(plain);
+        }
     }
 
     @Override
     public void page(int blockIndex, long offset, ByteBuffer content, int index) {
-        receiver().place(blockIndex, offset, staging, index);
+        receiver().place(blockIndex, offset, connection().input().staging(), index);
         normalPages++;
     }
 
@@ -265,16 +485,14 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         devices = sections;
     }
 
-    @Override
-    public void close() {
-        returnPath.close();
-        staging.close();
+    private PageReceiver receiver() {
+        return receiver.orElseThrow(() -> new IllegalStateException("pages before the list of blocks"));
     }
 
-    private RamReceiver receiver() {
-        if (receiver.isEmpty()) {
-            throw new IllegalStateException("pages before the list of blocks");
-        }
-        return receiver.get();
+    /** Frees everything, the watch over the guest's memory included. */
+    @Override
+    public void close() {
+        disconnect();
+        arrival.ifPresent(PostcopyArrival::close);
     }
 }

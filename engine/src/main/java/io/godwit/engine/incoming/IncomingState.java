@@ -10,8 +10,18 @@ import io.godwit.engine.MigrationStatus;
  *
  * <pre>
  *   Setup -> Active -> Completed
- *   Setup, Active -> Failed
+ *   Setup, Active, PostcopyLoading -> Failed
+ *
+ *   Active -> PostcopyLoading -> PostcopyActive -> Completed
+ *                                 |    ^   ^
+ *                                 v    |   |
+ *                       PostcopyPaused |   |
+ *                          |     ^     |   |
+ *                          v     |     |   |
+ *                       PostcopyRecover ---+
  * </pre>
+ *
+ * Once the guest has been let run here it is ours, whatever happens to the connection: nothing fails any more, it only waits.
  */
 sealed interface IncomingState {
     /** Listening; no byte has come. */
@@ -19,6 +29,18 @@ sealed interface IncomingState {
 
     /** Memory and devices come in. */
     record Active() implements IncomingState {}
+
+    /** Page faults are answered while the devices are loaded; the guest does not run yet. */
+    record PostcopyLoading() implements IncomingState {}
+
+    /** The guest is ours and runs while its memory comes in. */
+    record PostcopyActive() implements IncomingState {}
+
+    /** The guest is ours, a part of its memory is still at the source, and there is no connection. */
+    record PostcopyPaused(String error) implements IncomingState {}
+
+    /** The source is back; both sides agree on what is missing. */
+    record PostcopyRecover() implements IncomingState {}
 
     /** The guest is ours. */
     record Completed() implements IncomingState {}
@@ -31,6 +53,9 @@ sealed interface IncomingState {
         return switch (this) {
             case Setup _ -> MigrationStatus.SETUP;
             case Active _ -> MigrationStatus.ACTIVE;
+            case PostcopyLoading _, PostcopyActive _ -> MigrationStatus.POSTCOPY_ACTIVE;
+            case PostcopyPaused _ -> MigrationStatus.POSTCOPY_PAUSED;
+            case PostcopyRecover _ -> MigrationStatus.POSTCOPY_RECOVER;
             case Completed _ -> MigrationStatus.COMPLETED;
             case Failed _ -> MigrationStatus.FAILED;
         };
@@ -40,8 +65,20 @@ sealed interface IncomingState {
     default boolean mayBecome(IncomingState next) {
         return switch (this) {
             case Setup _ -> next instanceof Active || next instanceof Failed;
-            case Active _ -> next instanceof Completed || next instanceof Failed;
+            case Active _ -> next instanceof Completed || next instanceof PostcopyLoading || next instanceof Failed;
+            case PostcopyLoading _ -> next instanceof PostcopyActive || next instanceof Failed;
+            case PostcopyActive _ -> next instanceof Completed || next instanceof PostcopyPaused;
+            case PostcopyPaused _ -> next instanceof PostcopyRecover || next instanceof PostcopyPaused;
+            case PostcopyRecover _ -> next instanceof PostcopyActive || next instanceof PostcopyPaused;
             case Completed _, Failed _ -> false;
+        };
+    }
+
+    /** Whether the guest has been taken over, so that its owner is this side. */
+    default boolean hasGuest() {
+        return switch (this) {
+            case PostcopyActive _, PostcopyPaused _, PostcopyRecover _, Completed _ -> true;
+            case Setup _, Active _, PostcopyLoading _, Failed _ -> false;
         };
     }
 }

@@ -13,10 +13,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Puts received pages where they belong: precopy writes straight into guest memory, since nothing runs there yet. The stream module has
- * checked that a page lies within its block.
+ * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs there yet.
  */
-final class RamReceiver {
+final class RamReceiver implements PageReceiver {
     private final List<RamBlock> blocks = new ArrayList<>();
     private final List<BitSet> received = new ArrayList<>();
     private final Optional<PageDigests> digests;
@@ -39,18 +38,18 @@ final class RamReceiver {
                 : Optional.empty();
     }
 
-    /** A page with its content, which stands in {@code staging} at {@code position}. */
-    void place(int blockIndex, long offset, NativeMemory staging, long position) {
+    @Override
+    public void place(int blockIndex, long offset, NativeMemory staging, long position) {
         NativeMemory.copy(staging, position, blocks.get(blockIndex).memory(), offset, RamBlock.PAGE_BYTES);
         int page = (int) (offset / RamBlock.PAGE_BYTES);
         received.get(blockIndex).set(page);
         if (digests.isPresent()) {
-            digests.get().placed(blockIndex, page);
+            digests.get().arrived(blockIndex, page, staging, position);
         }
     }
 
-    /** A page that is all zero. */
-    void placeZero(int blockIndex, long offset) {
+    @Override
+    public void placeZero(int blockIndex, long offset) {
         NativeMemory memory = blocks.get(blockIndex).memory();
         // Reading costs less than writing: a page that nobody has touched stays the kernel's shared zero page.
         if (!memory.isZero(offset, RamBlock.PAGE_BYTES)) {

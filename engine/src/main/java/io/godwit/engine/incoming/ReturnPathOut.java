@@ -2,19 +2,33 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.Bytes;
+import io.godwit.stream.PageRequestWriter;
+import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
 import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
 
-/** What this side answers to the source. Silent until the source has opened the return path. Used by {@code mig-incoming} only. */
+/**
+ * What this side answers to the source over one connection. Silent until the source has opened the return path.
+ *
+ * <p>Threads: any; messages do not mix. A page request allocates nothing.
+ */
 final class ReturnPathOut implements AutoCloseable {
     private static final int MESSAGE_BYTES = 1024;
 
     private final Channel channel;
+    private final ReentrantLock lock = new ReentrantLock();
     private final NativeMemory memory = NativeMemory.allocate(MESSAGE_BYTES);
     private final ByteBuffer buffer = memory.buffer(0, MESSAGE_BYTES);
-    private boolean open;
+    private volatile boolean open;
+    private PageRequestWriter requests = new PageRequestWriter(List.of());
+    private boolean closed;
 
     ReturnPathOut(Channel channel) {
         this.channel = channel;
@@ -28,14 +42,70 @@ final class ReturnPathOut implements AutoCloseable {
         return open;
     }
 
+    /** The blocks that requests will be for, in the order of the stream. */
+    void blocks(List<RamBlockEntry> blocks) {
+        lock.lock();
+        try {
+            requests = new PageRequestWriter(blocks);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     void send(ReturnPathMessage message) {
+        lock.lock();
+        try {
+            begin();
+            message.encode(buffer);
+            channel.write(memory, 0, buffer.position());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Asks for one host page. */
+    void requestPage(ArrivingBlock block, long hostPage) {
+        lock.lock();
+        try {
+            begin();
+            int _ = requests.request(buffer, block.index(), hostPage * block.hostPageBytes(), block.hostPageBytes());
+            channel.write(memory, 0, buffer.position());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Tells which pages of a block have come. */
+    void sendReceived(String idstr, ReceivedBitmap received) {
+        ByteBuffer bits = ByteBuffer.allocate(received.wireBytes());
+        received.putWire(bits);
+        ReturnPathMessage message = new ReturnPathMessage.ReceivedBitmap(idstr, Bytes.copyOf(bits.array()));
+        int length = message.byteLength();
+        lock.lock();
+        try (NativeMemory whole = NativeMemory.allocate(length)) {
+            begin();
+            message.encode(whole.buffer(0, length));
+            channel.write(whole, 0, length);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void begin() {
+        if (closed) {
+            throw new MigrationException.Transport("the connection to the source is closed");
+        }
         buffer.clear();
-        message.encode(buffer);
-        channel.write(memory, 0, buffer.position());
     }
 
     @Override
     public void close() {
-        memory.close();
+        lock.lock();
+        try {
+            closed = true;
+            memory.close();
+        } finally {
+            lock.unlock();
+        }
     }
 }

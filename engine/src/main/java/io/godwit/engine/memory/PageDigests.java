@@ -4,16 +4,17 @@ package io.godwit.engine.memory;
 
 import io.godwit.linux.memory.NativeMemory;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
  * A hash of every page of a guest, to prove that both sides of a migration held the same memory at the switchover.
  *
- * <p>The source hashes its memory after it has handed the guest over ({@link #of}); the destination hashes each page in place
- * right after it was written ({@link #placed}), because by the time anybody can look the guest runs there and writes. Hashes are not
+ * <p>The source hashes its memory after it has handed the guest over ({@link #of}); the destination hashes each page
+ * as it comes ({@link #arrived}), because by the time anybody can look the guest runs there and writes. Hashes are not
  * cryptographic: they find what was lost or torn, not what was forged.
  *
- * <p>Threads: one writer; read after it is done.
+ * <p>Threads: one writer for each page; read after all are done.
  */
 public final class PageDigests {
     private static final long MISSING = 0;
@@ -55,11 +56,20 @@ public final class PageDigests {
         return digests;
     }
 
-    /** Notes the content that a page has now. */
-    public void placed(int blockIndex, long page) {
+    private void placed(int blockIndex, long page) {
         RamBlock block = blocks.get(blockIndex);
         hashes.get(blockIndex)[(int) page] =
                 present(block.memory().hash(page * RamBlock.PAGE_BYTES, RamBlock.PAGE_BYTES));
+    }
+
+    /** Notes the content with which a page has arrived; it stands elsewhere, since the guest may be writing to the page already. */
+    public void arrived(int blockIndex, long page, NativeMemory content, long offset) {
+        hashes.get(blockIndex)[(int) page] = present(content.hash(offset, RamBlock.PAGE_BYTES));
+    }
+
+    /** Notes that pages are missing again. */
+    public void discarded(int blockIndex, long firstPage, long pageCount) {
+        Arrays.fill(hashes.get(blockIndex), (int) firstPage, (int) (firstPage + pageCount), MISSING);
     }
 
     /** Notes that a page is zero now. */

@@ -48,6 +48,13 @@ public final class ReceivedBitmap {
         return ((long) WORD.getAndBitwiseOrRelease(words, (int) (page >>> 6), bit) & bit) == 0;
     }
 
+    /** Notes that {@code count} pages from {@code firstPage} on have arrived together. */
+    public void setRange(long firstPage, long count) {
+        for (long page = firstPage; page < firstPage + count; page++) {
+            boolean _ = set(page);
+        }
+    }
+
     /** Forgets {@code count} pages from {@code firstPage} on. */
     public void clearRange(long firstPage, long count) {
         if (count <= 0) {

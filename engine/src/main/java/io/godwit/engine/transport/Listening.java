@@ -61,19 +61,32 @@ public final class Listening implements AutoCloseable {
      * @throws MigrationException.Transport if the wait was ended
      */
     public Channel accept() {
-        if (listener.isEmpty() || abort.isEmpty()) {
-            return ready.orElseThrow();
-        }
+        return abort.isEmpty() ? ready.orElseThrow() : acceptFurther(abort.get());
+    }
+
+    /** Whether connections can come here, more than one too; else there is one that is there already. */
+    public boolean takesMore() {
+        return listener.isPresent();
+    }
+
+    /**
+     * Waits for a connection, while others live; {@code stop} ends the wait, and later those of the connection.
+     *
+     * @throws MigrationException.Transport if the wait was ended
+     * @throws IllegalStateException unless {@link #takesMore}
+     */
+    public Channel acceptFurther(AbortSignal stop) {
+        Descriptor socket =
+                listener.orElseThrow(() -> new IllegalStateException(uri + " is one connection and takes no further"));
         try (Polling polling = new Polling()) {
             while (true) {
-                Polling.Outcome _ =
-                        polling.awaitReadable(listener.get(), abort.get().event(), Polling.FOREVER_NANOS);
-                if (abort.get().isRaised()) {
-                    throw new MigrationException.Transport(abort.get().reason());
+                Polling.Outcome _ = polling.awaitReadable(socket, stop.event(), Polling.FOREVER_NANOS);
+                if (stop.isRaised()) {
+                    throw new MigrationException.Transport(stop.reason());
                 }
-                Optional<Descriptor> connection = Sockets.accept(listener.get());
+                Optional<Descriptor> connection = Sockets.accept(socket);
                 if (connection.isPresent()) {
-                    return Transports.socketChannel(connection.get(), uri, patience, abort.get());
+                    return Transports.socketChannel(connection.get(), uri, patience, stop);
                 }
             }
         }

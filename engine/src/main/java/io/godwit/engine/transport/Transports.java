@@ -21,6 +21,8 @@ public final class Transports {
 
     /** LIMIT: three signs of life missed make a peer that is gone: half a minute. */
     private static final int KEEP_ALIVE_SECONDS = 10;
+    /** Main and second connection, and strangers that knock. */
+    private static final int BACKLOG = 8;
 
     private Transports() {}
 
@@ -69,10 +71,10 @@ public final class Transports {
         try {
             return switch (uri) {
                 case MigrationUri.Tcp tcp ->
-                    Listening.onSocket(Sockets.listen(resolve(tcp).getFirst(), 1), uri, patience, abort);
+                    Listening.onSocket(Sockets.listen(resolve(tcp).getFirst(), BACKLOG), uri, patience, abort);
                 case MigrationUri.Unix unix ->
                     Listening.onSocket(
-                            Sockets.listen(UnixDomainSocketAddress.of(unix.path()), 1), uri, patience, abort);
+                            Sockets.listen(UnixDomainSocketAddress.of(unix.path()), BACKLOG), uri, patience, abort);
                 case MigrationUri.Fd fd ->
                     Listening.to(socketChannel(Descriptor.adopt(fd.number()), uri, patience, abort), uri);
                 case MigrationUri.Exec exec -> {

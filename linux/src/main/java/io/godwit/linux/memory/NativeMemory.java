@@ -170,6 +170,11 @@ public final class NativeMemory implements AutoCloseable {
         return byteLength;
     }
 
+    /** Whether the pages belong to a file (a memfd), so that dropping them takes {@link Advice#REMOVE}. */
+    public boolean isShared() {
+        return file != NO_FILE;
+    }
+
     /** Whether {@link #close} has yet to be called. */
     public boolean isOpen() {
         return segment.scope().isAlive();

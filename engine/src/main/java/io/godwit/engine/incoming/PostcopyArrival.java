@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.linux.memory.Support;
+import io.godwit.stream.RamBlockEntry;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * What a guest that arrives by postcopy needs here from its first page to its last, over any number of connections: its watched memory, the
+ * thread that hears its faults, the figures.
+ *
+ * <p>Threads: {@code mig-incoming}; {@link #giveUp} and {@link #statistics} any.
+ */
+final class PostcopyArrival implements AutoCloseable {
+    private final IncomingProgress progress;
+    private final List<RamBlockEntry> entries;
+    private final ArrivingMemory memory;
+    private final FaultLog log;
+    private final PageRequests requests = new PageRequests();
+    private final PrecopyPlacer precopy;
+    private final List<PostcopyPlacer> placers = new CopyOnWriteArrayList<>();
+    private Optional<FaultThread> faultThread = Optional.empty();
+    private final AtomicInteger recoveries = new AtomicInteger();
+    private volatile long bytesBefore;
+    private volatile boolean listening;
+    private volatile boolean whole;
+
+    /**
+     * Empties the guest's memory and watches it.
+     *
+     * @throws MigrationException.Protocol if page sizes differ
+     * @throws MigrationException.Refused if this host cannot do it
+     */
+    PostcopyArrival(Guest guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
+        this.progress = progress;
+        this.entries = List.copyOf(entries);
+        for (RamBlockEntry entry : entries) {
+            guest.ram().snapshot().find(entry.idstr()).ifPresent(block -> refuseOtherPages(block, entry));
+        }
+        memory = ArrivingMemory.prepare(
+                guest.ram().snapshot(),
+                entries.stream().map(RamBlockEntry::idstr).toList(),
+                guest.faultsInKernel(),
+                withDigests);
+        log = new FaultLog(new VcpuWaits(guest.vcpus()));
+        precopy = new PrecopyPlacer(memory);
+    }
+
+    /** Says whether postcopy to here can work, before any page comes. */
+    static void refuseUnsupported(Guest guest, long pageSizeSummary) {
+        if (PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
+            throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");
+        }
+        List<RamBlock> blocks = guest.ram().snapshot().blocks();
+        long ours = PostcopySupport.pageSizes(blocks);
+        if (!blocks.isEmpty() && ours != pageSizeSummary) {
+            throw new MigrationException.Protocol("the pages behind the guest's memory have other sizes at the source"
+                    + " (0x" + Long.toHexString(pageSizeSummary) + ") than here (0x" + Long.toHexString(ours)
+                    + "); postcopy needs the same");
+        }
+    }
+
+    private static void refuseOtherPages(RamBlock block, RamBlockEntry entry) {
+        if (block.pageBytes() != entry.pageBytes()) {
+            throw new MigrationException.Protocol("RAM block '" + block.idstr() + "' has pages of "
+                    + entry.pageBytes() + " bytes at the source and of " + block.pageBytes()
+                    + " here; postcopy needs the same");
+        }
+    }
+
+    /** The blocks as the stream numbers them. */
+    List<RamBlockEntry> entries() {
+        return entries;
+    }
+
+    ArrivingMemory memory() {
+        return memory;
+    }
+
+    PageRequests requests() {
+        return requests;
+    }
+
+    /** Places pages until {@link #listen}. */
+    PageReceiver precopyPlacer() {
+        return precopy;
+    }
+
+    /** From now on faults are heard; requests go where {@link #requests} is attached. */
+    void listen() {
+        memory.refuseParts();
+        bytesBefore = progress.transferredBytes.get();
+        listening = true;
+        faultThread = Optional.of(new FaultThread(memory, log, requests));
+    }
+
+    /** A placer for one channel, who closes it. */
+    PostcopyPlacer newPlacer(String channel) {
+        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel);
+        placers.add(placer);
+        return placer;
+    }
+
+    /** Asks again for all that was asked for and has not come. */
+    void repeatRequests() {
+        int _ = recoveries.incrementAndGet();
+        long _ = requests.repeat(memory, log);
+    }
+
+    /** Lets everybody go on who waits for a page, with zeros: the guest will not run here. Any thread. */
+    void giveUp() {
+        memory.release();
+    }
+
+    /** Pages that have not come. */
+    long missingPages() {
+        return whole ? 0 : memory.missingPages();
+    }
+
+    /** Whether every page has come that somebody waits for. */
+    boolean nobodyWaits() {
+        return log.waiting() == 0;
+    }
+
+    Optional<PageDigests> digests() {
+        return memory.digests();
+    }
+
+    /** The figures so far, once postcopy has begun. */
+    Optional<PostcopyStatistics> statistics() {
+        if (!listening) {
+            return Optional.empty();
+        }
+        long placed = 0;
+        for (PostcopyPlacer placer : placers) {
+            placed += placer.placedPages();
+        }
+        return Optional.of(new PostcopyStatistics(
+                log.requests(),
+                log.requestedPages(),
+                Math.max(0, placed - log.requestedPages()),
+                progress.transferredBytes.get() - bytesBefore,
+                missingPages(),
+                log.waiting(),
+                recoveries.get(),
+                log.latency(),
+                log.blocktimeNanos(),
+                log.vcpus()));
+    }
+
+    /** All memory is there, or reads zero: it is ordinary memory again. Channels must have ended. */
+    void finish() {
+        close();
+        whole = true;
+        statistics().ifPresent(FaultEvent.Summary::emit);
+    }
+
+    /** Frees everything; what has not come reads zero. Harmless when repeated. */
+    @Override
+    public void close() {
+        faultThread.ifPresent(FaultThread::close);
+        faultThread = Optional.empty();
+        memory.close();
+        precopy.close();
+    }
+}

@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.transport.Channel;
+import io.godwit.stream.PostcopyPackage;
+import java.time.Duration;
+import java.util.Optional;
+
+/**
+ * The destination's part of postcopy, from the packaged command to the last page: lets the guest run, takes its memory in behind it, and
+ * goes on over new connections when one is lost. On {@code mig-incoming}.
+ */
+final class PostcopyDestination {
+    private static final System.Logger LOG = System.getLogger(PostcopyDestination.class.getName());
+
+    /** What the migration does when something has happened. */
+    interface States {
+        /** Changes the state. */
+        void become(IncomingState next, String reason);
+    }
+
+    private final IncomingSession session;
+    private final PostcopyArrival arrival;
+    private final Duration patience;
+    private final States states;
+
+    PostcopyDestination(IncomingSession session, PostcopyArrival arrival, Duration patience, States states) {
+        this.session = session;
+        this.arrival = arrival;
+        this.patience = patience;
+        this.states = states;
+    }
+
+    /**
+     * Loads the devices while page faults are answered, and starts the guest; then its memory follows, until all is there or the
+     * connection is lost.
+     *
+     * @throws RuntimeException if the guest could not be let run; it belongs to the source then
+     */
+    void takeOver(IncomingLink link) {
+        PostcopyPackage pack = session.takePackage();
+        PostcopyLink pages = new PostcopyLink(link, session, arrival, patience);
+        try {
+            arrival.listen();
+            states.become(new IncomingState.PostcopyLoading(), "the source has packed up");
+            pages.start();
+            boolean run = session.load(pack);
+            pages.commit();
+            session.start(run);
+        } catch (RuntimeException | Error e) {
+            // Who else waits for a page must not wait for ever: the guest will not run here.
+            arrival.giveUp();
+            throw new NotTakenOver(e, pages);
+        }
+        states.become(new IncomingState.PostcopyActive(), "the guest is here, its memory follows");
+        serve(pages);
+    }
+
+    /** The guest could not be let run; what still reads pages must be ended after the source has been told. */
+    static final class NotTakenOver extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        private final transient PostcopyLink pages;
+
+        NotTakenOver(Throwable cause, PostcopyLink pages) {
+            super(MigrationException.sentence(cause), cause);
+            this.pages = pages;
+        }
+
+        /** Ends the threads that read pages. */
+        void end() {
+            pages.end("the guest could not be let run here");
+        }
+    }
+
+    /** Waits until all pages have come or the connection is lost. */
+    private void serve(PostcopyLink pages) {
+        Optional<Throwable> lost = pages.awaitEnd(session.sourceLeavesNoHoles());
+        if (lost.isPresent()) {
+            pause(lost.get());
+            return;
+        }
+        arrival.finish();
+        confirm();
+        states.become(new IncomingState.Completed(), "all memory is here");
+    }
+
+    private void pause(Throwable lost) {
+        String error = "The connection to the source was lost: " + MigrationException.sentence(lost)
+                + "; the guest is here and goes on until it needs one of the " + arrival.missingPages()
+                + " pages that have not come. 'migrate-recover' here, then 'migrate' with resume=true at the source.";
+        LOG.log(System.Logger.Level.WARNING, error, lost);
+        states.become(new IncomingState.PostcopyPaused(error), MigrationException.sentence(lost));
+    }
+
+    private void confirm() {
+        try {
+            session.confirm();
+        } catch (RuntimeException e) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "all memory is here, but the source could not be told so; it may ask by 'migrate' with resume=true after"
+                            + " 'migrate-recover' here",
+                    e);
+        }
+    }
+
+    /** Goes on over a new connection; ends in the state that comes of it. */
+    void recover(IncomingLink link) {
+        try (Channel _ = reconnect(link);
+                IncomingSession.Connected _ = session::disconnect) {
+            PostcopyLink pages = new PostcopyLink(link, session, arrival, patience);
+            pages.commitAtOnce();
+            states.become(new IncomingState.PostcopyRecover(), "the source is back");
+            agree();
+            states.become(new IncomingState.PostcopyActive(), "the source goes on");
+            pages.start();
+            arrival.repeatRequests();
+            serve(pages);
+        } catch (RuntimeException | Error e) {
+            pause(e);
+        }
+    }
+
+    /** Tells a source that did not hear it that everything is here. */
+    void repeatLastWord(IncomingLink link) {
+        try (Channel _ = reconnect(link);
+                IncomingSession.Connected _ = session::disconnect;
+                PostcopyPlacer placer = arrival.newPlacer("main channel")) {
+            agree();
+            session.receivePages(placer);
+            session.confirm();
+        }
+    }
+
+    /** Waits for the source. Strangers who connect and say nothing, or nonsense, are turned away. */
+    private Channel reconnect(IncomingLink link) {
+        while (true) {
+            Channel channel = link.accept();
+            try {
+                var _ = session.connect(channel);
+                session.reconnect();
+                session.awaitFirstWord();
+                return channel;
+            } catch (RuntimeException | Error e) {
+                session.disconnect();
+                channel.close();
+                if (session.hasReconnected() || link.isCut()) {
+                    throw e;
+                }
+                LOG.log(System.Logger.Level.INFO, "a connection that is not the source''s: {0}", e.getMessage());
+            }
+        }
+    }
+
+    private void agree() {
+        while (!session.isAgreed()) {
+            session.awaitMore();
+        }
+        session.acknowledgeResume();
+    }
+}

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.linux.memory.NativeMemory;
+import java.util.Optional;
+
+/**
+ * Places the pages of one channel while the guest may wait for them: each host page in one step, when it is whole. What is there is left
+ * alone, because the guest may have written to it.
+ *
+ * <p>WIRE: the target pages of a huge page come in order and together on one channel.
+ */
+final class PostcopyPlacer implements PageReceiver, AutoCloseable {
+    private static final int NOTHING = -1;
+
+    private final ArrivingMemory memory;
+    private final FaultLog log;
+    private final Optional<PageDigests> digests;
+    private final String channel;
+    /** Where a huge page is collected; a whole one is placed from here. */
+    private final NativeMemory hostPage;
+
+    private int openBlock = NOTHING;
+    private long openHostPage;
+    private long openBytes;
+    private boolean openZero;
+    /** Whether {@link #hostPage} is all zero. */
+    private boolean clean = true;
+
+    private long readNanos;
+    private long placed;
+    private volatile long placedPages;
+
+    /** Places into {@code memory}; {@code channel} names the channel in errors. */
+    PostcopyPlacer(ArrivingMemory memory, FaultLog log, String channel) {
+        this.memory = memory;
+        this.log = log;
+        this.digests = memory.digests();
+        this.channel = channel;
+        this.hostPage = NativeMemory.allocate(memory.blocks().stream()
+                .mapToInt(ArrivingBlock::hostPageBytes)
+                .max()
+                .orElse(RamBlock.PAGE_BYTES));
+    }
+
+    /** The pages that come next were read from the wire at this time. */
+    void readAt(long nanos) {
+        readNanos = nanos;
+    }
+
+    /** Target pages that this channel has brought; any thread may ask. */
+    long placedPages() {
+        return placedPages;
+    }
+
+    @Override
+    public void place(int blockIndex, long offset, NativeMemory staging, long position) {
+        ArrivingBlock block = memory.block(blockIndex);
+        if (block.isHuge()) {
+            long within = collect(block, offset);
+            NativeMemory.copy(staging, position, hostPage, within, RamBlock.PAGE_BYTES);
+            openZero = false;
+            clean = false;
+            placeIfWhole(block);
+            return;
+        }
+        long page = block.hostPageAt(offset);
+        refuseBetween(block, offset);
+        if (block.isReceived(page)) {
+            memory.countDuplicate();
+            return;
+        }
+        boolean first = memory.fill(block, page, staging, position);
+        arrived(block, page);
+        if (first && digests.isPresent()) {
+            digests.get().arrived(blockIndex, page, staging, position);
+        }
+    }
+
+    @Override
+    public void placeZero(int blockIndex, long offset) {
+        ArrivingBlock block = memory.block(blockIndex);
+        if (block.isHuge()) {
+            long within = collect(block, offset);
+            if (!clean) {
+                hostPage.fill(within, RamBlock.PAGE_BYTES, (byte) 0);
+            }
+            placeIfWhole(block);
+            return;
+        }
+        long page = block.hostPageAt(offset);
+        refuseBetween(block, offset);
+        if (block.isReceived(page)) {
+            memory.countDuplicate();
+            return;
+        }
+        boolean first =
+                memory.takesZeroPages(block) ? memory.fillZero(block, page) : memory.fill(block, page, zeros(), 0);
+        arrived(block, page);
+        if (first && digests.isPresent()) {
+            digests.get().zeroed(blockIndex, page);
+        }
+    }
+
+    /** For memory of small pages without UFFDIO_ZEROPAGE. */
+    private NativeMemory zeros() {
+        if (!clean) {
+            hostPage.fill(0, RamBlock.PAGE_BYTES, (byte) 0);
+        }
+        return hostPage;
+    }
+
+    /** Notes that a target page belongs to the host page that is being collected; where it goes in there. */
+    private long collect(ArrivingBlock block, long offset) {
+        long page = block.hostPageAt(offset);
+        long within = offset & (block.hostPageBytes() - 1);
+        if (openBlock == NOTHING && within == 0) {
+            openBlock = block.index();
+            openHostPage = page;
+            openBytes = 0;
+            openZero = true;
+        }
+        if (openBlock != block.index() || openHostPage != page || openBytes != within) {
+            throw outOfOrder(block, offset);
+        }
+        openBytes += RamBlock.PAGE_BYTES;
+        return within;
+    }
+
+    private void refuseBetween(ArrivingBlock block, long offset) {
+        if (openBlock != NOTHING) {
+            throw outOfOrder(block, offset);
+        }
+    }
+
+    private MigrationException outOfOrder(ArrivingBlock block, long offset) {
+        return new MigrationException.Protocol(
+                "the page at " + offset + " of RAM block '" + block.block().idstr() + "' came on the " + channel
+                        + " out of order: the parts of a huge page come together, from its beginning to its end");
+    }
+
+    private void placeIfWhole(ArrivingBlock block) {
+        if (openBytes < block.hostPageBytes()) {
+            return;
+        }
+        openBlock = NOTHING;
+        if (block.isReceived(openHostPage)) {
+            memory.countDuplicate();
+            return;
+        }
+        boolean first = (openZero && memory.takesZeroPages(block))
+                ? memory.fillZero(block, openHostPage)
+                : memory.fill(block, openHostPage, hostPage, 0);
+        arrived(block, openHostPage);
+        if (first && digests.isPresent()) {
+            for (int page = 0; page < block.pagesInHostPage(); page++) {
+                digests.get()
+                        .arrived(
+                                block.index(),
+                                openHostPage * block.pagesInHostPage() + page,
+                                hostPage,
+                                (long) page * RamBlock.PAGE_BYTES);
+            }
+        }
+    }
+
+    private void arrived(ArrivingBlock block, long page) {
+        block.markReceived(page);
+        placed += block.pagesInHostPage();
+        placedPages = placed;
+        if (block.isRequested(page)) {
+            log.placed(block.hostPageAddress(page), readNanos, block.pagesInHostPage());
+        }
+    }
+
+    @Override
+    public void close() {
+        hostPage.close();
+    }
+}
