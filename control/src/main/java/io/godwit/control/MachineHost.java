@@ -15,6 +15,7 @@ import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
+import io.godwit.machines.programs.TouchCounts;
 import io.godwit.machines.vcpu.Heartbeat;
 import java.util.Optional;
 import java.util.Set;
@@ -199,6 +200,13 @@ public final class MachineHost implements HostControl, AutoCloseable {
                 .put("now-nanos", System.nanoTime());
         machine.firstMismatch().ifPresent(mismatch -> figures.put("first-mismatch", mismatch.toString()));
         machine.failure().ifPresent(failure -> figures.put("failure", failure.toString()));
+        ArrayNode touches = figures.putArray("touch-cycles");
+        long[] counts = machine.touches();
+        for (int bucket = 0; bucket < counts.length; bucket++) {
+            if (counts[bucket] != 0) {
+                touches.add(Json.array().add(TouchCounts.upToCycles(bucket)).add(counts[bucket]));
+            }
+        }
         ArrayNode vcpus = figures.putArray("vcpus");
         for (Heartbeat heartbeat : machine.heartbeats().vcpus()) {
             ObjectNode vcpu = Json.object().put("beats", heartbeat.count());

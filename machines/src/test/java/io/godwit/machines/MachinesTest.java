@@ -16,6 +16,7 @@ import io.godwit.machines.kvm.KvmTracking;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
+import io.godwit.machines.programs.TouchCounts;
 import io.godwit.machines.programs.Workload;
 import io.godwit.machines.programs.WriteOrder;
 import java.time.Duration;
@@ -92,6 +93,21 @@ final class MachinesTest {
             assertThat(machine.mismatches()).isEqualTo(1);
             assertThat(machine.firstMismatch())
                     .hasValueSatisfying(mismatch -> assertThat(mismatch.page()).isEqualTo(page / RamBlock.PAGE_BYTES));
+        }
+    }
+
+    @Test
+    void stepperCountsHowLongEachTouchTook() {
+        GuestOptions options = TestMachines.options(GuestKind.KVM, GuestProgram.STEPPER);
+        try (Machine machine = TestMachines.boot(options)) {
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > 9000, machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            // A pause may come between the count of a touch and that of the page.
+            assertThat(Arrays.stream(machine.touches()).sum() - machine.workPages())
+                    .isBetween(0L, 1L);
+            assertThat(TouchCounts.upToCycles(0)).isEqualTo(16);
+            assertThat(TouchCounts.upToCycles(16)).isEqualTo(33);
         }
     }
 

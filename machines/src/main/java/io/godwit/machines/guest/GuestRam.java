@@ -9,7 +9,9 @@ import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.ControlBlock;
 import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.programs.TouchCounts;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
@@ -70,6 +72,19 @@ public final class GuestRam implements AutoCloseable {
     /** The first mismatch of the first vCPU that has one; never waits for memory. */
     public Optional<Mismatch> firstMismatch() {
         return figures.stream().flatMap(vcpu -> vcpu.firstMismatch().stream()).findFirst();
+    }
+
+    /** The stepper's counts of all vCPUs, by {@link TouchCounts}' buckets, as far as they are known here; never waits for memory. */
+    public long[] touches() {
+        long[] all = new long[0];
+        for (VcpuFigures vcpu : figures) {
+            long[] one = vcpu.touches();
+            all = Arrays.copyOf(all, Math.max(all.length, one.length));
+            for (int bucket = 0; bucket < one.length; bucket++) {
+                all[bucket] += one[bucket];
+            }
+        }
+        return all;
     }
 
     /**

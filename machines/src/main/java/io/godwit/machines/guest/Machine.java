@@ -33,6 +33,14 @@ public interface Machine extends Guest {
     /** The first mismatch of the first vCPU that has one. */
     Optional<Mismatch> firstMismatch();
 
+    /**
+     * How often a KVM guest's stepper waited how long for a page that it touched, by the buckets of {@link
+     * io.godwit.machines.programs.TouchCounts}, in all its life; empty or 0 for others.
+     */
+    default long[] touches() {
+        return new long[0];
+    }
+
     /** Changes the rate of the program while it runs; 0 is unlimited. */
     void pagesPerSecond(long rate);
 

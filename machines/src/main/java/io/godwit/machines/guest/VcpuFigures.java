@@ -20,6 +20,7 @@ final class VcpuFigures {
     private volatile long workPages;
     private volatile long mismatches;
     private volatile Optional<Mismatch> firstMismatch = Optional.empty();
+    private volatile long[] touches = new long[0];
 
     VcpuFigures(RamBlock ram, int vcpu) {
         this.ram = ram;
@@ -51,6 +52,13 @@ final class VcpuFigures {
             firstMismatch = program.mismatches() == 0 ? Optional.empty() : Optional.of(program.firstMismatch());
         }
         return firstMismatch;
+    }
+
+    long[] touches() {
+        if (isPresent()) {
+            touches = program.touches();
+        }
+        return touches.clone();
     }
 
     /** Changes the program's rate and marks what that writes. */

@@ -176,6 +176,11 @@ public final class KvmMachine implements Machine {
     }
 
     @Override
+    public long[] touches() {
+        return ram.touches();
+    }
+
+    @Override
     public void pagesPerSecond(long rate) {
         ram.pagesPerSecond(rate);
     }

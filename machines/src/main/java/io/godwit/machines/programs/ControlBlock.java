@@ -44,6 +44,11 @@ public final class ControlBlock {
     static final int BEATS = 0x88;
     static final int TICKS = 0x90;
 
+    /** Counts of {@link #TOUCH_BUCKETS} durations, up to the end of the page; of programs in machine code only. */
+    static final int TOUCHES = 0x400;
+
+    static final int TOUCH_BUCKETS = (NativeMemory.PAGE_BYTES - TOUCHES) / Long.BYTES;
+
     static final long MAGIC_VALUE = 0x0031_5449_5744_4f47L; // "GODWIT1" in memory
 
     private final NativeMemory ram;
@@ -118,6 +123,18 @@ public final class ControlBlock {
     /** How many pages this vCPU's share has. */
     public long pageCount() {
         return read(PAGE_COUNT);
+    }
+
+    /**
+     * How often the stepper's touch of a page took how many cycles of the vCPU's time stamp counter; see {@link TouchCounts}. All 0 for other
+     * programs.
+     */
+    public long[] touches() {
+        long[] counts = new long[TOUCH_BUCKETS];
+        for (int bucket = 0; bucket < TOUCH_BUCKETS; bucket++) {
+            counts[bucket] = read(TOUCHES + bucket * Long.BYTES);
+        }
+        return counts;
     }
 
     /** Changes the rate while the guest runs; the program takes it up at its next beat. */

@@ -24,7 +24,7 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
- * The guest programs in Java, step for step what {@link MachineCode} does. Nothing is kept outside guest RAM between two calls of
+ * The guest programs in Java, step for step what {@link MachineCode} does, but that it takes no times. Nothing is kept outside guest RAM between two calls of
  * {@link #run}, so whoever gets the RAM can go on.
  *
  * <p>While the guest arrives by postcopy, a page is first awaited and then touched: the wait is a downcall, which holds up no safepoint, and

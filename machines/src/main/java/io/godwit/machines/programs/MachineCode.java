@@ -108,7 +108,10 @@ final class MachineCode {
             e9 72 ff ff ff                 ; jmp write
             """;
 
-    /** Checks and steps one byte of each page, round and round. */
+    /**
+     * Checks and steps one byte of each page, round and round. Counts how many cycles of the time stamp counter the first touch of each
+     * took: a page that has yet to arrive from another host shows there.
+     */
     private static final String STEPPER = """
             start: # one beat: wait for the next tick, or only beat when the rate is unlimited
             ba 60 06 00 00                 ; mov edx,0x660
@@ -143,9 +146,29 @@ final class MachineCode {
             4c 8b 5f 50                    ; mov r11,[GENERATION]
             4d 8d 63 ff                    ; lea r12,[r11-0x1]
             45 0f b6 e4                    ; movzx r12d,r12b
-            41 0f b6 02                    ; movzx eax,[r10]
-            4c 39 e0                       ; cmp rax,r12
-            75 5d                          ; jne bad
+            touch: # r14 = byte that is there, rax = cycles that reading it took, at least 16
+            0f 31                          ; rdtsc
+            48 c1 e2 20                    ; shl rdx,0x20
+            4c 8d 2c 10                    ; lea r13,[rax+rdx*1]
+            0f ae e8                       ; lfence
+            45 0f b6 32                    ; movzx r14d,[r10]
+            0f ae e8                       ; lfence
+            0f 31                          ; rdtsc
+            48 c1 e2 20                    ; shl rdx,0x20
+            48 01 d0                       ; add rax,rdx
+            4c 29 e8                       ; sub rax,r13
+            48 83 c8 10                    ; or rax,0x10
+            48 0f bd c8                    ; bsr rcx,rax
+            83 e9 04                       ; sub ecx,0x4
+            48 d3 e8                       ; shr rax,cl
+            c1 e1 04                       ; shl ecx,0x4
+            8d 44 08 f0                    ; lea eax,[rax+rcx*1-0x10]
+            b9 7f 01 00 00                 ; mov ecx,0x17f
+            39 c8                          ; cmp eax,ecx
+            0f 47 c1                       ; cmova eax,ecx
+            48 ff 84 c7 00 04 00 00        ; inc [TOUCHES+rax*8]
+            4d 39 e6                       ; cmp r14,r12
+            75 61                          ; jne bad
             write: # rewrite, then step to the next page of this sweep
             45 88 1a                       ; mov [r10],r11b
             48 ff 47 60                    ; inc [WORK]
@@ -169,23 +192,23 @@ final class MachineCode {
             48 89 4f 40                    ; mov [POSITION],rcx
             48 89 5f 48                    ; mov [INDEX],rbx
             49 ff c9                       ; dec r9
-            75 9f                          ; jne page
+            0f 85 58 ff ff ff              ; jne page
             4d 85 c0                       ; test r8,r8
-            0f 84 3b ff ff ff              ; je start
+            0f 84 f4 fe ff ff              ; je start
             ba 64 06 00 00                 ; mov edx,0x664
             ed                             ; in eax,dx
             48 ff 87 88 00 00 00           ; inc [BEATS]
-            e9 6e ff ff ff                 ; jmp chunk
+            e9 27 ff ff ff                 ; jmp chunk
             bad: # count it, only the first one is described
             48 ff 47 68                    ; inc [MISMATCHES]
             48 83 7f 68 01                 ; cmp [MISMATCHES],0x1
-            75 98                          ; jne write
+            75 94                          ; jne write
             4c 89 d2                       ; mov rdx,r10
             48 c1 ea 0c                    ; shr rdx,0xc
             48 89 57 70                    ; mov [FIRST_MISMATCH_PAGE],rdx
             4c 89 67 78                    ; mov [FIRST_MISMATCH_EXPECTED],r12
-            48 89 87 80 00 00 00           ; mov [FIRST_MISMATCH_FOUND],rax
-            eb 80                          ; jmp write
+            4c 89 b7 80 00 00 00           ; mov [FIRST_MISMATCH_FOUND],r14
+            e9 79 ff ff ff                 ; jmp write
             """;
 
     private MachineCode() {}
