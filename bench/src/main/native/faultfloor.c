@@ -16,7 +16,7 @@
 //         HOW is fifo, rr, batch, idle, nice:N, slice:MICROSECONDS (the time that the fair scheduler gives at a time; Linux 6.12)
 //
 // Prints one line: faults=N seconds=S, then microseconds for touch to continue (p50_us p99_us p999_us max_us), for event read to
-// page placed as the handler sees it (handled_p50_us ...), over_5ms=N, push_bytes_per_second=R.
+// page placed as the handler sees it (handled_p50_us ...), over_5ms=N, push_bytes_per_second=R, nanos_a_cycle=R (with -v).
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -81,6 +81,7 @@ struct request {
 static int fault_descriptor, request_socket, push_socket;
 static char *memory, *pushed;
 static uint32_t *handled_nanos, *touched_nanos;
+static double nanos_a_cycle;
 static volatile uint64_t pushed_bytes;
 
 static void fail(const char *what) {
@@ -424,7 +425,7 @@ static void *touch_as_vcpu(void *unused) {
         fprintf(stderr, "faultfloor: the vCPU left with reason %u\n", run->exit_reason);
         exit(1);
     }
-    double nanos_a_cycle = (double)(nanos() - begin) / (double)(__rdtsc() - cycles);
+    nanos_a_cycle = (double)(nanos() - begin) / (double)(__rdtsc() - cycles);
     for (size_t i = 0; i < options.faults; i++) {
         touched_nanos[i] = (uint32_t)(((uint32_t *)(boot + BOOT_BYTES))[i] * nanos_a_cycle);
     }
@@ -487,7 +488,7 @@ static void run_destination(const struct sockaddr_in *address) {
     printf("faults=%zu seconds=%.3f", options.faults, seconds);
     print_quantiles("", touched_nanos);
     print_quantiles("handled_", handled_nanos);
-    printf(" over_5ms=%zu push_bytes_per_second=%.0f\n", late, pushed_meanwhile / seconds);
+    printf(" over_5ms=%zu push_bytes_per_second=%.0f nanos_a_cycle=%.6f\n", late, pushed_meanwhile / seconds, nanos_a_cycle);
 }
 
 int main(int count, char **arguments) {
