@@ -67,7 +67,9 @@ final class ScriptedDestination implements Closeable {
     final BitSet received = new BitSet();
     final CountDownLatch packageArrived = new CountDownLatch(1);
     final AtomicInteger twice = new AtomicInteger();
+    final List<Integer> unanswered = new ArrayList<>();
     volatile boolean answersPings = true;
+    volatile boolean answersPackagePing = true;
     volatile boolean inPostcopy;
     volatile int mostRangesOfACommand;
 
@@ -96,6 +98,27 @@ final class ScriptedDestination implements Closeable {
 
     synchronized void say(byte[] bytes) throws IOException {
         main.orElseThrow().getOutputStream().write(bytes);
+    }
+
+    private void pong(int value) throws IOException {
+        synchronized (unanswered) {
+            if (answersPings) {
+                say(new ReturnPathMessage.Pong(value));
+            } else {
+                unanswered.add(value);
+            }
+        }
+    }
+
+    /** Answers all PINGs that were left without an answer, and all that come. */
+    void answerAll() throws IOException {
+        synchronized (unanswered) {
+            answersPings = true;
+            for (int value : unanswered) {
+                say(new ReturnPathMessage.Pong(value));
+            }
+            unanswered.clear();
+        }
     }
 
     void request(long page) throws IOException {
@@ -206,8 +229,8 @@ final class ScriptedDestination implements Closeable {
             try {
                 note(command);
                 script.command(ScriptedDestination.this, command);
-                if (command instanceof Command.Ping(int value) && answersPings) {
-                    say(new ReturnPathMessage.Pong(value));
+                if (command instanceof Command.Ping(int value)) {
+                    pong(value);
                 }
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
@@ -227,7 +250,7 @@ final class ScriptedDestination implements Closeable {
                     ScriptedDestination.this.note("PACKAGED");
                     packageArrived.countDown();
                     for (int ping : decoded.pings()) {
-                        if (answersPings) {
+                        if (answersPackagePing) {
                             say(new ReturnPathMessage.Pong(ping));
                         }
                     }
