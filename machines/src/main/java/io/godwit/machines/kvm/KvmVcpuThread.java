@@ -13,7 +13,6 @@ import io.godwit.machines.vcpu.VcpuThread;
 final class KvmVcpuThread extends VcpuThread {
     private final KvmVcpu vcpu;
     private final KvmTracker tracker;
-    private volatile int threadId;
 
     KvmVcpuThread(KvmVcpu vcpu, Heartbeat heartbeat, KvmTracker tracker) {
         super(vcpu.index(), heartbeat);
@@ -23,7 +22,6 @@ final class KvmVcpuThread extends VcpuThread {
 
     @Override
     protected void prepareThread() {
-        threadId = Threads.currentId();
         Threads.timerSlackNanos(1);
     }
 
@@ -37,8 +35,8 @@ final class KvmVcpuThread extends VcpuThread {
         // ORDERING: a signal that comes between the thread's look at the flag and KVM_RUN is lost; immediate exit is
         // not.
         vcpu.immediateExit(true);
-        if (threadId != 0) {
-            boolean _ = Threads.kick(threadId);
+        if (threadId() != 0) {
+            boolean _ = Threads.kick(threadId());
         }
     }
 

@@ -108,6 +108,12 @@ public final class MemoryMachine implements Machine {
         return tracker;
     }
 
+    /** Never: the program reaches its memory by native calls of this process. */
+    @Override
+    public boolean faultsInKernel() {
+        return false;
+    }
+
     @Override
     public Vcpus vcpus() {
         return vcpus;

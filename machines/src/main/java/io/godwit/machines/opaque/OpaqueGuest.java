@@ -16,6 +16,7 @@ import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.programs.Mismatch;
 import io.godwit.machines.vcpu.HeartbeatMonitor;
+import io.godwit.stream.Bytes;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
@@ -43,6 +44,7 @@ public final class OpaqueGuest implements Machine {
     private final Identity identity = new Identity(UUID.randomUUID(), Origin.ARRIVAL);
     private volatile Optional<String> machineType = Optional.empty();
     private volatile List<DeviceSection> deviceSections = List.of();
+    private volatile Bytes opaqueDevices = Bytes.empty();
 
     /**
      * An empty one.
@@ -160,6 +162,22 @@ public final class OpaqueGuest implements Machine {
         if (machineType.isPresent()) {
             deviceSections = List.copyOf(arriving);
         }
+    }
+
+    @Override
+    public void acceptOpaqueDevices(Bytes sections) {
+        opaqueDevices = sections;
+    }
+
+    /** The devices of a guest that came by postcopy, in one piece: nothing says where one ends; empty else. */
+    public Bytes opaqueDevices() {
+        return opaqueDevices;
+    }
+
+    /** Never: nothing runs here. */
+    @Override
+    public boolean faultsInKernel() {
+        return false;
     }
 
     @Override

@@ -26,6 +26,11 @@ public final class VcpuGroup implements Vcpus {
     }
 
     @Override
+    public int[] threadIds() {
+        return threads.stream().mapToInt(VcpuThread::threadId).toArray();
+    }
+
+    @Override
     public synchronized void pause(Duration deadline) {
         long end = System.nanoTime() + deadline.toNanos();
         // All are asked first, so that they stop at about the same time.

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.vcpu;
 
+import io.godwit.linux.process.Threads;
 import io.godwit.machines.programs.BeatPort;
 import java.time.Duration;
 import java.util.Optional;
@@ -21,6 +22,7 @@ public abstract class VcpuThread {
 
     private final int index;
     private final Thread thread;
+    private volatile int threadId;
     private final BeatPacer pacer;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -43,6 +45,11 @@ public abstract class VcpuThread {
         this.index = index;
         this.thread = Thread.ofPlatform().name("vcpu-" + index).daemon(true).unstarted(this::live);
         this.pacer = new BeatPacer(heartbeat, this);
+    }
+
+    /** The kernel's number of the thread; 0 before it runs. */
+    public final int threadId() {
+        return threadId;
     }
 
     /** Called once on the thread before anything else. */
@@ -196,6 +203,7 @@ public abstract class VcpuThread {
 
     private void live() {
         try {
+            threadId = Threads.currentId();
             prepareThread();
             while (awaitRun()) {
                 prepareToRun();
