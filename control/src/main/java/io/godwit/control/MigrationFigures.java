@@ -132,7 +132,8 @@ final class MigrationFigures {
                 .put("x-connect-timeout", parameters.connectTimeoutMillis())
                 .put("max-postcopy-bandwidth", parameters.maxPostcopyBandwidthBytesPerSecond())
                 .put("postcopy-start-time", parameters.postcopyStartTimeMillis())
-                .put("postcopy-after-passes", parameters.postcopyAfterPasses());
+                .put("postcopy-after-passes", parameters.postcopyAfterPasses())
+                .put("x-safe-epoch", parameters.safeEpochMillis());
     }
 
     /** {@code query-migrate-capabilities}: those that this version can switch on. */

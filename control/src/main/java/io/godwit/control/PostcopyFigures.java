@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
+import io.godwit.engine.EpochStatistics;
 import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.PostcopyStatistics;
 import tools.jackson.databind.node.ArrayNode;
@@ -77,6 +78,22 @@ final class PostcopyFigures {
                     .put("waited-nanos", wait.waitedNanos())
                     .put("longest-nanos", wait.longestNanos()));
         }
+        postcopy.safety().ifPresent(safety -> answer.set("safety", safety(safety)));
+        return answer;
+    }
+
+    private static ObjectNode safety(EpochStatistics safety) {
+        ObjectNode answer = Json.object()
+                .put("active", safety.active())
+                .put("epochs", safety.epochs())
+                .put("last-epoch", safety.lastEpoch())
+                .put("pages", safety.pages())
+                .put("bytes", safety.bytes())
+                .put("held-outputs", safety.heldOutputs())
+                .put("released-outputs", safety.releasedOutputs())
+                .put("given-up", safety.givenUp());
+        answer.set("pause", latency(safety.pause()));
+        answer.set("output-delay", latency(safety.outputDelay()));
         return answer;
     }
 

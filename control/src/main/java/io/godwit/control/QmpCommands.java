@@ -188,6 +188,7 @@ final class QmpCommands {
                     arguments.optionalUnsigned("postcopy-after-passes"),
                     next,
                     MigrationParameters::withPostcopyAfterPasses);
+            next = apply(arguments.optionalUnsigned("x-safe-epoch"), next, MigrationParameters::withSafeEpoch);
         } catch (IllegalArgumentException e) {
             throw QmpException.generic("Parameter " + e.getMessage());
         }

@@ -19,6 +19,8 @@ package io.godwit.engine;
  *     postcopy-ram}; 0 = never, the default
  * @param postcopyAfterPasses {@code postcopy-after-passes}: precopy becomes postcopy by itself after so many passes, given {@code
  *     postcopy-ram}; 0 = never, the default
+ * @param safeEpochMillis {@code x-safe-epoch}: with {@code postcopy-safe}, the time from one epoch to the next, for which the guest's outputs
+ *     wait at least; the source's holds; 1 to 60,000; default 50
  */
 public record MigrationParameters(
         long maxBandwidthBytesPerSecond,
@@ -27,10 +29,14 @@ public record MigrationParameters(
         long connectTimeoutMillis,
         long maxPostcopyBandwidthBytesPerSecond,
         long postcopyStartTimeMillis,
-        long postcopyAfterPasses) {
+        long postcopyAfterPasses,
+        long safeEpochMillis) {
+    /** The longest {@code x-safe-epoch}. */
+    public static final int MAX_SAFE_EPOCH_MILLIS = 60_000;
+
     /** What holds until somebody changes it. */
     public static final MigrationParameters DEFAULTS =
-            new MigrationParameters(128L << 20, 300, 10_000, 10_000, 0, 0, 0);
+            new MigrationParameters(128L << 20, 300, 10_000, 10_000, 0, 0, 0, 50);
 
     /** Checks the ranges. */
     public MigrationParameters {
@@ -41,6 +47,7 @@ public record MigrationParameters(
         check("max-postcopy-bandwidth", maxPostcopyBandwidthBytesPerSecond, 0, Long.MAX_VALUE);
         check("postcopy-start-time", postcopyStartTimeMillis, 0, Integer.MAX_VALUE);
         check("postcopy-after-passes", postcopyAfterPasses, 0, Integer.MAX_VALUE);
+        check("x-safe-epoch", safeEpochMillis, 1, MAX_SAFE_EPOCH_MILLIS);
     }
 
     /** The same with another {@code max-bandwidth}. */
@@ -52,7 +59,8 @@ public record MigrationParameters(
                 connectTimeoutMillis,
                 maxPostcopyBandwidthBytesPerSecond,
                 postcopyStartTimeMillis,
-                postcopyAfterPasses);
+                postcopyAfterPasses,
+                safeEpochMillis);
     }
 
     /** The same with another {@code downtime-limit}. */
@@ -64,7 +72,8 @@ public record MigrationParameters(
                 connectTimeoutMillis,
                 maxPostcopyBandwidthBytesPerSecond,
                 postcopyStartTimeMillis,
-                postcopyAfterPasses);
+                postcopyAfterPasses,
+                safeEpochMillis);
     }
 
     /** The same with another {@code x-handover-timeout}. */
@@ -76,7 +85,8 @@ public record MigrationParameters(
                 connectTimeoutMillis,
                 maxPostcopyBandwidthBytesPerSecond,
                 postcopyStartTimeMillis,
-                postcopyAfterPasses);
+                postcopyAfterPasses,
+                safeEpochMillis);
     }
 
     /** The same with another {@code x-connect-timeout}. */
@@ -88,7 +98,8 @@ public record MigrationParameters(
                 millis,
                 maxPostcopyBandwidthBytesPerSecond,
                 postcopyStartTimeMillis,
-                postcopyAfterPasses);
+                postcopyAfterPasses,
+                safeEpochMillis);
     }
 
     /** The same with another {@code max-postcopy-bandwidth}. */
@@ -100,7 +111,8 @@ public record MigrationParameters(
                 connectTimeoutMillis,
                 bytesPerSecond,
                 postcopyStartTimeMillis,
-                postcopyAfterPasses);
+                postcopyAfterPasses,
+                safeEpochMillis);
     }
 
     /** The same with another {@code postcopy-start-time}. */
@@ -112,7 +124,8 @@ public record MigrationParameters(
                 connectTimeoutMillis,
                 maxPostcopyBandwidthBytesPerSecond,
                 millis,
-                postcopyAfterPasses);
+                postcopyAfterPasses,
+                safeEpochMillis);
     }
 
     /** The same with another {@code postcopy-after-passes}. */
@@ -124,7 +137,21 @@ public record MigrationParameters(
                 connectTimeoutMillis,
                 maxPostcopyBandwidthBytesPerSecond,
                 postcopyStartTimeMillis,
-                passes);
+                passes,
+                safeEpochMillis);
+    }
+
+    /** The same with another {@code x-safe-epoch}. */
+    public MigrationParameters withSafeEpoch(long millis) {
+        return new MigrationParameters(
+                maxBandwidthBytesPerSecond,
+                downtimeLimitMillis,
+                handoverTimeoutMillis,
+                connectTimeoutMillis,
+                maxPostcopyBandwidthBytesPerSecond,
+                postcopyStartTimeMillis,
+                postcopyAfterPasses,
+                millis);
     }
 
     private static void check(String name, long value, long min, long max) {

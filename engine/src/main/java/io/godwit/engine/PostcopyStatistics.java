@@ -3,6 +3,7 @@
 package io.godwit.engine;
 
 import java.util.List;
+import java.util.Optional;
 
 /**
  * What postcopy did so far, as one side saw it. Immutable. Pages are target pages of 4096 bytes; durations are nanoseconds.
@@ -17,6 +18,7 @@ import java.util.List;
  * @param latency destination: how long faults took, in all and in parts; source: only its own part
  * @param blocktimeNanos destination: how long all vCPUs together stood still for pages at the same time
  * @param vcpus destination: one entry for each vCPU that ever waited
+ * @param safety with {@code postcopy-safe}: what went back to the source
  */
 public record PostcopyStatistics(
         long requests,
@@ -28,7 +30,8 @@ public record PostcopyStatistics(
         int recoveries,
         FaultLatency latency,
         long blocktimeNanos,
-        List<VcpuWait> vcpus) {
+        List<VcpuWait> vcpus,
+        Optional<EpochStatistics> safety) {
 
     /**
      * The way of a fault, each part as a histogram.
@@ -66,6 +69,48 @@ public record PostcopyStatistics(
      * @param longestNanos the longest wait
      */
     public record VcpuWait(int vcpu, long faults, long waitedNanos, long longestNanos) {}
+
+    /** Without {@code postcopy-safe}. */
+    public PostcopyStatistics(
+            long requests,
+            long requestedPages,
+            long pushedPages,
+            long transferredBytes,
+            long missingPages,
+            long waitingFaults,
+            int recoveries,
+            FaultLatency latency,
+            long blocktimeNanos,
+            List<VcpuWait> vcpus) {
+        this(
+                requests,
+                requestedPages,
+                pushedPages,
+                transferredBytes,
+                missingPages,
+                waitingFaults,
+                recoveries,
+                latency,
+                blocktimeNanos,
+                vcpus,
+                Optional.empty());
+    }
+
+    /** The same with what went back to the source. */
+    public PostcopyStatistics withSafety(Optional<EpochStatistics> figures) {
+        return new PostcopyStatistics(
+                requests,
+                requestedPages,
+                pushedPages,
+                transferredBytes,
+                missingPages,
+                waitingFaults,
+                recoveries,
+                latency,
+                blocktimeNanos,
+                vcpus,
+                figures);
+    }
 
     /** Copies the list. */
     public PostcopyStatistics {

@@ -67,14 +67,14 @@ public final class EpochKeeper implements AutoCloseable {
     }
 
     /**
-     * Keeps what comes over one connection. Returns when the destination has ended safety: the guest is never restored then.
+     * Keeps what comes over one connection, an epoch every so many milliseconds if the destination can. Returns when the destination has ended safety: the guest is never restored then.
      *
      * @throws MigrationException if the connection breaks or what comes is no epoch of this guest; the last whole epoch stays, and another
      *     connection may follow
      */
-    public void keep(Channel channel) {
+    public void keep(Channel channel, int epochMillis) {
         abandonEpoch();
-        write(channel, new SourceWord.Greeting(guest.identity(), newest.number(), over));
+        write(channel, new SourceWord.Greeting(guest.identity(), newest.number(), epochMillis, over));
         if (over) {
             return;
         }

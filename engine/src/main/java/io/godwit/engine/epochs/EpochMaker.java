@@ -35,11 +35,10 @@ public final class EpochMaker implements AutoCloseable {
     /**
      * How epochs are made.
      *
-     * @param intervalNanos from one epoch to the next, if the source has the last one by then
      * @param maxPages the most pages of one epoch; a guest that writes more in one ends its safety
      * @param patience how long the source may take for an answer
      */
-    public record Settings(long intervalNanos, long maxPages, Duration patience) {}
+    public record Settings(long maxPages, Duration patience) {}
 
     private static final System.Logger LOG = System.getLogger(EpochMaker.class.getName());
 
@@ -67,6 +66,7 @@ public final class EpochMaker implements AutoCloseable {
 
     private boolean begun;
     private long runSinceNanos;
+    private long intervalNanos;
     private long takenNanos;
     private long taken;
     private Bytes devices = Bytes.empty();
@@ -116,20 +116,30 @@ public final class EpochMaker implements AutoCloseable {
     }
 
     /**
+     * Whether these are the first bytes of a connection that is for {@link #serve}, and no other of a migration's.
+     *
+     * @param received at least four bytes, as they came
+     */
+    public static boolean isGreeting(ByteBuffer received) {
+        return received.remaining() >= Integer.BYTES && received.getInt(received.position()) == EpochWire.MAGIC;
+    }
+
+    /**
      * Serves one connection until safety has ended: everything is here, or the guest has written too much for an epoch.
      *
+     * @param received what was read from it already; all of it is taken
      * @param whole whether all memory is here
      * @throws MigrationException if the connection broke or the source spoke nonsense; the guest runs on with its outputs held, and may be served
      *     again
      */
-    public void serve(Channel channel, BooleanSupplier whole) {
-        greet(channel);
+    public void serve(Channel channel, ByteBuffer received, BooleanSupplier whole) {
+        greet(channel, received);
         if (ended) {
             return;
         }
         sender.blocks(channel, ram);
         while (!whole.getAsBoolean()) {
-            long wait = takenNanos + settings.intervalNanos() - clock.nanoTime();
+            long wait = takenNanos + intervalNanos - clock.nanoTime();
             if (wait > 0) {
                 channel.pause(wait);
             } else if (!takeEpoch()) {
@@ -172,9 +182,16 @@ public final class EpochMaker implements AutoCloseable {
                 givenUp);
     }
 
-    private void greet(Channel channel) {
-        readFully(channel, SourceWord.Greeting.BYTES);
+    private void greet(Channel channel, ByteBuffer received) {
+        int already = received.remaining();
+        if (already > SourceWord.Greeting.BYTES) {
+            throw new MigrationException.Protocol("the source began with " + already + " bytes where a greeting of "
+                    + SourceWord.Greeting.BYTES + " was due");
+        }
+        words.buffer(0, already).put(received);
+        readFully(channel, already, SourceWord.Greeting.BYTES);
         SourceWord.Greeting greeting = SourceWord.Greeting.decode(words.buffer(0, SourceWord.Greeting.BYTES));
+        intervalNanos = greeting.epochMillis() * 1_000_000L;
         UUID identity = guest.identity();
         if (!greeting.guest().equals(identity)) {
             throw new MigrationException.Protocol(
@@ -311,12 +328,12 @@ public final class EpochMaker implements AutoCloseable {
     }
 
     private SourceWord awaitAnswer(Channel channel) {
-        readFully(channel, SourceWord.ANSWER_BYTES);
+        readFully(channel, 0, SourceWord.ANSWER_BYTES);
         return SourceWord.decodeAnswer(words.buffer(0, SourceWord.ANSWER_BYTES)).orElseThrow();
     }
 
-    private void readFully(Channel channel, int length) {
-        int filled = 0;
+    private void readFully(Channel channel, int already, int length) {
+        int filled = already;
         while (filled < length) {
             int n = channel.read(
                     words, filled, length - filled, settings.patience().toNanos());

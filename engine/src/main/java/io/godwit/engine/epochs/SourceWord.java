@@ -3,6 +3,7 @@
 package io.godwit.engine.epochs;
 
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.MigrationParameters;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.UUID;
@@ -20,10 +21,11 @@ sealed interface SourceWord {
      *
      * @param guest whose memory the source has
      * @param lastEpoch the newest epoch that it could restore; 0 is the switch itself
+     * @param epochMillis the time from one epoch to the next that the source wants
      * @param over whether it has acknowledged the end of safety, and so restores nothing any more
      */
-    record Greeting(UUID guest, long lastEpoch, boolean over) implements SourceWord {
-        static final int BYTES = 4 + 2 + 1 + 16 + 8;
+    record Greeting(UUID guest, long lastEpoch, int epochMillis, boolean over) implements SourceWord {
+        static final int BYTES = 4 + 2 + 1 + 16 + 8 + 4;
 
         @Override
         public void encode(ByteBuffer out) {
@@ -32,7 +34,8 @@ sealed interface SourceWord {
                     .put((byte) (over ? 1 : 0))
                     .putLong(guest.getMostSignificantBits())
                     .putLong(guest.getLeastSignificantBits())
-                    .putLong(lastEpoch);
+                    .putLong(lastEpoch)
+                    .putInt(epochMillis);
         }
 
         /** Takes it from a buffer that holds at least {@link #BYTES}. */
@@ -50,7 +53,12 @@ sealed interface SourceWord {
             if (lastEpoch < 0) {
                 throw new MigrationException.Protocol("the source claims to have epoch " + lastEpoch);
             }
-            return new Greeting(guest, lastEpoch, over == 1);
+            int epochMillis = in.getInt();
+            if (epochMillis < 1 || epochMillis > MigrationParameters.MAX_SAFE_EPOCH_MILLIS) {
+                throw new MigrationException.Protocol("the source wants an epoch every " + epochMillis + " ms; 1 to "
+                        + MigrationParameters.MAX_SAFE_EPOCH_MILLIS + " are possible");
+            }
+            return new Greeting(guest, lastEpoch, epochMillis, over == 1);
         }
     }
 

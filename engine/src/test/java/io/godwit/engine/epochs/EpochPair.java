@@ -15,6 +15,7 @@ import io.godwit.engine.transport.Listening;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
@@ -44,8 +45,7 @@ final class EpochPair implements AutoCloseable {
         guest = new EpochGuest(identity, seed);
         run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
         keeper = new EpochKeeper(sourceGuest, MonotonicClock.SYSTEM);
-        maker = new EpochMaker(
-                guest, run, new EpochMaker.Settings(1_000_000, maxPages, PATIENCE), MonotonicClock.SYSTEM);
+        maker = new EpochMaker(guest, run, new EpochMaker.Settings(maxPages, PATIENCE), MonotonicClock.SYSTEM);
         guest.arrive();
         maker.begin();
         run.cont();
@@ -59,12 +59,12 @@ final class EpochPair implements AutoCloseable {
                 FaultyWire wire = new FaultyWire(listening.address().toString(), fault)) {
             Outcome kept = new Outcome("keeper", () -> {
                 try (Channel channel = Transports.connect(MigrationUri.parse(uri(wire)), PATIENCE, keeperAbort)) {
-                    keeper.keep(channel);
+                    keeper.keep(channel, 1);
                 }
             });
             Outcome made = new Outcome("maker", () -> {
                 try (Channel channel = listening.accept()) {
-                    maker.serve(channel, whole::get);
+                    maker.serve(channel, ByteBuffer.allocate(0), whole::get);
                 }
             });
             return new Ends(kept.await(), made.await());

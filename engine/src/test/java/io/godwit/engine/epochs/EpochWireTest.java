@@ -52,15 +52,16 @@ final class EpochWireTest {
         assertThat(hex(new EpochRecord.End(5, 3, 0x01020304)::encode))
                 .isEqualTo("05" + "0000000000000005" + "0000000000000003" + "01020304");
         assertThat(hex(new EpochRecord.SafetyEnd(5)::encode)).isEqualTo("06" + "0000000000000005");
-        assertThat(hex(new SourceWord.Greeting(GUEST, 5, true)::encode))
-                .isEqualTo("47647745" + "0001" + "01" + "00112233445566778899aabbccddeeff" + "0000000000000005");
+        assertThat(hex(new SourceWord.Greeting(GUEST, 5, 50, true)::encode))
+                .isEqualTo("47647745" + "0001" + "01" + "00112233445566778899aabbccddeeff" + "0000000000000005"
+                        + "00000032");
         assertThat(hex(new SourceWord.Acknowledged(5)::encode)).isEqualTo("11" + "0000000000000005");
         assertThat(hex(new SourceWord.SafetyOver(5)::encode)).isEqualTo("12" + "0000000000000005");
     }
 
     @Test
     void wordsOfTheSourceRoundTrip() {
-        SourceWord.Greeting greeting = new SourceWord.Greeting(GUEST, 5, false);
+        SourceWord.Greeting greeting = new SourceWord.Greeting(GUEST, 5, 50, false);
         assertThat(SourceWord.Greeting.decode(put(greeting::encode))).isEqualTo(greeting);
         for (SourceWord word : List.of(new SourceWord.Acknowledged(1), new SourceWord.SafetyOver(2))) {
             assertThat(SourceWord.decodeAnswer(put(word::encode))).contains(word);
@@ -77,6 +78,9 @@ final class EpochWireTest {
         assertThatThrownBy(() -> SourceWord.Greeting.decode(
                         bytes("47647745" + "0001" + "00" + "00".repeat(16) + "ff".repeat(8))))
                 .hasMessageContaining("claims to have epoch -1");
+        assertThatThrownBy(() -> SourceWord.Greeting.decode(
+                        bytes("47647745" + "0001" + "00" + "00".repeat(16) + "00".repeat(8) + "00000000")))
+                .hasMessageContaining("an epoch every 0 ms");
     }
 
     @Test
