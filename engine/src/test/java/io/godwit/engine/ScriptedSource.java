@@ -240,6 +240,20 @@ final class ScriptedSource implements AutoCloseable {
         write(buffer);
     }
 
+    /** END of the RAM section, devices and vmdesc, as precopy ends. */
+    void endInPrecopy(DeviceSection... devices) throws IOException {
+        ByteBuffer buffer = room(256);
+        StreamWriter.sectionHeader(buffer, SectionHeader.ram(SectionKind.END, SECTION));
+        StreamWriter.endOfRamSection(buffer, SECTION);
+        write(buffer);
+        List<DeviceSection> sections = new ArrayList<>(List.of(devices));
+        sections.add(new GlobalState("running", false).toSection());
+        ByteBuffer tail = StreamWriter.tail(Configuration.of("downcall"), 2, sections);
+        byte[] bytes = new byte[tail.remaining()];
+        tail.get(bytes);
+        out.write(bytes);
+    }
+
     void raw(byte... bytes) throws IOException {
         out.write(bytes);
     }

@@ -350,6 +350,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     @Override
     public void command(Command command) {
+        reconnected = true;
         refuseWithoutMark(command);
         switch (command) {
             case Command.OpenReturnPath _ -> openReturnPath();
@@ -361,12 +362,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
                 packaged = Optional.of(blob);
                 reader.stopConsuming();
             }
-            case Command.ReceivedBitmap(String block) -> {
-                reconnected = true;
-                tellReceived(block);
-            }
+            case Command.ReceivedBitmap(String block) -> tellReceived(block);
             case Command.PostcopyResume _ -> {
-                reconnected = true;
                 resumed = true;
                 reader.stopConsuming();
             }
@@ -410,7 +407,6 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             return;
         }
         int mark = IdentityMark.of(plan.guest().identity());
-        reconnected = true;
         if (!(command instanceof Command.Ping(int value)) || value != mark) {
             throw new MigrationException.Protocol("the source that connected is not the one of guest "
                     + plan.guest().identity() + ", which waits for its memory here");
