@@ -49,12 +49,27 @@ public final class KvmVcpu implements AutoCloseable {
     private final MemorySegment run;
     private final DirtyRing ring;
 
-    KvmVcpu(KvmDescriptor descriptor, int index, int mapLength, int ringByteLength, int xsaveLength) {
+    private KvmVcpu(KvmDescriptor descriptor, int index, int mapLength, int ringByteLength, int xsaveLength) {
         this.descriptor = descriptor;
         this.index = index;
         this.xsaveLength = xsaveLength;
-        this.run = Mappings.map(descriptor, 0, mapLength, arena);
-        this.ring = ringByteLength == 0 ? DirtyRing.none() : DirtyRing.map(descriptor, ringByteLength, arena);
+        try {
+            this.run = Mappings.map(descriptor, 0, mapLength, arena);
+            this.ring = ringByteLength == 0 ? DirtyRing.none() : DirtyRing.map(descriptor, ringByteLength, arena);
+        } catch (RuntimeException | Error failure) {
+            arena.close();
+            throw failure;
+        }
+    }
+
+    /** Maps what the kernel shares through the descriptor, which is closed if that fails. */
+    static KvmVcpu over(KvmDescriptor descriptor, int index, int mapLength, int ringByteLength, int xsaveLength) {
+        try {
+            return new KvmVcpu(descriptor, index, mapLength, ringByteLength, xsaveLength);
+        } catch (RuntimeException | Error failure) {
+            descriptor.close();
+            throw failure;
+        }
     }
 
     /** The vCPU's number, from 0. */

@@ -92,9 +92,11 @@ public final class KvmVm implements AutoCloseable {
 
     /** A new vCPU in reset state, without CPUID. */
     public KvmVcpu createVcpu(int index) {
+        int mapLength = kvm.vcpuMapLength();
+        int xsaveLength = xsaveLength();
         long fd = descriptor.request("KVM_CREATE_VCPU", KvmRequests.CREATE_VCPU, index);
         KvmDescriptor vcpu = new KvmDescriptor((int) fd, "vCPU " + index);
-        return new KvmVcpu(vcpu, index, kvm.vcpuMapLength(), ringByteLength, xsaveLength());
+        return KvmVcpu.over(vcpu, index, mapLength, ringByteLength, xsaveLength);
     }
 
     private int xsaveLength() {

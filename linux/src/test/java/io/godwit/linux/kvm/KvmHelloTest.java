@@ -9,10 +9,16 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.godwit.linux.NativeException;
+import io.godwit.linux.ffi.Libc;
+import io.godwit.linux.ffi.LibcConstants;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -104,6 +110,18 @@ final class KvmHelloTest {
                     .isInstanceOf(IllegalArgumentException.class)
                     .hasMessageContaining("144 bytes, not 143");
         }
+    }
+
+    @Test
+    void vcpuThatCannotBeMappedKeepsNoDescriptor() {
+        int number = Libc.open("/dev/null", LibcConstants.O_RDWR | LibcConstants.O_CLOEXEC, 0);
+        Path open = Path.of("/proc/self/fd", Integer.toString(number));
+        assertThat(open).isSymbolicLink();
+        KvmDescriptor descriptor = new KvmDescriptor(number, "no vCPU");
+        assertThatThrownBy(() -> KvmVcpu.over(descriptor, 0, 0, 0, VcpuPart.XSAVE_LENGTH))
+                .isInstanceOf(NativeException.class)
+                .hasMessageContainingAll("mmap", "no vCPU");
+        assertThat(Files.exists(open, LinkOption.NOFOLLOW_LINKS)).isFalse();
     }
 
     private static void answerThrice(KvmVcpu vcpu) {
