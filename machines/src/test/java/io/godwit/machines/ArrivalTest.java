@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
 import io.godwit.engine.guest.DeviceState;
+import io.godwit.engine.guest.VcpuStuckException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
@@ -18,6 +19,7 @@ import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.GuestProgram;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -85,6 +87,34 @@ final class ArrivalTest {
                         .as(() -> "first: " + to.firstMismatch())
                         .isZero();
             }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void pauseNeverOutlastsItsDeadlineWhateverPageIsMissed(GuestKind kind) {
+        assumeFaults(kind);
+        GuestOptions options = TestMachines.options(kind, GuestProgram.DIRTIER);
+        try (Machine from = TestMachines.boot(options);
+                Machine to = TestMachines.create(options, Origin.ARRIVAL);
+                LatePages late = new LatePages(from, to, 0)) {
+            for (DeviceState device : from.devices()) {
+                to.devices().get(device.instanceId()).load(device.save());
+            }
+            // The first page that a guest on KVM misses is its page map, which this kernel's KVM reads itself.
+            late.hold();
+            to.vcpus().resume();
+            TestMachines.await(late::isHolding, to);
+            try {
+                to.vcpus().pause(Duration.ofMillis(200));
+                to.vcpus().resume();
+            } catch (VcpuStuckException stuck) {
+                assertThat(stuck).hasMessageContainingAll("200 ms", "the guest still runs here");
+            }
+            late.release();
+            TestMachines.await(() -> to.workPages() > 3000, to);
+            to.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(to.mismatches()).as(() -> "first: " + to.firstMismatch()).isZero();
         }
     }
 
