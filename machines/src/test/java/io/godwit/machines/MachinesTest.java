@@ -160,15 +160,18 @@ final class MachinesTest {
             machine.vcpus().pause(TestMachines.DEADLINE);
             long found = machine.dirtyTracker().harvest(ram);
             assertThat(found).isEqualTo(ram.dirtyBitmap().count());
-            // The kernel may report a page of the boot area that it only made writable, but never omits one.
+            // The kernel may report a page of the boot area that it only made writable, and one that the vCPU was about
+            // to
+            // write when it was stopped, but never omits one.
             long[] reported = ram.dirtyBitmap().toWords();
             long[] changed = TestMachines.changed(ram, before);
             int boot = (int) (BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES / Long.SIZE);
-            assertThat(Arrays.copyOfRange(reported, boot, reported.length))
-                    .isEqualTo(Arrays.copyOfRange(changed, boot, changed.length));
-            for (int word = 0; word < boot; word++) {
+            int unchanged = 0;
+            for (int word = 0; word < reported.length; word++) {
                 assertThat(changed[word] & ~reported[word]).isZero();
+                unchanged += word < boot ? 0 : Long.bitCount(reported[word] & ~changed[word]);
             }
+            assertThat(unchanged).isLessThanOrEqualTo(1);
             assertThat(machine.dirtyTracker().harvest(ram)).isZero();
             machine.dirtyTracker().stop();
         }
