@@ -15,6 +15,7 @@ import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.HostPages;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
+import io.godwit.machines.memory.MemoryMachine;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.GuestProgram;
 import java.nio.file.Files;
@@ -25,6 +26,7 @@ import java.util.List;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -115,6 +117,54 @@ final class ArrivalTest {
             TestMachines.await(() -> to.workPages() > 3000, to);
             to.vcpus().pause(TestMachines.DEADLINE);
             assertThat(to.mismatches()).as(() -> "first: " + to.firstMismatch()).isZero();
+        }
+    }
+
+    @Test
+    void dirtyLogFindsWhatAGuestWritesWhileItsMemoryArrives() {
+        assumeFaults(GuestKind.KVM);
+        GuestOptions options = TestMachines.unlimited(TestMachines.options(GuestKind.KVM, GuestProgram.DIRTIER))
+                .withCpus(2);
+        try (Machine from = TestMachines.boot(options);
+                Machine to = TestMachines.create(options, Origin.ARRIVAL)) {
+            assertDirtyPagesAreKnown(from, to);
+        }
+    }
+
+    @Test
+    void marksFindWhatAGuestWritesWhileItsMemoryArrives() {
+        assumeFaults(GuestKind.MEMORY);
+        GuestOptions options = TestMachines.unlimited(TestMachines.options(GuestKind.MEMORY, GuestProgram.DIRTIER));
+        try (Machine from = TestMachines.boot(options);
+                Machine to = MemoryMachine.create(options, Origin.ARRIVAL, MemoryMachine.Tracking.MARKS)) {
+            assertDirtyPagesAreKnown(from, to);
+        }
+    }
+
+    /** What came from the source and what the tracker found dirty make up the guest's memory, at every moment. */
+    private static void assertDirtyPagesAreKnown(Machine from, Machine to) {
+        RamBlock source = from.ram().snapshot().blocks().getFirst();
+        RamBlock target = to.ram().snapshot().blocks().getFirst();
+        try (LatePages late = new LatePages(from, to, 50_000);
+                TestMachines.Copy copy = new TestMachines.Copy(target)) {
+            copy.take(source);
+            to.dirtyTracker().start();
+            to.acceptDevices(from.devices().stream().map(DeviceState::save).toList());
+            to.vcpus().resume();
+            for (int pass = 0; pass < 30; pass++) {
+                long work = to.workPages();
+                TestMachines.await(() -> to.workPages() > work + 30, to);
+                long _ = to.dirtyTracker().harvest(target);
+                copy.takeDirtyPages();
+            }
+            to.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(late.asked()).isGreaterThan(30);
+            late.pushRest();
+            long _ = to.dirtyTracker().harvest(target);
+            copy.takeDirtyPages();
+            assertThat(copy.firstDifference()).isEqualTo(-1);
+            assertThat(to.mismatches()).isZero();
+            to.dirtyTracker().stop();
         }
     }
 

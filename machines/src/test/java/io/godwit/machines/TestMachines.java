@@ -105,6 +105,10 @@ final class TestMachines {
             this.memory = NativeMemory.allocate(ram.usedLength());
         }
 
+        void take(RamBlock all) {
+            NativeMemory.copy(all.memory(), 0, memory, 0, all.usedLength());
+        }
+
         void takeDirtyPages() {
             for (int word = 0; word < ram.dirtyBitmap().wordCount(); word++) {
                 long bits = ram.dirtyBitmap().fetchAndClear(word);

@@ -4,8 +4,6 @@ package io.godwit.machines.kvm;
 
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Vcpus;
-import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.kvm.Kvm;
 import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVcpu;
@@ -14,40 +12,31 @@ import io.godwit.linux.process.Threads;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.GuestRam;
-import io.godwit.machines.guest.Identity;
-import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
-import io.godwit.machines.programs.Mismatch;
-import io.godwit.machines.vcpu.HeartbeatMonitor;
+import io.godwit.machines.guest.ProgramMachine;
 import io.godwit.machines.vcpu.VcpuGroup;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.UUID;
 
 /** A guest on KVM: one memory slot from address 0, vCPUs, and the heartbeat ports. */
-public final class KvmMachine implements Machine {
-    private static final System.Logger LOG = System.getLogger(KvmMachine.class.getName());
+public final class KvmMachine extends ProgramMachine {
     private static final String MACHINE_TYPE = "godwit-kvm-1";
 
-    private final Identity identity;
     private final GuestRam ram;
     private final Kvm kvm;
     private final KvmVm vm;
     private final List<KvmVcpu> cpus = new ArrayList<>();
     private final List<DeviceState> devices = new ArrayList<>();
     private final KvmTracker tracker;
-    private final HeartbeatMonitor heartbeats;
     private final VcpuGroup vcpus;
 
     private KvmMachine(GuestOptions options, Origin origin, GuestRam ram, Kvm kvm, KvmVm vm, KvmTracking tracking) {
-        this.identity = new Identity(options.uuid(), origin);
+        super(options, origin, ram);
         this.ram = ram;
         this.kvm = kvm;
         this.vm = vm;
         Threads.installKickHandler();
         tracker = tracker(tracking);
-        heartbeats = new HeartbeatMonitor(options.cpus());
         byte[] cpuid = kvm.supportedCpuid();
         int[] msrs = kvm.msrIndices();
         List<KvmVcpuThread> threads = new ArrayList<>();
@@ -57,7 +46,7 @@ public final class KvmMachine implements Machine {
             cpu.writeCpuid(cpuid);
             RingThreeStart.set(cpu, ram.controlBlocks().get(index).program());
             devices.add(new CpuState(cpu, msrs));
-            threads.add(new KvmVcpuThread(cpu, heartbeats.vcpus().get(index), tracker));
+            threads.add(new KvmVcpuThread(cpu, heartbeats().vcpus().get(index), tracker));
         }
         vcpus = new VcpuGroup(threads);
     }
@@ -121,27 +110,12 @@ public final class KvmMachine implements Machine {
     }
 
     @Override
-    public UUID identity() {
-        return identity.uuid();
-    }
-
-    @Override
-    public void assumeIdentity(UUID arriving) {
-        identity.assume(arriving);
-    }
-
-    @Override
-    public RamBlocks ram() {
-        return ram.blocks();
-    }
-
-    @Override
     public DirtyTracker dirtyTracker() {
         return tracker;
     }
 
     @Override
-    public Vcpus vcpus() {
+    public VcpuGroup vcpus() {
         return vcpus;
     }
 
@@ -156,57 +130,10 @@ public final class KvmMachine implements Machine {
     }
 
     @Override
-    public HeartbeatMonitor heartbeats() {
-        return heartbeats;
-    }
-
-    @Override
-    public long workPages() {
-        return ram.workPages();
-    }
-
-    @Override
-    public long mismatches() {
-        return ram.mismatches();
-    }
-
-    @Override
-    public Optional<Mismatch> firstMismatch() {
-        return ram.firstMismatch();
-    }
-
-    @Override
-    public long[] touches() {
-        return ram.touches();
-    }
-
-    @Override
-    public void pagesPerSecond(long rate) {
-        ram.pagesPerSecond(rate);
-    }
-
-    @Override
-    public void throttle(int percent) {
-        vcpus.throttle(percent);
-    }
-
-    @Override
-    public Optional<Throwable> failure() {
-        return vcpus.failure();
-    }
-
-    @Override
-    public void close() {
-        if (!vcpus.end()) {
-            // A thread that is still inside the guest uses all of it: leaving it to the process's end is the only safe
-            // thing.
-            LOG.log(System.Logger.Level.ERROR, "a vCPU of {0} did not end; its memory stays mapped", identity());
-            return;
-        }
+    protected void release() {
         cpus.forEach(KvmVcpu::close);
         tracker.close();
         vm.close();
         kvm.close();
-        ram.close();
     }
 }

@@ -4,36 +4,25 @@ package io.godwit.machines.memory;
 
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.engine.tracking.WriteProtectTracker;
 import io.godwit.linux.memory.Support;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.GuestRam;
-import io.godwit.machines.guest.Identity;
-import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
-import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.guest.ProgramMachine;
 import io.godwit.machines.programs.WriteListener;
-import io.godwit.machines.vcpu.HeartbeatMonitor;
 import io.godwit.machines.vcpu.VcpuGroup;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.UUID;
 
 /** A guest without virtualisation: its vCPUs are threads that run the program in Java over the guest's RAM. */
-public final class MemoryMachine implements Machine {
-    private static final System.Logger LOG = System.getLogger(MemoryMachine.class.getName());
+public final class MemoryMachine extends ProgramMachine {
     private static final String MACHINE_TYPE = "godwit-memory-1";
 
-    private final Identity identity;
-    private final GuestRam ram;
     private final DirtyTracker tracker;
-    private final HeartbeatMonitor heartbeats;
     private final List<DeviceState> devices = new ArrayList<>();
     private final VcpuGroup vcpus;
 
@@ -46,17 +35,16 @@ public final class MemoryMachine implements Machine {
     }
 
     private MemoryMachine(GuestOptions options, Origin origin, GuestRam ram, Tracking tracking) {
-        this.identity = new Identity(options.uuid(), origin);
-        this.ram = ram;
+        super(options, origin, ram);
         boolean byKernel = tracking == Tracking.AUTO && !(WriteProtectTracker.support() instanceof Support.Missing);
         MarkedPagesTracker marks = new MarkedPagesTracker(ram.blocks());
         tracker = byKernel ? new WriteProtectTracker(ram.blocks()) : marks;
         WriteListener listener = byKernel ? (_, _) -> {} : (offset, length) -> mark(marks, ram.block(), offset, length);
-        heartbeats = new HeartbeatMonitor(options.cpus());
         List<ProgramThread> threads = new ArrayList<>();
         for (int index = 0; index < options.cpus(); index++) {
             devices.add(new ProgramState(index, ram.controlBlocks().get(index)));
-            threads.add(new ProgramThread(index, ram.block(), heartbeats.vcpus().get(index), listener));
+            threads.add(
+                    new ProgramThread(index, ram.block(), heartbeats().vcpus().get(index), listener));
         }
         vcpus = new VcpuGroup(threads);
     }
@@ -89,21 +77,6 @@ public final class MemoryMachine implements Machine {
     }
 
     @Override
-    public UUID identity() {
-        return identity.uuid();
-    }
-
-    @Override
-    public void assumeIdentity(UUID arriving) {
-        identity.assume(arriving);
-    }
-
-    @Override
-    public RamBlocks ram() {
-        return ram.blocks();
-    }
-
-    @Override
     public DirtyTracker dirtyTracker() {
         return tracker;
     }
@@ -115,7 +88,7 @@ public final class MemoryMachine implements Machine {
     }
 
     @Override
-    public Vcpus vcpus() {
+    public VcpuGroup vcpus() {
         return vcpus;
     }
 
@@ -125,47 +98,7 @@ public final class MemoryMachine implements Machine {
     }
 
     @Override
-    public HeartbeatMonitor heartbeats() {
-        return heartbeats;
-    }
-
-    @Override
-    public long workPages() {
-        return ram.workPages();
-    }
-
-    @Override
-    public long mismatches() {
-        return ram.mismatches();
-    }
-
-    @Override
-    public Optional<Mismatch> firstMismatch() {
-        return ram.firstMismatch();
-    }
-
-    @Override
-    public void pagesPerSecond(long rate) {
-        ram.pagesPerSecond(rate);
-    }
-
-    @Override
-    public void throttle(int percent) {
-        vcpus.throttle(percent);
-    }
-
-    @Override
-    public Optional<Throwable> failure() {
-        return vcpus.failure();
-    }
-
-    @Override
-    public void close() {
-        if (!vcpus.end()) {
-            LOG.log(System.Logger.Level.ERROR, "a vCPU of {0} did not end; its memory stays mapped", identity());
-            return;
-        }
+    protected void release() {
         tracker.stop();
-        ram.close();
     }
 }

@@ -121,6 +121,8 @@ public final class JavaProgram {
         if (ramBlock.isPresent(offset >>> PAGE_SHIFT)) {
             return true;
         }
+        // A pause may be granted from here on, and what it finds written must have been told.
+        listener.written(blockOffset, NativeMemory.PAGE_BYTES);
         port.beginStandstill();
         long _ = ram.getLongByDowncall(offset);
         return port.endStandstill();

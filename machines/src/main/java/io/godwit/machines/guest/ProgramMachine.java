@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.machines.guest;
+
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.vcpu.HeartbeatMonitor;
+import io.godwit.machines.vcpu.VcpuGroup;
+import java.util.Optional;
+import java.util.UUID;
+
+/** A machine that runs our programs: one block of RAM that tells how they get on, vCPU threads and their heartbeats. */
+public abstract class ProgramMachine implements Machine {
+    private static final System.Logger LOG = System.getLogger(ProgramMachine.class.getName());
+
+    private final Identity identity;
+    private final GuestRam ram;
+    private final HeartbeatMonitor heartbeats;
+
+    /** A machine over RAM that it owns from now on. */
+    protected ProgramMachine(GuestOptions options, Origin origin, GuestRam ram) {
+        this.identity = new Identity(options.uuid(), origin);
+        this.ram = ram;
+        this.heartbeats = new HeartbeatMonitor(options.cpus());
+    }
+
+    /** Frees what the vCPU threads used; they have ended, and RAM is freed afterwards. */
+    protected abstract void release();
+
+    @Override
+    public abstract VcpuGroup vcpus();
+
+    @Override
+    public final UUID identity() {
+        return identity.uuid();
+    }
+
+    @Override
+    public final void assumeIdentity(UUID arriving) {
+        identity.assume(arriving);
+    }
+
+    @Override
+    public final RamBlocks ram() {
+        return ram.blocks();
+    }
+
+    @Override
+    public final HeartbeatMonitor heartbeats() {
+        return heartbeats;
+    }
+
+    @Override
+    public final long workPages() {
+        return ram.workPages();
+    }
+
+    @Override
+    public final long mismatches() {
+        return ram.mismatches();
+    }
+
+    @Override
+    public final Optional<Mismatch> firstMismatch() {
+        return ram.firstMismatch();
+    }
+
+    @Override
+    public final long[] touches() {
+        return ram.touches();
+    }
+
+    @Override
+    public final void pagesPerSecond(long rate) {
+        ram.pagesPerSecond(rate);
+    }
+
+    @Override
+    public final void throttle(int percent) {
+        vcpus().throttle(percent);
+    }
+
+    @Override
+    public final Optional<Throwable> failure() {
+        return vcpus().failure();
+    }
+
+    @Override
+    public final void close() {
+        if (!vcpus().end()) {
+            // A thread that is still inside the guest uses all of it: leaving it to the process's end is the only safe
+            // thing.
+            LOG.log(System.Logger.Level.ERROR, "a vCPU of {0} did not end; its memory stays mapped", identity());
+            return;
+        }
+        release();
+        ram.close();
+    }
+}
