@@ -98,10 +98,13 @@ final class ArrivingMemory implements AutoCloseable {
             memory.advise(0, block.usedLength(), Advice.NOHUGEPAGE);
             wantHugePages.add(arriving);
         }
-        drop(memory, 0, block.usedLength());
         takesZeroPages[arriving.index()] =
                 faults.register(arriving.start(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING));
         block.beginArriving(arriving.received());
+        // ORDERING: emptied last. Who looked at the memory while it was not watched, a control session that asks for
+        // figures,
+        // has mapped a page of zeros, which would pass for the guest's.
+        drop(memory, 0, block.usedLength());
     }
 
     private static void drop(NativeMemory memory, long offset, long length) {
