@@ -30,6 +30,17 @@ final class Destination implements AutoCloseable {
         return StatusLatch.on(migrator, awaited);
     }
 
+    /** Waits until so many pages have been asked for. */
+    void awaitRequests(long requests) {
+        long deadline = System.nanoTime() + QemuProcess.PATIENCE.toNanos();
+        while (migrator.statistics().postcopy().map(p -> p.requests()).orElse(0L) < requests) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new AssertionError("too few requests for pages: " + migrator.statistics());
+            }
+            Thread.onSpinWait();
+        }
+    }
+
     /** What came of it. */
     MigrationStatistics outcome() throws InterruptedException {
         if (!migrator.awaitEnd(QemuProcess.PATIENCE)) {

@@ -417,7 +417,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private void advise(Command.PostcopyAdvise advise) {
         if (!plan.postcopy()) {
             throw new MigrationException.Protocol("the source may want to go on with postcopy, which is off here;"
-                    + " switch 'postcopy-ram' on at both sides, or off at the source");
+                    + " switch 'postcopy-ram' off at the source, or on at both sides");
         }
         if (advise.pageSizeSummary().isEmpty()) {
             throw new MigrationException.Protocol("the source wants postcopy of its disks' dirty bitmaps, which this"
