@@ -40,7 +40,7 @@ final class FaultReport {
         List<String> lines = new ArrayList<>();
         lines.add(String.format(
                 Locale.ROOT,
-                "  faults    %,d pages travelled because they were asked for, %,d were pushed%s",
+                "  faults    %,d pages sent because they were asked for, %,d pushed%s",
                 source.path("requested-pages").asLong(0),
                 source.path("pushed-pages").asLong(0),
                 recoveries()));

@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
-import io.godwit.control.Json;
 import io.godwit.control.MachineHost;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
@@ -20,6 +19,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import tools.jackson.databind.JsonNode;
@@ -38,12 +38,14 @@ final class RehearseCommand implements Callable<Integer> {
         GuestKind usable = Machines.choose(GuestKind.AUTO).kind();
         List<GuestKind> kinds = usable == GuestKind.KVM ? List.of(GuestKind.MEMORY, GuestKind.KVM) : List.of(usable);
         for (GuestKind kind : kinds) {
-            rehearse(GuestOptions.defaults().withKind(kind).withMemoryBytes(MEMORY_BYTES));
+            GuestOptions options = GuestOptions.defaults().withKind(kind).withMemoryBytes(MEMORY_BYTES);
+            rehearse(options, DemoMode.PRECOPY);
+            rehearse(options, DemoMode.POSTCOPY);
         }
         return 0;
     }
 
-    private static void rehearse(GuestOptions options) throws IOException {
+    private static void rehearse(GuestOptions options, DemoMode mode) throws IOException {
         Path directory = Files.createTempDirectory("godwit-rehearse-");
         FileLockArbiter here = new FileLockArbiter(directory);
         FileLockArbiter there = new FileLockArbiter(directory);
@@ -56,37 +58,44 @@ final class RehearseCommand implements Callable<Integer> {
                 QmpServer _ = QmpServer.open(destinationAddress, destination);
                 QmpClient sourceClient = QmpClient.connect(sourceAddress, PATIENCE);
                 QmpClient destinationClient = QmpClient.connect(destinationAddress, PATIENCE)) {
+            Settings settings = new Settings();
+            settings.setDefault("max-bandwidth", "0");
+            mode.arrange(settings);
+            try {
+                settings.applyCapabilities(destinationClient, mode.capabilities());
+            } catch (CommandFailure e) {
+                // Where postcopy cannot be used it need not be rehearsed.
+                return;
+            }
             source.cont();
-            move(sourceClient, destinationClient);
+            settings.applyParameters(sourceClient);
+            settings.applyCapabilities(sourceClient, List.of("events"));
+            settings.applyCapabilities(sourceClient, mode.capabilities());
+            move(sourceClient, destinationClient, mode);
         } finally {
             removeAll(directory);
         }
     }
 
-    private static void move(QmpClient source, QmpClient destination) {
-        Settings settings = new Settings();
-        settings.setDefault("max-bandwidth", "0");
-        settings.applyParameters(source);
-        settings.applyCapabilities(source, List.of("events"));
-        destination.execute("migrate-incoming", Json.object().put("uri", "tcp:127.0.0.1:0"), PATIENCE);
-        JsonNode address = destination
-                .execute("query-migrate", PATIENCE)
-                .path("socket-address")
-                .path(0);
+    private static void move(QmpClient source, QmpClient destination, DemoMode mode) {
+        String uri = new DemoWire(DemoWire.Transport.TCP, Path.of(""), destination).listen("migrate-incoming");
         long before = Pause.longestGapInTheLastSecond(source);
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere), MigrationRun.Plan.follow(true))
-                .run("tcp:127.0.0.1:" + address.path("port").asString("0"));
+        MigrationRun.Plan plan =
+                new MigrationRun.Plan(true, mode.startsPostcopy(), Optional.of(destination), Optional.empty());
+        MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere), plan).run(uri);
         if (!last.isCompleted()) {
             throw new CommandFailure("The rehearsal " + Report.ending(last));
         }
+        Optional<FaultSample> told =
+                FaultSample.of(SourceFigures.of(destination).statistics(), Optional.empty());
         new TerminalProgress(nowhere, true).show(last);
+        new TerminalProgress(nowhere, true).show(last.withFaults(told).endedAs("postcopy-active", Optional.empty()));
         Pause pause = Pause.across(source, destination, before);
         Verification proof = Verification.of(source, destination);
         SourceFigures figures = SourceFigures.of(source);
         JsonNode arrived = SourceFigures.of(destination).statistics();
-        new Report(last, figures, java.util.Optional.of(pause), java.util.Optional.of(proof), arrived)
-                .write(Path.of("-"), nowhere);
+        new Report(last, figures, Optional.of(pause), Optional.of(proof), arrived).write(Path.of("-"), nowhere);
         nowhere.println(Summary.of(
                 last,
                 pause,

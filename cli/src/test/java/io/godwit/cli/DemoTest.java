@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.godwit.control.Json;
+import io.godwit.linux.memory.Support;
+import io.godwit.linux.memory.Userfaultfd;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import java.io.IOException;
@@ -15,9 +17,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 import tools.jackson.databind.JsonNode;
 
@@ -76,6 +81,80 @@ class DemoTest {
                 "pause-before-switchover");
         assertProved(report);
         assertThat(report.path("pages").path("zero").asLong()).isGreaterThan(10_000);
+    }
+
+    /** All of a postcopy's figures; who was asked for pages, and how often, is chance. */
+    private static void assertProvedInPostcopy(JsonNode report, String mode) {
+        assertProved(report);
+        assertThat(report.path("mode").asString()).isEqualTo(mode);
+        JsonNode postcopy = report.path("postcopy");
+        assertThat(postcopy.path("pushedPages").asLong()
+                        + postcopy.path("requestedPages").asLong())
+                .isPositive();
+        assertThat(postcopy.path("switchPauseMicros").asLong()).isPositive();
+        assertThat(postcopy.path("faultLatency").propertyNames())
+                .containsExactly("whole", "event", "request", "source", "wire", "place");
+        assertThat(postcopy.path("vcpus").isArray()).isTrue();
+    }
+
+    private static void assumePostcopy() {
+        Support support = Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL);
+        assumeThat(support).as("userfaultfd is needed: " + support).isEqualTo(new Support.Available());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"postcopy, tcp", "hybrid, unix"})
+    @Tag("kernel")
+    void aMemoryGuestRunsBeforeItsMemoryHasArrived(String mode, String transport) throws IOException {
+        assumePostcopy();
+        JsonNode report = demo(
+                "--guest",
+                "memory",
+                "--memory",
+                "64M",
+                "--working-set",
+                "16M",
+                "--mode",
+                mode,
+                "--transport",
+                transport);
+        assertProvedInPostcopy(report, mode);
+        assertThat(report.path("postcopy").path("recoveries").asInt(-1)).isZero();
+    }
+
+    @ParameterizedTest
+    @CsvSource({"postcopy", "hybrid"})
+    @Tag("kernel")
+    void aKvmGuestRunsBeforeItsMemoryHasArrived(String mode) throws IOException {
+        assumePostcopy();
+        assumeThat(Machines.choose(GuestKind.AUTO).kind())
+                .as("KVM is needed: " + Machines.choose(GuestKind.AUTO).reason())
+                .isEqualTo(GuestKind.KVM);
+        JsonNode report = demo(
+                "--guest",
+                "kvm",
+                "--memory",
+                "64M",
+                "--cpus",
+                "2",
+                "--working-set",
+                "16M",
+                "--dirty-rate",
+                "0",
+                "--write-order",
+                "random",
+                "--mode",
+                mode);
+        assertProvedInPostcopy(report, mode);
+    }
+
+    @Test
+    @Tag("kernel")
+    void aConnectionThatIsCutInTheMiddleOfAPostcopyLosesNothing() throws IOException {
+        assumePostcopy();
+        JsonNode report = demo("--guest", "memory", "--memory", "128M", "--mode", "postcopy", "--cut");
+        assertProvedInPostcopy(report, "postcopy");
+        assertThat(report.path("postcopy").path("recoveries").asInt()).isEqualTo(1);
     }
 
     @Test

@@ -115,7 +115,7 @@ class PostcopyViewTest {
         FaultReport faults = FaultReport.of(FIRST, FIRST).orElseThrow();
         assertThat(faults.lines())
                 .containsExactly(
-                        "  faults    1,250 pages travelled because they were asked for, 40,000 were pushed; recovered once",
+                        "  faults    1,250 pages sent because they were asked for, 40,000 pushed; recovered once",
                         "                      faults    p50     p99   p99.9     max",
                         "            latency    1,234  92 us  231 us  1.9 ms  4.1 ms",
                         "              source       7  92 us  231 us  1.9 ms  4.1 ms",
