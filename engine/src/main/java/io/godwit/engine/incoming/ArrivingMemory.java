@@ -147,6 +147,11 @@ final class ArrivingMemory implements AutoCloseable {
         return digests;
     }
 
+    /** Whether the kernel cannot place a zero page in a block by itself. */
+    boolean needsCopyOfZeros(ArrivingBlock block) {
+        return !takesZeroPages[block.index()];
+    }
+
     /** Whether a zero page can be placed in a block without a page of zeros to copy. */
     boolean takesZeroPages(ArrivingBlock block) {
         return takesZeroPages[block.index()];
@@ -163,6 +168,22 @@ final class ArrivingMemory implements AutoCloseable {
         return placed(faults.zeroPage(block.hostPageAddress(hostPage), block.hostPageBytes(), true));
     }
 
+    /**
+     * Fills adjacent host pages in one step for each and lets everybody go on who waits for one.
+     *
+     * @param zero whether they are zero, and {@code content} does not matter
+     * @return false if one of them was there; those before it have been filled
+     */
+    boolean fillRun(ArrivingBlock block, long firstHostPage, int hostPages, NativeMemory content, boolean zero) {
+        long target = block.hostPageAddress(firstHostPage);
+        long length = (long) hostPages * block.hostPageBytes();
+        return switch (zero ? faults.zeroPage(target, length, true) : faults.copy(target, content, 0, length, true)) {
+            case PLACED -> true;
+            case ALREADY_PRESENT -> false;
+            case RANGE_GONE -> throw gone();
+        };
+    }
+
     private boolean placed(Userfaultfd.Placement placement) {
         return switch (placement) {
             case PLACED -> true;
@@ -170,8 +191,12 @@ final class ArrivingMemory implements AutoCloseable {
                 countDuplicate();
                 yield false;
             }
-            case RANGE_GONE -> throw new MigrationException.Transport("the guest's memory is not watched any more");
+            case RANGE_GONE -> throw gone();
         };
+    }
+
+    private static MigrationException gone() {
+        return new MigrationException.Transport("the guest's memory is not watched any more");
     }
 
     /** A page came that was there already. */

@@ -296,6 +296,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         ChannelInput input = connection().input();
         try {
             reader.consume(input.received());
+            receiver.ifPresent(PageReceiver::flush);
             input.keepRest();
             progress.normalPages.set(normalPages);
             progress.zeroPages.set(zeroPages);
@@ -352,6 +353,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     public void command(Command command) {
         reconnected = true;
         refuseWithoutMark(command);
+        // What a command says holds for the pages that came before it.
+        receiver.ifPresent(PageReceiver::flush);
         switch (command) {
             case Command.OpenReturnPath _ -> openReturnPath();
             case Command.Ping(int value) -> answerPing(value);

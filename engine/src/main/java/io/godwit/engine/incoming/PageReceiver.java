@@ -20,4 +20,7 @@ interface PageReceiver {
 
     /** A page that is all zero. */
     void placeZero(int blockIndex, long offset);
+
+    /** No more pages are at hand: those that came are in place when this returns. */
+    void flush();
 }

@@ -242,6 +242,7 @@ final class PostcopyLink {
                 placer.readAt(System.nanoTime());
                 session.countBytes(bytes);
                 reader.consume(input.received());
+                placer.flush();
                 input.keepRest();
                 proven = pages.came;
                 bytes = input.fill(Channel.FOREVER_NANOS);

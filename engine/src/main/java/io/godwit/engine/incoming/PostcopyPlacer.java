@@ -14,7 +14,7 @@ import java.util.Optional;
  *
  * <p>WIRE: the target pages of a huge page come in order and together on one channel.
  */
-final class PostcopyPlacer implements PageReceiver, AutoCloseable {
+final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
     private static final int NOTHING = -1;
 
     private final ArrivingMemory memory;
@@ -24,6 +24,7 @@ final class PostcopyPlacer implements PageReceiver, AutoCloseable {
     /** Where a huge page is collected; a whole one is placed from here. */
     private final NativeMemory hostPage;
 
+    private final PageRun run;
     private int openBlock = NOTHING;
     private long openHostPage;
     private long openBytes;
@@ -45,6 +46,7 @@ final class PostcopyPlacer implements PageReceiver, AutoCloseable {
                 .mapToInt(ArrivingBlock::hostPageBytes)
                 .max()
                 .orElse(RamBlock.PAGE_BYTES));
+        this.run = new PageRun(memory, this);
     }
 
     /** The pages that come next were read from the wire at this time. */
@@ -70,15 +72,11 @@ final class PostcopyPlacer implements PageReceiver, AutoCloseable {
         }
         long page = block.hostPageAt(offset);
         refuseBetween(block, offset);
-        if (block.isReceived(page)) {
+        if (block.isReceived(page) || run.holds(block, page)) {
             memory.countDuplicate();
             return;
         }
-        boolean first = memory.fill(block, page, staging, position);
-        arrived(block, page);
-        if (first && digests.isPresent()) {
-            digests.get().arrived(blockIndex, page, staging, position);
-        }
+        run.add(block, page, staging, position);
     }
 
     @Override
@@ -94,24 +92,29 @@ final class PostcopyPlacer implements PageReceiver, AutoCloseable {
         }
         long page = block.hostPageAt(offset);
         refuseBetween(block, offset);
-        if (block.isReceived(page)) {
+        if (block.isReceived(page) || run.holds(block, page)) {
             memory.countDuplicate();
             return;
         }
-        boolean first =
-                memory.takesZeroPages(block) ? memory.fillZero(block, page) : memory.fill(block, page, zeros(), 0);
-        arrived(block, page);
-        if (first && digests.isPresent()) {
-            digests.get().zeroed(blockIndex, page);
-        }
+        run.addZero(block, page);
     }
 
-    /** For memory of small pages without UFFDIO_ZEROPAGE. */
-    private NativeMemory zeros() {
-        if (!clean) {
-            hostPage.fill(0, RamBlock.PAGE_BYTES, (byte) 0);
+    @Override
+    public void flush() {
+        run.flush();
+    }
+
+    @Override
+    public void arrived(ArrivingBlock block, long page, boolean zero, NativeMemory content, long position) {
+        arrived(block, page);
+        // Of a page that came twice either copy will do: the source's memory stands still.
+        if (digests.isPresent()) {
+            if (zero) {
+                digests.get().zeroed(block.index(), page);
+            } else {
+                digests.get().arrived(block.index(), page, content, position);
+            }
         }
-        return hostPage;
     }
 
     /** Notes that a target page belongs to the host page that is being collected; where it goes in there. */
@@ -179,6 +182,7 @@ final class PostcopyPlacer implements PageReceiver, AutoCloseable {
 
     @Override
     public void close() {
+        run.close();
         hostPage.close();
     }
 }

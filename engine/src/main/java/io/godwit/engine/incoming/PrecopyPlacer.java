@@ -11,11 +11,13 @@ import java.util.Optional;
  * Places pages while the guest is still at the source, but postcopy may follow: missing pages by the kernel, pages that are there by a
  * plain copy, since nothing runs here. A page may come any number of times.
  */
-final class PrecopyPlacer implements PageReceiver, AutoCloseable {
+final class PrecopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
     private final ArrivingMemory memory;
     private final Optional<PageDigests> digests;
     /** Zeros, in which the one target page of a huge page stands that has come. */
     private final NativeMemory hostPage;
+
+    private final PageRun run;
 
     PrecopyPlacer(ArrivingMemory memory) {
         this.memory = memory;
@@ -24,21 +26,28 @@ final class PrecopyPlacer implements PageReceiver, AutoCloseable {
                 .mapToInt(ArrivingBlock::hostPageBytes)
                 .max()
                 .orElse(RamBlock.PAGE_BYTES));
+        this.run = new PageRun(memory, this);
     }
 
     @Override
     public void place(int blockIndex, long offset, NativeMemory staging, long position) {
         ArrivingBlock block = memory.block(blockIndex);
         long page = block.hostPageAt(offset);
+        if (run.holds(block, page)) {
+            // The same page again: the later content counts.
+            run.flush();
+        }
+        if (!block.isHuge() && !block.isPopulated(page)) {
+            run.add(block, page, staging, position);
+            return;
+        }
         if (block.isPopulated(page)) {
             NativeMemory.copy(staging, position, block.block().memory(), offset, RamBlock.PAGE_BYTES);
-        } else if (block.isHuge()) {
+        } else {
             long within = offset & (block.hostPageBytes() - 1);
             NativeMemory.copy(staging, position, hostPage, within, RamBlock.PAGE_BYTES);
             boolean _ = memory.fill(block, page, hostPage, 0);
             hostPage.fill(within, RamBlock.PAGE_BYTES, (byte) 0);
-        } else {
-            boolean _ = memory.fill(block, page, staging, position);
         }
         noteReceived(block, page, offset);
         if (digests.isPresent()) {
@@ -50,6 +59,14 @@ final class PrecopyPlacer implements PageReceiver, AutoCloseable {
     public void placeZero(int blockIndex, long offset) {
         ArrivingBlock block = memory.block(blockIndex);
         long page = block.hostPageAt(offset);
+        if (run.holds(block, page)) {
+            // The same page again: the later content counts.
+            run.flush();
+        }
+        if (!block.isHuge() && !block.isPopulated(page)) {
+            run.addZero(block, page);
+            return;
+        }
         if (block.isPopulated(page)) {
             NativeMemory there = block.block().memory();
             if (!there.isZero(offset, RamBlock.PAGE_BYTES)) {
@@ -66,6 +83,23 @@ final class PrecopyPlacer implements PageReceiver, AutoCloseable {
         }
     }
 
+    @Override
+    public void flush() {
+        run.flush();
+    }
+
+    @Override
+    public void arrived(ArrivingBlock block, long page, boolean zero, NativeMemory content, long position) {
+        noteReceived(block, page, page << RamBlock.PAGE_SHIFT);
+        if (digests.isPresent()) {
+            if (zero) {
+                digests.get().zeroed(block.index(), page);
+            } else {
+                digests.get().arrived(block.index(), page, content, position);
+            }
+        }
+    }
+
     private static void noteReceived(ArrivingBlock block, long hostPage, long offset) {
         boolean _ = block.received().set(offset >>> RamBlock.PAGE_SHIFT);
         if (block.isHuge()) {
@@ -75,6 +109,7 @@ final class PrecopyPlacer implements PageReceiver, AutoCloseable {
 
     @Override
     public void close() {
+        run.close();
         hostPage.close();
     }
 }

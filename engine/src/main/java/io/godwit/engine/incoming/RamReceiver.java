@@ -62,6 +62,11 @@ final class RamReceiver implements PageReceiver {
         }
     }
 
+    @Override
+    public void flush() {
+        // Each page is in place at once.
+    }
+
     /** Pages that have not come, over all blocks. */
     long missingPages() {
         long missing = 0;
