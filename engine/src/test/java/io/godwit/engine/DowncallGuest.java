@@ -49,14 +49,15 @@ final class DowncallGuest implements Guest {
     volatile long pauseNanos = 50_000;
 
     DowncallGuest(UUID identity, CountingGuest.Census census) {
-        this(identity, census, NativeMemory.mapAnonymous(RAM_BYTES));
+        this(identity, census, NativeMemory.mapAnonymous(RAM_BYTES), RamBlock.PAGE_BYTES);
     }
 
-    DowncallGuest(UUID identity, CountingGuest.Census census, NativeMemory memory) {
+    /** In memory of the test's choice, backed by pages of so many bytes. */
+    DowncallGuest(UUID identity, CountingGuest.Census census, NativeMemory memory, int pageBytes) {
         this.identity = identity;
         this.census = census;
         this.memory = memory;
-        this.block = new RamBlock(BLOCK, memory);
+        this.block = new RamBlock(BLOCK, memory, pageBytes);
         this.blocks = new RamBlocks(List.of(block));
         this.tracker = new MarkedPagesTracker(blocks);
     }

@@ -8,6 +8,10 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.linux.NativeException;
+import io.godwit.linux.memory.HugePageSize;
+import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.io.IOException;
@@ -16,6 +20,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -46,8 +53,12 @@ class PostcopyPairTest {
         if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER) instanceof Support.Missing missing) {
             abort(missing.sentence());
         }
-        sourceGuest = new DowncallGuest(UUID.randomUUID(), census);
-        destinationGuest = new DowncallGuest(UUID.randomUUID(), census);
+        start(() -> NativeMemory.mapAnonymous(DowncallGuest.RAM_BYTES), RamBlock.PAGE_BYTES);
+    }
+
+    private void start(Supplier<NativeMemory> memory, int pageBytes) {
+        sourceGuest = new DowncallGuest(UUID.randomUUID(), census, memory.get(), pageBytes);
+        destinationGuest = new DowncallGuest(UUID.randomUUID(), census, memory.get(), pageBytes);
         sourceRun = new RunControl(sourceGuest, new FileLockArbiter(directory), RunState.PRELAUNCH);
         destinationRun = new RunControl(destinationGuest, new FileLockArbiter(directory), RunState.INMIGRATE);
         source = new Migrator(sourceGuest, sourceRun);
@@ -156,6 +167,63 @@ class PostcopyPairTest {
         assertMoved();
         assertThat(destination.statistics().postcopy().orElseThrow().recoveries())
                 .isEqualTo(1);
+    }
+
+    /** Law 1: a page that is missing stops the thread that needs it, never the collector and with it everything else. */
+    @Test
+    void theCollectorStormsWhilePagesAreMissing() throws Exception {
+        preempt();
+        source.setParameters(source.parameters().withMaxBandwidth(4 << 20).withMaxPostcopyBandwidth(2 << 20));
+        AtomicBoolean stop = new AtomicBoolean();
+        Thread collector = new Thread(
+                () -> {
+                    while (!stop.get()) {
+                        System.gc();
+                        LockSupport.parkNanos(3_000_000);
+                    }
+                },
+                "collector");
+        collector.start();
+        try {
+            source.migrate(listen());
+            awaitStatus(source, MigrationStatus.ACTIVE);
+            source.startPostcopy();
+            assertMoved();
+        } finally {
+            stop.set(true);
+            collector.join();
+        }
+        assertThat(destination.statistics().postcopy().orElseThrow().requests()).isPositive();
+    }
+
+    @Test
+    void sharedMemoryMovesToo() throws Exception {
+        close();
+        start(() -> NativeMemory.mapShared("postcopy", DowncallGuest.RAM_BYTES), RamBlock.PAGE_BYTES);
+        assertMovesByPostcopy();
+    }
+
+    @Test
+    void hugePagesArePlacedWhole() throws Exception {
+        close();
+        try {
+            start(() -> NativeMemory.mapShared("postcopy", DowncallGuest.RAM_BYTES, HugePageSize.TWO_MIB), (int)
+                    HugePageSize.TWO_MIB.byteLength());
+        } catch (NativeException e) {
+            start();
+            abort("this test needs 8 free huge pages of 2 MiB (sysctl vm.nr_hugepages): " + e.getMessage());
+        }
+        assertMovesByPostcopy();
+    }
+
+    private void assertMovesByPostcopy() throws Exception {
+        preempt();
+        source.setParameters(source.parameters().withMaxBandwidth(4 << 20).withMaxPostcopyBandwidth(4 << 20));
+        source.migrate(listen());
+        awaitStatus(source, MigrationStatus.ACTIVE);
+        source.startPostcopy();
+        assertMoved();
+        assertThat(destination.statistics().postcopy().orElseThrow().requests()).isPositive();
     }
 
     @Test
