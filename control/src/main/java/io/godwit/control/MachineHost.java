@@ -13,6 +13,7 @@ import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.machines.Machines;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.programs.TouchCounts;
@@ -172,6 +173,9 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public void setCapabilities(Set<Capability> on, Set<Capability> off) {
         migrator.setCapabilities(on, off);
+        if (on.contains(Capability.POSTCOPY_RAM)) {
+            Machines.rehearsePostcopy(machine.kind());
+        }
     }
 
     @Override

@@ -25,6 +25,7 @@ public final class Machines {
     public record Choice(GuestKind kind, String reason) {}
 
     private static final Set<GuestKind> WARM = ConcurrentHashMap.newKeySet();
+    private static final Set<GuestKind> POSTCOPY_WARM = ConcurrentHashMap.newKeySet();
 
     private Machines() {}
 
@@ -70,6 +71,18 @@ public final class Machines {
             WarmUp.of(kind);
         }
         return make(options.withKind(kind), origin);
+    }
+
+    /**
+     * Makes the first postcopy of guests of this kind as fast as later ones: throw-away guests are moved that way, once in this process. Takes
+     * up to a second.
+     *
+     * @param kind any but AUTO; nothing happens for an opaque guest, which has no vCPU that waits for pages
+     */
+    public static void rehearsePostcopy(GuestKind kind) {
+        if (kind != GuestKind.OPAQUE && POSTCOPY_WARM.add(kind)) {
+            PostcopyWarmUp.of(kind);
+        }
     }
 
     /** Without warming up; the kind is KVM or MEMORY. */

@@ -168,6 +168,16 @@ final class ArrivalTest {
         }
     }
 
+    @ParameterizedTest
+    @EnumSource(names = {"KVM", "MEMORY"})
+    void rehearsalOfPostcopyLeavesNothingBehind(GuestKind kind) {
+        assumeFaults(kind);
+        PostcopyWarmUp.of(kind);
+        assertThat(Thread.getAllStackTraces().keySet())
+                .extracting(Thread::getName)
+                .noneMatch(name -> name.startsWith("mig-") || name.startsWith("uffd-") || name.startsWith("vcpu-"));
+    }
+
     private static void assumeFaults(GuestKind kind) {
         if (kind == GuestKind.KVM) {
             TestMachines.assumeKvm();
