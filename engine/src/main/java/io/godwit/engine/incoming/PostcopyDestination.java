@@ -119,8 +119,19 @@ final class PostcopyDestination {
             pages.start();
             arrival.repeatRequests();
             serve(pages);
+        } catch (GivenUp e) {
+            LOG.log(System.Logger.Level.DEBUG, "nobody waits at {0} any more: {1}", link.address(), e.getMessage());
         } catch (RuntimeException | Error e) {
             pause(e);
+        }
+    }
+
+    /** This side stopped waiting for the source before it came; nothing has changed. */
+    private static final class GivenUp extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        GivenUp(Throwable cause) {
+            super(MigrationException.sentence(cause), cause);
         }
     }
 
@@ -138,7 +149,7 @@ final class PostcopyDestination {
     /** Waits for the source. Strangers who connect and say nothing, or nonsense, are turned away. */
     private Channel reconnect(IncomingLink link) {
         while (true) {
-            Channel channel = link.accept();
+            Channel channel = accept(link);
             try {
                 var _ = session.connect(channel);
                 session.reconnect();
@@ -147,11 +158,25 @@ final class PostcopyDestination {
             } catch (RuntimeException | Error e) {
                 session.disconnect();
                 channel.close();
-                if (session.hasReconnected() || link.isCut()) {
+                if (link.isCut()) {
+                    throw new GivenUp(e);
+                }
+                if (session.hasReconnected()) {
                     throw e;
                 }
                 LOG.log(System.Logger.Level.INFO, "a connection that is not the source''s: {0}", e.getMessage());
             }
+        }
+    }
+
+    private static Channel accept(IncomingLink link) {
+        try {
+            return link.accept();
+        } catch (RuntimeException e) {
+            if (link.isCut()) {
+                throw new GivenUp(e);
+            }
+            throw e;
         }
     }
 

@@ -123,11 +123,18 @@ final class PostcopyLink {
         awaitPreempt(refusesHoles);
         endPreempt();
         arrival.requests().detach();
-        if (failure.isEmpty() && refusesHoles && arrival.missingPages() > 0) {
-            return Optional.of(new MigrationException.Protocol(
-                    "the source has ended its stream, but " + arrival.missingPages() + " pages never came"));
+        lock.lock();
+        try {
+            if (failure.isEmpty() && refusesHoles && arrival.missingPages() > 0) {
+                return Optional.of(new MigrationException.Protocol(
+                        "the source has ended its stream, but " + arrival.missingPages() + " pages never came"));
+            }
+            // A request that could not be sent any more, or the preempt channel's end, does not matter when all is
+            // here.
+            return mainEnded && arrival.missingPages() == 0 ? Optional.empty() : failure;
+        } finally {
+            lock.unlock();
         }
-        return failure;
     }
 
     /** Ends the threads without waiting for pages. */
