@@ -8,7 +8,6 @@ import jdk.jfr.Category;
 import jdk.jfr.DataAmount;
 import jdk.jfr.Description;
 import jdk.jfr.Event;
-import jdk.jfr.EventType;
 import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
@@ -21,9 +20,6 @@ import jdk.jfr.Timespan;
 @Description("A page fault of a guest that arrives by postcopy, if it took a millisecond or more")
 @StackTrace(false)
 final class FaultEvent extends Event {
-    private static final long THRESHOLD_NANOS = 1_000_000;
-    private static final EventType TYPE = EventType.getEventType(FaultEvent.class);
-
     @Label("Address")
     @Description("Where the page is in this process")
     long address;
@@ -96,9 +92,9 @@ final class FaultEvent extends Event {
         }
     }
 
-    /** Whether a fault that took so long is to be told. */
-    static boolean isWanted(long nanos) {
-        return nanos >= THRESHOLD_NANOS && TYPE.isEnabled();
+    /** Loads both events. */
+    static void prepare() {
+        boolean _ = new FaultEvent().isEnabled() || new Summary().isEnabled();
     }
 
     static void emit(long address, int thread, long seen, long requested, long read, long placed) {

@@ -39,6 +39,7 @@ final class FaultLog {
 
     FaultLog(VcpuWaits waits) {
         this.waits = waits;
+        FlightRecording.prepare();
     }
 
     /**
@@ -118,7 +119,7 @@ final class FaultLog {
             wire.record(readNanos - requested);
         }
         waits.ends(threads[i], seen, now);
-        if (FaultEvent.isWanted(now - seen)) {
+        if (FlightRecording.isWanted(now - seen)) {
             FaultEvent.emit(pages[i], threads[i], seen, requested, readNanos, now);
         }
         remove(i);

@@ -161,7 +161,7 @@ final class PostcopyArrival implements AutoCloseable {
     void finish() {
         close();
         whole = true;
-        statistics().ifPresent(FaultEvent.Summary::emit);
+        statistics().ifPresent(FlightRecording::summarize);
     }
 
     /** Frees everything; what has not come reads zero. Harmless when repeated. */
