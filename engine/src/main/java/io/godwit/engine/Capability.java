@@ -32,7 +32,7 @@ public enum Capability {
     /** Pages that were asked for travel on a connection of their own. Both sides must have it on. */
     POSTCOPY_PREEMPT("postcopy-preempt", true),
     /** While memory is missing at the destination, the source can take the guest back if the destination dies. Godwit's own. */
-    POSTCOPY_SAFE("postcopy-safe", false),
+    POSTCOPY_SAFE("postcopy-safe", true),
     SWITCHOVER_ACK("switchover-ack", false),
     DIRTY_LIMIT("dirty-limit", false),
     MAPPED_RAM("mapped-ram", false);

@@ -2,9 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.epochs.World;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Outputs;
+import io.godwit.engine.guest.VcpuStuckException;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -15,10 +18,11 @@ import io.godwit.stream.DeviceSection;
 import io.godwit.stream.VmStateBuilder;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.Semaphore;
-import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
@@ -43,6 +47,7 @@ final class DowncallGuest implements Guest {
     private volatile long counter;
     private volatile int threadId;
     final AtomicInteger mismatches = new AtomicInteger();
+    final World world = new World();
     volatile boolean idle;
     volatile boolean faultsInKernel;
     volatile Runnable beforeLoad = () -> {};
@@ -124,6 +129,11 @@ final class DowncallGuest implements Guest {
     }
 
     @Override
+    public Optional<Outputs> outputs() {
+        return Optional.of(world);
+    }
+
+    @Override
     public List<DeviceState> devices() {
         return List.of(new Register());
     }
@@ -163,7 +173,11 @@ final class DowncallGuest implements Guest {
     }
 
     private final class Threaded implements Vcpus {
-        private final AtomicBoolean stop = new AtomicBoolean();
+        private static final int RUNS = 0;
+        private static final int SHALL_STOP = 1;
+        private static final int STOPPED = 2;
+
+        private final AtomicInteger state = new AtomicInteger(STOPPED);
         private final Semaphore stopped = new Semaphore(0);
         private boolean running;
 
@@ -182,7 +196,10 @@ final class DowncallGuest implements Guest {
             if (!running) {
                 return;
             }
-            stop.set(true);
+            state.set(SHALL_STOP);
+            if (!isStoppedWithin(deadline) && state.compareAndSet(SHALL_STOP, RUNS)) {
+                throw new VcpuStuckException(0, deadline);
+            }
             stopped.acquireUninterruptibly();
             running = false;
             int _ = census.running.decrementAndGet();
@@ -196,14 +213,26 @@ final class DowncallGuest implements Guest {
             int now = census.running.incrementAndGet();
             int _ = census.most.accumulateAndGet(now, Math::max);
             running = true;
-            stop.set(false);
+            state.set(RUNS);
             Thread.ofPlatform().name("vcpu-0").daemon().start(this::work);
+        }
+
+        private boolean isStoppedWithin(Duration deadline) {
+            try {
+                if (stopped.tryAcquire(deadline.toNanos(), TimeUnit.NANOSECONDS)) {
+                    stopped.release();
+                    return true;
+                }
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+            return false;
         }
 
         private void work() {
             threadId = Threads.currentId();
             SplittableRandom random = new SplittableRandom(counter);
-            while (!stop.get()) {
+            while (!state.compareAndSet(SHALL_STOP, STOPPED)) {
                 if (idle) {
                     LockSupport.parkNanos(1_000_000);
                 } else {
@@ -227,6 +256,7 @@ final class DowncallGuest implements Guest {
             NativeMemory.copyByDowncall(registers, 16, memory, page * 8L, 8);
             tracker.mark(block, page * 8L / RamBlock.PAGE_BYTES);
             counter = next;
+            world.putOut(next);
             if (pauseNanos > 0 && next % 8 == 0) {
                 LockSupport.parkNanos(pauseNanos);
             }

@@ -107,16 +107,17 @@ public final class EpochKeeper implements AutoCloseable {
     /**
      * Makes the guest ready to go on from the newest epoch; its memory is that already. Only with the right to run, and with {@link #keep} ended.
      *
+     * @param ranAtSwitch whether it ran when it was stopped for the switch
      * @return whether it ran
      * @throws IllegalStateException if safety has ended
      * @throws io.godwit.engine.guest.DeviceStateException if a device refuses its state
      */
-    public boolean restore() {
+    public boolean restore(boolean ranAtSwitch) {
         if (over) {
             throw new IllegalStateException("the guest was given up for good after epoch " + newest.number());
         }
         // Of the switch nothing has to be loaded: the devices stand as they stood.
-        return devices.map(sections -> GuestState.load(guest, sections)).orElse(true);
+        return devices.map(sections -> GuestState.load(guest, sections)).orElse(ranAtSwitch);
     }
 
     /** A picture of it as it is now. */

@@ -18,7 +18,6 @@ import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import java.nio.ByteBuffer;
 import java.time.Duration;
-import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
@@ -125,15 +124,35 @@ public final class EpochMaker implements AutoCloseable {
     }
 
     /**
-     * Serves one connection until safety has ended: everything is here, or the guest has written too much for an epoch.
+     * Begins with a connection: reads what the source says first.
      *
      * @param received what was read from it already; all of it is taken
+     * @throws MigrationException if it is not this guest's source, or fell silent; nothing has changed then
+     */
+    public void greet(Channel channel, ByteBuffer received) {
+        int already = received.remaining();
+        if (already > SourceWord.Greeting.BYTES) {
+            throw new MigrationException.Protocol("the source began with " + already + " bytes where a greeting of "
+                    + SourceWord.Greeting.BYTES + " was due");
+        }
+        words.buffer(0, already).put(received);
+        readFully(channel, already, SourceWord.Greeting.BYTES);
+        SourceWord.Greeting greeting = SourceWord.Greeting.decode(words.buffer(0, SourceWord.Greeting.BYTES));
+        if (!greeting.guest().equals(guest.identity())) {
+            throw new MigrationException.Protocol(
+                    "the source wants epochs of guest " + greeting.guest() + "; this is " + guest.identity());
+        }
+        welcome(channel, greeting);
+    }
+
+    /**
+     * Serves a connection after {@link #greet} until safety has ended: everything is here, or the guest has written too much for an epoch.
+     *
      * @param whole whether all memory is here
      * @throws MigrationException if the connection broke or the source spoke nonsense; the guest runs on with its outputs held, and may be served
      *     again
      */
-    public void serve(Channel channel, ByteBuffer received, BooleanSupplier whole) {
-        greet(channel, received);
+    public void serve(Channel channel, BooleanSupplier whole) {
         if (ended) {
             return;
         }
@@ -182,21 +201,8 @@ public final class EpochMaker implements AutoCloseable {
                 givenUp);
     }
 
-    private void greet(Channel channel, ByteBuffer received) {
-        int already = received.remaining();
-        if (already > SourceWord.Greeting.BYTES) {
-            throw new MigrationException.Protocol("the source began with " + already + " bytes where a greeting of "
-                    + SourceWord.Greeting.BYTES + " was due");
-        }
-        words.buffer(0, already).put(received);
-        readFully(channel, already, SourceWord.Greeting.BYTES);
-        SourceWord.Greeting greeting = SourceWord.Greeting.decode(words.buffer(0, SourceWord.Greeting.BYTES));
+    private void welcome(Channel channel, SourceWord.Greeting greeting) {
         intervalNanos = greeting.epochMillis() * 1_000_000L;
-        UUID identity = guest.identity();
-        if (!greeting.guest().equals(identity)) {
-            throw new MigrationException.Protocol(
-                    "the source wants epochs of guest " + greeting.guest() + "; this is " + identity);
-        }
         if (greeting.over()) {
             end(channel);
         } else if (greeting.lastEpoch() == taken && taken != acknowledged) {
@@ -206,7 +212,7 @@ public final class EpochMaker implements AutoCloseable {
             takeAgain();
         } else {
             throw new MigrationException.Protocol("the source has epoch " + greeting.lastEpoch() + " of guest "
-                    + identity + "; the last that was sent is " + taken + ", the last that it acknowledged "
+                    + guest.identity() + "; the last that was sent is " + taken + ", the last that it acknowledged "
                     + acknowledged);
         }
     }
@@ -312,6 +318,9 @@ public final class EpochMaker implements AutoCloseable {
 
     @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
     private void end(Channel channel) {
+        if (ended) {
+            return;
+        }
         long held = outputs.heldCount();
         while (!run.whileStill(PAUSE_DEADLINE, outputs::passThrough)) {
             if (run.state() != RunState.RUNNING) {

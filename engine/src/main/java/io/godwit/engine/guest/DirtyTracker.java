@@ -22,6 +22,11 @@ public interface DirtyTracker {
      */
     long harvest(RamBlock block);
 
+    /** Whether it can track a guest whose memory is still arriving, which the kernel watches for pages that are missing. */
+    default boolean worksWhileArriving() {
+        return true;
+    }
+
     /** Ends tracking; the guest runs at full speed again. Stopping a stopped tracker does nothing. */
     void stop();
 

@@ -7,6 +7,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.Arbiter;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -310,31 +311,54 @@ public final class RunControl {
      * Brings the guest back after its destination has died, from what the destination had sent back of it. Only where both sides share the token: a
      * destination that lives holds it.
      *
+     * @param patience how long the token may take to become free
      * @param load puts the state into the guest, with the token held; returns whether the guest ran
-     * @return {@link GuestOwner#HERE}: the guest goes on here; {@link GuestOwner#PEER}: the destination lives, nothing has changed;
-     *     {@link GuestOwner#UNDECIDED}: it cannot be known, or the state could not be loaded, and the guest stands still
+     * @return {@link GuestOwner#HERE}: the guest goes on here; otherwise nothing has changed: {@link GuestOwner#PEER}: the destination lives;
+     *     {@link GuestOwner#UNDECIDED}: nobody can be asked
+     * @throws MigrationException.Machine if the state could not be loaded; the guest stands still, and nobody runs it
      */
-    public GuestOwner takeBackFrom(BooleanSupplier load) {
+    public GuestOwner takeBackFrom(Duration patience, BooleanSupplier load) {
         lock.lock();
         try {
             if (state != RunState.FINISH_MIGRATE && state != RunState.POSTMIGRATE) {
                 throw new IllegalStateException(
                         "guest " + guest.identity() + " is " + state.publicName() + ", not away");
             }
-            if (arbiter.claim(guest.identity(), CLAIM_PATIENCE) instanceof Arbiter.Claim.Lost) {
+            Optional<Arbiter.Claim> claim = claim(patience);
+            if (claim.isEmpty()) {
+                return GuestOwner.UNDECIDED;
+            }
+            if (claim.get() instanceof Arbiter.Claim.Lost) {
                 return GuestOwner.PEER;
             }
-            goOn(load.getAsBoolean());
-            undecided = false;
+            goOn(loadHolding(load));
             return GuestOwner.HERE;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Optional<Arbiter.Claim> claim(Duration patience) {
+        try {
+            return Optional.of(arbiter.claim(guest.identity(), patience));
         } catch (RuntimeException | Error e) {
             LOG.log(
                     System.Logger.Level.ERROR,
-                    "guest " + guest.identity() + " cannot go on from what its destination sent back",
+                    "guest " + guest.identity() + " stays stopped: no arbiter says whose it is",
                     e);
-            return standStill(GuestOwner.UNDECIDED, "its state cannot be restored");
-        } finally {
-            lock.unlock();
+            return Optional.empty();
+        }
+    }
+
+    private boolean loadHolding(BooleanSupplier load) {
+        try {
+            return load.getAsBoolean();
+        } catch (RuntimeException | Error e) {
+            GuestOwner _ = standStill(GuestOwner.UNDECIDED, "its state cannot be restored");
+            throw new MigrationException.Machine(
+                    "what the destination had sent back before it died cannot be loaded: "
+                            + MigrationException.sentence(e),
+                    e);
         }
     }
 

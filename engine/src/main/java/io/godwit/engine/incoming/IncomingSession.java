@@ -6,6 +6,8 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.IdentityMark;
 import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.epochs.EpochMaker;
+import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.transport.Channel;
@@ -52,6 +54,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private boolean advised;
     private boolean peerAsksForToken;
     private boolean tokenShared;
+    private volatile Optional<EpochMaker> safety = Optional.empty();
     private boolean identityArrived;
     private boolean markDue;
     private boolean reconnected;
@@ -269,6 +272,11 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         return arrival;
     }
 
+    /** What sends epochs back, if the source wants that. */
+    Optional<EpochMaker> safety() {
+        return safety;
+    }
+
     /** Bytes that came on another channel. Any thread. */
     void countBytes(int bytes) {
         long _ = progress.transferredBytes.addAndGet(bytes);
@@ -401,7 +409,23 @@ final class IncomingSession implements StreamListener, AutoCloseable {
                     .send(new ReturnPathMessage.Pong(
                             tokenShared ? TokenAnnouncement.ANSWER : TokenAnnouncement.OTHER_TOKEN));
         }
+        if (value == SafetyAnnouncement.QUESTION && prepareSafety()) {
+            returnPath().send(new ReturnPathMessage.Pong(SafetyAnnouncement.ANSWER));
+        }
         returnPath().send(new ReturnPathMessage.Pong(value));
+    }
+
+    /** Whether the source can get epochs back, should postcopy begin. */
+    private boolean prepareSafety() {
+        boolean possible = plan.postcopy()
+                && tokenShared
+                && plan.guest().outputs().isPresent()
+                && plan.guest().dirtyTracker().worksWhileArriving();
+        if (possible && safety.isEmpty()) {
+            EpochMaker.Settings settings = new EpochMaker.Settings(Long.MAX_VALUE, plan.patience());
+            safety = Optional.of(new EpochMaker(plan.guest(), plan.run(), settings, plan.clock()));
+        }
+        return possible;
     }
 
     /** The first thing on a new connection must show that it is the same guest's source, where that was agreed. */
@@ -493,5 +517,6 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     public void close() {
         disconnect();
         arrival.ifPresent(PostcopyArrival::close);
+        safety.ifPresent(EpochMaker::close);
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PostcopyPackage;
 import java.time.Duration;
@@ -46,6 +47,7 @@ final class PostcopyDestination {
             arrival.listen();
             states.become(new IncomingState.PostcopyLoading(), "the source has packed up");
             pages.start();
+            session.safety().ifPresent(EpochMaker::begin);
             boolean run = session.load(pack);
             pages.commit();
             session.start(run);

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
@@ -43,6 +44,7 @@ final class PostcopyLink {
     private boolean ending;
     private boolean accepting;
     private int furtherConnections;
+    private boolean servesEpochs;
 
     PostcopyLink(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
         this.link = link;
@@ -121,6 +123,7 @@ final class PostcopyLink {
     Optional<Throwable> awaitEnd(boolean refusesHoles) {
         listenThread.ifPresent(PostcopyThreads::join);
         awaitPreempt(refusesHoles);
+        awaitSafetyEnd();
         endPreempt();
         arrival.requests().detach();
         lock.lock();
@@ -160,6 +163,29 @@ final class PostcopyLink {
                     && furtherConnections > 0
                     && (refusesHoles ? arrival.missingPages() > 0 : !arrival.nobodyWaits())
                     && System.nanoTime() - deadline < 0) {
+                long _ = changed.awaitNanos(CHECK_NANOS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The source must have given the guest up before this migration ends, and the guest's outputs must flow. */
+    private void awaitSafetyEnd() {
+        if (session.safety().isEmpty()) {
+            return;
+        }
+        EpochMaker safety = session.safety().get();
+        long deadline = System.nanoTime() + patience.toNanos();
+        lock.lock();
+        try {
+            while (failure.isEmpty() && !safety.hasEnded() && arrival.missingPages() == 0) {
+                if (!servesEpochs && System.nanoTime() - deadline > 0) {
+                    failure = Optional.of(
+                            new MigrationException.Transport("the source has not opened the connection for epochs"));
+                }
                 long _ = changed.awaitNanos(CHECK_NANOS);
             }
         } catch (InterruptedException e) {
@@ -245,6 +271,10 @@ final class PostcopyLink {
             Pages pages = new Pages(placer, input);
             PreemptChannelReader reader = new PreemptChannelReader(pages, arrival.entries());
             int bytes = input.fill(Channel.FOREVER_NANOS);
+            if (bytes > 0 && isForEpochs(input)) {
+                serveEpochs(channel, input);
+                return;
+            }
             while (bytes > 0) {
                 placer.readAt(System.nanoTime());
                 session.countBytes(bytes);
@@ -262,6 +292,51 @@ final class PostcopyLink {
             preemptFailed(new MigrationException.Protocol(String.valueOf(e.getMessage()), e), proven);
         } catch (RuntimeException | Error e) {
             preemptFailed(e, proven);
+        }
+    }
+
+    private boolean isForEpochs(ChannelInput input) {
+        boolean isGreeting = EpochMaker.isGreeting(input.received());
+        input.keepRest();
+        return isGreeting && session.safety().isPresent();
+    }
+
+    /** A stranger who knows the first bytes is turned away; from the source's greeting on an error is the end of this link. */
+    private void serveEpochs(Channel channel, ChannelInput input) {
+        Thread.currentThread().setName("mig-epochs");
+        if (!beginEpochs()) {
+            LOG.log(System.Logger.Level.INFO, "a second connection for epochs is turned away");
+            return;
+        }
+        boolean greeted = false;
+        try {
+            EpochMaker safety = session.safety().orElseThrow();
+            safety.greet(channel, input.received());
+            greeted = true;
+            safety.serve(channel, () -> arrival.missingPages() == 0);
+        } catch (RuntimeException | Error e) {
+            endEpochs();
+            preemptFailed(e, greeted);
+        }
+    }
+
+    private boolean beginEpochs() {
+        lock.lock();
+        try {
+            boolean first = !servesEpochs;
+            servesEpochs = true;
+            return first;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void endEpochs() {
+        lock.lock();
+        try {
+            servesEpochs = false;
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -11,6 +11,7 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 
 /**
  * The state of one outgoing migration, and what control sessions ask of it: they leave a request and go, {@code mig-outgoing} finds it. The one
@@ -18,6 +19,9 @@ import java.util.concurrent.locks.ReentrantLock;
  */
 final class OutgoingLife {
     private static final System.Logger LOG = System.getLogger(OutgoingLife.class.getName());
+
+    /** LIMIT: how late it is noticed that the guest came back. */
+    private static final long LOOK_MILLIS = 500;
 
     /**
      * Somebody wants postcopy to go on.
@@ -176,13 +180,17 @@ final class OutgoingLife {
                 + "' only; this migration is in state '" + state.status().publicName() + "'.");
     }
 
-    /** In {@code postcopy-paused}: waits until somebody resumes; empty if this side is ending. */
-    Optional<Resume> awaitResume() {
+    /**
+     * In {@code postcopy-paused}: waits until somebody resumes; empty if this side is ending.
+     *
+     * @param over looked at now and then: whether nobody has to resume any more; empty then
+     */
+    Optional<Resume> awaitResume(BooleanSupplier over) {
         lock.lock();
         try {
             abort.close();
-            while (resume.isEmpty() && !ending) {
-                changed.await();
+            while (resume.isEmpty() && !ending && !over.getAsBoolean()) {
+                boolean _ = changed.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
             }
             // One that was asked for before the end came is carried out, and fails at once: its signal has been raised.
             Optional<Resume> asked = resume;

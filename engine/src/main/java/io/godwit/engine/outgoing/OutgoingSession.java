@@ -6,6 +6,7 @@ import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
@@ -43,6 +44,7 @@ final class OutgoingSession implements AutoCloseable {
     private final PostcopySwitch postcopySwitch;
     private final Optional<ReturnPath> returnPath;
     private Optional<PostcopyLink> link = Optional.empty();
+    private Optional<OutgoingSafety> safety = Optional.empty();
     private int pings;
 
     OutgoingSession(
@@ -91,8 +93,28 @@ final class OutgoingSession implements AutoCloseable {
             wire.command(new Command.PostcopyAdvise(
                     OptionalLong.of(pageSizeSummary()), OptionalLong.of(RamBlock.PAGE_BYTES)));
         }
+        if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
+            askForSafety();
+        }
         precopy.begin();
         wire.announceRam(entries);
+    }
+
+    /** Nothing is begun that would not be what was asked for. */
+    private void askForSafety() {
+        ReturnPath answers = returnPath.orElseThrow();
+        wire.command(new Command.Ping(SafetyAnnouncement.QUESTION));
+        answers.awaitPong(SafetyAnnouncement.QUESTION, plan.parameters().get().connectTimeoutMillis() * 1_000_000);
+        if (!asksForOurToken() || !answers.peerSendsEpochs()) {
+            throw new MigrationException.Refused("'postcopy-safe' needs a Godwit at " + channel.peer()
+                    + (asksForOurToken()
+                            ? " that can hold back what the guest puts out and track what it writes while its memory arrives"
+                            : " that shares the token of this guest, by which it is known whether it lives")
+                    + "; this destination does not. Switch 'postcopy-safe' off, or use another destination");
+        }
+        OutgoingSafety made = new OutgoingSafety(plan);
+        safety = Optional.of(made);
+        progress.postcopy.safety = safety;
     }
 
     private long pageSizeSummary() {
@@ -125,8 +147,10 @@ final class OutgoingSession implements AutoCloseable {
         postcopySwitch.discardEarly(precopy, this::awaitArrival);
         // The destination has answered, so the connection that it takes next is the second.
         Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
-        link = Optional.of(
-                new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath.orElseThrow(), abort));
+        PostcopyLink made =
+                new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath.orElseThrow(), abort);
+        link = Optional.of(made);
+        safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
     }
 
     /** Stops the guest; its pause begins. */
@@ -166,7 +190,8 @@ final class OutgoingSession implements AutoCloseable {
                 entries,
                 switchover.guestRan(),
                 asksForOurToken(),
-                returnPath.orElseThrow().peerIsGodwit());
+                returnPath.orElseThrow().peerIsGodwit(),
+                safety);
     }
 
     /** The destination has made ready for the blocks that were announced; what came later would be lost. */
@@ -254,6 +279,7 @@ final class OutgoingSession implements AutoCloseable {
         channel.abort("the migration has ended");
         returnPath.ifPresent(ReturnPath::join);
         link.ifPresent(PostcopyLink::close);
+        safety.ifPresent(OutgoingSafety::close);
         sender.close();
         wire.close();
     }

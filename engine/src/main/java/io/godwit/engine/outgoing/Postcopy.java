@@ -23,6 +23,9 @@ import java.util.Optional;
  * token decides, where the destination takes it: won back, the guest goes on here, whose memory is whole, because nobody has written to it.
  */
 final class Postcopy {
+    /** LIMIT: a process that is being torn down keeps its locks until its memory is freed. */
+    private static final Duration CLAIM_PATIENCE = Duration.ofMillis(200);
+
     /** How it ended. */
     sealed interface End {
         /** The destination has everything. */
@@ -40,7 +43,9 @@ final class Postcopy {
     private final boolean guestRan;
     private final boolean peerTakesToken;
     private final boolean peerIsGodwit;
+    private final Optional<OutgoingSafety> safety;
     private boolean peerHasGuest;
+    private boolean takenBack;
     private boolean devicesLoaded;
 
     Postcopy(OutgoingMigration.Plan plan, OutgoingLife life, OutgoingProgress progress, Handover handover) {
@@ -52,6 +57,7 @@ final class Postcopy {
         this.guestRan = handover.guestRan();
         this.peerTakesToken = handover.peerTakesToken();
         this.peerIsGodwit = handover.peerIsGodwit();
+        this.safety = handover.safety();
     }
 
     /**
@@ -62,13 +68,15 @@ final class Postcopy {
      * @param guestRan whether the guest ran when it was stopped
      * @param peerTakesToken whether the destination takes our token before it runs the guest
      * @param peerIsGodwit whether the destination is a Godwit
+     * @param safety with {@code postcopy-safe}: what brings the guest back if the destination dies
      */
     record Handover(
             PostcopyPages pages,
             List<RamBlockEntry> entries,
             boolean guestRan,
             boolean peerTakesToken,
-            boolean peerIsGodwit) {}
+            boolean peerIsGodwit,
+            Optional<OutgoingSafety> safety) {}
 
     /** Goes on from the switch, over this connection first. */
     End conduct(PostcopyLink first) {
@@ -79,12 +87,24 @@ final class Postcopy {
                 plan.run().handedOver();
                 return new End.Completed();
             }
-            GuestOwner owner = owner(link.get());
+            GuestOwner owner;
+            try {
+                owner = owner(link.get());
+            } catch (MigrationException.Machine e) {
+                return new End.Failed(e, GuestOwner.UNDECIDED);
+            }
             if (owner == GuestOwner.HERE) {
-                return new End.Failed(failure.get(), owner);
+                return new End.Failed(returned(failure.get()), owner);
             }
             pause(failure.get(), owner);
-            link = awaitRecovery(owner);
+            try {
+                link = awaitRecovery(owner);
+            } catch (MigrationException.Machine e) {
+                return new End.Failed(e, GuestOwner.UNDECIDED);
+            }
+            if (takenBack) {
+                return new End.Failed(returned(failure.get()), GuestOwner.HERE);
+            }
             if (link.isEmpty()) {
                 plan.run().leaveTo(owner);
                 return new End.Failed(
@@ -112,8 +132,21 @@ final class Postcopy {
         }
     }
 
+    private Throwable returned(Throwable cause) {
+        return safety.<Throwable>map(one -> one.describeReturn(cause)).orElse(cause);
+    }
+
+    /** While paused: the destination may die at any time. */
+    private boolean hasComeBack() {
+        takenBack |= safety.isPresent() && safety.get().takeBack(guestRan, Duration.ZERO) == GuestOwner.HERE;
+        return takenBack;
+    }
+
     private GuestOwner owner(PostcopyLink link) {
-        if (peerHasGuest) {
+        if (safety.isPresent() && !safety.get().isOver()) {
+            return safety.get().takeBack(guestRan, CLAIM_PATIENCE);
+        }
+        if (peerHasGuest || safety.isPresent()) {
             return GuestOwner.PEER;
         }
         boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded;
@@ -141,7 +174,7 @@ final class Postcopy {
     /** Waits until somebody resumes and that works; empty if this side is ending. */
     private Optional<PostcopyLink> awaitRecovery(GuestOwner owner) {
         while (true) {
-            Optional<OutgoingLife.Resume> resume = life.awaitResume();
+            Optional<OutgoingLife.Resume> resume = life.awaitResume(this::hasComeBack);
             if (resume.isEmpty()) {
                 return Optional.empty();
             }
@@ -181,6 +214,7 @@ final class Postcopy {
         Optional<Channel> second = connectForRequests(plan, uri, abort);
         PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath, abort);
         try {
+            safety.ifPresent(one -> link.addEpochs(one.connect(uri, abort)));
             link.answerRequests(0);
             recovery.resume();
             life.advance(new OutgoingState.PostcopyActive(), "the destination goes on");

@@ -28,6 +28,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     private final PostcopyPush push;
     private volatile int packagePing;
     private volatile long packagePongNanos;
+    private Optional<OutgoingSafety.Connection> epochs = Optional.empty();
     private boolean closed;
 
     /**
@@ -60,6 +61,11 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
         PostcopySender sender =
                 PostcopySender.onMainChannel(channel, new PageRecordWriter(entries), progress, postcopy);
         this.push = new PostcopyPush(plan, pages, sender, requests, bell, abort, postcopy);
+    }
+
+    /** Takes over the connection on which epochs come back. */
+    void addEpochs(OutgoingSafety.Connection connection) {
+        epochs = Optional.of(connection);
     }
 
     /**
@@ -143,6 +149,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
         push.close();
         requests.close();
         requestChannel.ifPresent(Channel::close);
+        epochs.ifPresent(OutgoingSafety.Connection::close);
         channel.close();
     }
 }

@@ -5,6 +5,7 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.PostcopyStatistics;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -16,6 +17,9 @@ final class PostcopyProgress {
     final AtomicLong transferredBytes = new AtomicLong();
     final AtomicInteger recoveries = new AtomicInteger();
     final LatencyHistogram sourceLatency = new LatencyHistogram();
+
+    /** With {@code postcopy-safe}. */
+    volatile Optional<OutgoingSafety> safety = Optional.empty();
 
     /** A picture of them; {@code missingPages} is what the destination lacks. */
     PostcopyStatistics statistics(long missingPages) {
@@ -36,6 +40,7 @@ final class PostcopyProgress {
                         none.wire(),
                         none.place()),
                 0,
-                List.of());
+                List.of(),
+                safety.map(OutgoingSafety::statistics));
     }
 }

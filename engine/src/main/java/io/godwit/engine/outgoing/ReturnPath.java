@@ -5,6 +5,7 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
@@ -69,6 +70,7 @@ final class ReturnPath {
     private volatile boolean awaited;
     private volatile boolean peerTakesToken;
     private volatile boolean peerIsGodwit;
+    private volatile boolean peerSendsEpochs;
 
     /** The way back of a connection over which these blocks are sent. */
     ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
@@ -85,6 +87,11 @@ final class ReturnPath {
     /** Whether the destination has said that it takes the token before it runs the guest. */
     boolean peerTakesToken() {
         return peerTakesToken;
+    }
+
+    /** Whether the destination has said that it sends epochs back. */
+    boolean peerSendsEpochs() {
+        return peerSendsEpochs;
     }
 
     /** Whether the destination is a Godwit. */
@@ -263,6 +270,7 @@ final class ReturnPath {
                 peerIsGodwit = true;
             }
             case TokenAnnouncement.OTHER_TOKEN -> peerIsGodwit = true;
+            case SafetyAnnouncement.ANSWER -> peerSendsEpochs = true;
             default -> {
                 postcopy.ifPresent(answers -> answers.pong(value, readNanos));
                 lock.lock();

@@ -73,6 +73,12 @@ public final class WriteProtectTracker implements DirtyTracker {
         return found;
     }
 
+    /** KERNEL: a range belongs to one userfaultfd, and the watch for missing pages is another one. */
+    @Override
+    public boolean worksWhileArriving() {
+        return false;
+    }
+
     @Override
     public void stop() {
         // Closing the userfaultfd unregisters its ranges, which lifts what protection is left.

@@ -64,7 +64,8 @@ final class EpochPair implements AutoCloseable {
             });
             Outcome made = new Outcome("maker", () -> {
                 try (Channel channel = listening.accept()) {
-                    maker.serve(channel, ByteBuffer.allocate(0), whole::get);
+                    maker.greet(channel, ByteBuffer.allocate(0));
+                    maker.serve(channel, whole::get);
                 }
             });
             return new Ends(kept.await(), made.await());
@@ -83,7 +84,7 @@ final class EpochPair implements AutoCloseable {
     void assertKeptGuestIsThatOfItsEpoch() {
         long epoch = keeper.newest().number();
         assertThat(maker.statistics().lastEpoch()).as("acknowledged").isLessThanOrEqualTo(epoch);
-        boolean _ = keeper.restore();
+        boolean _ = keeper.restore(true);
         EpochGuest.Moment then = guest.moments.get((int) epoch);
         EpochGuest.Moment now = sourceGuest.moment();
         assertThat(now.counter()).as("the register after epoch %d", epoch).isEqualTo(then.counter());

@@ -11,16 +11,21 @@ import java.util.Deque;
 import java.util.List;
 
 /** What the world sees of a guest that counts: numbers, which must come one after the other. */
-final class World implements Outputs {
+public final class World implements Outputs {
+    /** A world that has seen nothing. */
+    public World() {}
+
     private record Held(long number, long epoch) {}
 
     private final Deque<Held> held = new ArrayDeque<>();
     private final List<Long> epochEnds = new ArrayList<>();
     private boolean holding;
+    private boolean mayMiss;
     private long epoch = 1;
-    private long seen;
+    private long seen = -1;
 
-    synchronized void putOut(long number) {
+    /** The guest says its next number. */
+    public synchronized void putOut(long number) {
         if (holding) {
             held.addLast(new Held(number, epoch));
         } else {
@@ -29,16 +34,26 @@ final class World implements Outputs {
     }
 
     private void see(long number) {
-        assertThat(number).as("what the world sees next").isEqualTo(seen + 1);
+        if (mayMiss) {
+            assertThat(number).as("what the world sees next").isGreaterThan(seen);
+        } else if (seen >= 0) {
+            assertThat(number).as("what the world sees next").isEqualTo(seen + 1);
+        }
         seen = number;
     }
 
-    /** The last number that the world saw. */
-    synchronized long seen() {
+    /** Numbers may be seen elsewhere meanwhile, but none goes back. */
+    public synchronized void mayMiss() {
+        mayMiss = true;
+    }
+
+    /** The last number that the world saw; -1 before the first. */
+    public synchronized long seen() {
         return seen;
     }
 
-    synchronized boolean isHolding() {
+    /** Whether numbers wait. */
+    public synchronized boolean isHolding() {
         return holding;
     }
 
