@@ -70,6 +70,7 @@ public final class Migrator implements AutoCloseable {
     public synchronized void migrate(String uri) {
         MigrationUri target = MigrationUri.parse(uri);
         refuseWhileActive();
+        refuseImpossiblePostcopy(target);
         if (!guest.isRunnable()) {
             throw new MigrationException.Refused(
                     "This host only keeps the guest's memory and devices as bytes; it cannot send them on.");
@@ -200,7 +201,10 @@ public final class Migrator implements AutoCloseable {
     public synchronized void resume(String uri) {
         MigrationUri target = MigrationUri.parse(uri);
         switch (side) {
-            case Side.Out(OutgoingMigration migration) -> migration.resume(target);
+            case Side.Out(OutgoingMigration migration) -> {
+                refuseImpossiblePostcopy(target);
+                migration.resume(target);
+            }
             case Side.In _, Side.None _ ->
                 throw new MigrationException.Refused("Cannot resume: there is no postcopy that was paused here.");
         }
@@ -314,6 +318,27 @@ public final class Migrator implements AutoCloseable {
             boolean _ = awaitEnd(CLOSE_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    /** Postcopy needs answers, and with preempt a second connection to the same address. */
+    private void refuseImpossiblePostcopy(MigrationUri target) {
+        boolean postcopy = capabilities.contains(Capability.POSTCOPY_RAM);
+        boolean preempt = capabilities.contains(Capability.POSTCOPY_PREEMPT);
+        switch (target) {
+            case MigrationUri.Tcp _, MigrationUri.Unix _ -> {}
+            case MigrationUri.Fd _ -> {
+                if (preempt) {
+                    throw new MigrationException.Refused("Migration requires multi-channel URIs (e.g. tcp): " + target
+                            + " is one connection, and postcopy-preempt needs two.");
+                }
+            }
+            case MigrationUri.Exec _, MigrationUri.File _ -> {
+                if (postcopy) {
+                    throw new MigrationException.Refused("Postcopy is not possible over " + target
+                            + ", which has no way back; use tcp: or unix:, or switch 'postcopy-ram' off.");
+                }
+            }
         }
     }
 

@@ -39,9 +39,9 @@ final class CountingGuest implements Guest {
     }
 
     private final NativeMemory memory = NativeMemory.mapAnonymous(RAM_BYTES);
-    private final RamBlock block = new RamBlock("ram", memory);
-    private final RamBlocks blocks = new RamBlocks(List.of(block));
-    private final MarkedPagesTracker tracker = new MarkedPagesTracker(blocks);
+    private final RamBlock block;
+    private final RamBlocks blocks;
+    private final MarkedPagesTracker tracker;
     private final Census census;
     private final Threaded vcpus = new Threaded();
     private UUID identity;
@@ -59,8 +59,16 @@ final class CountingGuest implements Guest {
     volatile boolean refusesToStart;
 
     CountingGuest(UUID identity, Census census) {
+        this(identity, census, RamBlock.PAGE_BYTES);
+    }
+
+    /** With memory that is said to consist of pages of this size. */
+    CountingGuest(UUID identity, Census census, int pageBytes) {
         this.identity = identity;
         this.census = census;
+        this.block = new RamBlock("ram", memory, pageBytes);
+        this.blocks = new RamBlocks(List.of(block));
+        this.tracker = new MarkedPagesTracker(blocks);
     }
 
     /** Non-zero content, so that pages travel as pages. */

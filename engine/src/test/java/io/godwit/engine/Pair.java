@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlock;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.UUID;
@@ -16,7 +17,7 @@ final class Pair implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(60);
 
     final CountingGuest.Census census = new CountingGuest.Census();
-    final CountingGuest sourceGuest = new CountingGuest(UUID.randomUUID(), census);
+    final CountingGuest sourceGuest;
     final CountingGuest destinationGuest = new CountingGuest(UUID.randomUUID(), census);
     final RunControl sourceRun;
     final RunControl destinationRun;
@@ -29,6 +30,12 @@ final class Pair implements AutoCloseable {
 
     /** With a directory of locks for each side, as two machines have. */
     Pair(Path sourceLocks, Path destinationLocks) {
+        this(sourceLocks, destinationLocks, RamBlock.PAGE_BYTES);
+    }
+
+    /** With a source whose memory is said to consist of pages of this size. */
+    Pair(Path sourceLocks, Path destinationLocks, int sourcePageBytes) {
+        sourceGuest = new CountingGuest(UUID.randomUUID(), census, sourcePageBytes);
         sourceRun = new RunControl(sourceGuest, new FileLockArbiter(sourceLocks), RunState.PRELAUNCH);
         destinationRun = new RunControl(destinationGuest, new FileLockArbiter(destinationLocks), RunState.INMIGRATE);
         source = new Migrator(sourceGuest, sourceRun);

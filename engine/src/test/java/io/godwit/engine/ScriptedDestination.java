@@ -71,6 +71,7 @@ final class ScriptedDestination implements Closeable {
     volatile boolean answersPings = true;
     volatile boolean answersPackagePing = true;
     volatile boolean inPostcopy;
+    private volatile int packagePing;
     volatile int mostRangesOfACommand;
 
     ScriptedDestination(List<RamBlockEntry> blocks, Script script) throws IOException {
@@ -119,6 +120,11 @@ final class ScriptedDestination implements Closeable {
             }
             unanswered.clear();
         }
+    }
+
+    /** As a destination does that has loaded its devices. */
+    void answerPackagePing() throws IOException {
+        say(new ReturnPathMessage.Pong(packagePing));
     }
 
     void request(long page) throws IOException {
@@ -249,10 +255,9 @@ final class ScriptedDestination implements Closeable {
                     inPostcopy = true;
                     ScriptedDestination.this.note("PACKAGED");
                     packageArrived.countDown();
-                    for (int ping : decoded.pings()) {
-                        if (answersPackagePing) {
-                            say(new ReturnPathMessage.Pong(ping));
-                        }
+                    packagePing = decoded.pings().getLast();
+                    if (answersPackagePing) {
+                        answerPackagePing();
                     }
                 }
                 case Command.Ping(int value) ->

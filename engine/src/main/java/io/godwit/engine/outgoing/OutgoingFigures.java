@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.PostcopyStatistics;
@@ -38,8 +39,8 @@ final class OutgoingFigures {
                 bandwidth == 0 ? 0 : Convergence.expectedNanos(remaining, bandwidth) / 1_000_000,
                 progress.setupNanos / 1_000_000,
                 elapsedNanos / 1_000_000,
-                progress.downtimeNanos / 1_000_000,
-                progress.parts,
+                downtimeNanos(progress) / 1_000_000,
+                parts(progress),
                 progress.downtimePages,
                 plan.guest().dirtyTracker().description(),
                 Optional.empty(),
@@ -53,6 +54,30 @@ final class OutgoingFigures {
         return measured != 0 || progress.setupNanos == 0 || sending <= 0
                 ? measured
                 : (long) (progress.transferredBytes.get() * 1e9 / sending);
+    }
+
+    /** In postcopy the guest goes on when the devices are loaded; before that is known, the package was the last that this side saw. */
+    private static long downtimeNanos(OutgoingProgress progress) {
+        if (!progress.inPostcopy) {
+            return progress.downtimeNanos;
+        }
+        return Math.max(progress.packageWrittenNanos, progress.devicesLoadedNanos) - progress.stoppedAtNanos;
+    }
+
+    private static DowntimeParts parts(OutgoingProgress progress) {
+        DowntimeParts parts = progress.parts;
+        if (!progress.inPostcopy || progress.devicesLoadedNanos == 0) {
+            return parts;
+        }
+        return new DowntimeParts(
+                parts.stopNanos(),
+                parts.harvestNanos(),
+                parts.pagesNanos(),
+                parts.deviceNanos(),
+                Math.max(0, progress.devicesLoadedNanos - progress.packageWrittenNanos),
+                0,
+                0,
+                0);
     }
 
     private static Optional<String> error(OutgoingState state) {

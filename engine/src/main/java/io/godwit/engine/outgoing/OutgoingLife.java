@@ -23,6 +23,8 @@ final class OutgoingLife {
     /** LIMIT: how late it is noticed that the guest came back. */
     private static final long LOOK_MILLIS = 500;
 
+    private static final String PAUSED = "migrate-pause was asked for";
+
     /**
      * Somebody wants postcopy to go on.
      *
@@ -39,6 +41,8 @@ final class OutgoingLife {
     private boolean continued;
     private boolean committed;
     private boolean ending;
+    private boolean peerBegan;
+    private boolean pauseWanted;
     private Optional<Resume> resume = Optional.empty();
 
     OutgoingLife(OutgoingMigration.Plan plan) {
@@ -143,7 +147,13 @@ final class OutgoingLife {
             switch (state) {
                 case OutgoingState.PostcopyActive _,
                         OutgoingState.PostcopyRecoverSetup _,
-                        OutgoingState.PostcopyRecover _ -> abort.raise("migrate-pause was asked for");
+                        OutgoingState.PostcopyRecover _ -> {
+                    // Cut before the destination has begun, the guest would come back here; who insists gets that.
+                    if (peerBegan || pauseWanted) {
+                        abort.raise(PAUSED);
+                    }
+                    pauseWanted = true;
+                }
                 case OutgoingState.Setup _,
                         OutgoingState.Active _,
                         OutgoingState.PreSwitchover _,
@@ -159,6 +169,19 @@ final class OutgoingLife {
         }
     }
 
+    /** The destination is about to run the guest: who wanted a pause gets it now. */
+    void devicesLoaded() {
+        lock.lock();
+        try {
+            peerBegan = true;
+            if (pauseWanted) {
+                abort.raise(PAUSED);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Connects again from {@code postcopy-paused}. */
     void resume(MigrationUri uri) {
         lock.lock();
@@ -167,6 +190,8 @@ final class OutgoingLife {
                 throw refused("migrate with 'resume' to " + uri, "postcopy-paused");
             }
             abort = new AbortSignal();
+            pauseWanted = false;
+            peerBegan = true;
             resume = Optional.of(new Resume(uri, abort));
             become(new OutgoingState.PostcopyRecoverSetup(), "resume at " + uri + " was asked for");
             changed.signalAll();

@@ -179,7 +179,7 @@ public final class OutgoingMigration implements AutoCloseable {
                 life.awaitContinue();
             }
             life.advance(new OutgoingState.Device(), postcopy ? "the switch to postcopy" : "the rest is small enough");
-            link = postcopy ? Optional.of(session.sendPackage(life::commit)) : handOver(session);
+            link = postcopy ? Optional.of(session.sendPackage(life::commit, life::devicesLoaded)) : handOver(session);
         } catch (RuntimeException | Error e) {
             Throwable cause = session.toldCause(e);
             GuestOwner owner = settleOwner(session, e);
@@ -205,11 +205,22 @@ public final class OutgoingMigration implements AutoCloseable {
     /** Postcopy, with the package written: whatever fails now, the destination may have the guest. */
     private void pushRest(OutgoingSession session, PostcopyLink link) {
         life.advance(new OutgoingState.PostcopyActive(), "the package is written");
-        Postcopy.End end = new Postcopy(plan, life, progress, session.handover()).conduct(link);
+        Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, session.handover()), link);
         stopTracking();
         switch (end) {
             case Postcopy.End.Completed _ -> life.complete("the destination has everything");
             case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> life.fail(cause, owner);
+        }
+    }
+
+    /** An error of this program must not end in a guest that is said to be here when it is not. */
+    private Postcopy.End conductPostcopy(Postcopy postcopy, PostcopyLink link) {
+        try {
+            return postcopy.conduct(link);
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.ERROR, "postcopy to " + plan.uri() + " failed by an error of its own", e);
+            plan.run().leaveTo(GuestOwner.UNDECIDED);
+            return new Postcopy.End.Failed(e, GuestOwner.UNDECIDED);
         }
     }
 

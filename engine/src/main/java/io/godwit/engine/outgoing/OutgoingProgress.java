@@ -23,5 +23,7 @@ final class OutgoingProgress {
     volatile long downtimeNanos;
     volatile DowntimeParts parts = DowntimeParts.NONE;
     volatile boolean inPostcopy;
+    volatile long packageWrittenNanos;
+    volatile long devicesLoadedNanos;
     final PostcopyProgress postcopy = new PostcopyProgress();
 }

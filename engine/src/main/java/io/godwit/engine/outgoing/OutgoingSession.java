@@ -169,14 +169,15 @@ final class OutgoingSession implements AutoCloseable {
      * Sends what lets the guest run at the destination.
      *
      * @param commit see {@link PostcopySwitch#sendPackage}
+     * @param devicesLoaded told when the destination says so
      * @return the connection over which its memory follows
      */
-    PostcopyLink sendPackage(Runnable commit) {
+    PostcopyLink sendPackage(Runnable commit, Runnable devicesLoaded) {
         refuseChangedRam();
         PostcopyLink next = link.orElseThrow();
         int markPing = ++pings;
         int packagePing = ++pings;
-        next.answerRequests(packagePing);
+        next.answerRequests(packagePing, devicesLoaded);
         boolean godwit = returnPath.orElseThrow().peerIsGodwit();
         postcopySwitch.sendPackage(
                 precopy, configuration, switchover.guestRan(), commit, markPing, packagePing, godwit);

@@ -18,7 +18,7 @@ import io.godwit.engine.MigrationStatus;
  *   Device -> PostcopyActive -> Completed
  *               |   ^   \-> Failed        (the destination never began, or this side is ending)
  *               v   |
- *   PostcopyPaused  |                     PostcopyPaused -> Failed (this side is ending)
+ *   PostcopyPaused  |                     all of them -> Failed (this side is ending)
  *     |  ^          |
  *     v  |          |
  *   PostcopyRecoverSetup -> PostcopyRecover -> PostcopyActive; both fall back to PostcopyPaused
@@ -94,8 +94,10 @@ sealed interface OutgoingState {
             case PostcopyActive _ ->
                 next instanceof Completed || next instanceof PostcopyPaused || next instanceof Failed;
             case PostcopyPaused _ -> next instanceof PostcopyRecoverSetup || next instanceof Failed;
-            case PostcopyRecoverSetup _ -> next instanceof PostcopyRecover || next instanceof PostcopyPaused;
-            case PostcopyRecover _ -> next instanceof PostcopyActive || next instanceof PostcopyPaused;
+            case PostcopyRecoverSetup _ ->
+                next instanceof PostcopyRecover || next instanceof PostcopyPaused || next instanceof Failed;
+            case PostcopyRecover _ ->
+                next instanceof PostcopyActive || next instanceof PostcopyPaused || next instanceof Failed;
             case Cancelling _ -> next instanceof Cancelled || next instanceof Failed || next instanceof Completed;
             case Completed _, Failed _, Cancelled _ -> false;
         };

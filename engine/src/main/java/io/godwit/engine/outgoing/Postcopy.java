@@ -14,6 +14,7 @@ import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Postcopy from the switch to its end: pushes over one connection after the other until the destination has everything. Whatever goes wrong
@@ -25,6 +26,9 @@ import java.util.Optional;
 final class Postcopy {
     /** LIMIT: a process that is being torn down keeps its locks until its memory is freed. */
     private static final Duration CLAIM_PATIENCE = Duration.ofMillis(200);
+
+    /** LIMIT: from the devices loaded to the token taken it is less than a millisecond on a machine that is not overloaded. */
+    private static final long GRACE_NANOS = 20_000_000;
 
     /** How it ended. */
     sealed interface End {
@@ -46,7 +50,6 @@ final class Postcopy {
     private final Optional<OutgoingSafety> safety;
     private boolean peerHasGuest;
     private boolean takenBack;
-    private boolean devicesLoaded;
 
     Postcopy(OutgoingMigration.Plan plan, OutgoingLife life, OutgoingProgress progress, Handover handover) {
         this.plan = plan;
@@ -127,8 +130,6 @@ final class Postcopy {
             // The destination's word counts if it can be true, however the connection ended.
             boolean complete = link.verdict() instanceof Verdict.Accepted && pages.count() == 0;
             return complete ? Optional.empty() : Optional.of(told);
-        } finally {
-            devicesLoaded |= link.packagePongNanos() != 0;
         }
     }
 
@@ -149,8 +150,14 @@ final class Postcopy {
         if (peerHasGuest || safety.isPresent()) {
             return GuestOwner.PEER;
         }
+        // The first sign of life: behind the devices there is only the order to run.
+        boolean devicesLoaded = progress.devicesLoadedNanos != 0;
         boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded;
         if (peerTakesToken || refused) {
+            if (devicesLoaded) {
+                // It is about to take the token, or has: a moment makes the answer the one that it expects.
+                LockSupport.parkNanos(GRACE_NANOS);
+            }
             GuestOwner owner = plan.run().reclaim(guestRan);
             peerHasGuest = owner == GuestOwner.PEER;
             return owner;
@@ -193,6 +200,9 @@ final class Postcopy {
         Channel channel = Transports.connect(uri, patience, abort);
         ReturnPath returnPath = new ReturnPath(channel, entries, plan.clock());
         try (OutgoingWire wire = new OutgoingWire(channel, progress)) {
+            if (!channel.isBidirectional()) {
+                throw new MigrationException.Transport("postcopy needs answers, and " + uri + " has no way back");
+            }
             life.advance(new OutgoingState.PostcopyRecover(), "connected to " + uri);
             returnPath.start();
             PostcopyRecovery recovery = new PostcopyRecovery(plan, pages, wire, returnPath);
@@ -215,7 +225,7 @@ final class Postcopy {
         PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath, abort);
         try {
             safety.ifPresent(one -> link.addEpochs(one.connect(uri, abort)));
-            link.answerRequests(0);
+            link.answerRequests(0, () -> {});
             recovery.resume();
             life.advance(new OutgoingState.PostcopyActive(), "the destination goes on");
             return link;

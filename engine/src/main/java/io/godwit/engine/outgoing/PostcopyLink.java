@@ -21,14 +21,15 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     private static final long LAST_WORD_NANOS = 100_000_000;
 
     private final OutgoingMigration.Plan plan;
+    private final OutgoingProgress progress;
     private final Channel channel;
     private final Optional<Channel> requestChannel;
     private final ReturnPath returnPath;
     private final PageRequests requests;
     private final PostcopyPush push;
     private volatile int packagePing;
-    private volatile long packagePongNanos;
     private Optional<OutgoingSafety.Connection> epochs = Optional.empty();
+    private volatile Runnable onDevicesLoaded = () -> {};
     private boolean closed;
 
     /**
@@ -46,6 +47,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
             ReturnPath returnPath,
             AbortSignal abort) {
         this.plan = plan;
+        this.progress = progress;
         this.channel = channel;
         this.requestChannel = requestChannel;
         this.returnPath = returnPath;
@@ -72,9 +74,11 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
      * From here on the destination may ask for pages.
      *
      * @param ping whose PONG shows that the destination has loaded the devices; 0 if it has long done so
+     * @param devicesLoaded told when it comes
      */
-    void answerRequests(int ping) {
+    void answerRequests(int ping, Runnable devicesLoaded) {
         packagePing = ping;
+        onDevicesLoaded = devicesLoaded;
         returnPath.beginPostcopy(this);
     }
 
@@ -85,8 +89,9 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
      */
     void conduct() {
         push.run();
+        push.awaitArrival();
         returnPath.expectVerdict();
-        push.finish();
+        push.end();
         long patience = TimeUnit.MILLISECONDS.toNanos(plan.parameters().get().handoverTimeoutMillis());
         switch (returnPath.awaitVerdict(patience)) {
             case Verdict.Accepted _ -> {}
@@ -107,14 +112,10 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     public void pong(int value, long readNanos) {
         if (PushWindow.isWindowPong(value)) {
             push.pong(value, readNanos);
-        } else if (value == packagePing && packagePongNanos == 0) {
-            packagePongNanos = readNanos;
+        } else if (value == packagePing && progress.devicesLoadedNanos == 0) {
+            progress.devicesLoadedNanos = readNanos;
+            onDevicesLoaded.run();
         }
-    }
-
-    /** When the destination said that it has loaded the devices; 0 if it has not. */
-    long packagePongNanos() {
-        return packagePongNanos;
     }
 
     /**

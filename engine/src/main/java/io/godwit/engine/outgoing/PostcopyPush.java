@@ -94,12 +94,16 @@ final class PostcopyPush implements AutoCloseable {
         }
     }
 
-    /** Makes sure that the destination has read all, then says that this is the end. */
-    void finish() {
+    /** Makes sure that the destination has read all; errors as for {@link #run}. */
+    void awaitArrival() {
         sender.ping(window.nextPing(0, clock.nanoTime()));
         while (!window.isQuiet()) {
             rest(true);
         }
+    }
+
+    /** Says that this is the end. */
+    void end() {
         sender.end();
     }
 

@@ -44,7 +44,6 @@ final class PostcopySwitch {
     private final MonotonicClock clock;
     private final PostcopyPages pages;
     private final PostcopyDiscards discards;
-    private boolean packageWritten;
 
     PostcopySwitch(
             Guest guest,
@@ -109,15 +108,11 @@ final class PostcopySwitch {
         // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
         run.releaseRightToRun();
         wire.commands(commands);
-        packageWritten = true;
-        progress.inPostcopy = true;
+        long written = clock.nanoTime();
         progress.parts = new DowntimeParts(
-                progress.parts.stopNanos(), harvested - start, told - harvested, clock.nanoTime() - told, 0, 0, 0, 0);
-    }
-
-    /** Whether the destination may have begun to run the guest. */
-    boolean isPackageWritten() {
-        return packageWritten;
+                progress.parts.stopNanos(), harvested - start, told - harvested, written - told, 0, 0, 0, 0);
+        progress.packageWrittenNanos = written;
+        progress.inPostcopy = true;
     }
 
     private List<Command.PostcopyRamDiscard> nextDiscards(boolean last) {

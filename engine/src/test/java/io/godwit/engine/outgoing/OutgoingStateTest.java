@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import static java.util.Map.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.GuestOwner;
@@ -16,20 +17,28 @@ class OutgoingStateTest {
             new OutgoingState.Active(),
             new OutgoingState.PreSwitchover(),
             new OutgoingState.Device(),
+            new OutgoingState.PostcopyActive(),
+            new OutgoingState.PostcopyPaused("why", GuestOwner.PEER),
+            new OutgoingState.PostcopyRecoverSetup(),
+            new OutgoingState.PostcopyRecover(),
             new OutgoingState.Completed(),
             new OutgoingState.Failed("why", GuestOwner.HERE),
             new OutgoingState.Cancelling(),
             new OutgoingState.Cancelled());
 
-    private static final Map<String, Set<String>> LEGAL = Map.of(
-            "setup", Set.of("active", "failed", "cancelling"),
-            "active", Set.of("pre-switchover", "device", "failed", "cancelling"),
-            "pre-switchover", Set.of("device", "failed", "cancelling"),
-            "device", Set.of("completed", "failed", "cancelling"),
-            "cancelling", Set.of("cancelled", "failed", "completed"),
-            "completed", Set.of(),
-            "failed", Set.of(),
-            "cancelled", Set.of());
+    private static final Map<String, Set<String>> LEGAL = Map.ofEntries(
+            entry("setup", Set.of("active", "failed", "cancelling")),
+            entry("active", Set.of("pre-switchover", "device", "failed", "cancelling")),
+            entry("pre-switchover", Set.of("device", "failed", "cancelling")),
+            entry("device", Set.of("completed", "postcopy-active", "failed", "cancelling")),
+            entry("postcopy-active", Set.of("completed", "postcopy-paused", "failed")),
+            entry("postcopy-paused", Set.of("postcopy-recover-setup", "failed")),
+            entry("postcopy-recover-setup", Set.of("postcopy-recover", "postcopy-paused", "failed")),
+            entry("postcopy-recover", Set.of("postcopy-active", "postcopy-paused", "failed")),
+            entry("cancelling", Set.of("cancelled", "failed", "completed")),
+            entry("completed", Set.of()),
+            entry("failed", Set.of()),
+            entry("cancelled", Set.of()));
 
     @Test
     void everyPairOfStatesIsLegalOrNotAsQemuHasIt() {
