@@ -8,7 +8,9 @@ import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.machines.opaque.OpaqueGuest;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 
 /** Godwit's incoming side, in this JVM, waiting for whatever a QEMU sends. */
@@ -18,6 +20,7 @@ final class Destination implements AutoCloseable {
     final OpaqueGuest guest = new OpaqueGuest(MAX_MEMORY_BYTES);
     final RunControl run = new RunControl(guest, new NoArbiter(), RunState.INMIGRATE);
     final Migrator migrator = new Migrator(guest, run);
+    private Optional<RandomTouches> touches = Optional.empty();
 
     /** Listens; the address that QEMU is to be told. */
     String listen(String uri) {
@@ -30,17 +33,6 @@ final class Destination implements AutoCloseable {
         return StatusLatch.on(migrator, awaited);
     }
 
-    /** Waits until so many pages have been asked for. */
-    void awaitRequests(long requests) {
-        long deadline = System.nanoTime() + QemuProcess.PATIENCE.toNanos();
-        while (migrator.statistics().postcopy().map(p -> p.requests()).orElse(0L) < requests) {
-            if (System.nanoTime() - deadline > 0) {
-                throw new AssertionError("too few requests for pages: " + migrator.statistics());
-            }
-            Thread.onSpinWait();
-        }
-    }
-
     /** What came of it. */
     MigrationStatistics outcome() throws InterruptedException {
         if (!migrator.awaitEnd(QemuProcess.PATIENCE)) {
@@ -49,9 +41,18 @@ final class Destination implements AutoCloseable {
         return migrator.statistics();
     }
 
+    /** Reads random pages of the guest, which is not run, while they arrive; see {@link RandomTouches}. */
+    RandomTouches touch(RamBlock block, long seed, int threadCount, int pagesEach) {
+        RandomTouches started = new RandomTouches(block, seed, threadCount, pagesEach);
+        touches = Optional.of(started);
+        return started;
+    }
+
     @Override
     public void close() {
         migrator.close();
+        // Only now do pages that never came read as zeros, and only later does the memory go.
+        touches.ifPresent(RandomTouches::end);
         run.shutdown();
         guest.close();
     }

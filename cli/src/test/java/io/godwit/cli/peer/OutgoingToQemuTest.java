@@ -11,9 +11,6 @@ import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
-import io.godwit.engine.Migrator;
-import io.godwit.engine.arbiter.NoArbiter;
-import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import java.nio.file.Path;
 import java.util.List;
@@ -46,7 +43,7 @@ class OutgoingToQemuTest {
 
     @Test
     void aGuestWithoutMemoryAndDevicesIsTaken() throws Exception {
-        try (Source source = new Source(BareGuest.withoutMemory());
+        try (BareSource source = new BareSource(BareGuest.withoutMemory());
                 QemuProcess qemu = startQemu(0)) {
             source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
 
@@ -57,7 +54,7 @@ class OutgoingToQemuTest {
     @ParameterizedTest
     @ValueSource(strings = {"tcp", "unix"})
     void aGuestThatWritesArrivesPageByPage(String transport) throws Exception {
-        try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
+        try (BareSource source = new BareSource(BareGuest.withMemory(MEMORY_BYTES));
                 QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
             String uri = transport.equals("tcp") ? "tcp:127.0.0.1:0" : "unix:" + directory.resolve("stream");
             source.migrator.migrate(listen(qemu, uri));
@@ -73,7 +70,7 @@ class OutgoingToQemuTest {
 
     @Test
     void aGuestThatQemuRefusesRunsOnHere() throws Exception {
-        try (Source source = new Source(BareGuest.withStrangeDevice());
+        try (BareSource source = new BareSource(BareGuest.withStrangeDevice());
                 QemuProcess qemu = startQemu(0)) {
             source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
 
@@ -84,7 +81,7 @@ class OutgoingToQemuTest {
 
     @Test
     void aGuestOfAnotherMachineTypeRunsOnHere() throws Exception {
-        try (Source source = new Source(BareGuest.ofMachine("godwit-bare"));
+        try (BareSource source = new BareSource(BareGuest.ofMachine("godwit-bare"));
                 QemuProcess qemu = startQemu(0)) {
             source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
 
@@ -95,7 +92,7 @@ class OutgoingToQemuTest {
 
     @Test
     void aGuestWithMoreMemoryThanQemuHasForItRunsOnHere() throws Exception {
-        try (Source source = new Source(BareGuest.withMemory(2 * MEMORY_BYTES));
+        try (BareSource source = new BareSource(BareGuest.withMemory(2 * MEMORY_BYTES));
                 QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
             source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
 
@@ -106,7 +103,7 @@ class OutgoingToQemuTest {
 
     @Test
     void aQemuThatDiesWhileMemoryIsOnItsWayDoesNotTouchTheGuest() throws Exception {
-        try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
+        try (BareSource source = new BareSource(BareGuest.withMemory(MEMORY_BYTES));
                 QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
             CountDownLatch active = source.latchOn(MigrationStatus.ACTIVE);
             source.migrator.setParameters(MigrationParameters.DEFAULTS.withMaxBandwidth(1 << 20));
@@ -121,7 +118,7 @@ class OutgoingToQemuTest {
 
     @Test
     void aQemuThatDiesBeforeTheSwitchoverGivesTheGuestBack() throws Exception {
-        try (Source source = new Source(BareGuest.withMemory(MEMORY_BYTES));
+        try (BareSource source = new BareSource(BareGuest.withMemory(MEMORY_BYTES));
                 QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
             CountDownLatch stopped = source.latchOn(MigrationStatus.PRE_SWITCHOVER);
             source.migrator.setCapability(Capability.PAUSE_BEFORE_SWITCHOVER, true);
@@ -137,7 +134,7 @@ class OutgoingToQemuTest {
     /** QEMU knows no token: once it has every byte, only its answer could tell. */
     @Test
     void aQemuThatIsSilentAtTheEndLeavesTheGuestUndecidedAndContBringsItBack() throws Exception {
-        try (Source source = new Source(BareGuest.withoutMemory());
+        try (BareSource source = new BareSource(BareGuest.withoutMemory());
                 QemuProcess qemu = startQemu(0)) {
             CountDownLatch stopped = source.latchOn(MigrationStatus.PRE_SWITCHOVER);
             source.migrator.setCapability(Capability.PAUSE_BEFORE_SWITCHOVER, true);
@@ -168,7 +165,7 @@ class OutgoingToQemuTest {
         return uri.startsWith("tcp:") ? "tcp:127.0.0.1:" + qemu.query("query-migrate", "port") : uri;
     }
 
-    private static void assertHandedOver(Source source, QemuProcess qemu) throws Exception {
+    private static void assertHandedOver(BareSource source, QemuProcess qemu) throws Exception {
         MigrationStatistics outcome = source.outcome();
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.status()).isEqualTo(MigrationStatus.COMPLETED);
@@ -176,51 +173,5 @@ class OutgoingToQemuTest {
         assertThat(source.run.state()).isEqualTo(RunState.POSTMIGRATE);
         qemu.awaitMigration("completed", PATIENCE);
         assertThat(qemu.query("query-status", "status")).isEqualTo("running");
-    }
-
-    /** A guest that runs here, with what it takes to send it. */
-    private static final class Source implements AutoCloseable {
-        final BareGuest guest;
-        final RunControl run;
-        final Migrator migrator;
-
-        Source(BareGuest guest) {
-            this.guest = guest;
-            run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
-            migrator = new Migrator(guest, run);
-            migrator.setParameters(MigrationParameters.DEFAULTS.withMaxBandwidth(0));
-            run.cont();
-        }
-
-        CountDownLatch latchOn(MigrationStatus awaited) {
-            return StatusLatch.on(migrator, awaited);
-        }
-
-        MigrationStatistics outcome() throws InterruptedException {
-            assertThat(migrator.awaitEnd(PATIENCE)).as("the migration ends").isTrue();
-            return migrator.statistics();
-        }
-
-        void assertRunsHere() {
-            assertThat(migrator.statistics().owner()).contains(GuestOwner.HERE);
-            assertRuns();
-        }
-
-        void assertRuns() {
-            assertThat(run.state()).isEqualTo(RunState.RUNNING);
-            long before = guest.writes();
-            long deadline = System.nanoTime() + PATIENCE.toNanos();
-            while (guest.writes() < before + 10) {
-                assertThat(System.nanoTime()).as("the guest writes").isLessThan(deadline);
-                Thread.onSpinWait();
-            }
-        }
-
-        @Override
-        public void close() {
-            migrator.close();
-            run.shutdown();
-            guest.close();
-        }
     }
 }
