@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * What a guest that arrives by postcopy needs here from its first page to its last, over any number of connections: its watched memory, the
@@ -28,6 +29,7 @@ final class PostcopyArrival implements AutoCloseable {
     private final PageRequests requests = new PageRequests();
     private final PrecopyPlacer precopy;
     private final List<PostcopyPlacer> placers = new CopyOnWriteArrayList<>();
+    private final AtomicLong placedBefore = new AtomicLong();
     private Optional<FaultThread> faultThread = Optional.empty();
     private final AtomicInteger recoveries = new AtomicInteger();
     private volatile long bytesBefore;
@@ -105,9 +107,14 @@ final class PostcopyArrival implements AutoCloseable {
 
     /** A placer for one channel, who closes it. */
     PostcopyPlacer newPlacer(String channel) {
-        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel);
+        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, this::keepCount);
         placers.add(placer);
         return placer;
+    }
+
+    private void keepCount(PostcopyPlacer placer) {
+        long _ = placedBefore.addAndGet(placer.placedPages());
+        boolean _ = placers.remove(placer);
     }
 
     /** Asks again for all that was asked for and has not come. */
@@ -140,7 +147,7 @@ final class PostcopyArrival implements AutoCloseable {
         if (!listening) {
             return Optional.empty();
         }
-        long placed = 0;
+        long placed = placedBefore.get();
         for (PostcopyPlacer placer : placers) {
             placed += placer.placedPages();
         }

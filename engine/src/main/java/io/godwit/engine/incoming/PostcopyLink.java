@@ -20,7 +20,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there is one. The first
  * error, on any thread, ends them all.
  *
- * <p>Any number of strangers may connect besides: a connection counts only once a page has come on it.
+ * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
  */
 final class PostcopyLink {
     private static final System.Logger LOG = System.getLogger(PostcopyLink.class.getName());
@@ -28,6 +28,9 @@ final class PostcopyLink {
     private static final int MAX_FURTHER_CONNECTIONS = 6;
 
     private static final int PREEMPT_STAGING_BYTES = 64 << 10;
+    /** So many bytes that were taken without an error are the head of a page record, which strangers do not send. */
+    private static final int RECORD_HEAD_BYTES = 8;
+
     private static final long CHECK_NANOS = 5_000_000;
 
     private final IncomingLink link;
@@ -268,20 +271,21 @@ final class PostcopyLink {
         boolean proven = false;
         try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
                 PostcopyPlacer placer = arrival.newPlacer("preempt channel")) {
-            Pages pages = new Pages(placer, input);
-            PreemptChannelReader reader = new PreemptChannelReader(pages, arrival.entries());
+            PreemptChannelReader reader = new PreemptChannelReader(new Pages(placer, input), arrival.entries());
+            long total = 0;
             int bytes = input.fill(Channel.FOREVER_NANOS);
             if (bytes > 0 && isForEpochs(input)) {
                 serveEpochs(channel, input);
                 return;
             }
             while (bytes > 0) {
+                total += bytes;
                 placer.readAt(System.nanoTime());
                 session.countBytes(bytes);
                 reader.consume(input.received());
                 placer.flush();
                 input.keepRest();
-                proven = pages.came;
+                proven = total >= RECORD_HEAD_BYTES;
                 bytes = input.fill(Channel.FOREVER_NANOS);
             }
             reader.endOfInput();
@@ -358,25 +362,14 @@ final class PostcopyLink {
     }
 
     /** The pages of the preempt channel. */
-    private static final class Pages implements StreamListener {
-        private final PostcopyPlacer placer;
-        private final ChannelInput input;
-        private boolean came;
-
-        Pages(PostcopyPlacer placer, ChannelInput input) {
-            this.placer = placer;
-            this.input = input;
-        }
-
+    private record Pages(PostcopyPlacer placer, ChannelInput input) implements StreamListener {
         @Override
         public void page(int blockIndex, long offset, ByteBuffer buffer, int index) {
-            came = true;
             placer.place(blockIndex, offset, input.staging(), index);
         }
 
         @Override
         public void zeroPage(int blockIndex, long offset) {
-            came = true;
             placer.placeZero(blockIndex, offset);
         }
     }

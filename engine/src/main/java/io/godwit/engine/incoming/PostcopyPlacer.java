@@ -7,6 +7,7 @@ import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * Places the pages of one channel while the guest may wait for them: each host page in one step, when it is whole. What is there is left
@@ -21,8 +22,9 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     private final FaultLog log;
     private final Optional<PageDigests> digests;
     private final String channel;
-    /** Where a huge page is collected; a whole one is placed from here. */
-    private final NativeMemory hostPage;
+    private final Consumer<PostcopyPlacer> ended;
+    /** Where a huge page is collected, from the first one on; a whole one is placed from here. */
+    private Optional<NativeMemory> hostPage = Optional.empty();
 
     private final PageRun run;
     private int openBlock = NOTHING;
@@ -36,16 +38,13 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     private long placed;
     private volatile long placedPages;
 
-    /** Places into {@code memory}; {@code channel} names the channel in errors. */
-    PostcopyPlacer(ArrivingMemory memory, FaultLog log, String channel) {
+    /** Places into {@code memory}; {@code channel} names the channel in errors, {@code ended} hears of {@link #close}. */
+    PostcopyPlacer(ArrivingMemory memory, FaultLog log, String channel, Consumer<PostcopyPlacer> ended) {
+        this.ended = ended;
         this.memory = memory;
         this.log = log;
         this.digests = memory.digests();
         this.channel = channel;
-        this.hostPage = NativeMemory.allocate(memory.blocks().stream()
-                .mapToInt(ArrivingBlock::hostPageBytes)
-                .max()
-                .orElse(RamBlock.PAGE_BYTES));
         this.run = new PageRun(memory, this);
     }
 
@@ -64,7 +63,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
         ArrivingBlock block = memory.block(blockIndex);
         if (block.isHuge()) {
             long within = collect(block, offset);
-            NativeMemory.copy(staging, position, hostPage, within, RamBlock.PAGE_BYTES);
+            NativeMemory.copy(staging, position, hostPage(), within, RamBlock.PAGE_BYTES);
             openZero = false;
             clean = false;
             placeIfWhole(block);
@@ -85,7 +84,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
         if (block.isHuge()) {
             long within = collect(block, offset);
             if (!clean) {
-                hostPage.fill(within, RamBlock.PAGE_BYTES, (byte) 0);
+                hostPage().fill(within, RamBlock.PAGE_BYTES, (byte) 0);
             }
             placeIfWhole(block);
             return;
@@ -115,6 +114,16 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
                 digests.get().arrived(block.index(), page, content, position);
             }
         }
+    }
+
+    private NativeMemory hostPage() {
+        if (hostPage.isEmpty()) {
+            hostPage = Optional.of(NativeMemory.allocate(memory.blocks().stream()
+                    .mapToInt(ArrivingBlock::hostPageBytes)
+                    .max()
+                    .orElse(RamBlock.PAGE_BYTES)));
+        }
+        return hostPage.get();
     }
 
     /** Notes that a target page belongs to the host page that is being collected; where it goes in there. */
@@ -157,7 +166,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
         }
         boolean first = (openZero && memory.takesZeroPages(block))
                 ? memory.fillZero(block, openHostPage)
-                : memory.fill(block, openHostPage, hostPage, 0);
+                : memory.fill(block, openHostPage, hostPage(), 0);
         arrived(block, openHostPage);
         if (first && digests.isPresent()) {
             for (int page = 0; page < block.pagesInHostPage(); page++) {
@@ -165,7 +174,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
                         .arrived(
                                 block.index(),
                                 openHostPage * block.pagesInHostPage() + page,
-                                hostPage,
+                                hostPage(),
                                 (long) page * RamBlock.PAGE_BYTES);
             }
         }
@@ -183,6 +192,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     @Override
     public void close() {
         run.close();
-        hostPage.close();
+        hostPage.ifPresent(NativeMemory::close);
+        ended.accept(this);
     }
 }
