@@ -251,6 +251,53 @@ class PostcopySourceTest {
     }
 
     @Test
+    void aLastWordThatWasLostIsSaidAgainOverANewConnection() throws Exception {
+        CutOnce script = new CutOnce(Integer.MAX_VALUE);
+        script.cutsAtEnd = true;
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().remainingBytes()).isZero();
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            assertCompletes(pair, destination);
+        }
+    }
+
+    @Test
+    void aSecondChannelThatIsLostPausesAndIsMadeAnew() throws Exception {
+        CutOnce script = new CutOnce(Integer.MAX_VALUE);
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            pair.source.setCapability(Capability.POSTCOPY_PREEMPT, true);
+            script.stalls = true;
+            switchTo(pair, destination);
+            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            destination.cutSecond();
+            // The first page may still find a socket that takes it.
+            for (long page = PAGES - 1; page > PAGES - 20; page--) {
+                try {
+                    destination.request(page);
+                } catch (IOException e) {
+                    // Paused already.
+                }
+            }
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("writing to");
+            script.stalls = false;
+            destination.cut();
+            destination.answersPings = true;
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            assertCompletes(pair, destination);
+            assertThat(destination.order)
+                    .containsSubsequence(
+                            "second channel", "PACKAGED", "ReceivedBitmap", "second channel", "PostcopyResume");
+        }
+    }
+
+    @Test
     void aBitmapThatClaimsWhatWasNeverSentIsRefusedAndTheNextOneIsTaken() throws Exception {
         CutOnce script = new CutOnce(300);
         try (Pair pair = postcopyPair();
@@ -499,6 +546,8 @@ class PostcopySourceTest {
     private static final class CutOnce implements ScriptedDestination.Script {
         private final int afterPages;
         private boolean cut;
+        volatile boolean cutsAtEnd;
+        volatile boolean stalls;
         volatile Optional<byte[]> wrongBitmap = Optional.empty();
 
         CutOnce(int afterPages) {
@@ -514,7 +563,20 @@ class PostcopySourceTest {
         }
 
         @Override
+        public void end(ScriptedDestination destination) throws IOException {
+            if (cutsAtEnd) {
+                cutsAtEnd = false;
+                destination.cut();
+            } else {
+                destination.say(new ReturnPathMessage.Shut(0));
+            }
+        }
+
+        @Override
         public void command(ScriptedDestination destination, Command command) throws IOException {
+            if (command instanceof Command.Packaged && stalls) {
+                destination.answersPings = false;
+            }
             if (command instanceof Command.ReceivedBitmap(String block)) {
                 if (wrongBitmap.isPresent()) {
                     destination.say(wrongBitmap.get());

@@ -151,6 +151,13 @@ final class ScriptedDestination implements Closeable {
         }
     }
 
+    /** Ends the second connection only. */
+    void cutSecond() {
+        synchronized (sockets) {
+            close(sockets.removeLast());
+        }
+    }
+
     private static void close(Socket socket) {
         try {
             socket.close();

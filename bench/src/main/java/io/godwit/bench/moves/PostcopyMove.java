@@ -41,12 +41,9 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
         }
 
         private List<String> capabilities() {
-            List<String> names = new ArrayList<>(List.of("postcopy-ram"));
+            List<String> names = new ArrayList<>(List.of("events", "postcopy-ram"));
             if (this == GODWIT_PREEMPT || this == QEMU_PREEMPT) {
                 names.add("postcopy-preempt");
-            }
-            if (isQemu()) {
-                names.add("events");
             }
             return names;
         }
