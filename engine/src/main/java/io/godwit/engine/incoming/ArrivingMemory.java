@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.MappingFlags;
@@ -93,10 +94,8 @@ final class ArrivingMemory implements AutoCloseable {
     private void empty(ArrivingBlock arriving) {
         RamBlock block = arriving.block();
         NativeMemory memory = block.memory();
-        // KERNEL: one touch would make 512 pages of a transparent huge page present, which then never fault.
         if (!arriving.isHuge() && !MappingFlags.of(arriving.start()).contains("nh")) {
-            memory.advise(0, block.usedLength(), Advice.NOHUGEPAGE);
-            wantHugePages.add(arriving);
+            forbidHugePages(arriving);
         }
         takesZeroPages[arriving.index()] =
                 faults.register(arriving.start(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING));
@@ -105,6 +104,20 @@ final class ArrivingMemory implements AutoCloseable {
         // figures,
         // has mapped a page of zeros, which would pass for the guest's.
         drop(memory, 0, block.usedLength());
+    }
+
+    /** KERNEL: one touch would make 512 pages of a transparent huge page present, which then never fault. */
+    private void forbidHugePages(ArrivingBlock arriving) {
+        NativeMemory memory = arriving.block().memory();
+        try {
+            memory.advise(0, memory.byteLength(), Advice.NOHUGEPAGE);
+            wantHugePages.add(arriving);
+        } catch (NativeException e) {
+            if (e.errno() != Errno.EINVAL) {
+                throw e;
+            }
+            // KERNEL: built without transparent huge pages, so that there are none to forbid.
+        }
     }
 
     private static void drop(NativeMemory memory, long offset, long length) {

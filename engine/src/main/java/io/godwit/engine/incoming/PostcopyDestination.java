@@ -84,7 +84,7 @@ final class PostcopyDestination {
             pause(lost.get());
             return;
         }
-        arrival.finish();
+        finish();
         confirm();
         states.become(new IncomingState.Completed(), "all memory is here");
     }
@@ -95,6 +95,15 @@ final class PostcopyDestination {
                 + " pages that have not come. 'migrate-recover' here, then 'migrate' with resume=true at the source.";
         LOG.log(System.Logger.Level.WARNING, error, lost);
         states.become(new IncomingState.PostcopyPaused(error), MigrationException.sentence(lost));
+    }
+
+    /** The guest is whole: nothing that goes wrong with the clearing up changes that. */
+    private void finish() {
+        try {
+            arrival.finish();
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.ERROR, "all memory is here, but what watched it could not be cleared up", e);
+        }
     }
 
     private void confirm() {
@@ -118,13 +127,22 @@ final class PostcopyDestination {
             states.become(new IncomingState.PostcopyRecover(), "the source is back");
             agree();
             states.become(new IncomingState.PostcopyActive(), "the source goes on");
-            pages.start();
-            arrival.repeatRequests();
+            begin(pages);
             serve(pages);
         } catch (GivenUp e) {
             LOG.log(System.Logger.Level.DEBUG, "nobody waits at {0} any more: {1}", link.address(), e.getMessage());
         } catch (RuntimeException | Error e) {
             pause(e);
+        }
+    }
+
+    private void begin(PostcopyLink pages) {
+        try {
+            pages.start();
+            arrival.repeatRequests();
+        } catch (RuntimeException | Error e) {
+            pages.end("the memory that is missing could not be asked for");
+            throw e;
         }
     }
 
