@@ -151,6 +151,18 @@ final class ArrivingMemory implements AutoCloseable {
         return -1;
     }
 
+    /** Zeroed room for the content of the largest host page; the caller closes it. */
+    NativeMemory roomForHostPage() {
+        int length =
+                blocks.stream().mapToInt(ArrivingBlock::hostPageBytes).max().orElse(RamBlock.PAGE_BYTES);
+        NativeMemory room = NativeMemory.allocate(length);
+        // KERNEL: UFFDIO_COPY of a huge page takes a second one for a while if what it copies is not there, and a host
+        // may have none
+        // to spare (ENOMEM).
+        room.fill(0, length, (byte) 0);
+        return room;
+    }
+
     /** What tells of faults. */
     Userfaultfd faults() {
         return faults;

@@ -118,10 +118,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
 
     private NativeMemory hostPage() {
         if (hostPage.isEmpty()) {
-            hostPage = Optional.of(NativeMemory.allocate(memory.blocks().stream()
-                    .mapToInt(ArrivingBlock::hostPageBytes)
-                    .max()
-                    .orElse(RamBlock.PAGE_BYTES)));
+            hostPage = Optional.of(memory.roomForHostPage());
         }
         return hostPage.get();
     }

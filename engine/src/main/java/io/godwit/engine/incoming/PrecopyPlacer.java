@@ -22,10 +22,7 @@ final class PrecopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
     PrecopyPlacer(ArrivingMemory memory) {
         this.memory = memory;
         this.digests = memory.digests();
-        this.hostPage = NativeMemory.allocate(memory.blocks().stream()
-                .mapToInt(ArrivingBlock::hostPageBytes)
-                .max()
-                .orElse(RamBlock.PAGE_BYTES));
+        this.hostPage = memory.roomForHostPage();
         this.run = new PageRun(memory, this);
     }
 
