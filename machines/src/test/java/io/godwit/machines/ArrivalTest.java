@@ -178,7 +178,7 @@ final class ArrivalTest {
                 .noneMatch(name -> name.startsWith("mig-") || name.startsWith("uffd-") || name.startsWith("vcpu-"));
     }
 
-    private static void assumeFaults(GuestKind kind) {
+    static void assumeFaults(GuestKind kind) {
         if (kind == GuestKind.KVM) {
             TestMachines.assumeKvm();
         }
