@@ -48,8 +48,8 @@ final class PlainProgress implements ProgressView {
 
     @Override
     public void end(MigrationSample last) {
-        // What was completed is told by the summary that follows.
-        if (!last.isCompleted()) {
+        // What was completed is told by the summary that follows, and a pause has been shown.
+        if (!last.isCompleted() && !last.isPaused()) {
             lastStatus = "";
             show(last);
         }

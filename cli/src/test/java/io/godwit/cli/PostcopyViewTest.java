@@ -140,7 +140,7 @@ class PostcopyViewTest {
         assertThat(PausedPostcopy.advice(paused, "unix:/tmp/a b", Optional.of("unix:/tmp/b"), "tcp:10.0.0.2:4444")
                         .lines())
                 .containsExactly(
-                        "The migration is paused: The connection was lost. The guest is at the destination and nothing is lost; what still lacks waits here. To go on:",
+                        "The migration is paused: The connection was lost. Keep both sides: the guest is at the destination, and what it lacks of its memory is at the source. To go on:",
                         "  godwit migrate --recover --qmp unix:/tmp/b tcp:10.0.0.2:4444",
                         "  godwit migrate --resume --qmp 'unix:/tmp/a b' tcp:10.0.0.2:4444");
         assertThat(PausedPostcopy.advice(paused, "unix:/a", Optional.empty(), "tcp:h:1"))
