@@ -4,10 +4,7 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationException;
-import io.godwit.engine.arbiter.IdentityMark;
-import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.EpochMaker;
-import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.transport.Channel;
@@ -45,6 +42,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private final IncomingMigration.Plan plan;
     private final IncomingProgress progress;
     private final StreamReader reader;
+    private final SourceAgreement agreement;
     private Optional<Connection> connection = Optional.empty();
     private Optional<PageReceiver> receiver = Optional.empty();
     private Optional<RamReceiver> precopy = Optional.empty();
@@ -52,11 +50,6 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private List<DeviceSection> devices = List.of();
     private Optional<Bytes> packaged = Optional.empty();
     private boolean advised;
-    private boolean peerAsksForToken;
-    private boolean tokenShared;
-    private volatile Optional<EpochMaker> safety = Optional.empty();
-    private boolean identityArrived;
-    private boolean markDue;
     private boolean reconnected;
     private boolean resumed;
     private Optional<MigrationException> refusal = Optional.empty();
@@ -66,6 +59,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     IncomingSession(IncomingMigration.Plan plan, IncomingProgress progress) {
         this.plan = plan;
         this.progress = progress;
+        this.agreement = new SourceAgreement(plan);
         this.reader = new StreamReader(this, StreamLimits.DEFAULT);
     }
 
@@ -159,7 +153,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         reader.resume();
         returnPath().open();
         returnPath().blocks(reader.ramBlocks());
-        markDue = tokenShared;
+        agreement.reconnected();
         reconnected = false;
         resumed = false;
     }
@@ -196,7 +190,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     /** Loads the devices; the guest is whole then. Returns whether it ran at the source. */
     boolean load() {
-        if (peerAsksForToken) {
+        if (agreement.isGodwit()) {
             refuseHoles();
         }
         // Postcopy was possible, and did not come: from here on the memory is like any other.
@@ -264,7 +258,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     /** Whether the source is a Godwit, which knows that every page must come. */
     boolean sourceLeavesNoHoles() {
-        return peerAsksForToken;
+        return agreement.isGodwit();
     }
 
     /** What there is of the guest's memory, once the source has advised postcopy; for figures. */
@@ -274,7 +268,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     /** What sends epochs back, if the source wants that. */
     Optional<EpochMaker> safety() {
-        return safety;
+        return agreement.safety();
     }
 
     /** Bytes that came on another channel. Any thread. */
@@ -354,13 +348,13 @@ final class IncomingSession implements StreamListener, AutoCloseable {
                     + ", which this version cannot do; switch it off at the source");
         }
         configuration.uuid().ifPresent(plan.guest()::assumeIdentity);
-        identityArrived = configuration.uuid().isPresent();
+        agreement.identityArrived(configuration.uuid().isPresent());
     }
 
     @Override
     public void command(Command command) {
         reconnected = true;
-        refuseWithoutMark(command);
+        agreement.refuseWithoutMark(command);
         // What a command says holds for the pages that came before it.
         receiver.ifPresent(PageReceiver::flush);
         switch (command) {
@@ -401,44 +395,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         if (!returnPath().isOpen()) {
             throw new MigrationException.Protocol("the source sent PING " + value + " without opening the return path");
         }
-        if (value == TokenAnnouncement.QUESTION) {
-            peerAsksForToken = true;
-            // A token that is not the source's too is none: without the guest's name, or with another arbiter.
-            tokenShared = identityArrived && plan.run().sharesTokenWithSource();
-            returnPath()
-                    .send(new ReturnPathMessage.Pong(
-                            tokenShared ? TokenAnnouncement.ANSWER : TokenAnnouncement.OTHER_TOKEN));
-        }
-        if (value == SafetyAnnouncement.QUESTION && prepareSafety()) {
-            returnPath().send(new ReturnPathMessage.Pong(SafetyAnnouncement.ANSWER));
-        }
-        returnPath().send(new ReturnPathMessage.Pong(value));
-    }
-
-    /** Whether the source can get epochs back, should postcopy begin. */
-    private boolean prepareSafety() {
-        boolean possible = plan.postcopy()
-                && tokenShared
-                && plan.guest().outputs().isPresent()
-                && plan.guest().dirtyTracker().worksWhileArriving();
-        if (possible && safety.isEmpty()) {
-            EpochMaker.Settings settings = new EpochMaker.Settings(Long.MAX_VALUE, plan.patience());
-            safety = Optional.of(new EpochMaker(plan.guest(), plan.run(), settings, plan.clock()));
-        }
-        return possible;
-    }
-
-    /** The first thing on a new connection must show that it is the same guest's source, where that was agreed. */
-    private void refuseWithoutMark(Command command) {
-        if (!markDue) {
-            return;
-        }
-        int mark = IdentityMark.of(plan.guest().identity());
-        if (!(command instanceof Command.Ping(int value)) || value != mark) {
-            throw new MigrationException.Protocol("the source that connected is not the one of guest "
-                    + plan.guest().identity() + ", which waits for its memory here");
-        }
-        markDue = false;
+        agreement.answer(value, returnPath());
     }
 
     private void advise(Command.PostcopyAdvise advise) {
@@ -517,6 +474,6 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     public void close() {
         disconnect();
         arrival.ifPresent(PostcopyArrival::close);
-        safety.ifPresent(EpochMaker::close);
+        agreement.close();
     }
 }

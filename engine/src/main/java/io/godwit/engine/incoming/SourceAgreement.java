@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.arbiter.IdentityMark;
+import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.epochs.EpochMaker;
+import io.godwit.engine.epochs.SafetyAnnouncement;
+import io.godwit.stream.Command;
+import io.godwit.stream.ReturnPathMessage;
+import java.util.Optional;
+
+/**
+ * What the two sides have agreed on beyond QEMU's protocol, by PINGs with values of our own: whether the source is a Godwit, whether both look at
+ * the same token, how it shows whose source it is when it connects again, and whether it can get epochs back. A QEMU asks for nothing.
+ *
+ * <p>Threads: the one that reads the main channel; {@link #safety} any.
+ */
+final class SourceAgreement implements AutoCloseable {
+    private final IncomingMigration.Plan plan;
+    private boolean godwit;
+    private boolean tokenShared;
+    private boolean identityArrived;
+    private boolean markDue;
+    private volatile Optional<EpochMaker> safety = Optional.empty();
+
+    SourceAgreement(IncomingMigration.Plan plan) {
+        this.plan = plan;
+    }
+
+    /** Whether the source has named its guest. */
+    void identityArrived(boolean arrived) {
+        identityArrived = arrived;
+    }
+
+    /** Answers a PING. */
+    void answer(int value, ReturnPathOut returnPath) {
+        if (value == TokenAnnouncement.QUESTION) {
+            godwit = true;
+            // A token that is not the source's too is none: without the guest's name, or with another arbiter.
+            tokenShared = identityArrived && plan.run().sharesTokenWithSource();
+            returnPath.send(
+                    new ReturnPathMessage.Pong(tokenShared ? TokenAnnouncement.ANSWER : TokenAnnouncement.OTHER_TOKEN));
+        }
+        if (value == SafetyAnnouncement.QUESTION && prepareSafety()) {
+            returnPath.send(new ReturnPathMessage.Pong(SafetyAnnouncement.ANSWER));
+        }
+        returnPath.send(new ReturnPathMessage.Pong(value));
+    }
+
+    /** Whether the source can get epochs back, should postcopy begin. */
+    private boolean prepareSafety() {
+        boolean possible = plan.postcopy()
+                && tokenShared
+                && plan.guest().outputs().isPresent()
+                && plan.guest().dirtyTracker().worksWhileArriving();
+        if (possible && safety.isEmpty()) {
+            EpochMaker.Settings settings = new EpochMaker.Settings(Long.MAX_VALUE, plan.patience());
+            safety = Optional.of(new EpochMaker(plan.guest(), plan.run(), settings, plan.clock()));
+        }
+        return possible;
+    }
+
+    /** Whether the source is a Godwit, which knows that every page must come. */
+    boolean isGodwit() {
+        return godwit;
+    }
+
+    /** What sends epochs back, if that was agreed. */
+    Optional<EpochMaker> safety() {
+        return safety;
+    }
+
+    /** A new connection begins. */
+    void reconnected() {
+        markDue = tokenShared;
+    }
+
+    /**
+     * The first thing on a new connection must show that it is the same guest's source, where that was agreed.
+     *
+     * @throws MigrationException.Protocol if it is another's
+     */
+    void refuseWithoutMark(Command command) {
+        if (!markDue) {
+            return;
+        }
+        int mark = IdentityMark.of(plan.guest().identity());
+        if (!(command instanceof Command.Ping(int value)) || value != mark) {
+            throw new MigrationException.Protocol("the source that connected is not the one of guest "
+                    + plan.guest().identity() + ", which waits for its memory here");
+        }
+        markDue = false;
+    }
+
+    @Override
+    public void close() {
+        safety.ifPresent(EpochMaker::close);
+    }
+}
