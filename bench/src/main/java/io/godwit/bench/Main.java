@@ -8,6 +8,7 @@ import io.godwit.bench.moves.FaultBenchmark;
 import io.godwit.bench.moves.PauseBenchmark;
 import io.godwit.bench.moves.ProgressBenchmark;
 import io.godwit.bench.moves.PushBenchmark;
+import io.godwit.bench.moves.SafeBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
 import io.godwit.bench.moves.SwitchBenchmark;
 import io.godwit.bench.moves.TransferBenchmark;
@@ -17,7 +18,7 @@ import java.util.List;
 /** The benchmarks' command line; {@code ./dev bench} starts it. */
 public final class Main {
     private static final String USAGE = """
-            usage: ./dev bench [micro|transfer|pause|control|start|fault|switch|push|progress]... [-n RUNS] [--quick]
+            usage: ./dev bench [micro|transfer|pause|control|start|fault|switch|push|progress|safe]... [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
               pause         how long a guest stands still, beside QEMU's downtime for the same load
@@ -27,6 +28,7 @@ public final class Main {
               switch        postcopy: how long the guest stands still at the switch, beside QEMU
               push          postcopy: throughput of the background push, beside precopy
               progress      postcopy: the guest's work after the switch, beside QEMU
+              safe          postcopy-safe: what it costs the guest, and how long its outputs wait
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
             """;
@@ -46,8 +48,8 @@ public final class Main {
             }
         }
         if (names.isEmpty()) {
-            names.addAll(
-                    List.of("start", "micro", "transfer", "pause", "control", "fault", "switch", "push", "progress"));
+            names.addAll(List.of(
+                    "start", "micro", "transfer", "pause", "control", "fault", "switch", "push", "progress", "safe"));
         }
         for (String name : names) {
             Surroundings.print(name);
@@ -69,6 +71,7 @@ public final class Main {
             case "switch" -> SwitchBenchmark.run(count(runs, quick ? 1 : 5));
             case "push" -> PushBenchmark.run(count(runs, quick ? 1 : 5));
             case "progress" -> ProgressBenchmark.run(count(runs, quick ? 1 : 3));
+            case "safe" -> SafeBenchmark.run(count(runs, quick ? 1 : 3));
             default -> {
                 if (!name.startsWith("micro:")) {
                     return false;

@@ -200,6 +200,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
                 .put("memory-bytes", machine.ram().snapshot().totalBytes())
                 .put("tracker", machine.dirtyTracker().description())
                 .put("work-pages", machine.workPages())
+                .put("guest-beats", machine.guestBeats())
                 .put("mismatches", machine.mismatches())
                 .put("now-nanos", System.nanoTime());
         machine.firstMismatch().ifPresent(mismatch -> figures.put("first-mismatch", mismatch.toString()));

@@ -59,6 +59,11 @@ public final class GuestRam implements AutoCloseable {
         return controlBlocks;
     }
 
+    /** Heartbeats as the programs count them. */
+    public long guestBeats() {
+        return figures.stream().mapToLong(VcpuFigures::beats).sum();
+    }
+
     /** Pages rewritten by all vCPUs, as far as is known here; never waits for memory. */
     public long workPages() {
         return figures.stream().mapToLong(VcpuFigures::workPages).sum();

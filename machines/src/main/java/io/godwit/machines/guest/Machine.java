@@ -27,6 +27,9 @@ public interface Machine extends Guest {
     /** Pages that the program has rewritten in all its life, on all hosts. */
     long workPages();
 
+    /** Heartbeats as the program counts them, in all its life, on all hosts; whether or not the world has heard them. */
+    long guestBeats();
+
     /** Pages that did not hold what the program wrote there last, in all its life. */
     long mismatches();
 

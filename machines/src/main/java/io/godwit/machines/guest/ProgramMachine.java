@@ -51,6 +51,11 @@ public abstract class ProgramMachine implements Machine {
     }
 
     @Override
+    public final long guestBeats() {
+        return ram.guestBeats();
+    }
+
+    @Override
     public final long workPages() {
         return ram.workPages();
     }

@@ -18,6 +18,7 @@ final class VcpuFigures {
     private final long page;
     private final ControlBlock program;
     private volatile long workPages;
+    private volatile long beats;
     private volatile long mismatches;
     private volatile Optional<Mismatch> firstMismatch = Optional.empty();
     private volatile long[] touches = new long[0];
@@ -38,6 +39,13 @@ final class VcpuFigures {
             workPages = program.workPages();
         }
         return workPages;
+    }
+
+    long beats() {
+        if (isPresent()) {
+            beats = program.beats();
+        }
+        return beats;
     }
 
     long mismatches() {

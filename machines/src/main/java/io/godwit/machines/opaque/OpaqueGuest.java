@@ -197,6 +197,11 @@ public final class OpaqueGuest implements Machine {
     }
 
     @Override
+    public long guestBeats() {
+        return 0;
+    }
+
+    @Override
     public long workPages() {
         return 0;
     }
