@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.engine.guest.RunState;
+import io.godwit.stream.Command;
+import io.godwit.stream.ReturnPathMessage;
+import java.io.IOException;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** The source's side of postcopy when the destination refuses, breaks off, lies or comes back. */
+@Timeout(120)
+class PostcopySourceRecoveryTest extends PostcopySourceLab {
+    @Test
+    void aRefusalOfThePackageBringsTheGuestBack() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, new AtPackage(d -> {
+                    d.say(new ReturnPathMessage.Shut(1));
+                }))) {
+            destination.answersPackagePing = false;
+            pair.source.migrate(destination.uri());
+            pair.source.startPostcopy();
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("status 1", GuestOwner.HERE.sentence());
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
+    void aCutBeforeThePackageBringsTheGuestBack() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, new ScriptedDestination.Script() {
+                    @Override
+                    public void command(ScriptedDestination d, Command command) {
+                        if (command instanceof Command.PostcopyRamDiscard) {
+                            d.cut();
+                        }
+                    }
+                })) {
+            pair.source.migrate(destination.uri());
+            pair.source.startPostcopy();
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.FAILED);
+            assertThat(pair.source.statistics().owner()).contains(GuestOwner.HERE);
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
+    void aCutBehindThePackageBeforeAnySignOfLifeIsPausedBecauseNobodyKnows() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination =
+                        new ScriptedDestination(BLOCKS, new AtPackage(ScriptedDestination::cut))) {
+            destination.answersPackagePing = false;
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("not known", "memory whole");
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.FINISH_MIGRATE);
+            pair.source.close();
+            assertThat(pair.source.statistics().owner()).contains(GuestOwner.UNDECIDED);
+            assertThat(pair.sourceRun.isUndecided()).isTrue();
+            pair.sourceRun.cont();
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
+    void aHostThatEndsWhilePostcopyIsPausedSaysThatTheGuestIsTheOtherSides() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination =
+                        new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
+            switchTo(pair, destination);
+            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            pair.source.pausePostcopy();
+            awaitPaused(pair);
+            pair.source.close();
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            assertThat(pair.source.statistics().owner()).contains(GuestOwner.PEER);
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.POSTMIGRATE);
+        }
+    }
+
+    @Test
+    void afterACutTheDestinationsBitmapDecidesWhatIsSentAgain() throws Exception {
+        CutOnce script = new CutOnce(300);
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            assertCompletes(pair, destination);
+            assertThat(destination.order)
+                    .containsSubsequence(
+                            "PACKAGED", "PART", "ReceivedBitmap", "PostcopyResume", "PART", "END ram", "EOF");
+            assertThat(pair.source.statistics().postcopy().orElseThrow().recoveries())
+                    .isEqualTo(1);
+        }
+    }
+
+    @Test
+    void aLastWordThatWasLostIsSaidAgainOverANewConnection() throws Exception {
+        CutOnce script = new CutOnce(Integer.MAX_VALUE);
+        script.cutsAtEnd = true;
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().remainingBytes()).isZero();
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            assertCompletes(pair, destination);
+        }
+    }
+
+    @Test
+    void aSecondChannelThatIsLostPausesAndIsMadeAnew() throws Exception {
+        CutOnce script = new CutOnce(Integer.MAX_VALUE);
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            pair.source.setCapability(Capability.POSTCOPY_PREEMPT, true);
+            script.stalls = true;
+            switchTo(pair, destination);
+            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            destination.cutSecond();
+            // The first page may still find a socket that takes it.
+            for (long page = PAGES - 1; page > PAGES - 20; page--) {
+                try {
+                    destination.request(page);
+                } catch (IOException e) {
+                    // Paused already.
+                }
+            }
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("writing to");
+            script.stalls = false;
+            destination.cut();
+            destination.answersPings = true;
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            assertCompletes(pair, destination);
+            assertThat(destination.order)
+                    .containsSubsequence(
+                            "second channel", "PACKAGED", "ReceivedBitmap", "second channel", "PostcopyResume");
+        }
+    }
+
+    @Test
+    void aBitmapThatClaimsWhatWasNeverSentIsRefusedAndTheNextOneIsTaken() throws Exception {
+        CutOnce script = new CutOnce(300);
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            for (byte[] wrong : List.of(
+                    script.bitmap("ram", PAGES / 8, -1, 0x0123456789abcdefL),
+                    script.bitmap("ram", PAGES / 8 - 8, 0, 0x0123456789abcdefL),
+                    script.bitmap("ram", PAGES / 8, 0, 0x0123456789abcdeeL),
+                    script.bitmap("rom", PAGES / 8, 0, 0x0123456789abcdefL))) {
+                script.wrongBitmap = Optional.of(wrong);
+                destination.expectRecovery();
+                long before = pair.source.statistics().remainingBytes();
+                pair.source.resume(destination.uri());
+                awaitPaused(pair);
+                assertThat(pair.source.statistics().remainingBytes()).isEqualTo(before);
+                destination.cut();
+            }
+            script.wrongBitmap = Optional.empty();
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            assertCompletes(pair, destination);
+        }
+    }
+
+    @Test
+    void aDestinationThatSaysNothingMoreIsGivenUpAfterTheDeadlines() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, new ScriptedDestination.Script() {
+                    @Override
+                    public void end(ScriptedDestination d) {}
+                })) {
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("gave no answer within 2000 ms");
+        }
+    }
+
+    @Test
+    void aDestinationThatIsContentTooEarlyIsNotBelieved() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination =
+                        new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
+            switchTo(pair, destination);
+            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            destination.say(new ReturnPathMessage.Shut(0));
+            awaitPaused(pair);
+        }
+    }
+}
