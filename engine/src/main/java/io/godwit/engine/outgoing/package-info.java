@@ -2,11 +2,13 @@
 // Copyright the Godwit authors
 
 /**
- * The source's side of a migration: passes over the dirty bitmap, convergence, switchover. Mirrors
+ * The source's side of a migration: passes over the dirty bitmap, convergence, switchover, postcopy. Mirrors
  * {@link io.godwit.engine.incoming}.
  *
- * <p>Read {@code OutgoingMigration} first; it runs on the thread {@code mig-outgoing} and owns everything here but {@code ReturnPath},
- * which the thread {@code mig-return-path} feeds.
+ * <p>Read {@code OutgoingMigration} first, then {@code OutgoingSession} for the first connection and {@code Postcopy} for what follows the switch
+ * to postcopy. All of it runs on the thread {@code mig-outgoing} but {@code ReturnPath}, which the thread {@code mig-return-path} feeds, and what it
+ * calls: {@code PageRequests}, which with preempt sends requested pages from there, and the answering half of {@code PushWindow}. Control sessions
+ * leave their wishes in {@code OutgoingLife}.
  */
 @NullMarked
 package io.godwit.engine.outgoing;
