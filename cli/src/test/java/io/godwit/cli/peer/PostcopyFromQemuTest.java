@@ -64,6 +64,7 @@ class PostcopyFromQemuTest {
             CountDownLatch switched = destination.latchOn(MigrationStatus.POSTCOPY_ACTIVE);
             qemu.migrate(
                     destination.listen(transport.equals("tcp") ? "tcp:127.0.0.1:0" : "unix:" + directory.resolve("s")));
+            qemu.awaitMigration("active", PATIENCE);
             qemu.execute("migrate-start-postcopy");
             await(switched, destination);
             RandomTouches touches = touches(destination, seed);
@@ -95,6 +96,7 @@ class PostcopyFromQemuTest {
                 wire.holdAfter(IN_THE_MIDDLE_BYTES);
             }
             qemu.migrate(wire.uri());
+            qemu.awaitMigration("active", PATIENCE);
             qemu.execute("migrate-start-postcopy");
             await(switched, destination);
             RandomTouches touches = touches(destination, seed);
@@ -121,6 +123,7 @@ class PostcopyFromQemuTest {
             wire.leadTo(destination.listen("tcp:127.0.0.1:0"));
             wire.cutAfter(IN_THE_MIDDLE_BYTES);
             qemu.migrate(wire.uri());
+            qemu.awaitMigration("active", PATIENCE);
             qemu.execute("migrate-start-postcopy");
             await(switched, destination);
             RandomTouches touches = touches(destination, seed);
@@ -193,7 +196,6 @@ class PostcopyFromQemuTest {
         MigrationStatistics outcome = destination.outcome();
         assertThat(outcome.error()).isEmpty();
         assertThat(outcome.status()).isEqualTo(MigrationStatus.COMPLETED);
-        assertThat(qemu.query("query-status", "status")).isEqualTo("postmigrate");
         assertThat(destination.run.state()).as("the guest is kept, not run").isEqualTo(RunState.PAUSED);
         PostcopyStatistics postcopy = outcome.postcopy().orElseThrow();
         assertThat(postcopy.recoveries()).isEqualTo(recoveries);

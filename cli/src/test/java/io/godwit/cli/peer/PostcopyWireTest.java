@@ -39,6 +39,7 @@ class PostcopyWireTest {
                 destination.cutAfter(5000);
             }
             qemu.migrate(destination.uri());
+            qemu.awaitMigration("active", PATIENCE);
             qemu.execute("migrate-start-postcopy");
             boolean whole = destination.receive(preempt);
             if (cut) {
