@@ -204,7 +204,7 @@ final class Host implements AutoCloseable {
             }
             qmp.nextEvent(Duration.ofSeconds(5)).ifPresent(seen::add);
         }
-        throw new IllegalStateException("no " + nameOrStatus + ": " + ask("query-migrate"));
+        throw new IllegalStateException("no " + nameOrStatus + " among " + seen + ": " + ask("query-migrate"));
     }
 
     @Override
