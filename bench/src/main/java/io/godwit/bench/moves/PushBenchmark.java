@@ -19,6 +19,9 @@ public final class PushBenchmark {
     private final Series plain = new Series("precopy, capability off", "GB/s");
     private final Series prepared = new Series("precopy, capability on", "GB/s");
     private final Series push = new Series("background push", "GB/s");
+    private final Series plainCpu = new Series("precopy, capability off: source + destination", "CPU s");
+    private final Series preparedCpu = new Series("precopy, capability on: source + destination", "CPU s");
+    private final Series pushCpu = new Series("background push: source + destination", "CPU s");
 
     private PushBenchmark() {}
 
@@ -26,15 +29,18 @@ public final class PushBenchmark {
     public static void run(int runs) throws Exception {
         PushBenchmark benchmark = new PushBenchmark();
         for (int i = 0; i < runs; i++) {
-            benchmark.precopy(false, benchmark.plain);
-            benchmark.precopy(true, benchmark.prepared);
+            benchmark.precopy(false, benchmark.plain, benchmark.plainCpu);
+            benchmark.precopy(true, benchmark.prepared, benchmark.preparedCpu);
             benchmark.push();
             System.out.printf(
                     Locale.ROOT,
-                    "precopy %.3f GB/s, with the capability %.3f GB/s, push %.3f GB/s%n",
+                    "precopy %.3f GB/s (%.2f CPU s), with the capability %.3f GB/s (%.2f), push %.3f GB/s (%.2f)%n",
                     benchmark.plain.last(),
+                    benchmark.plainCpu.last(),
                     benchmark.prepared.last(),
-                    benchmark.push.last());
+                    benchmark.preparedCpu.last(),
+                    benchmark.push.last(),
+                    benchmark.pushCpu.last());
         }
         benchmark.print();
     }
@@ -45,18 +51,21 @@ public final class PushBenchmark {
         return all;
     }
 
-    private void precopy(boolean capability, Series into) throws Exception {
+    private void precopy(boolean capability, Series into, Series cpu) throws Exception {
         try (Host from = Host.godwit(GUEST);
                 Host to = Host.godwit(waiting())) {
             if (capability) {
                 from.capabilities("postcopy-ram");
                 to.capabilities("postcopy-ram");
             }
+            from.capabilities("events");
             from.limit(0);
             String uri = to.listen();
             Floor.warm();
+            double before = from.cpuSeconds() + to.cpuSeconds();
             from.migrate(uri);
             JsonNode _ = from.awaitEnd();
+            cpu.add(from.cpuSeconds() + to.cpuSeconds() - before);
             JsonNode figures = from.ask("x-godwit-statistics");
             double millis = figures.path("total-time-millis").asDouble()
                     - figures.path("setup-time-millis").asDouble();
@@ -68,7 +77,9 @@ public final class PushBenchmark {
         try (Host from = Host.godwit(GUEST);
                 Host to = Host.godwit(waiting())) {
             PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 0);
+            double before = from.cpuSeconds() + to.cpuSeconds();
             PostcopyMove move = PostcopyMove.end(from, to);
+            pushCpu.add(from.cpuSeconds() + to.cpuSeconds() - before);
             // What a first pass that was cut short has moved does not count.
             double pushed = move.figures().path("ram").path("postcopy-bytes").asDouble(0);
             push.add((pushed == 0 ? BYTES : pushed) / move.pushSeconds() / 1e9);
@@ -77,7 +88,7 @@ public final class PushBenchmark {
 
     private void print() {
         System.out.println();
-        for (Series series : List.of(plain, prepared, push)) {
+        for (Series series : List.of(plain, prepared, push, plainCpu, preparedCpu, pushCpu)) {
             System.out.println(series);
         }
         System.out.printf(
