@@ -21,7 +21,7 @@ import tools.jackson.databind.JsonNode;
 public final class FaultBenchmark {
     private static final int FAULTS = 100_000;
     private static final int MAXIMUM_MOVES = 40;
-    private static final String MEMORY = "2G";
+    private static final int MEBIBYTES = 2048;
     private static final long ASK_NANOS = 20_000_000;
     private static final String SMALL_HEAP = "-Xmn1m -Xlog:gc,safepoint:file=%s:timenanos";
     private static final List<String> PARTS = List.of("event", "request", "wire", "place");
@@ -62,7 +62,8 @@ public final class FaultBenchmark {
     }
 
     private void move() throws Exception {
-        List<String> guest = new ArrayList<>(List.of("--guest", "kvm", "--memory", MEMORY, "--fill", "random"));
+        List<String> guest =
+                new ArrayList<>(List.of("--guest", "kvm", "--memory", MEBIBYTES + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "stepper", "--dirty-rate", "0", "--write-order", "random"));
         List<String> waiting = new ArrayList<>(guest);
         waiting.addAll(List.of("--incoming", "defer"));
@@ -71,7 +72,7 @@ public final class FaultBenchmark {
         Path toLog = logs.resolve("destination.log");
         try (Host from = Host.godwit(guest, SMALL_HEAP.formatted(fromLog));
                 Host to = Host.godwit(waiting, SMALL_HEAP.formatted(toLog))) {
-            PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, pushBytesPerSecond);
+            PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, MEBIBYTES, pushBytesPerSecond);
             long begin = System.nanoTime();
             while (!isOver(from)) {
                 JsonNode _ = from.ask("x-godwit-statistics");

@@ -29,8 +29,13 @@ final class Floor {
      * back from its host, and that would be measured instead. Without the program it does nothing.
      */
     static void warm() throws IOException, InterruptedException {
+        warm(1024);
+    }
+
+    /** {@link #warm()} for a guest of so many MiB. What is free for a second or two may be taken away again. */
+    static void warm(int mebibytes) throws IOException, InterruptedException {
         if (isBuilt()) {
-            int _ = new ProcessBuilder(PROGRAM.toString(), "-w", "-r", "0")
+            int _ = new ProcessBuilder(PROGRAM.toString(), "-w", "-r", "0", "-b", Integer.toString(mebibytes))
                     .start()
                     .waitFor();
         }

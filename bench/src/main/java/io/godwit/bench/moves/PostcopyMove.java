@@ -57,9 +57,10 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
     /**
      * Sets both sides up, the destination's incoming migration being deferred, leaves the guest to itself for a second, and begins. The guest is on its way when this returns.
      *
+     * @param mebibytes of the guest's memory
      * @param pushBytesPerSecond limit of the background push; 0 is none
      */
-    static void begin(Kind kind, Host from, Host to, long pushBytesPerSecond) throws Exception {
+    static void begin(Kind kind, Host from, Host to, int mebibytes, long pushBytesPerSecond) throws Exception {
         for (Host host : List.of(from, to)) {
             host.capabilities(kind.capabilities().toArray(String[]::new));
         }
@@ -68,8 +69,8 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
             from.parameter("max-postcopy-bandwidth", pushBytesPerSecond);
         }
         String uri = to.listen();
-        Floor.warm();
         LockSupport.parkNanos(SETTLE_NANOS);
+        Floor.warm(mebibytes);
         from.migrate(uri);
         JsonNode _ = from.ask("migrate-start-postcopy");
     }

@@ -18,6 +18,7 @@ public final class ProgressBenchmark {
     private static final long SECOND = 1_000_000_000L;
     private static final int SECONDS = 3;
     private static final int MARK_PAGES = 50;
+    private static final int MEBIBYTES = 1024;
     private static final int SET_MEBIBYTES = 512;
     private static final int RATE = 50_000;
 
@@ -72,7 +73,8 @@ public final class ProgressBenchmark {
     }
 
     private double[] moveGodwit(Kind kind) throws Exception {
-        List<String> guest = new ArrayList<>(List.of("--guest", "kvm", "--memory", "1G", "--fill", "random"));
+        List<String> guest =
+                new ArrayList<>(List.of("--guest", "kvm", "--memory", MEBIBYTES + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "dirtier", "--working-set", SET_MEBIBYTES + "M"));
         guest.addAll(List.of("--dirty-rate", Integer.toString(RATE), "--write-order", random ? "random" : "sweep"));
         List<String> waiting = new ArrayList<>(guest);
@@ -86,7 +88,7 @@ public final class ProgressBenchmark {
             double before = (work(end) - work(begin))
                     * (double) SECOND
                     / (end.path("now-nanos").asLong() - begin.path("now-nanos").asLong());
-            PostcopyMove.begin(kind, from, to, 0);
+            PostcopyMove.begin(kind, from, to, MEBIBYTES, 0);
             // The source's figures stand still from the switch on.
             var _ = from.awaitEvent("postcopy-active");
             JsonNode left = from.ask("x-godwit-guest");
@@ -107,12 +109,12 @@ public final class ProgressBenchmark {
     private double[] moveQemu(Kind kind) throws Exception {
         String load =
                 "set=%d rate=%d beat=1000 mark=%d random=%d".formatted(SET_MEBIBYTES, RATE, MARK_PAGES, random ? 1 : 0);
-        try (Host from = Host.qemu("1024", load, false);
-                Host to = Host.qemu("1024", load, true)) {
+        try (Host from = Host.qemu(Integer.toString(MEBIBYTES), load, false);
+                Host to = Host.qemu(Integer.toString(MEBIBYTES), load, true)) {
             LockSupport.parkNanos(2 * SECOND);
             long now = System.nanoTime();
             double before = from.process().work().between(now - SECOND, now) * (double) MARK_PAGES;
-            PostcopyMove.begin(kind, from, to, 0);
+            PostcopyMove.begin(kind, from, to, MEBIBYTES, 0);
             PostcopyMove _ = PostcopyMove.end(from, to);
             LockSupport.parkNanos(SECONDS * SECOND);
             long stopped =

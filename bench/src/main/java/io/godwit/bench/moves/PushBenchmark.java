@@ -76,7 +76,7 @@ public final class PushBenchmark {
     private void push() throws Exception {
         try (Host from = Host.godwit(GUEST);
                 Host to = Host.godwit(waiting())) {
-            PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 0);
+            PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 1024, 0);
             double before = from.cpuSeconds() + to.cpuSeconds();
             PostcopyMove move = PostcopyMove.end(from, to);
             pushCpu.add(from.cpuSeconds() + to.cpuSeconds() - before);

@@ -60,7 +60,7 @@ public final class SwitchBenchmark {
         waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
                 Host to = Host.godwit(waiting)) {
-            PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 0);
+            PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, Integer.parseInt(mebibytes), 0);
             PostcopyMove move = PostcopyMove.end(from, to);
             gap.add((beat(to, "first-beat-nanos") - beat(from, "last-beat-nanos")) / 1e6);
             words.add(move.switchMillis());
@@ -82,7 +82,7 @@ public final class SwitchBenchmark {
         String load = "set=" + LOAD_SET + " rate=" + LOAD_RATE + " beat=1000";
         try (Host from = Host.qemu(SMALL, load, false);
                 Host to = Host.qemu(SMALL, load, true)) {
-            PostcopyMove.begin(PostcopyMove.Kind.QEMU_PREEMPT, from, to, 0);
+            PostcopyMove.begin(PostcopyMove.Kind.QEMU_PREEMPT, from, to, Integer.parseInt(SMALL), 0);
             PostcopyMove move = PostcopyMove.end(from, to);
             LockSupport.parkNanos(200_000_000);
             long first = to.process().beats().first();
