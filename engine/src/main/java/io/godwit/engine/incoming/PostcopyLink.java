@@ -5,6 +5,7 @@ package io.godwit.engine.incoming;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.transport.Channel;
+import io.godwit.linux.process.Scheduling;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamListener;
@@ -212,6 +213,8 @@ final class PostcopyLink {
     }
 
     private void listen() {
+        // What is pushed gives way to what somebody waits for.
+        var _ = Scheduling.background();
         try (PostcopyPlacer placer = arrival.newPlacer("main channel")) {
             session.receivePages(placer);
             lock.lock();

@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
+import io.godwit.linux.process.Scheduling;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -88,6 +89,8 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
      * @throws MigrationException if the connection breaks, or the destination does not have everything
      */
     void conduct() {
+        // Whoever answers a request or places a page wakes into its own; the push goes on after it.
+        var _ = Scheduling.background();
         push.run();
         push.awaitArrival();
         returnPath.expectVerdict();
