@@ -73,6 +73,8 @@ class PostcopyToQemuTest {
             wire.leadTo(listen(qemu, "tcp:127.0.0.1:0"));
             migrate(source, wire.uri());
             await(switched, source);
+            // A QEMU that has not begun to run the guest dies with its connection.
+            qemu.awaitEvent("RESUME", PATIENCE);
             switch (breaker) {
                 case "cut" -> {
                     wire.cutAfter(SLOW_BYTES_PER_SECOND / 2);
