@@ -48,7 +48,7 @@ public final class SafeBenchmark {
         waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
                 Host to = Host.godwit(waiting)) {
-            from.capabilities("postcopy-ram", "postcopy-preempt");
+            from.capabilities("events", "postcopy-ram", "postcopy-preempt");
             to.capabilities("postcopy-ram", "postcopy-preempt");
             if (epochMillis > 0) {
                 from.capabilities("postcopy-safe");

@@ -44,6 +44,9 @@ public final class EpochMaker implements AutoCloseable {
     /** LIMIT: a vCPU that waits for a page comes out with the page, or with the signal; without either the epoch is taken later. */
     private static final Duration PAUSE_DEADLINE = Duration.ofMillis(50);
 
+    /** LIMIT: how late it is noticed that all memory is here. */
+    private static final long LOOK_NANOS = 10_000_000;
+
     private static final long TRY_AGAIN_NANOS = 5_000_000;
 
     /** LIMIT: between a page's placing and the note that it is there lie some instructions of another thread. */
@@ -160,7 +163,7 @@ public final class EpochMaker implements AutoCloseable {
         while (!whole.getAsBoolean()) {
             long wait = takenNanos + intervalNanos - clock.nanoTime();
             if (wait > 0) {
-                channel.pause(wait);
+                channel.pause(Math.min(wait, LOOK_NANOS));
             } else if (!takeEpoch()) {
                 if (tooLarge) {
                     givenUp = "the guest has written more than " + settings.maxPages() + " pages in one epoch";
