@@ -50,9 +50,12 @@ final class PushWindow {
         return (value & UPPER_BITS) == PING_BASE;
     }
 
-    /** Whether more may be sent now. */
+    /**
+     * Whether more may be sent now. With no answer due always: a window that has shrunk below what no PING stands behind yet would never open
+     * again, and more bytes bring the next PING.
+     */
     boolean isOpen() {
-        return sentBytes - answeredBytes < windowBytes && pings - pongs < SLOTS;
+        return (sentBytes - answeredBytes < windowBytes || isQuiet()) && pings - pongs < SLOTS;
     }
 
     /** Accounts for bytes of pages that were written. */

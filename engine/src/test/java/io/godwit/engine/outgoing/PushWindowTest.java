@@ -46,6 +46,30 @@ class PushWindowTest {
     }
 
     @Test
+    void aWindowThatShrinksBelowWhatIsOnItsWayOpensAgain() {
+        PushWindow window = new PushWindow();
+        long now = 0;
+        // Answers take long at first, and the window grows.
+        while (window.windowBytes() < 16 * PushWindow.MIN_BYTES) {
+            long bytes = window.windowBytes();
+            int ping = window.nextPing(bytes, now);
+            window.sent(bytes);
+            now += 20_000_000;
+            window.pong(ping, now);
+        }
+        int last = window.nextPing(0, now);
+        long sent = 0;
+        while (window.isOpen() && !window.isPingDue(CHUNK)) {
+            window.sent(CHUNK);
+            sent += CHUNK;
+        }
+        window.pong(last, now + 1_000);
+        assertThat(window.windowBytes()).isLessThan(sent);
+        assertThat(window.isOpen()).as("no answer is due that could open it").isTrue();
+        assertThat(window.isPingDue(CHUNK)).isTrue();
+    }
+
+    @Test
     void answersThatNobodyAskedForAreRefused() {
         PushWindow window = new PushWindow();
         int first = window.nextPing(CHUNK, 0);
