@@ -70,6 +70,37 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
         }
     }
 
+    /** As a QEMU would whose sign of life was lost: it runs the guest, whatever it says of the memory that it lacks. */
+    @Test
+    void aRefusalOfWhoCameBackToGoOnDoesNotBringTheGuestBack() throws Exception {
+        ScriptedDestination.Script script = new ScriptedDestination.Script() {
+            @Override
+            public void command(ScriptedDestination d, Command command) throws IOException {
+                if (command instanceof Command.Packaged) {
+                    d.cut();
+                } else if (command instanceof Command.ReceivedBitmap(String block)) {
+                    d.sayWhatItHas(block);
+                } else if (command instanceof Command.PostcopyResume) {
+                    d.say(new ReturnPathMessage.ResumeAck(1));
+                } else if (d.order.contains("PostcopyResume")) {
+                    d.say(new ReturnPathMessage.Shut(1));
+                }
+            }
+        };
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            destination.answersPackagePing = false;
+            switchTo(pair, destination);
+            awaitPaused(pair);
+            destination.expectRecovery();
+            pair.source.resume(destination.uri());
+            awaitThat(() -> destination.order.contains("PostcopyResume"), "the source goes on");
+            awaitPaused(pair);
+            assertThat(pair.source.statistics().error().orElseThrow()).contains("status 1", "not known");
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.FINISH_MIGRATE);
+        }
+    }
+
     @Test
     void aHostThatEndsWhilePostcopyIsPausedSaysThatTheGuestIsTheOtherSides() throws Exception {
         try (Pair pair = postcopyPair();

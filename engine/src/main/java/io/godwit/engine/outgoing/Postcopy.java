@@ -49,6 +49,7 @@ final class Postcopy {
     private final boolean peerIsGodwit;
     private final Optional<OutgoingSafety> safety;
     private boolean peerHasGuest;
+    private boolean recovered;
     private boolean takenBack;
 
     Postcopy(OutgoingMigration.Plan plan, OutgoingLife life, OutgoingProgress progress, Handover handover) {
@@ -152,7 +153,8 @@ final class Postcopy {
         }
         // The first sign of life: behind the devices there is only the order to run.
         boolean devicesLoaded = progress.devicesLoadedNanos != 0;
-        boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded;
+        // One that was there to go on has its package, and no later word of it says that it never ran the guest.
+        boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded && !recovered;
         if (peerTakesToken || refused) {
             if (devicesLoaded) {
                 // It is about to take the token, or has: a moment makes the answer the one that it expects.
@@ -187,6 +189,7 @@ final class Postcopy {
             }
             try {
                 PostcopyLink link = recover(resume.get().uri(), resume.get().abort());
+                recovered = true;
                 int _ = progress.postcopy.recoveries.incrementAndGet();
                 return Optional.of(link);
             } catch (RuntimeException | Error e) {
