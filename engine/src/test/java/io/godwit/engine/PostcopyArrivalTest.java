@@ -313,6 +313,34 @@ class PostcopyArrivalTest {
         assertWhole();
     }
 
+    @Test
+    void nonsenseBehindPagesPausesAndTheFirstRecoveryGoesOn() throws Exception {
+        try (ScriptedSource source = source()) {
+            switchOver(source);
+            source.pagesAndNonsense(content, 0, 1, 2);
+            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
+        }
+        recoverAndFinish();
+        assertWhole();
+    }
+
+    @Test
+    void theTokenOfAGuestThatRunsHereIsNotGivenUpToAnswerAQuestion() throws Exception {
+        try (ScriptedSource source = source();
+                FileLockArbiter other = new FileLockArbiter(directory)) {
+            switchOver(source);
+            while (run.state() != RunState.RUNNING) {
+                Thread.onSpinWait();
+            }
+            source.command(new Command.Ping(TokenAnnouncement.QUESTION));
+            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
+            assertThat(destination.statistics().error().orElseThrow()).contains("the guest has arrived");
+            assertThat(other.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);
+        }
+        recoverAndFinish();
+        assertWhole();
+    }
+
     private void recoverAndFinish() throws Exception {
         destination.recover("tcp:127.0.0.1:0");
         try (ScriptedSource again = ScriptedSource.of(address())) {

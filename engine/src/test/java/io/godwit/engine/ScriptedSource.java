@@ -199,6 +199,15 @@ final class ScriptedSource implements AutoCloseable {
         write(buffer);
     }
 
+    /** The same, but where the section should end stands what is no record; all in one piece. */
+    void pagesAndNonsense(NativeMemory content, long... numbers) throws IOException {
+        ByteBuffer buffer = room(64 + numbers.length * (4096 + PageRecordWriter.MAX_HEADER_BYTES));
+        StreamWriter.sectionHeader(buffer, SectionHeader.ram(SectionKind.PART, SECTION));
+        records(buffer, pages, content, numbers);
+        buffer.putLong(-1);
+        write(buffer);
+    }
+
     /** The same on a channel of their own. */
     static void preempt(Socket channel, List<RamBlockEntry> blocks, NativeMemory content, long... numbers)
             throws IOException {

@@ -365,10 +365,16 @@ public final class RunControl {
     /**
      * Whether the token of the guest that is arriving is one that its source holds too. An arbiter that finds it free is not the
      * source's, or the source has none: locks on two machines, say.
+     *
+     * @throws MigrationException.Protocol if the guest has arrived: the token is this side's, and must not be given up to find out
      */
     public boolean sharesTokenWithSource() {
         lock.lock();
         try {
+            if (state != RunState.INMIGRATE || arbiter.held()) {
+                throw new MigrationException.Protocol("the source asks whose the token of guest " + guest.identity()
+                        + " is, although the guest has arrived");
+            }
             return switch (arbiter.claim(guest.identity(), Duration.ZERO)) {
                 case Arbiter.Claim.Lost _ -> true;
                 case Arbiter.Claim.Won _ -> {

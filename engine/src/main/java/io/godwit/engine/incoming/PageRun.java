@@ -95,8 +95,10 @@ final class PageRun implements AutoCloseable {
         }
     }
 
+    /** What was collected and not placed is forgotten: an error on the wire came between, and it comes again. */
     @Override
     public void close() {
+        count = 0;
         content.close();
     }
 }
