@@ -15,6 +15,10 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -199,6 +203,65 @@ class PostcopySafeTest {
         long before = epochs();
         awaitEpochs(before + 3);
         source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        assertMoved();
+    }
+
+    private long missingAtDestination() {
+        return destination.statistics().postcopy().orElseThrow().missingPages();
+    }
+
+    private boolean isSafe() {
+        return source.statistics()
+                .postcopy()
+                .flatMap(PostcopyStatistics::safety)
+                .orElseThrow()
+                .active();
+    }
+
+    @Test
+    void aSourceKeepsAGuestWhoseMemoryIsThereBeforeItsDevices() throws Exception {
+        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        AtomicBoolean safe = new AtomicBoolean();
+        destinationGuest.beforeLoad = () -> {
+            await("all memory is there", () -> missingAtDestination() == 0);
+            long deadline = System.nanoTime() + Duration.ofMillis(200).toNanos();
+            while (isSafe() && System.nanoTime() - deadline < 0) {
+                Thread.onSpinWait();
+            }
+            safe.set(isSafe());
+        };
+        switchToPostcopy();
+        assertMoved();
+        assertThat(safe)
+                .as("the source could have gone on while devices were loaded")
+                .isTrue();
+    }
+
+    @Test
+    void aCutBehindTheLastPageDoesNotLeaveTheOutputsHeld() throws Exception {
+        switchToPostcopy();
+        awaitEpochs(1);
+        CountDownLatch inEpoch = new CountDownLatch(1);
+        CountDownLatch goOn = new CountDownLatch(1);
+        destinationGuest.world.beforeEpochEnds(() -> {
+            inEpoch.countDown();
+            try {
+                assertThat(goOn.await(20, TimeUnit.SECONDS)).isTrue();
+            } catch (InterruptedException e) {
+                Thread.currentThread().interrupt();
+            }
+        });
+        assertThat(inEpoch.await(20, TimeUnit.SECONDS)).isTrue();
+        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        await("all memory is there", () -> missingAtDestination() == 0);
+        // The end of the stream follows within the time of some PINGs.
+        LockSupport.parkNanos(Duration.ofMillis(100).toNanos());
+        source.pausePostcopy();
+        awaitStatus(source, MigrationStatus.POSTCOPY_PAUSED);
+        goOn.countDown();
+        awaitStatus(destination, MigrationStatus.POSTCOPY_PAUSED);
+        destination.recover("tcp:127.0.0.1:0");
+        source.resume(destination.statistics().listenAddress().orElseThrow());
         assertMoved();
     }
 

@@ -267,7 +267,13 @@ public final class EpochMaker implements AutoCloseable {
                     dirty.or(word, bits);
                     return false;
                 }
-                copyPage(index, block, page);
+                try {
+                    copyPage(index, block, page);
+                } catch (RuntimeException | Error e) {
+                    // No memory for the copy, say: the next epoch must not lack these pages.
+                    dirty.or(word, bits);
+                    throw e;
+                }
                 bits &= bits - 1;
             }
         }

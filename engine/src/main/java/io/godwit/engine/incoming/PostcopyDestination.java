@@ -51,6 +51,7 @@ final class PostcopyDestination {
             boolean run = session.load(pack);
             pages.commit();
             session.start(run);
+            pages.guestStarted();
         } catch (RuntimeException | Error e) {
             // Who else waits for a page must not wait for ever: the guest will not run here.
             arrival.giveUp();

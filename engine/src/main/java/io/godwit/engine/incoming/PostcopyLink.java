@@ -49,6 +49,7 @@ final class PostcopyLink {
     private boolean accepting;
     private int furtherConnections;
     private boolean servesEpochs;
+    private volatile boolean guestStarted;
 
     PostcopyLink(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
         this.link = link;
@@ -108,11 +109,17 @@ final class PostcopyLink {
         }
     }
 
+    /** The guest has been let run here: from now on the source may be asked to give it up for good. */
+    void guestStarted() {
+        guestStarted = true;
+    }
+
     /** The connection leads to a guest that runs already. */
     void commitAtOnce() {
         lock.lock();
         try {
             committed = true;
+            guestStarted = true;
         } finally {
             lock.unlock();
         }
@@ -138,7 +145,9 @@ final class PostcopyLink {
             }
             // A request that could not be sent any more, or the preempt channel's end, does not matter when all is
             // here.
-            return mainEnded && arrival.missingPages() == 0 ? Optional.empty() : failure;
+            // But while the source has not given the guest up its outputs are held, which another connection must end.
+            boolean safetyOver = session.safety().map(EpochMaker::hasEnded).orElse(true);
+            return mainEnded && arrival.missingPages() == 0 && safetyOver ? Optional.empty() : failure;
         } finally {
             lock.unlock();
         }
@@ -320,7 +329,10 @@ final class PostcopyLink {
             EpochMaker safety = session.safety().orElseThrow();
             safety.greet(channel, input.received());
             greeted = true;
-            safety.serve(channel, () -> arrival.missingPages() == 0);
+            // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose
+            // its
+            // source.
+            safety.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
         } catch (RuntimeException | Error e) {
             endEpochs();
             preemptFailed(e, greeted);

@@ -22,6 +22,7 @@ public final class World implements Outputs {
     private boolean holding;
     private boolean mayMiss;
     private long epoch = 1;
+    private volatile Runnable beforeEpochEnds = () -> {};
     private long seen = -1;
 
     /** The guest says its next number. */
@@ -62,10 +63,18 @@ public final class World implements Outputs {
         holding = true;
     }
 
+    /** Is called before each end of an epoch. */
+    public void beforeEpochEnds(Runnable work) {
+        beforeEpochEnds = work;
+    }
+
     @Override
-    public synchronized long closeEpoch() {
-        epochEnds.add(epoch);
-        return epoch++;
+    public long closeEpoch() {
+        beforeEpochEnds.run();
+        synchronized (this) {
+            epochEnds.add(epoch);
+            return epoch++;
+        }
     }
 
     @Override
