@@ -325,12 +325,14 @@ public final class Migrator implements AutoCloseable {
     private void refuseImpossiblePostcopy(MigrationUri target) {
         boolean postcopy = capabilities.contains(Capability.POSTCOPY_RAM);
         boolean preempt = capabilities.contains(Capability.POSTCOPY_PREEMPT);
+        boolean safe = capabilities.contains(Capability.POSTCOPY_SAFE);
         switch (target) {
             case MigrationUri.Tcp _, MigrationUri.Unix _ -> {}
             case MigrationUri.Fd _ -> {
-                if (preempt) {
+                if (preempt || safe) {
                     throw new MigrationException.Refused("Migration requires multi-channel URIs (e.g. tcp): " + target
-                            + " is one connection, and postcopy-preempt needs two.");
+                            + " is one connection, and " + (preempt ? "postcopy-preempt" : "postcopy-safe")
+                            + " needs more.");
                 }
             }
             case MigrationUri.Exec _, MigrationUri.File _ -> {

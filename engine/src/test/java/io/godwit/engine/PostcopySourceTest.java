@@ -240,7 +240,12 @@ class PostcopySourceTest extends PostcopySourceLab {
     }
 
     @ParameterizedTest
-    @CsvSource({"exec:cat, postcopy-ram", "file:/dev/null, postcopy-ram", "fd:99, postcopy-preempt"})
+    @CsvSource({
+        "exec:cat, postcopy-ram",
+        "file:/dev/null, postcopy-ram",
+        "fd:99, postcopy-preempt",
+        "fd:99, postcopy-safe"
+    })
     void postcopyIsRefusedWhereItsConnectionsCannotBe(String uri, String capability) {
         try (Pair pair = postcopyPair()) {
             pair.source.setCapability(Capability.named(capability).orElseThrow(), true);
