@@ -67,7 +67,17 @@ public final class SafeBenchmark {
             LockSupport.parkNanos(SECONDS * SECOND);
             JsonNode end = to.ask("x-godwit-guest");
             JsonNode figures = safety(to);
+            refuseUnlessMoving(from, to);
             print(rate, epochMillis, begin, end, safetyBegin, figures, longestGap(to, begin, end));
+        }
+    }
+
+    private static void refuseUnlessMoving(Host from, Host to) {
+        for (Host host : List.of(from, to)) {
+            JsonNode migration = host.ask("query-migrate");
+            if (!migration.path("status").asString("").equals("postcopy-active")) {
+                throw new IllegalStateException("the migration should be on its way: " + migration);
+            }
         }
     }
 

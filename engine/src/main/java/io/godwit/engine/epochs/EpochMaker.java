@@ -66,7 +66,7 @@ public final class EpochMaker implements AutoCloseable {
     private final LatencyHistogram pause = new LatencyHistogram();
     private final LatencyHistogram outputDelay = new LatencyHistogram();
 
-    private boolean begun;
+    private volatile boolean begun;
     private long runSinceNanos;
     private long intervalNanos;
     private long takenNanos;
@@ -112,9 +112,10 @@ public final class EpochMaker implements AutoCloseable {
             block.dirtyBitmap().clearAll();
         }
         outputs.hold();
-        begun = true;
         runSinceNanos = clock.nanoTime();
         takenNanos = runSinceNanos;
+        // ORDERING: last, for a connection may be served already, which waits for it.
+        begun = true;
     }
 
     /**
@@ -160,6 +161,9 @@ public final class EpochMaker implements AutoCloseable {
             return;
         }
         sender.blocks(channel, ram);
+        while (!begun) {
+            channel.pause(TRY_AGAIN_NANOS);
+        }
         while (!whole.getAsBoolean()) {
             long wait = takenNanos + intervalNanos - clock.nanoTime();
             if (wait > 0) {
@@ -236,12 +240,12 @@ public final class EpochMaker implements AutoCloseable {
         if (!stood || !complete) {
             return false;
         }
-        takenNanos = before;
         pause.record(clock.nanoTime() - before);
         return true;
     }
 
     private void copyGuest() {
+        long now = clock.nanoTime();
         for (int i = 0; i < ram.blocks().size(); i++) {
             RamBlock block = ram.blocks().get(i);
             long _ = guest.dirtyTracker().harvest(block);
@@ -253,6 +257,7 @@ public final class EpochMaker implements AutoCloseable {
         ByteBuffer tail = DeviceTail.of(guest, run.state() == RunState.RUNNING);
         devices = Bytes.copyOf(tail, tail.position(), tail.remaining());
         taken = outputs.closeEpoch();
+        takenNanos = now;
         complete = true;
     }
 

@@ -47,8 +47,13 @@ final class EpochPair implements AutoCloseable {
         keeper = new EpochKeeper(sourceGuest, MonotonicClock.SYSTEM);
         maker = new EpochMaker(guest, run, new EpochMaker.Settings(maxPages, PATIENCE), MonotonicClock.SYSTEM);
         guest.arrive();
+    }
+
+    /** The guest runs at the destination. */
+    EpochPair begin() {
         maker.begin();
         run.cont();
+        return this;
     }
 
     /** One connection, from its opening until both sides have done with it. */

@@ -17,7 +17,7 @@ final class EpochsTest {
 
     @Test
     void safetyEndsWhenAllMemoryHasArrivedAndNoOutputIsLost() throws Exception {
-        try (EpochPair pair = new EpochPair(1)) {
+        try (EpochPair pair = new EpochPair(1).begin()) {
             Thread whole = Thread.ofPlatform().start(() -> {
                 while (pair.maker.statistics().epochs() < 20) {
                     Thread.onSpinWait();
@@ -38,8 +38,28 @@ final class EpochsTest {
     }
 
     @Test
+    void aConnectionThatIsServedBeforeTheGuestBeginsWaitsForIt() throws Exception {
+        for (int i = 0; i < 50; i++) {
+            try (EpochPair pair = new EpochPair(i)) {
+                Thread guest = Thread.ofPlatform().start(pair::begin);
+                Thread whole = Thread.ofPlatform().start(() -> {
+                    while (pair.maker.statistics().epochs() < 2) {
+                        Thread.onSpinWait();
+                    }
+                    pair.whole.set(true);
+                });
+                EpochPair.Ends ends = pair.connect(new Fault.None());
+                assertThat(ends.keeper()).isEmpty();
+                guest.join();
+                pair.whole.set(true);
+                whole.join();
+            }
+        }
+    }
+
+    @Test
     void sourceWithoutAnyEpochGoesOnFromTheSwitch() throws Exception {
-        try (EpochPair pair = new EpochPair(2)) {
+        try (EpochPair pair = new EpochPair(2).begin()) {
             EpochPair.Ends ends = pair.connect(new Fault.CutBackward(100));
             assertThat(ends.keeper()).isPresent();
             assertThat(pair.keeper.newest().number()).isZero();
@@ -54,7 +74,7 @@ final class EpochsTest {
         long seed = SEEDS.nextLong();
         SplittableRandom random = new SplittableRandom(seed);
         long at = 1 + random.nextLong(1L << (6 + round));
-        try (EpochPair pair = new EpochPair(seed)) {
+        try (EpochPair pair = new EpochPair(seed).begin()) {
             EpochPair.Ends ends = pair.connect(new Fault.CutBackward(at));
             System.out.printf(
                     "seed %d, cut after %d bytes: epoch %d%n",
@@ -69,7 +89,7 @@ final class EpochsTest {
         long seed = SEEDS.nextLong();
         System.out.printf("seed %d%n", seed);
         SplittableRandom random = new SplittableRandom(seed);
-        try (EpochPair pair = new EpochPair(seed)) {
+        try (EpochPair pair = new EpochPair(seed).begin()) {
             for (int i = 0; i < 30; i++) {
                 // Backward cuts lose epochs, forward ones the source's answers to them.
                 Fault fault = random.nextBoolean()
@@ -89,7 +109,7 @@ final class EpochsTest {
 
     @Test
     void lostAnswerToTheEndOfSafetyIsGivenAgain() throws Exception {
-        try (EpochPair pair = new EpochPair(3)) {
+        try (EpochPair pair = new EpochPair(3).begin()) {
             pair.whole.set(true);
             EpochPair.Ends cut = pair.connect(new Fault.CutForward(SourceWord.Greeting.BYTES + 4));
             assertThat(cut.maker()).containsInstanceOf(MigrationException.Transport.class);
@@ -111,7 +131,7 @@ final class EpochsTest {
         System.out.printf("seed %d%n", seed);
         SplittableRandom random = new SplittableRandom(seed);
         for (int i = 0; i < 20; i++) {
-            try (EpochPair pair = new EpochPair(seed + i)) {
+            try (EpochPair pair = new EpochPair(seed + i).begin()) {
                 EpochPair.Ends ends = pair.connect(new Fault.FlipBackward(random.nextLong(1_000_000)));
                 assertThat(ends.keeper())
                         .as("seed %d, round %d", seed, i)
@@ -123,7 +143,7 @@ final class EpochsTest {
 
     @Test
     void guestThatWritesTooMuchForAnEpochIsNoLongerSafeButRuns() throws Exception {
-        try (EpochPair pair = new EpochPair(4, 64)) {
+        try (EpochPair pair = new EpochPair(4, 64).begin()) {
             pair.guest.writeFaster();
             EpochPair.Ends ends = pair.connect(new Fault.None());
             assertThat(ends.maker()).isEmpty();
