@@ -14,7 +14,7 @@ import java.util.concurrent.TimeUnit;
 /** A program under measurement: its first line of a kind, its CPU time, its end. */
 final class ChildProcess implements AutoCloseable {
     private static final double TICKS_A_SECOND = 100;
-    private static final int PATIENCE_SECONDS = 90;
+    private static final int PATIENCE_SECONDS = 240;
     private static final int END_SECONDS = 5;
 
     private static final char BEAT = '~';

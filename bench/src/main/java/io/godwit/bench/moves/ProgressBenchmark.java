@@ -18,8 +18,8 @@ public final class ProgressBenchmark {
     private static final long SECOND = 1_000_000_000L;
     private static final int SECONDS = 3;
     private static final int MARK_PAGES = 50;
-    private static final int MEBIBYTES = 1024;
-    private static final int SET_MEBIBYTES = 512;
+    private static final int MEBIBYTES = 2048;
+    private static final int SET_MEBIBYTES = 1536;
     private static final int RATE = 50_000;
 
     private final boolean random;
