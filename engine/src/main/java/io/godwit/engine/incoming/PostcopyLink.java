@@ -222,8 +222,8 @@ final class PostcopyLink {
     }
 
     private void listen() {
-        // What is pushed gives way to what somebody waits for.
-        var _ = Scheduling.background();
+        // Whoever places a page that somebody waits for shall not wait for the push.
+        boolean _ = Scheduling.shortSlices();
         try (PostcopyPlacer placer = arrival.newPlacer("main channel")) {
             session.receivePages(placer);
             lock.lock();

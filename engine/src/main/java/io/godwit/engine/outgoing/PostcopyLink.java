@@ -89,8 +89,8 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
      * @throws MigrationException if the connection breaks, or the destination does not have everything
      */
     void conduct() {
-        // Whoever answers a request or places a page wakes into its own; the push goes on after it.
-        var _ = Scheduling.background();
+        // Whoever answers a request shall not wait for the push.
+        boolean _ = Scheduling.shortSlices();
         push.run();
         push.awaitArrival();
         returnPath.expectVerdict();

@@ -15,9 +15,6 @@ public final class SchedulingNumbers {
     public static final long SYS_getpriority = 140;
 
     public static final int SCHED_NORMAL = 0;
-    public static final int SCHED_FIFO = 1;
-    public static final int SCHED_BATCH = 3;
-    public static final long SCHED_FLAG_RESET_ON_FORK = 1;
 
     /** How a thread is scheduled, in the length that every kernel since Linux 3.14 takes. */
     static final StructLayout SCHED_ATTR = MemoryLayout.structLayout(
