@@ -27,6 +27,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -52,6 +53,7 @@ final class ScriptedDestination implements Closeable {
 
     private final ServerSocket server = new ServerSocket(0, 8, InetAddress.getLoopbackAddress());
     private final List<Socket> sockets = Collections.synchronizedList(new ArrayList<>());
+    private final List<Thread> reading = new CopyOnWriteArrayList<>();
     private final List<RamBlockEntry> blocks;
     private final Script script;
     private volatile StreamReader reader;
@@ -85,8 +87,13 @@ final class ScriptedDestination implements Closeable {
         return "tcp:127.0.0.1:" + server.getLocalPort();
     }
 
-    /** The next connection is the main channel of a recovery. */
-    void expectRecovery() {
+    /** The next connection is the main channel of a recovery. What was read from the old ones has been taken in when this returns. */
+    void expectRecovery() throws InterruptedException {
+        cut();
+        for (Thread thread : List.copyOf(reading)) {
+            thread.join();
+        }
+        reading.clear();
         reader.resume();
         main = Optional.empty();
     }
@@ -174,10 +181,10 @@ final class ScriptedDestination implements Closeable {
                 sockets.add(socket);
                 if (main.isEmpty()) {
                     main = Optional.of(socket);
-                    Thread.ofVirtual().start(() -> readMain(socket));
+                    reading.add(Thread.ofVirtual().start(() -> readMain(socket)));
                 } else {
                     note("second channel");
-                    Thread.ofVirtual().start(() -> readSecond(socket));
+                    reading.add(Thread.ofVirtual().start(() -> readSecond(socket)));
                 }
             }
         } catch (IOException e) {
