@@ -108,6 +108,11 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
                         new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
             switchTo(pair, destination);
             awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            // Its PONG to the package lies before this request, so it has been read when the request has.
+            destination.request(PAGES - 1);
+            awaitThat(
+                    () -> pair.source.statistics().postcopy().orElseThrow().requests() > 0,
+                    "the destination is known to have the guest");
             pair.source.pausePostcopy();
             awaitPaused(pair);
             pair.source.close();
