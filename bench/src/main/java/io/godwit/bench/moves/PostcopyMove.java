@@ -70,7 +70,7 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
         }
         String uri = to.listen();
         LockSupport.parkNanos(SETTLE_NANOS);
-        Floor.warm(mebibytes);
+        Floor.warmSmallPages(mebibytes);
         from.migrate(uri);
         JsonNode _ = from.ask("migrate-start-postcopy");
     }

@@ -61,7 +61,7 @@ public final class PushBenchmark {
             from.capabilities("events");
             from.limit(0);
             String uri = to.listen();
-            Floor.warm();
+            Floor.warmSmallPages(1024);
             double before = from.cpuSeconds() + to.cpuSeconds();
             from.migrate(uri);
             JsonNode _ = from.awaitEnd();
