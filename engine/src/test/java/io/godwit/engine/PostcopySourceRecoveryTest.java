@@ -123,6 +123,39 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
     }
 
     @Test
+    void aResumeThatComesInTheVeryMomentOfThePauseIsCarriedOut() throws Exception {
+        CutOnce script = new CutOnce(300);
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
+            pair.source.addListener(new ResumesAtOnce(pair.source, destination));
+            switchTo(pair, destination);
+            assertCompletes(pair, destination);
+            assertThat(pair.source.statistics().postcopy().orElseThrow().recoveries())
+                    .isEqualTo(1);
+        }
+    }
+
+    /** Called while the state changes: nobody can be quicker. */
+    private record ResumesAtOnce(Migrator source, ScriptedDestination destination) implements MigrationListener {
+        @Override
+        public void statusChanged(MigrationStatus status) {
+            if (status == MigrationStatus.POSTCOPY_PAUSED) {
+                try {
+                    destination.expectRecovery();
+                    source.resume(destination.uri());
+                } catch (InterruptedException e) {
+                    Thread.currentThread().interrupt();
+                }
+            }
+        }
+
+        @Override
+        public void passStarted(int pass) {
+            // Passes do not matter here.
+        }
+    }
+
+    @Test
     void afterACutTheDestinationsBitmapDecidesWhatIsSentAgain() throws Exception {
         CutOnce script = new CutOnce(300);
         try (Pair pair = postcopyPair();

@@ -189,6 +189,7 @@ final class OutgoingLife {
             if (!(state instanceof OutgoingState.PostcopyPaused) || ending) {
                 throw refused("migrate with 'resume' to " + uri, "postcopy-paused");
             }
+            abort.close();
             abort = new AbortSignal();
             pauseWanted = false;
             peerBegan = true;
@@ -213,7 +214,10 @@ final class OutgoingLife {
     Optional<Resume> awaitResume(BooleanSupplier over) {
         lock.lock();
         try {
-            abort.close();
+            if (resume.isEmpty()) {
+                // Else somebody was quicker than this thread, and the signal is that of the next connection already.
+                abort.close();
+            }
             while (resume.isEmpty() && !ending && !over.getAsBoolean()) {
                 boolean _ = changed.await(LOOK_MILLIS, TimeUnit.MILLISECONDS);
             }
