@@ -14,6 +14,7 @@ import io.godwit.linux.memory.Userfaultfd;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
@@ -39,6 +40,11 @@ class HugePagesFromQemuTest {
 
     private static final long RANDOM_ADDRESS = (160L << 20) + RamBlock.PAGE_BYTES;
     private static final int RANDOM_MEBIBYTES = 24;
+
+    /** Keeps QEMU busy before it looks, so that it has been asked by then. */
+    private static final long EARLY_ADDRESS = (32L << 20) + RamBlock.PAGE_BYTES;
+
+    private static final int EARLY_MEBIBYTES = 6;
     private static final long HUGE_PAGE_BYTES = 2L << 20;
 
     /** The firmware's place below 1 MiB. */
@@ -127,6 +133,7 @@ class HugePagesFromQemuTest {
         byte[] content = new byte[RANDOM_MEBIBYTES << 20];
         new Random(seed).nextBytes(content);
         Path file = Files.write(directory.resolve("content"), content);
+        Path early = Files.write(directory.resolve("early"), Arrays.copyOf(content, EARLY_MEBIBYTES << 20));
         String memory = "memory-backend-memfd,id=mem,size=" + MEMORY_MEBIBYTES + "M,hugetlb=on,hugetlbsize=2M";
         return QemuProcess.start(
                 directory,
@@ -138,6 +145,8 @@ class HugePagesFromQemuTest {
                         MEMORY_MEBIBYTES + "M",
                         "-object",
                         memory,
+                        "-device",
+                        "loader,addr=0x" + Long.toHexString(EARLY_ADDRESS) + ",force-raw=on,file=" + early,
                         "-device",
                         "loader,addr=0x" + Long.toHexString(RANDOM_ADDRESS) + ",force-raw=on,file=" + file,
                         "-S"));
