@@ -6,6 +6,7 @@ import io.godwit.linux.io.EventSignal;
 import io.godwit.linux.io.Polling;
 import io.godwit.linux.memory.FaultEvents;
 import io.godwit.linux.memory.Userfaultfd;
+import io.godwit.linux.process.Scheduling;
 
 /**
  * The thread {@code uffd-fault}: learns from the kernel who waits for which page, and asks the source for it, once. It lives from the moment
@@ -35,6 +36,7 @@ final class FaultThread implements AutoCloseable {
     }
 
     private void run() {
+        boolean _ = Scheduling.answersAtOnce();
         Userfaultfd faults = memory.faults();
         try (Polling polling = new Polling();
                 FaultEvents events = new FaultEvents(EVENTS)) {

@@ -23,6 +23,9 @@ final class PageRun implements AutoCloseable {
          * @param content holds it at {@code position} during this call; of no meaning if the page is {@code zero}
          */
         void arrived(ArrivingBlock block, long page, boolean zero, NativeMemory content, long position);
+
+        /** All pages of a run are in place and told of. */
+        default void runArrived() {}
     }
 
     private final ArrivingMemory memory;
@@ -85,6 +88,7 @@ final class PageRun implements AutoCloseable {
         for (int i = 0; i < pages; i++) {
             sink.arrived(block, firstPage + i, zero, content, i * (long) RamBlock.PAGE_BYTES);
         }
+        sink.runArrived();
     }
 
     private void placeOneByOne(ArrivingBlock block, int pages) {

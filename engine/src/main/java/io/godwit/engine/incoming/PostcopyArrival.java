@@ -105,9 +105,18 @@ final class PostcopyArrival implements AutoCloseable {
         faultThread = Optional.of(new FaultThread(memory, log, requests));
     }
 
-    /** A placer for one channel, who closes it. */
-    PostcopyPlacer newPlacer(String channel) {
-        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, this::keepCount);
+    /** A placer for the main channel, who closes it. */
+    PostcopyPlacer newPushPlacer() {
+        return newPlacer("main channel", true);
+    }
+
+    /** A placer for a channel of requested pages, who closes it. */
+    PostcopyPlacer newRequestPlacer() {
+        return newPlacer("preempt channel", false);
+    }
+
+    private PostcopyPlacer newPlacer(String channel, boolean givesWay) {
+        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, givesWay, this::keepCount);
         placers.add(placer);
         return placer;
     }

@@ -160,7 +160,7 @@ final class PostcopyDestination {
     void repeatLastWord(IncomingLink link) {
         try (Channel _ = reconnect(link);
                 IncomingSession.Connected _ = session::disconnect;
-                PostcopyPlacer placer = arrival.newPlacer("main channel")) {
+                PostcopyPlacer placer = arrival.newPushPlacer()) {
             agree();
             session.receivePages(placer);
             session.confirm();

@@ -222,9 +222,7 @@ final class PostcopyLink {
     }
 
     private void listen() {
-        // Whoever places a page that somebody waits for shall not wait for the push.
-        boolean _ = Scheduling.shortSlices();
-        try (PostcopyPlacer placer = arrival.newPlacer("main channel")) {
+        try (PostcopyPlacer placer = arrival.newPushPlacer()) {
             session.receivePages(placer);
             lock.lock();
             try {
@@ -280,9 +278,10 @@ final class PostcopyLink {
     }
 
     private void readPreempt(Channel channel) {
+        boolean _ = Scheduling.answersAtOnce();
         boolean proven = false;
         try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
-                PostcopyPlacer placer = arrival.newPlacer("preempt channel")) {
+                PostcopyPlacer placer = arrival.newRequestPlacer()) {
             PreemptChannelReader reader = new PreemptChannelReader(new Pages(placer, input), arrival.entries());
             long total = 0;
             int bytes = input.fill(Channel.FOREVER_NANOS);

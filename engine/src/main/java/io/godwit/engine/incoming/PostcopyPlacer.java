@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.linux.process.Scheduling;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -22,6 +23,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     private final FaultLog log;
     private final Optional<PageDigests> digests;
     private final String channel;
+    private final boolean givesWay;
     private final Consumer<PostcopyPlacer> ended;
     /** Where a huge page is collected, from the first one on; a whole one is placed from here. */
     private Optional<NativeMemory> hostPage = Optional.empty();
@@ -38,13 +40,22 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     private long placed;
     private volatile long placedPages;
 
-    /** Places into {@code memory}; {@code channel} names the channel in errors, {@code ended} hears of {@link #close}. */
-    PostcopyPlacer(ArrivingMemory memory, FaultLog log, String channel, Consumer<PostcopyPlacer> ended) {
+    /**
+     * Places into {@code memory}.
+     *
+     * @param channel names the channel in errors
+     * @param givesWay whether its thread lets others have the processor after each run of pages, because most of them are such that nobody
+     *     waits for
+     * @param ended hears of {@link #close}
+     */
+    PostcopyPlacer(
+            ArrivingMemory memory, FaultLog log, String channel, boolean givesWay, Consumer<PostcopyPlacer> ended) {
         this.ended = ended;
         this.memory = memory;
         this.log = log;
         this.digests = memory.digests();
         this.channel = channel;
+        this.givesWay = givesWay;
         this.run = new PageRun(memory, this);
     }
 
@@ -116,6 +127,14 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
         }
     }
 
+    @Override
+    public void runArrived() {
+        if (givesWay) {
+            // A vCPU that has got its page, or a thread that serves its fault, may be waiting for this processor.
+            Scheduling.giveWay();
+        }
+    }
+
     private NativeMemory hostPage() {
         if (hostPage.isEmpty()) {
             hostPage = Optional.of(memory.roomForHostPage());
@@ -175,6 +194,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
                                 (long) page * RamBlock.PAGE_BYTES);
             }
         }
+        runArrived();
     }
 
     private void arrived(ArrivingBlock block, long page) {

@@ -6,7 +6,6 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
-import io.godwit.linux.process.Scheduling;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -89,8 +88,6 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
      * @throws MigrationException if the connection breaks, or the destination does not have everything
      */
     void conduct() {
-        // Whoever answers a request shall not wait for the push.
-        boolean _ = Scheduling.shortSlices();
         push.run();
         push.awaitArrival();
         returnPath.expectVerdict();

@@ -7,6 +7,7 @@ import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.transport.AbortSignal;
+import io.godwit.linux.process.Scheduling;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -87,6 +88,8 @@ final class PostcopyPush implements AutoCloseable {
                 long sent = send(cursor.block());
                 long _ = progress.pushedPages.addAndGet(batch.count());
                 keepRate(sent);
+                // Who reads a request, or carries the answer, may be waiting for this processor.
+                Scheduling.giveWay();
             }
         }
         while (requests.isAnswering()) {

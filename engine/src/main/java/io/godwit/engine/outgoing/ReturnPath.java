@@ -8,6 +8,7 @@ import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.linux.process.Scheduling;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathListener;
@@ -217,6 +218,7 @@ final class ReturnPath {
     }
 
     private void read() {
+        boolean _ = Scheduling.answersAtOnce();
         try (NativeMemory memory = NativeMemory.allocate(BUFFER_BYTES)) {
             ByteBuffer buffer = memory.buffer(0, BUFFER_BYTES);
             ReturnPathReader reader = new ReturnPathReader(new Listener(), blocks);

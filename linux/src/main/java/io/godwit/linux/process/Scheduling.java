@@ -30,13 +30,14 @@ public final class Scheduling {
     private Scheduling() {}
 
     /**
-     * For a thread that computes as long as it likes while others have to answer at once: it gets no less of the processors, but in pieces of
-     * a tenth of a millisecond, between which whoever has woken gets its turn. No privilege is needed. KERNEL: a running thread is left alone
-     * until its slice is over, whoever wakes; since Linux 6.12 a thread may choose its own. Older kernels take the wish and do nothing.
+     * For a thread that sleeps most of the time and that somebody waits for when it wakes: it gets no more of the processors, but in pieces of a
+     * tenth of a millisecond, and for that it gets them sooner. No privilege is needed. KERNEL: since Linux 6.12 a thread that wakes takes the
+     * place of one that runs in longer slices, if it has not had more than its share; otherwise it waits for the next tick, 4 ms at 250 Hz,
+     * unless the other one yields. Older kernels take the wish and do nothing.
      *
      * @return whether the kernel took it
      */
-    public static boolean shortSlices() {
+    public static boolean answersAtOnce() {
         MemorySegment attributes = ThreadScratch.segment().asSlice(0, BYTE_LENGTH);
         attributes.fill((byte) 0);
         attributes.set(JAVA_INT, SIZE, (int) BYTE_LENGTH);
@@ -52,6 +53,16 @@ public final class Scheduling {
                     Errno.of((int) -result));
         }
         return result >= 0;
+    }
+
+    /**
+     * For a thread that moves much that nobody waits for: lets others have its processor now, and goes on at once if there are none. KERNEL: a
+     * thread that woke after it had a little more than its share does not take a running one's place, and is next looked at when that one
+     * yields or at the tick. See sched_yield(2).
+     */
+    @SuppressWarnings("ThreadPriorityCheck") // nothing is right or wrong by it, only late
+    public static void giveWay() {
+        Thread.yield();
     }
 
     /** The calling thread's nice value, which the call would else change. KERNEL: getpriority counts from 40 for -20 down to 1. */

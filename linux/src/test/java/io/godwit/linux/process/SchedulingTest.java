@@ -26,12 +26,12 @@ class SchedulingTest {
     }
 
     @Test
-    void shortSlicesLeaveAnOrdinaryThreadOfTheSamePriority() {
+    void answeringAtOnceLeavesAnOrdinaryThreadOfTheSamePriority() {
         int before = onNewThread(Scheduling::nice);
-        assertThat(onNewThread(() -> Scheduling.shortSlices() ? Scheduling.policy() : SchedulingNumbers.SCHED_NORMAL))
+        assertThat(onNewThread(() -> Scheduling.answersAtOnce() ? Scheduling.policy() : SchedulingNumbers.SCHED_NORMAL))
                 .isEqualTo(SchedulingNumbers.SCHED_NORMAL);
         assertThat(onNewThread(() -> {
-                    boolean _ = Scheduling.shortSlices();
+                    boolean _ = Scheduling.answersAtOnce();
                     return Scheduling.nice();
                 }))
                 .isEqualTo(before);

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.vcpu;
 
+import io.godwit.linux.process.Scheduling;
 import io.godwit.linux.process.Threads;
 import io.godwit.machines.programs.BeatPort;
 import java.time.Duration;
@@ -204,6 +205,7 @@ public abstract class VcpuThread {
     private void live() {
         try {
             threadId = Threads.currentId();
+            boolean _ = Scheduling.answersAtOnce();
             prepareThread();
             while (awaitRun()) {
                 prepareToRun();
