@@ -12,9 +12,12 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What a missing page costs a KVM guest that writes pages all over its memory as fast as it can, while the background push goes at full speed
- * and the collector runs on both sides, in turn with the floor in C. The push brings all of a guest's memory before the guest has asked for
- * 100,000 pages, so guests are moved until there have been that many faults, and their histograms added up.
+ * What a missing page costs a KVM guest that writes pages all over its memory, while the background push goes at full speed and the collector
+ * runs on both sides, in turn with the floor in C. The push brings all of a guest's memory before the guest has asked for 100,000 pages, so
+ * guests are moved until there have been that many faults, and their histograms added up.
+ *
+ * <p>Two guests: one that touches {@link #PACE} pages a second and sleeps in between, as the floor's does nothing but wait for pages; and one
+ * that takes all of a processor while it waits for none, beside which pushing and answering must share what is left.
  *
  * <p>The collector is provoked by a young generation of a megabyte and by questions for statistics, every {@link #ASK_NANOS}.
  */
@@ -22,19 +25,23 @@ public final class FaultBenchmark {
     private static final int FAULTS = 100_000;
     private static final int MAXIMUM_MOVES = 40;
     private static final int MEBIBYTES = 2048;
-    private static final long ASK_NANOS = 20_000_000;
+    private static final int PACE = 20_000;
+    private static final int BUSY_SHARE = 5;
+    private static final long ASK_NANOS = 50_000_000;
     private static final String SMALL_HEAP = "-Xmn1m -Xlog:gc,safepoint:file=%s:timenanos";
     private static final List<String> PARTS = List.of("event", "request", "wire", "place");
 
+    private final String name;
+    private final int pagesPerSecond;
     private final int wanted;
-    private final long pushBytesPerSecond;
     private final Buckets whole = new Buckets();
     private final Buckets touches = new Buckets();
     private final Pauses pauses = new Pauses();
 
-    private FaultBenchmark(int wanted, long pushBytesPerSecond) {
+    private FaultBenchmark(String name, int pagesPerSecond, int wanted) {
+        this.name = name;
+        this.pagesPerSecond = pagesPerSecond;
         this.wanted = wanted;
-        this.pushBytesPerSecond = pushBytesPerSecond;
     }
 
     /** Measures; {@code runs} is how often the floor runs. */
@@ -46,16 +53,24 @@ public final class FaultBenchmark {
         int faults = quick ? FAULTS / 10 : FAULTS;
         FaultFloor idle = FaultFloor.middle(runs, faults);
         FaultFloor pushing = FaultFloor.middle(runs, faults, "-p");
-        System.out.println("floor, push idle, touch to continue:          " + idle.touched());
+        System.out.println(
+                "floor, push idle, touch to continue:          " + idle.touched() + ", above 5 ms: " + idle.late());
         System.out.println("floor, push idle, event to placed:            " + idle.handled());
-        System.out.println("floor, push at full speed, touch to continue: " + pushing.touched());
+        System.out.println("floor, push at full speed, touch to continue: " + pushing.touched() + ", above 5 ms: "
+                + pushing.late());
         System.out.println("floor, push at full speed, event to placed:   " + pushing.handled());
-        FaultBenchmark benchmark = new FaultBenchmark(faults, 0);
-        benchmark.moveAll();
-        benchmark.print(idle, pushing);
+        List<FaultBenchmark> guests = List.of(
+                new FaultBenchmark("a guest of " + PACE + " touches a second", PACE, faults),
+                new FaultBenchmark("a guest that never sleeps", 0, faults / BUSY_SHARE));
+        for (FaultBenchmark guest : guests) {
+            guest.moveAll();
+            guest.print(idle, pushing);
+        }
     }
 
     private void moveAll() throws Exception {
+        System.out.println();
+        System.out.println(name + ":");
         for (int move = 0; move < MAXIMUM_MOVES && whole.count() < wanted; move++) {
             move();
         }
@@ -64,7 +79,8 @@ public final class FaultBenchmark {
     private void move() throws Exception {
         List<String> guest =
                 new ArrayList<>(List.of("--guest", "kvm", "--memory", MEBIBYTES + "M", "--fill", "random"));
-        guest.addAll(List.of("--program", "stepper", "--dirty-rate", "0", "--write-order", "random"));
+        guest.addAll(List.of("--program", "stepper", "--write-order", "random"));
+        guest.addAll(List.of("--dirty-rate", Integer.toString(pagesPerSecond)));
         List<String> waiting = new ArrayList<>(guest);
         waiting.addAll(List.of("--incoming", "defer"));
         Path logs = Files.createTempDirectory("godwit-bench-gc-");
@@ -72,7 +88,7 @@ public final class FaultBenchmark {
         Path toLog = logs.resolve("destination.log");
         try (Host from = Host.godwit(guest, SMALL_HEAP.formatted(fromLog));
                 Host to = Host.godwit(waiting, SMALL_HEAP.formatted(toLog))) {
-            PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, MEBIBYTES, pushBytesPerSecond);
+            PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, MEBIBYTES, 0);
             long begin = System.nanoTime();
             while (!isOver(from)) {
                 JsonNode _ = from.ask("x-godwit-statistics");

@@ -15,10 +15,11 @@ import java.util.Map;
  *
  * @param touched from the touch until the vCPU went on, by its own clock
  * @param handled from the event read until the page placed, as the handler sees it
+ * @param late touches that took more than 5 ms
  * @param pushBytesPerSecond of its push, if it had one
  * @param nanosACycle of the vCPU's time stamp counter
  */
-record FaultFloor(Quantiles touched, Quantiles handled, double pushBytesPerSecond, double nanosACycle) {
+record FaultFloor(Quantiles touched, Quantiles handled, long late, double pushBytesPerSecond, double nanosACycle) {
     private static final Path PROGRAM =
             Path.of(System.getProperty("godwit.root", "."), "bench/target/native/faultfloor");
 
@@ -34,6 +35,7 @@ record FaultFloor(Quantiles touched, Quantiles handled, double pushBytesPerSecon
         return new FaultFloor(
                 quantiles(faults, values, ""),
                 quantiles(faults, values, "handled_"),
+                values.getOrDefault("over_5ms", Double.NaN).longValue(),
                 values.getOrDefault("push_bytes_per_second", Double.NaN),
                 values.getOrDefault("nanos_a_cycle", Double.NaN));
     }
