@@ -13,7 +13,7 @@ import io.godwit.linux.memory.NativeMemory;
  */
 final class PageRun implements AutoCloseable {
     /** LIMIT: as many as the source pushes at once; longer runs gain nothing and stay in the cache less. */
-    static final int MAX_PAGES = 16;
+    static final int MAX_PAGES = 8;
 
     /** Hears of each page once it is in place. */
     interface Sink {

@@ -18,7 +18,7 @@ import java.util.function.Supplier;
  */
 final class PostcopyPush implements AutoCloseable {
     /** Pages in one system call: while it lasts, a page that was asked for on the same channel waits. */
-    static final int BATCH_PAGES = 16;
+    static final int BATCH_PAGES = 8;
 
     /** How soon a change of {@code max-postcopy-bandwidth} and an aborted wire are seen while nothing can be sent. */
     private static final long LOOK_UP_NANOS = 20_000_000;

@@ -26,7 +26,8 @@ final class PushWindow {
     private static final int SEQUENCE_MASK = 0x0fffffff;
     private static final int UPPER_BITS = 0xf0000000;
     private static final int SLOTS = 1 << 12;
-    private static final long PINGS_A_WINDOW = 4;
+    // Each answer wakes the return path's thread, which costs as much as some pages; two keep the wire busy.
+    private static final long PINGS_A_WINDOW = 2;
 
     private final long[] positionAt = new long[SLOTS];
     private final long[] nanosAt = new long[SLOTS];

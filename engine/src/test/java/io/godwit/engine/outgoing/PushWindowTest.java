@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 /** How much of the push may be on its way. */
 class PushWindowTest {
-    private static final long CHUNK = 64 << 10;
+    private static final long CHUNK = PushWindow.MIN_BYTES / 2;
 
     @Test
     void itClosesWhenNobodyAnswersAndOpensWithTheAnswer() {
