@@ -14,8 +14,8 @@ import tools.jackson.databind.JsonNode;
  * rate, in pages a second and as a share of what it did before. Work is what the guest counts itself; a QEMU's guest shows it on its serial
  * port as it goes. The three seconds begin with the last beat at the source.
  *
- * <p>On two wires: as fast as loopback goes, where nearly all memory is there after two seconds, and with {@code max-postcopy-bandwidth} at
- * {@link #SLOW_BYTES_PER_SECOND}, as between hosts, where the guest lives on what it asks for.
+ * <p>With the push as fast as loopback goes, where nearly all memory is there after two seconds, and with {@code max-postcopy-bandwidth} at
+ * {@link #SLOW_BYTES_PER_SECOND}, where the guest lives on what it asks for. That is no equal wire: Godwit limits the push alone.
  */
 public final class ProgressBenchmark {
     private static final long SECOND = 1_000_000_000L;
