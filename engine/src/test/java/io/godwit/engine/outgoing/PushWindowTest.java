@@ -10,15 +10,17 @@ import org.junit.jupiter.api.Test;
 
 /** How much of the push may be on its way. */
 class PushWindowTest {
-    private static final long CHUNK = PushWindow.MIN_BYTES / 2;
+    private static final long CHUNK = 64 << 10;
 
     @Test
     void itClosesWhenNobodyAnswersAndOpensWithTheAnswer() {
         PushWindow window = new PushWindow();
+        assertThat(window.isPingDue(CHUNK)).isFalse();
+        window.sent(CHUNK);
         assertThat(window.isPingDue(CHUNK)).isTrue();
         int ping = window.nextPing(CHUNK, 0);
         window.sent(CHUNK);
-        for (long sent = CHUNK; sent < PushWindow.MIN_BYTES; sent += CHUNK) {
+        for (long sent = 2 * CHUNK; sent < PushWindow.MIN_BYTES; sent += CHUNK) {
             assertThat(window.isOpen()).isTrue();
             window.sent(CHUNK);
         }
