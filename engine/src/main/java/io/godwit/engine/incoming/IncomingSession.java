@@ -15,6 +15,7 @@ import io.godwit.stream.DeviceSection;
 import io.godwit.stream.PostcopyPackage;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
+import io.godwit.stream.SectionHeader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamLimits;
 import io.godwit.stream.StreamListener;
@@ -457,6 +458,12 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     public void zeroPage(int blockIndex, long offset) {
         receiver().placeZero(blockIndex, offset);
         zeroPages++;
+    }
+
+    @Override
+    public void sectionEnd(SectionHeader section) {
+        // The source sends together what may be placed together: few pages while the guest asks for others.
+        receiver.ifPresent(PageReceiver::flush);
     }
 
     @Override

@@ -12,8 +12,8 @@ import io.godwit.linux.memory.NativeMemory;
  * <p>One thread at a time.
  */
 final class PageRun implements AutoCloseable {
-    /** LIMIT: as many as the source pushes at once; longer runs gain nothing and stay in the cache less. */
-    static final int MAX_PAGES = 8;
+    /** LIMIT: as many as the source ever pushes at once; longer runs gain nothing and stay in the cache less. */
+    static final int MAX_PAGES = 64;
 
     /** Hears of each page once it is in place. */
     interface Sink {

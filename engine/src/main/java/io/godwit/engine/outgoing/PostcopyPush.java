@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.linux.process.Scheduling;
 import java.util.OptionalInt;
@@ -17,8 +18,14 @@ import java.util.function.Supplier;
  * behind them; all others as the window and {@code max-postcopy-bandwidth} allow. Runs on {@code mig-outgoing}.
  */
 final class PostcopyPush implements AutoCloseable {
-    /** Pages in one system call: while it lasts, a page that was asked for on the same channel waits. */
-    static final int BATCH_PAGES = 8;
+    /** Pages in one system call: while it lasts, a page that was asked for on the same channel waits, there and here. */
+    private static final int BATCH_PAGES = 8;
+
+    /** The same while nobody asks: fewer system calls, at the price of some 50 us for the first who asks again. */
+    private static final int CALM_BATCH_PAGES = 64;
+
+    /** So long after the last request nobody is thought to ask. */
+    private static final long CALM_NANOS = 5_000_000;
 
     /** How soon a change of {@code max-postcopy-bandwidth} and an aborted wire are seen while nothing can be sent. */
     private static final long LOOK_UP_NANOS = 20_000_000;
@@ -37,6 +44,8 @@ final class PostcopyPush implements AutoCloseable {
     private final RateLimit rateLimit;
     private long rate;
     private long notBeforeNanos;
+    private long askedBefore;
+    private long askedNanos;
 
     /** A push of {@code pages}; to be made and run on the same thread, whose bell {@code bell} is. */
     PostcopyPush(
@@ -59,6 +68,7 @@ final class PostcopyPush implements AutoCloseable {
         this.batch = new PageBatch(Math.max(64, pages.largestHostPage()));
         this.rateLimit = new RateLimit(clock);
         this.notBeforeNanos = clock.nanoTime();
+        this.askedNanos = notBeforeNanos;
     }
 
     /** The answer to one of the push's PINGs has come; called by the return path's thread. */
@@ -82,7 +92,7 @@ final class PostcopyPush implements AutoCloseable {
                 rest(false);
             } else {
                 requests.follow(cursor);
-                if (!cursor.next(batch, BATCH_PAGES)) {
+                if (!cursor.next(batch, batchPages())) {
                     break;
                 }
                 long sent = send(cursor.block());
@@ -123,6 +133,21 @@ final class PostcopyPush implements AutoCloseable {
             requests.answered(readNanos, count);
             cursor.moveTo(block, page + count);
         }
+    }
+
+    private int batchPages() {
+        long asked = progress.requests.get();
+        long now = clock.nanoTime();
+        if (asked != askedBefore) {
+            askedBefore = asked;
+            askedNanos = now;
+        }
+        if (now - askedNanos < CALM_NANOS) {
+            return BATCH_PAGES;
+        }
+        // On a slow wire a long batch would fill the window by itself, and a request would wait behind it.
+        long fits = window.windowBytes() / 2 / RamBlock.PAGE_BYTES;
+        return Math.clamp(fits, BATCH_PAGES, CALM_BATCH_PAGES);
     }
 
     private long send(int block) {

@@ -8,14 +8,25 @@ import io.godwit.engine.MigrationException;
  * Bounds what of the push is on its way. Without a bound everything that fits into two socket buffers, some MiB, would stand ahead of a
  * page that the guest waits for. PINGs between PARTs mark positions in the stream; a PONG says that the destination's reader has got there.
  *
- * <p>The bound follows the wire: twice what it carries in its shortest round trip, which keeps it busy, and not less than {@link
- * #MIN_BYTES}, because the answering threads have to be woken too.
+ * <p>The bound follows the wire: twice what it carries in its shortest round trip, which keeps it busy, and not less than it carries in a quarter
+ * of a millisecond, because the answering threads have to be woken too. A round trip behind what was sent before tells more of that than of the wire, and
+ * a bound made from it would feed itself; so now and then all answers are awaited, and the next one is the measure (as BBR does: Cardwell et al., 2016).
  *
  * <p>Threads: the pushing thread sends, the return path's thread answers.
  */
 final class PushWindow {
-    /** LIMIT: a quarter of a millisecond at a GB a second. */
-    static final long MIN_BYTES = 256 << 10;
+    /** LIMIT: some batches; half a millisecond of a wire of 1 Gbit/s. */
+    static final long MIN_BYTES = 64 << 10;
+
+    private static final long WAKING_NANOS = 250_000;
+
+    /** What the wire carries is measured over so long at least: less would be the size of its buffers. */
+    private static final long RATE_NANOS = 5_000_000;
+
+    // From one measure of the empty wire to the next. The first ones come soon: behind the package the destination is
+    // slow.
+    private static final long FIRST_PROBE_NANOS = 20_000_000;
+    private static final long LAST_PROBE_NANOS = 2_000_000_000;
 
     /** LIMIT: enough for 10 GB a second and a round trip of 3 ms. */
     static final long MAX_BYTES = 64 << 20;
@@ -31,16 +42,21 @@ final class PushWindow {
 
     private final long[] positionAt = new long[SLOTS];
     private final long[] nanosAt = new long[SLOTS];
-    private final long[] answeredBytesAt = new long[SLOTS];
 
     // The pushing thread's.
     private long sentBytes;
     private long pingedBytes;
+    private boolean probing = true;
+    private long probedNanos;
+    private long probeNanos = FIRST_PROBE_NANOS;
+    private int probe;
     private volatile int pings;
 
     // The return path's.
     private double bestBytesPerNano;
-    private double shortestNanos = Double.MAX_VALUE;
+    private long rateSinceNanos;
+    private long rateSinceBytes;
+    private long emptyWireNanos;
     private volatile int pongs;
     private volatile long answeredBytes;
     private volatile long answeredNanos = Long.MIN_VALUE;
@@ -56,7 +72,7 @@ final class PushWindow {
      * again, and more bytes bring the next PING.
      */
     boolean isOpen() {
-        return (sentBytes - answeredBytes < windowBytes || isQuiet()) && pings - pongs < SLOTS;
+        return isQuiet() || (!probing && sentBytes - answeredBytes < windowBytes && pings - pongs < SLOTS);
     }
 
     /** Accounts for bytes of pages that were written. */
@@ -66,7 +82,8 @@ final class PushWindow {
 
     /** Whether a PING is due behind {@code bytes} more. */
     boolean isPingDue(long bytes) {
-        return sentBytes + bytes - pingedBytes >= windowBytes / PINGS_A_WINDOW && pings - pongs < SLOTS;
+        return ((probing && isQuiet()) || sentBytes + bytes - pingedBytes >= windowBytes / PINGS_A_WINDOW)
+                && pings - pongs < SLOTS;
     }
 
     /**
@@ -83,8 +100,15 @@ final class PushWindow {
         pingedBytes = sentBytes + bytes;
         positionAt[slot] = pingedBytes;
         nanosAt[slot] = now;
-        answeredBytesAt[slot] = answeredBytes;
-        // ORDERING: publishes the slot to pong().
+        if (probing && isQuiet()) {
+            probing = false;
+            probe = ping;
+            probedNanos = now;
+        } else if (now - probedNanos > probeNanos) {
+            probing = true;
+            probeNanos = Math.min(LAST_PROBE_NANOS, 2 * probeNanos);
+        }
+        // ORDERING: publishes the slot, and which ping is the probe, to pong().
         pings = ping + 1;
         return PING_BASE | (ping & SEQUENCE_MASK);
     }
@@ -122,15 +146,35 @@ final class PushWindow {
         }
         int slot = pong & (SLOTS - 1);
         long position = positionAt[slot];
-        double nanos = Math.max(1, now - nanosAt[slot]);
-        double rate = (position - answeredBytesAt[slot]) / nanos;
-        // The best of late: a slow sample may come from a guest that asks, from a rate limit, or from a busy machine.
-        bestBytesPerNano = rate > bestBytesPerNano ? rate : bestBytesPerNano + (rate - bestBytesPerNano) / 512;
-        shortestNanos = nanos < shortestNanos ? nanos : shortestNanos + (nanos - shortestNanos) / 4096;
-        double bytes = 2 * bestBytesPerNano * shortestNanos;
-        windowBytes = (long) Math.min(MAX_BYTES, Math.max(MIN_BYTES, bytes));
+        if (pong == probe) {
+            measureEmptyWire(now - nanosAt[slot]);
+        }
+        measureRate(position, now);
+        double bytes = bestBytesPerNano * Math.max(WAKING_NANOS, 2 * emptyWireNanos);
+        windowBytes = (long) Math.clamp(bytes, MIN_BYTES, MAX_BYTES);
         answeredBytes = position;
         answeredNanos = now;
         pongs = pong + 1;
+    }
+
+    /** The shortest of late: a longer one may come from a busy machine. */
+    private void measureEmptyWire(long nanos) {
+        boolean shorter = emptyWireNanos == 0 || nanos < emptyWireNanos;
+        emptyWireNanos = shorter ? nanos : emptyWireNanos + (nanos - emptyWireNanos) / 4;
+    }
+
+    /** The best of late: a lower rate may come from a guest that asks, from a rate limit, or from a busy machine. */
+    private void measureRate(long position, long now) {
+        if (rateSinceNanos == 0) {
+            rateSinceNanos = now;
+            rateSinceBytes = position;
+        }
+        long nanos = now - rateSinceNanos;
+        if (nanos >= RATE_NANOS) {
+            double rate = (double) (position - rateSinceBytes) / nanos;
+            bestBytesPerNano = rate > bestBytesPerNano ? rate : bestBytesPerNano + (rate - bestBytesPerNano) / 16;
+            rateSinceNanos = now;
+            rateSinceBytes = position;
+        }
     }
 }
