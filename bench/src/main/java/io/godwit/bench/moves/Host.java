@@ -25,12 +25,14 @@ final class Host implements AutoCloseable {
     private static final long MIGRATION_SECONDS = 120;
 
     private final Path directory;
+    private final String address;
     private final ChildProcess process;
     private final QmpClient qmp;
     private final List<QmpEvent> seen = new ArrayList<>();
 
-    private Host(Path directory, ChildProcess process, Path socket) {
+    private Host(Path directory, ChildProcess process, Path socket, Wire wire) {
         this.directory = directory;
+        this.address = wire.address();
         this.process = process;
         this.qmp = QmpClient.connect(new QmpAddress.Unix(socket), PATIENCE);
     }
@@ -42,11 +44,16 @@ final class Host implements AutoCloseable {
 
     /** A Godwit host, ready, whose JVM has these options besides. */
     static Host godwit(List<String> arguments, String javaOptions) throws Exception {
+        return godwit(arguments, javaOptions, Wire.loopback());
+    }
+
+    /** The same at the far end of a wire. */
+    static Host godwit(List<String> arguments, String javaOptions, Wire wire) throws Exception {
         Path directory = Files.createTempDirectory("godwit-bench-");
         List<String> command = new ArrayList<>(List.of(
                 System.getProperty("godwit.launcher", "./godwit"), "host", "--qmp", "unix:" + directory + "/qmp"));
         command.addAll(arguments);
-        return ready(directory, command, "ready: ", Map.of("GODWIT_JAVA_OPTIONS", javaOptions));
+        return ready(directory, command, "ready: ", Map.of("GODWIT_JAVA_OPTIONS", javaOptions), wire);
     }
 
     /**
@@ -55,6 +62,11 @@ final class Host implements AutoCloseable {
      * @param options of the load
      */
     static Host qemu(String memory, String options, boolean incoming) throws Exception {
+        return qemu(memory, options, incoming, Wire.loopback());
+    }
+
+    /** The same at the far end of a wire. */
+    static Host qemu(String memory, String options, boolean incoming, Wire wire) throws Exception {
         Path directory = Files.createTempDirectory("godwit-bench-");
         String root = System.getProperty("godwit.root", ".");
         List<String> command = new ArrayList<>(List.of(
@@ -79,15 +91,18 @@ final class Host implements AutoCloseable {
         if (incoming) {
             command.addAll(List.of("-incoming", "defer"));
         }
-        return incoming ? waiting(directory, command) : ready(directory, command, "load: running", Map.of());
+        return incoming
+                ? waiting(directory, command, wire)
+                : ready(directory, command, "load: running", Map.of(), wire);
     }
 
-    private static Host ready(Path directory, List<String> command, String sign, Map<String, String> environment)
+    private static Host ready(
+            Path directory, List<String> command, String sign, Map<String, String> environment, Wire wire)
             throws Exception {
-        ChildProcess process = new ChildProcess(command, sign, environment);
+        ChildProcess process = new ChildProcess(wire.there(command), sign, environment);
         try {
             String _ = process.awaitReady();
-            return new Host(directory, process, directory.resolve("qmp"));
+            return new Host(directory, process, directory.resolve("qmp"), wire);
         } catch (Exception e) {
             process.close();
             throw e;
@@ -95,13 +110,13 @@ final class Host implements AutoCloseable {
     }
 
     /** A QEMU that waits says nothing: it is ready when its socket is there. */
-    private static Host waiting(Path directory, List<String> command) throws IOException {
-        ChildProcess process = new ChildProcess(command, "never");
+    private static Host waiting(Path directory, List<String> command, Wire wire) throws IOException {
+        ChildProcess process = new ChildProcess(wire.there(command), "never");
         Path socket = directory.resolve("qmp");
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (System.nanoTime() < deadline) {
             try {
-                return new Host(directory, process, socket);
+                return new Host(directory, process, socket, wire);
             } catch (RuntimeException e) {
                 java.util.concurrent.locks.LockSupport.parkNanos(50_000_000);
             }
@@ -129,14 +144,14 @@ final class Host implements AutoCloseable {
 
     /** Lets a host whose incoming migration is deferred listen; returns what the source has to name. */
     String listen() {
-        JsonNode _ = ask("migrate-incoming", Json.object().put("uri", "tcp:127.0.0.1:0"));
+        JsonNode _ = ask("migrate-incoming", Json.object().put("uri", "tcp:" + address + ":0"));
         return listensAt();
     }
 
     /** Where a host that waits listens, as the source has to name it. */
     String listensAt() {
-        JsonNode address = ask("query-migrate").path("socket-address").path(0);
-        return "tcp:127.0.0.1:" + address.path("port").asString();
+        JsonNode listening = ask("query-migrate").path("socket-address").path(0);
+        return "tcp:" + address + ":" + listening.path("port").asString();
     }
 
     /** The migration goes as fast as it can from now on, or at most at so many bytes a second. */

@@ -14,8 +14,8 @@ import tools.jackson.databind.JsonNode;
  * rate, in pages a second and as a share of what it did before. Work is what the guest counts itself; a QEMU's guest shows it on its serial
  * port as it goes. The three seconds begin with the last beat at the source.
  *
- * <p>With the push as fast as loopback goes, where nearly all memory is there after two seconds, and with {@code max-postcopy-bandwidth} at
- * {@link #SLOW_BYTES_PER_SECOND}, where the guest lives on what it asks for. That is no equal wire: Godwit limits the push alone.
+ * <p>Over a wire of 1 Gbit/s, the same for all ({@link Wire}), where the guest lives on what it asks for; and over loopback as fast as
+ * it goes, where nearly all memory is there after two seconds whoever sends it.
  */
 public final class ProgressBenchmark {
     private static final long SECOND = 1_000_000_000L;
@@ -25,21 +25,21 @@ public final class ProgressBenchmark {
     private static final int SET_MEBIBYTES = 1536;
     private static final int RATE = 50_000;
 
-    private static final long SLOW_BYTES_PER_SECOND = 200_000_000;
+    private static final long GIGABIT_BYTES_PER_SECOND = 125_000_000;
 
     private final boolean random;
-    private final long pushBytesPerSecond;
+    private final long wireBytesPerSecond;
     private final String name;
     private final List<Result> results = new ArrayList<>();
 
     /** What guests of one kind did: pages a second after the switch, and that as a share of what they did before. */
     private record Result(Kind kind, Series rate, Series share) {}
 
-    private ProgressBenchmark(boolean random, long pushBytesPerSecond) {
+    private ProgressBenchmark(boolean random, long wireBytesPerSecond) {
         this.random = random;
-        this.pushBytesPerSecond = pushBytesPerSecond;
+        this.wireBytesPerSecond = wireBytesPerSecond;
         this.name = (random ? "random order" : "sweep")
-                + (pushBytesPerSecond == 0 ? "" : ", " + pushBytesPerSecond / 1_000_000 + " MB/s");
+                + (wireBytesPerSecond == 0 ? ", loopback" : ", " + wireBytesPerSecond / 1_000_000 + " MB/s");
         for (Kind kind : Kind.values()) {
             String of = kind + ", " + name;
             results.add(new Result(
@@ -49,11 +49,16 @@ public final class ProgressBenchmark {
 
     /** Measures {@code runs} moves of each kind. */
     public static void run(int runs) throws Exception {
-        List<ProgressBenchmark> all = List.of(
-                new ProgressBenchmark(true, SLOW_BYTES_PER_SECOND),
-                new ProgressBenchmark(false, SLOW_BYTES_PER_SECOND),
-                new ProgressBenchmark(true, 0),
-                new ProgressBenchmark(false, 0));
+        List<ProgressBenchmark> all = new ArrayList<>();
+        if (Wire.canBeLimited()) {
+            all.add(new ProgressBenchmark(true, GIGABIT_BYTES_PER_SECOND));
+            all.add(new ProgressBenchmark(false, GIGABIT_BYTES_PER_SECOND));
+        } else {
+            System.out.println("COULD NOT RUN over a wire of 1 Gbit/s: that needs a network namespace, so run as root"
+                    + " with unshare, ip and tc installed (Debian: apt-get install util-linux iproute2)");
+        }
+        all.add(new ProgressBenchmark(true, 0));
+        all.add(new ProgressBenchmark(false, 0));
         for (int i = 0; i < runs; i++) {
             for (ProgressBenchmark one : all) {
                 for (Kind kind : Kind.values()) {
@@ -65,7 +70,10 @@ public final class ProgressBenchmark {
     }
 
     private void move(Kind kind) throws Exception {
-        double[] beforeAndAfter = kind.isQemu() ? moveQemu(kind) : moveGodwit(kind);
+        double[] beforeAndAfter;
+        try (Wire wire = wireBytesPerSecond == 0 ? Wire.loopback() : Wire.limited(wireBytesPerSecond)) {
+            beforeAndAfter = kind.isQemu() ? moveQemu(kind, wire) : moveGodwit(kind, wire);
+        }
         Result result = of(kind);
         result.rate.add(beforeAndAfter[1]);
         result.share.add(beforeAndAfter[1] / beforeAndAfter[0]);
@@ -86,7 +94,7 @@ public final class ProgressBenchmark {
                 .orElseThrow();
     }
 
-    private double[] moveGodwit(Kind kind) throws Exception {
+    private double[] moveGodwit(Kind kind, Wire wire) throws Exception {
         List<String> guest =
                 new ArrayList<>(List.of("--guest", "kvm", "--memory", MEBIBYTES + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "dirtier", "--working-set", SET_MEBIBYTES + "M"));
@@ -94,7 +102,7 @@ public final class ProgressBenchmark {
         List<String> waiting = new ArrayList<>(guest);
         waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting)) {
+                Host to = Host.godwit(waiting, "", wire)) {
             LockSupport.parkNanos(SECOND);
             JsonNode begin = from.ask("x-godwit-guest");
             LockSupport.parkNanos(SECOND);
@@ -102,7 +110,7 @@ public final class ProgressBenchmark {
             double before = (work(end) - work(begin))
                     * (double) SECOND
                     / (end.path("now-nanos").asLong() - begin.path("now-nanos").asLong());
-            PostcopyMove.begin(kind, from, to, MEBIBYTES, pushBytesPerSecond);
+            PostcopyMove.begin(kind, from, to, MEBIBYTES, 0);
             // The source's figures stand still from the switch on.
             var _ = from.awaitEvent("postcopy-active");
             JsonNode left = from.ask("x-godwit-guest");
@@ -120,15 +128,15 @@ public final class ProgressBenchmark {
         return figures.path("work-pages").asLong();
     }
 
-    private double[] moveQemu(Kind kind) throws Exception {
+    private double[] moveQemu(Kind kind, Wire wire) throws Exception {
         String load =
                 "set=%d rate=%d beat=1000 mark=%d random=%d".formatted(SET_MEBIBYTES, RATE, MARK_PAGES, random ? 1 : 0);
         try (Host from = Host.qemu(Integer.toString(MEBIBYTES), load, false);
-                Host to = Host.qemu(Integer.toString(MEBIBYTES), load, true)) {
+                Host to = Host.qemu(Integer.toString(MEBIBYTES), load, true, wire)) {
             LockSupport.parkNanos(2 * SECOND);
             long now = System.nanoTime();
             double before = from.process().work().between(now - SECOND, now) * (double) MARK_PAGES;
-            PostcopyMove.begin(kind, from, to, MEBIBYTES, pushBytesPerSecond);
+            PostcopyMove.begin(kind, from, to, MEBIBYTES, 0);
             PostcopyMove _ = PostcopyMove.end(from, to);
             LockSupport.parkNanos(SECONDS * SECOND);
             long stopped =
