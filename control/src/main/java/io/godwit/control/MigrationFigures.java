@@ -4,6 +4,7 @@ package io.godwit.control;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -125,15 +126,15 @@ final class MigrationFigures {
 
     /** {@code query-migrate-parameters}. */
     static ObjectNode parameters(MigrationParameters parameters) {
-        return Json.object()
-                .put("max-bandwidth", parameters.maxBandwidthBytesPerSecond())
-                .put("downtime-limit", parameters.downtimeLimitMillis())
-                .put("x-handover-timeout", parameters.handoverTimeoutMillis())
-                .put("x-connect-timeout", parameters.connectTimeoutMillis())
-                .put("max-postcopy-bandwidth", parameters.maxPostcopyBandwidthBytesPerSecond())
-                .put("postcopy-start-time", parameters.postcopyStartTimeMillis())
-                .put("postcopy-after-passes", parameters.postcopyAfterPasses())
-                .put("x-safe-epoch", parameters.safeEpochMillis());
+        ObjectNode answer = Json.object();
+        for (MigrationParameter parameter : MigrationParameter.values()) {
+            if (parameter.isSwitch()) {
+                answer.put(parameter.publicName(), parameters.isOn(parameter));
+            } else {
+                answer.put(parameter.publicName(), parameters.get(parameter));
+            }
+        }
+        return answer;
     }
 
     /** {@code query-migrate-capabilities}: those that this version can switch on. */

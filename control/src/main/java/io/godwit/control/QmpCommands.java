@@ -3,13 +3,13 @@
 package io.godwit.control;
 
 import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunState;
+import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -168,40 +168,20 @@ final class QmpCommands {
     }
 
     private void setParameters(QmpArguments arguments) {
-        MigrationParameters next = host.parameters();
+        Map<MigrationParameter, Long> changes = new EnumMap<>(MigrationParameter.class);
+        for (MigrationParameter parameter : MigrationParameter.values()) {
+            if (parameter.isSwitch()) {
+                arguments.optionalBool(parameter.publicName()).ifPresent(on -> changes.put(parameter, on ? 1L : 0L));
+            } else {
+                arguments.optionalUnsigned(parameter.publicName()).ifPresent(value -> changes.put(parameter, value));
+            }
+        }
+        arguments.rejectUnexpected();
         try {
-            next = apply(arguments.optionalUnsigned("max-bandwidth"), next, MigrationParameters::withMaxBandwidth);
-            next = apply(arguments.optionalUnsigned("downtime-limit"), next, MigrationParameters::withDowntimeLimit);
-            next = apply(
-                    arguments.optionalUnsigned("x-handover-timeout"), next, MigrationParameters::withHandoverTimeout);
-            next = apply(
-                    arguments.optionalUnsigned("x-connect-timeout"), next, MigrationParameters::withConnectTimeout);
-            next = apply(
-                    arguments.optionalUnsigned("max-postcopy-bandwidth"),
-                    next,
-                    MigrationParameters::withMaxPostcopyBandwidth);
-            next = apply(
-                    arguments.optionalUnsigned("postcopy-start-time"),
-                    next,
-                    MigrationParameters::withPostcopyStartTime);
-            next = apply(
-                    arguments.optionalUnsigned("postcopy-after-passes"),
-                    next,
-                    MigrationParameters::withPostcopyAfterPasses);
-            next = apply(arguments.optionalUnsigned("x-safe-epoch"), next, MigrationParameters::withSafeEpoch);
+            host.setParameters(host.parameters().with(changes));
         } catch (IllegalArgumentException e) {
             throw QmpException.generic("Parameter " + e.getMessage());
         }
-        arguments.rejectUnexpected();
-        host.setParameters(next);
-    }
-
-    private interface Setter {
-        MigrationParameters with(MigrationParameters parameters, long value);
-    }
-
-    private static MigrationParameters apply(OptionalLong value, MigrationParameters parameters, Setter setter) {
-        return value.isPresent() ? setter.with(parameters, value.getAsLong()) : parameters;
     }
 
     private void setCapabilities(QmpArguments arguments) {

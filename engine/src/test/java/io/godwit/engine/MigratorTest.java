@@ -147,7 +147,7 @@ class MigratorTest {
     void cancelWhileMemoryIsOnItsWayLeavesTheGuestRunning() throws Exception {
         try (Pair pair = new Pair(directory)) {
             CountDownLatch active = new CountDownLatch(1);
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(1 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             active.await();
@@ -163,11 +163,11 @@ class MigratorTest {
     void theGuestCanMigrateAgainAfterACancel() throws Exception {
         try (Pair pair = new Pair(directory);
                 Pair other = new Pair(directory)) {
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(1 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             pair.source.migrate(other.listen("tcp:127.0.0.1:0"));
             pair.source.cancel();
             assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(0));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0));
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));
             assertMoved(pair);
         }
@@ -199,7 +199,7 @@ class MigratorTest {
         try (Pair pair = new Pair(directory)) {
             CountDownLatch active = new CountDownLatch(1);
             pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(1 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             String mark = "0." + System.nanoTime();
             // It never reads and never ends.
             pair.source.migrate("exec:sleep 3600; echo " + mark);
@@ -298,12 +298,12 @@ class MigratorTest {
     void aGuestThatCrashesDuringItsMigrationIsNotHandedOver() throws Exception {
         try (Pair pair = new Pair(directory)) {
             CountDownLatch active = new CountDownLatch(1);
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(4 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 4 << 20));
             pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             active.await();
             pair.sourceGuest.crashed = true;
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(0));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0));
             pair.awaitEnds();
             assertThat(pair.source.statistics().error().orElseThrow())
                     .contains("internal-error", "nothing to hand over");

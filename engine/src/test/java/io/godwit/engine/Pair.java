@@ -41,9 +41,9 @@ final class Pair implements AutoCloseable {
         source = new Migrator(sourceGuest, sourceRun);
         destination = new Migrator(destinationGuest, destinationRun);
         source.setParameters(MigrationParameters.DEFAULTS
-                .withMaxBandwidth(0)
-                .withHandoverTimeout(2000)
-                .withConnectTimeout(2000));
+                .with(MigrationParameter.MAX_BANDWIDTH, 0)
+                .with(MigrationParameter.HANDOVER_TIMEOUT, 2000)
+                .with(MigrationParameter.CONNECT_TIMEOUT, 2000));
         destination.setVerifying(true);
         sourceGuest.fill(7);
         sourceRun.cont();

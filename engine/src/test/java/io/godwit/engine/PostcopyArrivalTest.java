@@ -62,7 +62,7 @@ class PostcopyArrivalTest {
         guest.idle = true;
         run = new RunControl(guest, new FileLockArbiter(directory), RunState.INMIGRATE);
         destination = new Migrator(guest, run);
-        destination.setParameters(MigrationParameters.DEFAULTS.withConnectTimeout(2000));
+        destination.setParameters(MigrationParameters.DEFAULTS.with(MigrationParameter.CONNECT_TIMEOUT, 2000));
         destination.setCapability(Capability.POSTCOPY_RAM, true);
         destination.setVerifying(true);
         content.fillRandom(DowncallGuest.TABLE_PAGES * 4096L, DowncallGuest.RAM_BYTES / 2, 7);

@@ -29,14 +29,15 @@ class PostcopyCutTest {
             if (preempt) {
                 pair.usePreempt();
             }
-            pair.source.setParameters(pair.source.parameters().withMaxPostcopyBandwidth(1 << 20));
+            pair.source.setParameters(
+                    pair.source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 1 << 20));
             pair.source.migrate(pair.listen());
             pair.source.startPostcopy();
             pair.awaitThat(
                     () -> pair.source.statistics().postcopy().isPresent()
                             && pair.source.statistics().postcopy().get().requestedPages() > 300,
                     "pages are asked for and sent");
-            pair.source.setParameters(pair.source.parameters().withMaxPostcopyBandwidth(0));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
             pair.assertArrived();
         }
     }
@@ -48,9 +49,9 @@ class PostcopyCutTest {
             // end.
             pair.source.setParameters(pair.source
                     .parameters()
-                    .withDowntimeLimit(0)
-                    .withMaxBandwidth(4 << 20)
-                    .withPostcopyAfterPasses(2));
+                    .with(MigrationParameter.DOWNTIME_LIMIT, 0)
+                    .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
+                    .with(MigrationParameter.POSTCOPY_AFTER_PASSES, 2));
             pair.source.migrate(pair.listen());
             pair.assertArrived();
             assertThat(pair.source.statistics().postcopy()).isPresent();
@@ -73,7 +74,8 @@ class PostcopyCutTest {
             if (preempt) {
                 pair.usePreempt();
             }
-            pair.source.setParameters(pair.source.parameters().withMaxPostcopyBandwidth(4 << 20));
+            pair.source.setParameters(
+                    pair.source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 4 << 20));
             pair.source.migrate(pair.listen());
             pair.source.startPostcopy();
             for (int i = 0; i < 4; i++) {
@@ -88,7 +90,7 @@ class PostcopyCutTest {
                 assertThat(pair.destination.statistics().status()).isEqualTo(MigrationStatus.POSTCOPY_PAUSED);
                 pair.recover();
             }
-            pair.source.setParameters(pair.source.parameters().withMaxPostcopyBandwidth(0));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
             pair.assertArrived();
         }
     }

@@ -39,9 +39,9 @@ final class PostcopyPair implements AutoCloseable {
         source = new Migrator(sourceGuest, sourceRun);
         destination = new Migrator(destinationGuest, destinationRun);
         MigrationParameters parameters = MigrationParameters.DEFAULTS
-                .withMaxBandwidth(0)
-                .withHandoverTimeout(3000)
-                .withConnectTimeout(3000);
+                .with(MigrationParameter.MAX_BANDWIDTH, 0)
+                .with(MigrationParameter.HANDOVER_TIMEOUT, 3000)
+                .with(MigrationParameter.CONNECT_TIMEOUT, 3000);
         source.setParameters(parameters);
         destination.setParameters(parameters);
         source.setCapability(Capability.POSTCOPY_RAM, true);

@@ -65,9 +65,9 @@ class PostcopyPairTest {
         destination = new Migrator(destinationGuest, destinationRun);
         for (Migrator side : new Migrator[] {source, destination}) {
             side.setParameters(MigrationParameters.DEFAULTS
-                    .withMaxBandwidth(64 << 20)
-                    .withHandoverTimeout(5000)
-                    .withConnectTimeout(5000));
+                    .with(MigrationParameter.MAX_BANDWIDTH, 64 << 20)
+                    .with(MigrationParameter.HANDOVER_TIMEOUT, 5000)
+                    .with(MigrationParameter.CONNECT_TIMEOUT, 5000));
             side.setCapability(Capability.POSTCOPY_RAM, true);
             side.setVerifying(true);
         }
@@ -132,7 +132,9 @@ class PostcopyPairTest {
         if (withPreempt) {
             preempt();
         }
-        source.setParameters(source.parameters().withMaxBandwidth(4 << 20).withMaxPostcopyBandwidth(4 << 20));
+        source.setParameters(source.parameters()
+                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 4 << 20));
         source.migrate(listen());
         awaitStatus(source, MigrationStatus.ACTIVE);
         source.startPostcopy();
@@ -147,7 +149,9 @@ class PostcopyPairTest {
     @ValueSource(booleans = {false, true})
     void aCutInTheMiddleIsRecovered(boolean atDestination) throws Exception {
         preempt();
-        source.setParameters(source.parameters().withMaxBandwidth(4 << 20).withMaxPostcopyBandwidth(1 << 20));
+        source.setParameters(source.parameters()
+                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 1 << 20));
         source.migrate(listen());
         awaitStatus(source, MigrationStatus.ACTIVE);
         source.startPostcopy();
@@ -161,7 +165,7 @@ class PostcopyPairTest {
         (atDestination ? destination : source).pausePostcopy();
         awaitStatus(source, MigrationStatus.POSTCOPY_PAUSED);
         awaitStatus(destination, MigrationStatus.POSTCOPY_PAUSED);
-        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
         destination.recover("tcp:127.0.0.1:0");
         source.resume(destination.statistics().listenAddress().orElseThrow());
         assertMoved();
@@ -173,7 +177,9 @@ class PostcopyPairTest {
     @Test
     void theCollectorStormsWhilePagesAreMissing() throws Exception {
         preempt();
-        source.setParameters(source.parameters().withMaxBandwidth(4 << 20).withMaxPostcopyBandwidth(2 << 20));
+        source.setParameters(source.parameters()
+                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 2 << 20));
         AtomicBoolean stop = new AtomicBoolean();
         Thread collector = new Thread(
                 () -> {
@@ -218,7 +224,9 @@ class PostcopyPairTest {
 
     private void assertMovesByPostcopy() throws Exception {
         preempt();
-        source.setParameters(source.parameters().withMaxBandwidth(4 << 20).withMaxPostcopyBandwidth(4 << 20));
+        source.setParameters(source.parameters()
+                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 4 << 20));
         source.migrate(listen());
         awaitStatus(source, MigrationStatus.ACTIVE);
         source.startPostcopy();

@@ -57,7 +57,9 @@ class PostcopySafeTest {
         sourceRun = new RunControl(sourceGuest, new FileLockArbiter(directory), RunState.PRELAUNCH);
         startDestination(directory);
         source = new Migrator(sourceGuest, sourceRun);
-        source.setParameters(parameters().withMaxPostcopyBandwidth(2 << 20).withSafeEpoch(5));
+        source.setParameters(parameters()
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 2 << 20)
+                .with(MigrationParameter.SAFE_EPOCH, 5));
         for (Capability capability :
                 List.of(Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_SAFE)) {
             source.setCapability(capability, true);
@@ -77,9 +79,9 @@ class PostcopySafeTest {
 
     private static MigrationParameters parameters() {
         return MigrationParameters.DEFAULTS
-                .withMaxBandwidth(4 << 20)
-                .withHandoverTimeout(5000)
-                .withConnectTimeout(5000);
+                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
+                .with(MigrationParameter.HANDOVER_TIMEOUT, 5000)
+                .with(MigrationParameter.CONNECT_TIMEOUT, 5000);
     }
 
     @AfterEach
@@ -163,7 +165,7 @@ class PostcopySafeTest {
     void aGuestMovesAndItsOutputsFlowInTheEnd() throws Exception {
         switchToPostcopy();
         awaitEpochs(5);
-        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
         assertMoved();
         EpochStatistics made =
                 destination.statistics().postcopy().orElseThrow().safety().orElseThrow();
@@ -202,7 +204,7 @@ class PostcopySafeTest {
         source.resume(destination.statistics().listenAddress().orElseThrow());
         long before = epochs();
         awaitEpochs(before + 3);
-        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
         assertMoved();
     }
 
@@ -220,7 +222,7 @@ class PostcopySafeTest {
 
     @Test
     void aSourceKeepsAGuestWhoseMemoryIsThereBeforeItsDevices() throws Exception {
-        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
         AtomicBoolean safe = new AtomicBoolean();
         destinationGuest.beforeLoad = () -> {
             await("all memory is there", () -> missingAtDestination() == 0);
@@ -252,7 +254,7 @@ class PostcopySafeTest {
             }
         });
         assertThat(inEpoch.await(20, TimeUnit.SECONDS)).isTrue();
-        source.setParameters(source.parameters().withMaxPostcopyBandwidth(0));
+        source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
         await("all memory is there", () -> missingAtDestination() == 0);
         // The end of the stream follows within the time of some PINGs.
         LockSupport.parkNanos(Duration.ofMillis(100).toNanos());

@@ -152,8 +152,10 @@ class PostcopySourceTest extends PostcopySourceLab {
         try (Pair pair = postcopyPair();
                 ScriptedDestination destination =
                         new ScriptedDestination(BLOCKS, new ScriptedDestination.Script() {})) {
-            pair.source.setParameters(
-                    pair.source.parameters().withDowntimeLimit(0).withPostcopyAfterPasses(1));
+            pair.source.setParameters(pair.source
+                    .parameters()
+                    .with(MigrationParameter.DOWNTIME_LIMIT, 0)
+                    .with(MigrationParameter.POSTCOPY_AFTER_PASSES, 1));
             pair.sourceGuest
                     .ram()
                     .snapshot()
@@ -175,9 +177,9 @@ class PostcopySourceTest extends PostcopySourceLab {
                         new ScriptedDestination(BLOCKS, new ScriptedDestination.Script() {})) {
             pair.source.setParameters(pair.source
                     .parameters()
-                    .withMaxBandwidth(1 << 20)
-                    .withDowntimeLimit(0)
-                    .withPostcopyStartTime(200));
+                    .with(MigrationParameter.MAX_BANDWIDTH, 1 << 20)
+                    .with(MigrationParameter.DOWNTIME_LIMIT, 0)
+                    .with(MigrationParameter.POSTCOPY_START_TIME, 200));
             pair.source.addListener(new StatusRecorder(seen));
             pair.source.migrate(destination.uri());
             assertCompletes(pair, destination);
@@ -275,7 +277,7 @@ class PostcopySourceTest extends PostcopySourceLab {
     @Test
     void postcopyIsRefusedWithoutTheCapability() throws Exception {
         try (Pair pair = new Pair(directory)) {
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(1 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             assertThatThrownBy(pair.source::startPostcopy).hasMessageContaining("Enable postcopy");
             assertThatThrownBy(pair.source::pausePostcopy).hasMessageContaining("postcopy-active");

@@ -114,7 +114,7 @@ class StrangePeerTest {
     @Test
     void aDestinationThatTalksNonsenseFailsTheMigrationWhileTheGuestRunsOn() throws Exception {
         try (Pair pair = new Pair(directory)) {
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(4 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 4 << 20));
             migrateTo(pair, socket -> {
                 OutputStream out = socket.getOutputStream();
                 out.write(HexFormat.of().parseHex("7fff000401020304"));
@@ -165,7 +165,7 @@ class StrangePeerTest {
         byte endOfStream = 0;
         stream.put(endOfStream);
         try (Pair pair = new Pair(directory)) {
-            pair.destination.setParameters(pair.destination.parameters().withConnectTimeout(200));
+            pair.destination.setParameters(pair.destination.parameters().with(MigrationParameter.CONNECT_TIMEOUT, 200));
             String uri = pair.listen("tcp:127.0.0.1:0");
             try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port(uri))) {
                 socket.getOutputStream().write(stream.array(), 0, stream.position());

@@ -134,12 +134,12 @@ class UnexpectedFailureTest {
         try (Pair pair = new Pair(directory);
                 NativeMemory memory = NativeMemory.mapAnonymous(RamBlock.PAGE_BYTES)) {
             CountDownLatch active = new CountDownLatch(1);
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(1 << 20));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             pair.source.addListener(new On(MigrationStatus.ACTIVE, active::countDown));
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             active.await();
             pair.sourceGuest.ram().add(new RamBlock("hotplugged", memory));
-            pair.source.setParameters(pair.source.parameters().withMaxBandwidth(0));
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0));
             pair.awaitEnds();
             assertThat(pair.source.statistics().error().orElseThrow())
                     .contains("RAM blocks has changed", GuestOwner.HERE.sentence());

@@ -3,6 +3,7 @@
 package io.godwit.machines;
 
 import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
@@ -74,8 +75,8 @@ final class PostcopyWarmUp {
             RunControl toRun = new RunControl(to, new NoArbiter(), RunState.INMIGRATE);
             try (Migrator source = new Migrator(from, fromRun);
                     Migrator destination = new Migrator(to, toRun)) {
-                MigrationParameters unlimited = source.parameters().withMaxBandwidth(0);
-                source.setParameters(unlimited.withMaxPostcopyBandwidth(PUSH_BYTES_PER_SECOND));
+                MigrationParameters unlimited = source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0);
+                source.setParameters(unlimited.with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, PUSH_BYTES_PER_SECOND));
                 source.setCapabilities(CAPABILITIES, Set.of());
                 destination.setCapabilities(CAPABILITIES, Set.of());
                 destination.migrateIncoming("tcp:127.0.0.1:0");

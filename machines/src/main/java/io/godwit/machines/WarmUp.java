@@ -3,6 +3,7 @@
 package io.godwit.machines;
 
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
@@ -117,8 +118,8 @@ final class WarmUp {
                 destination.migrateIncoming("tcp:127.0.0.1:0");
                 String uri = destination.statistics().listenAddress().orElseThrow();
                 fromRun.cont();
-                MigrationParameters limits = source.parameters().withMaxBandwidth(0);
-                source.setParameters(dwellUntil == 0 ? limits : limits.withDowntimeLimit(0));
+                MigrationParameters limits = source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0);
+                source.setParameters(dwellUntil == 0 ? limits : limits.with(MigrationParameter.DOWNTIME_LIMIT, 0));
                 source.migrate(uri);
                 dwell(source, from, dwellUntil);
                 source.setParameters(limits);

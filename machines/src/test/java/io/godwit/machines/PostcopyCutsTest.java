@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -174,12 +175,12 @@ class PostcopyCutsTest {
         private void prepare(Migrator source, Migrator destination) {
             for (Migrator side : List.of(source, destination)) {
                 side.setParameters(MigrationParameters.DEFAULTS
-                        .withMaxBandwidth(0)
-                        .withDowntimeLimit(0)
-                        .withPostcopyAfterPasses(passes)
-                        .withMaxPostcopyBandwidth(PUSH_BYTES_PER_SECOND)
-                        .withHandoverTimeout(2000)
-                        .withConnectTimeout(2000));
+                        .with(MigrationParameter.MAX_BANDWIDTH, 0)
+                        .with(MigrationParameter.DOWNTIME_LIMIT, 0)
+                        .with(MigrationParameter.POSTCOPY_AFTER_PASSES, passes)
+                        .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, PUSH_BYTES_PER_SECOND)
+                        .with(MigrationParameter.HANDOVER_TIMEOUT, 2000)
+                        .with(MigrationParameter.CONNECT_TIMEOUT, 2000));
                 side.setCapability(Capability.POSTCOPY_RAM, true);
                 side.setCapability(Capability.POSTCOPY_PREEMPT, preempt);
             }

@@ -6,6 +6,7 @@ import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -25,7 +26,7 @@ final class BareSource implements AutoCloseable {
         this.guest = guest;
         run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
         migrator = new Migrator(guest, run);
-        migrator.setParameters(MigrationParameters.DEFAULTS.withMaxBandwidth(0));
+        migrator.setParameters(MigrationParameters.DEFAULTS.with(MigrationParameter.MAX_BANDWIDTH, 0));
         run.cont();
     }
 

@@ -6,6 +6,7 @@ import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -134,7 +135,8 @@ class IncomingFromQemuTest {
         machine.set(1, "q35,suppress-vmdesc=on");
         try (QemuProcess qemu = QemuProcess.start(directory, "qemu", machine);
                 Destination destination = new Destination()) {
-            destination.migrator.setParameters(MigrationParameters.DEFAULTS.withConnectTimeout(500));
+            destination.migrator.setParameters(
+                    MigrationParameters.DEFAULTS.with(MigrationParameter.CONNECT_TIMEOUT, 500));
             qemu.capability("return-path", true);
             qemu.migrate(destination.listen("tcp:127.0.0.1:0"));
 

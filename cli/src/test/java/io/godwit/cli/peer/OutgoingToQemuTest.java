@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -106,7 +107,7 @@ class OutgoingToQemuTest {
         try (BareSource source = new BareSource(BareGuest.withMemory(MEMORY_BYTES));
                 QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
             CountDownLatch active = source.latchOn(MigrationStatus.ACTIVE);
-            source.migrator.setParameters(MigrationParameters.DEFAULTS.withMaxBandwidth(1 << 20));
+            source.migrator.setParameters(MigrationParameters.DEFAULTS.with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
             assertThat(active.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
             qemu.kill();
@@ -138,7 +139,7 @@ class OutgoingToQemuTest {
                 QemuProcess qemu = startQemu(0)) {
             CountDownLatch stopped = source.latchOn(MigrationStatus.PRE_SWITCHOVER);
             source.migrator.setCapability(Capability.PAUSE_BEFORE_SWITCHOVER, true);
-            source.migrator.setParameters(MigrationParameters.DEFAULTS.withHandoverTimeout(500));
+            source.migrator.setParameters(MigrationParameters.DEFAULTS.with(MigrationParameter.HANDOVER_TIMEOUT, 500));
             source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
             assertThat(stopped.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
             qemu.freeze();

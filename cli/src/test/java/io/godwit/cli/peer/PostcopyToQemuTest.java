@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -103,8 +104,8 @@ class PostcopyToQemuTest {
         source.migrator.setCapability(Capability.POSTCOPY_RAM, true);
         source.migrator.setCapability(Capability.POSTCOPY_PREEMPT, preempt);
         source.migrator.setParameters(MigrationParameters.DEFAULTS
-                .withMaxBandwidth(SLOW_BYTES_PER_SECOND)
-                .withMaxPostcopyBandwidth(SLOW_BYTES_PER_SECOND));
+                .with(MigrationParameter.MAX_BANDWIDTH, SLOW_BYTES_PER_SECOND)
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, SLOW_BYTES_PER_SECOND));
         return source;
     }
 
