@@ -9,6 +9,7 @@ import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.memory.RamBlock;
 import java.util.Optional;
 import java.util.Set;
@@ -45,6 +46,9 @@ final class MigrationFigures {
                 putTimes(answer, statistics);
                 answer.put("expected-downtime", statistics.expectedDowntimeMillis());
                 answer.set("ram", ram(statistics));
+                if (statistics.throttle().percent() > 0) {
+                    answer.put("cpu-throttle-percentage", statistics.throttle().percent());
+                }
             }
             case COMPLETED -> {
                 putTimes(answer, statistics);
@@ -108,8 +112,21 @@ final class MigrationFigures {
                 .put("downtime-pages", statistics.downtimePages())
                 .put("tracker", statistics.tracker());
         answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
+        answer.set("throttle", throttle(statistics.throttle()));
         statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
         return answer;
+    }
+
+    private static ObjectNode throttle(ThrottleStatistics throttle) {
+        return Json.object()
+                .put("percent", throttle.percent())
+                .put("highest-percent", throttle.highestPercent())
+                .put("throttled-millis", throttle.throttledMillis())
+                .put("throttling-millis", throttle.throttlingMillis())
+                .put("syncs", throttle.syncs())
+                .put("background-syncs", throttle.backgroundSyncs())
+                .put("sync-micros", throttle.syncMicros())
+                .put("longest-sync-micros", throttle.longestSyncMicros());
     }
 
     private static ObjectNode downtimeParts(DowntimeParts parts) {

@@ -9,6 +9,7 @@ import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.ThrottleStatistics;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -186,6 +187,7 @@ class QmpPostcopyTest {
                 1,
                 "test",
                 Optional.empty(),
-                Optional.of(postcopy));
+                Optional.of(postcopy),
+                ThrottleStatistics.NONE);
     }
 }

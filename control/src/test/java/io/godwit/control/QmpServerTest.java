@@ -8,6 +8,7 @@ import io.godwit.engine.Capability;
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.ThrottleStatistics;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -256,7 +257,8 @@ class QmpServerTest {
                 0,
                 "",
                 Optional.of("tcp:127.0.0.1:4444"),
-                Optional.empty());
+                Optional.empty(),
+                ThrottleStatistics.NONE);
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
                     .isEqualTo("{\"return\":{\"status\":\"setup\",\"socket-address\":"
@@ -353,6 +355,7 @@ class QmpServerTest {
                 0,
                 "test",
                 Optional.empty(),
-                Optional.empty());
+                Optional.empty(),
+                new ThrottleStatistics(30, 50, 1200, 4000, 7, 3, 5000, 900));
     }
 }

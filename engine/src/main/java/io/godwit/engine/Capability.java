@@ -16,7 +16,8 @@ public enum Capability {
     VALIDATE_UUID("validate-uuid", true),
     XBZRLE("xbzrle", false),
     RDMA_PIN_ALL("rdma-pin-all", false),
-    AUTO_CONVERGE("auto-converge", false),
+    /** A guest that dirties more than can be sent loses some of its vCPUs' time. */
+    AUTO_CONVERGE("auto-converge", true),
     /** The guest may be let run at the destination before its memory has arrived. Both sides must have it on. */
     POSTCOPY_RAM("postcopy-ram", true),
     X_COLO("x-colo", false),

@@ -29,6 +29,7 @@ import java.util.Optional;
  * @param tracker what tracks the guest's writes
  * @param listenAddress where this side listens, when it does
  * @param postcopy what postcopy did, once it has begun
+ * @param throttle what was taken from the guest's vCPUs
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -51,7 +52,8 @@ public record MigrationStatistics(
         long downtimePages,
         String tracker,
         Optional<String> listenAddress,
-        Optional<PostcopyStatistics> postcopy) {
+        Optional<PostcopyStatistics> postcopy,
+        ThrottleStatistics throttle) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -74,5 +76,6 @@ public record MigrationStatistics(
             0,
             "",
             Optional.empty(),
-            Optional.empty());
+            Optional.empty(),
+            ThrottleStatistics.NONE);
 }

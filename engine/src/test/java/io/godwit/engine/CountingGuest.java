@@ -57,6 +57,9 @@ final class CountingGuest implements Guest {
     volatile boolean crashed;
     volatile boolean crashesWhenStopped;
     volatile boolean refusesToStart;
+    volatile int throttlePercent;
+    /** Between 64 pages and the next 64, when nobody throttles it. */
+    volatile long restNanos = 50_000;
 
     CountingGuest(UUID identity, Census census) {
         this(identity, census, RamBlock.PAGE_BYTES);
@@ -211,6 +214,11 @@ final class CountingGuest implements Guest {
         }
 
         @Override
+        public void throttle(int vcpu, int percent) {
+            throttlePercent = percent;
+        }
+
+        @Override
         public Optional<Throwable> failure() {
             return crashed ? Optional.of(new IllegalStateException("triple fault")) : Optional.empty();
         }
@@ -251,7 +259,7 @@ final class CountingGuest implements Guest {
             counter = next;
             if (next % 64 == 0) {
                 Thread.onSpinWait();
-                java.util.concurrent.locks.LockSupport.parkNanos(50_000);
+                java.util.concurrent.locks.LockSupport.parkNanos(restNanos * 100 / (100 - throttlePercent));
             }
         }
     }

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.VcpuStuckException;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
@@ -246,13 +247,36 @@ final class MachinesTest {
     void throttledGuestStillBeatsAndPauses(GuestKind kind) {
         GuestOptions options = TestMachines.unlimited(TestMachines.options(kind, GuestProgram.DIRTIER));
         try (Machine machine = TestMachines.boot(options)) {
-            machine.throttle(99);
+            machine.vcpus().throttle(0, 99);
             for (int i = 0; i < 3; i++) {
                 machine.vcpus().resume();
                 long beats = machine.heartbeats().count();
                 TestMachines.await(() -> machine.heartbeats().count() > beats + 50, machine);
                 machine.vcpus().pause(TestMachines.DEADLINE);
             }
+            assertThat(machine.mismatches()).isZero();
+        }
+    }
+
+    /** It pays nowhere by itself: it touches no port. */
+    @Test
+    void aGuestThatNeverLeavesTheProcessorIsThrottledToo() {
+        GuestOptions options = TestMachines.unlimited(TestMachines.options(GuestKind.KVM, GuestProgram.DIRTIER));
+        try (Machine machine = TestMachines.boot(options)) {
+            NativeMemory ram = machine.ram().snapshot().blocks().getFirst().memory();
+            // BURST, the pages between two beats.
+            ram.putLongByDowncall(BootArea.controlBlockOffset(0) + 0x38, Long.MAX_VALUE);
+            machine.vcpus().resume();
+            machine.vcpus().throttle(0, 50);
+            TestMachines.await(() -> machine.vcpus().throttledNanos()[0] > 50_000_000, machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            machine.vcpus().throttle(0, 0);
+            long taken = machine.vcpus().throttledNanos()[0];
+            long work = machine.workPages();
+            machine.vcpus().resume();
+            TestMachines.await(() -> machine.workPages() > work + 1000, machine);
+            machine.vcpus().pause(TestMachines.DEADLINE);
+            assertThat(machine.vcpus().throttledNanos()[0]).isEqualTo(taken);
             assertThat(machine.mismatches()).isZero();
         }
     }

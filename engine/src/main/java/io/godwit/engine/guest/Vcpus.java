@@ -5,7 +5,7 @@ package io.godwit.engine.guest;
 import java.time.Duration;
 import java.util.Optional;
 
-/** The virtual CPUs of one guest, started and stopped together. Only {@link RunControl} calls these. */
+/** The virtual CPUs of one guest, started and stopped together, which only {@link RunControl} does. */
 public interface Vcpus {
     /** How many there are. */
     int count();
@@ -31,6 +31,17 @@ public interface Vcpus {
      */
     default int[] threadIds() {
         return new int[0];
+    }
+
+    /**
+     * Takes away so many percent of one vCPU's time from now on, 0 to 99; returns at once. A vCPU that never comes out by itself is made to. Any
+     * thread. Here: nothing, for guests whose time nobody can take.
+     */
+    default void throttle(int vcpu, int percent) {}
+
+    /** For how long {@link #throttle} has kept each vCPU from running so far, in nanoseconds. Any thread. Empty where it does nothing. */
+    default long[] throttledNanos() {
+        return new long[0];
     }
 
     /** Lets every vCPU run. Resuming a running guest does nothing. */

@@ -7,6 +7,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
@@ -354,6 +355,7 @@ public final class IncomingMigration implements AutoCloseable {
                 Optional.of(link.address().toString()),
                 session.arrival()
                         .flatMap(PostcopyArrival::statistics)
-                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))));
+                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
+                ThrottleStatistics.NONE);
     }
 }

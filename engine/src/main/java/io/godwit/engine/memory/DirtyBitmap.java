@@ -5,6 +5,7 @@ package io.godwit.engine.memory;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.util.Arrays;
+import java.util.concurrent.atomic.LongAdder;
 
 /**
  * One bit for each page of a RAM block: set means that the page must be sent. Any thread may set bits while another takes
@@ -15,6 +16,7 @@ public final class DirtyBitmap {
 
     private final long pageCount;
     private final long[] words;
+    private final LongAdder newlySet = new LongAdder();
 
     /** A bitmap with all bits clear. */
     public DirtyBitmap(long pageCount) {
@@ -83,8 +85,16 @@ public final class DirtyBitmap {
         if (legal != 0) {
             // ORDERING: release pairs with the acquire in fetchAndClear: who takes the bit sees what was written before
             // it was set.
-            long _ = (long) WORD.getAndBitwiseOrRelease(words, word, legal);
+            long before = (long) WORD.getAndBitwiseOrRelease(words, word, legal);
+            if ((legal & ~before) != 0) {
+                newlySet.add(Long.bitCount(legal & ~before));
+            }
         }
+    }
+
+    /** How often a bit was set that was clear, one by one or by {@link #or}; what {@link #setAll} did is not counted. Never falls. */
+    public long newlySetCount() {
+        return newlySet.sum();
     }
 
     /** Whether the bit of a page is set. */

@@ -3,6 +3,7 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.ThrottleStatistics;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -22,6 +23,7 @@ final class OutgoingProgress {
     volatile long stoppedAtNanos;
     volatile long downtimeNanos;
     volatile DowntimeParts parts = DowntimeParts.NONE;
+    volatile ThrottleStatistics throttle = ThrottleStatistics.NONE;
     volatile boolean inPostcopy;
     volatile long packageWrittenNanos;
     volatile long devicesLoadedNanos;

@@ -277,6 +277,7 @@ final class OutgoingSession implements AutoCloseable {
 
     @Override
     public void close() {
+        precopy.close();
         channel.abort("the migration has ended");
         returnPath.ifPresent(ReturnPath::join);
         link.ifPresent(PostcopyLink::close);

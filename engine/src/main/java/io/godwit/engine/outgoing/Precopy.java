@@ -5,18 +5,18 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
-import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
  * The passes: each walks the dirty bitmap once and sends what it finds, then asks the tracker what was written meanwhile. Runs on
  * {@code mig-outgoing} while the guest runs. Holds no lock at all while it tests, copies or sends pages.
  */
-final class Precopy {
+final class Precopy implements AutoCloseable {
     /** LIMIT: a pass this small says nothing about the speed of the wire. */
     private static final long BANDWIDTH_SAMPLE_BYTES = 1 << 20;
 
@@ -24,7 +24,7 @@ final class Precopy {
     private static final long LOOK_UP_NANOS = 50_000_000;
 
     private final RamBlocks.Snapshot ram;
-    private final DirtyTracker tracker;
+    private final DirtySync sync;
     private final RamSender sender;
     private final OutgoingProgress progress;
     private final Runnable arrival;
@@ -35,7 +35,7 @@ final class Precopy {
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
-    private long harvestedAtNanos;
+    private Optional<BackgroundSync> watch = Optional.empty();
 
     /**
      * Passes over {@code ram}.
@@ -51,7 +51,7 @@ final class Precopy {
             PostcopyTrigger trigger,
             Runnable arrival) {
         this.ram = ram;
-        this.tracker = plan.guest().dirtyTracker();
+        this.sync = new DirtySync(plan, ram, progress);
         this.sender = sender;
         this.progress = progress;
         this.arrival = arrival;
@@ -64,11 +64,10 @@ final class Precopy {
 
     /** Marks every page as to be sent and begins to track. */
     void begin() {
-        for (RamBlock block : ram.blocks()) {
-            block.dirtyBitmap().setAll();
+        sync.begin();
+        if (sync.throttles()) {
+            watch = Optional.of(new BackgroundSync(sync, parameters, clock));
         }
-        tracker.start();
-        harvestedAtNanos = clock.nanoTime();
         announcePass();
     }
 
@@ -80,25 +79,32 @@ final class Precopy {
     boolean run() {
         trigger.begin(clock.nanoTime());
         int walked = 0;
-        while (!trigger.isDue(walked, clock.nanoTime())) {
-            if (walkOnce()) {
-                return false;
+        try {
+            while (!trigger.isDue(walked, clock.nanoTime())) {
+                if (walkOnce()) {
+                    return false;
+                }
+                walked++;
             }
-            walked++;
+            return true;
+        } finally {
+            close();
         }
-        return true;
     }
 
     /** One pass; whether the rest is small enough now. A pass that postcopy cuts short says nothing. */
     private boolean walkOnce() {
         long before = progress.transferredBytes.get();
         long startNanos = clock.nanoTime();
+        long syncedBefore = sync.syncNanos();
         sendAllDirty(true);
         if (trigger.isDueWithinPass(clock.nanoTime())) {
             return false;
         }
         arrival.run();
-        sampleBandwidth(progress.transferredBytes.get() - before, clock.nanoTime() - startNanos);
+        // What syncs within the pass took, the wire did not carry less for.
+        long sendingNanos = clock.nanoTime() - startNanos - (sync.syncNanos() - syncedBefore);
+        sampleBandwidth(progress.transferredBytes.get() - before, sendingNanos);
         harvest();
         return convergence.isReached(
                 ram.dirtyPageCount() * RamBlock.PAGE_BYTES,
@@ -108,6 +114,7 @@ final class Precopy {
 
     private void announcePass() {
         int pass = progress.pass.incrementAndGet();
+        watch.ifPresent(one -> one.passStarted(pass));
         MigrationListener.tell(listeners, l -> l.passStarted(pass));
     }
 
@@ -119,14 +126,15 @@ final class Precopy {
 
     /** The same without calling it the start of a pass. */
     void harvestQuietly() {
-        long pages = 0;
-        for (RamBlock block : ram.blocks()) {
-            pages += tracker.harvest(block);
-        }
-        long now = clock.nanoTime();
-        long elapsed = Math.max(1, now - harvestedAtNanos);
-        harvestedAtNanos = now;
-        progress.dirtyPagesPerSecond = (long) (pages * 1e9 / elapsed);
+        sync.sync();
+    }
+
+    /** Nobody synchronises in the background any more, and the guest has all of its time again. Harmless when repeated. */
+    @Override
+    public void close() {
+        watch.ifPresent(BackgroundSync::close);
+        watch = Optional.empty();
+        sync.release();
     }
 
     /**

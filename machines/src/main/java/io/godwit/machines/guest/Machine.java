@@ -47,9 +47,6 @@ public interface Machine extends Guest {
     /** Changes the rate of the program while it runs; 0 is unlimited. */
     void pagesPerSecond(long rate);
 
-    /** Takes away so many percent of every vCPU's time, 0 to 99. */
-    void throttle(int percent);
-
     /** Why the guest stopped by itself, if it did. */
     Optional<Throwable> failure();
 }

@@ -81,11 +81,6 @@ public abstract class ProgramMachine implements Machine {
     }
 
     @Override
-    public final void throttle(int percent) {
-        vcpus().throttle(percent);
-    }
-
-    @Override
     public final Optional<Throwable> failure() {
         return vcpus().failure();
     }

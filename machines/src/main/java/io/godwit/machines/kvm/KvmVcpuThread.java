@@ -51,7 +51,10 @@ final class KvmVcpuThread extends VcpuThread {
                 case IO_IN -> vcpu.answerIo(read(port));
                 // ORDERING: cleared before the flag is read again: a pause that was taken back meanwhile, since it came
                 // too late, must not keep the guest out for ever.
-                case INTERRUPTED -> vcpu.immediateExit(false);
+                case INTERRUPTED -> {
+                    vcpu.immediateExit(false);
+                    payThrottle();
+                }
                 case DIRTY_RING_FULL -> tracker.ringFull();
                 case IO_OUT, HALT, MMIO, SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR, OTHER ->
                     throw new IllegalStateException("vCPU " + index() + " stopped by itself: " + exit + ", "

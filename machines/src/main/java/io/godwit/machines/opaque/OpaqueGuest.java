@@ -222,11 +222,6 @@ public final class OpaqueGuest implements Machine {
     }
 
     @Override
-    public void throttle(int percent) {
-        throw new MigrationException.Refused(NOT_RUNNABLE);
-    }
-
-    @Override
     public Optional<Throwable> failure() {
         return Optional.empty();
     }

@@ -4,6 +4,7 @@ package io.godwit.machines.vcpu;
 
 import io.godwit.machines.programs.BeatPort;
 import io.godwit.machines.programs.BootArea;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /** The heartbeat device of one vCPU: records beats, paces the program, and takes time away from a vCPU that is throttled. */
@@ -16,8 +17,13 @@ final class BeatPacer implements BeatPort {
 
     private final Heartbeat heartbeat;
     private final VcpuThread thread;
+    // LIMIT: a vCPU that was away for longer, as its thread had no processor, does not pay for all of that.
+    private static final long LONGEST_RUN_NANOS = 10_000_000;
+
     private long tickBase;
-    private long sliceStart;
+    private long owedNanos;
+    private volatile long sliceStart;
+    private final AtomicLong throttledNanos = new AtomicLong();
 
     BeatPacer(Heartbeat heartbeat, VcpuThread thread) {
         this.heartbeat = heartbeat;
@@ -67,25 +73,46 @@ final class BeatPacer implements BeatPort {
         return thread.isPauseWanted();
     }
 
-    private long throttle(long now) {
+    /**
+     * Takes from the vCPU what its throttle owes for the time that it ran.
+     *
+     * @param now the time
+     * @return the time when it goes on
+     */
+    long throttle(long now) {
         int percent = thread.throttlePercent();
-        long ran = now - sliceStart;
         if (percent == 0) {
             sliceStart = now;
+            owedNanos = 0;
             return now;
         }
+        long ran = now - sliceStart;
         if (ran < THROTTLE_SLICE_NANOS) {
             return now;
         }
-        long end = now + Math.min(ran, 2 * THROTTLE_SLICE_NANOS) * percent / (100 - percent);
+        owedNanos += Math.min(ran, LONGEST_RUN_NANOS) * percent / (100 - percent);
+        long end = now + owedNanos;
         long woken = now;
         while (woken - end < 0 && !isPauseWanted()) {
             LockSupport.parkNanos(this, end - woken);
             woken = System.nanoTime();
         }
+        // Who slept too long owes less the next time: on average it is what was asked for.
+        owedNanos = Math.max(-LONGEST_RUN_NANOS, end - woken);
+        long _ = throttledNanos.addAndGet(woken - now);
         // The guest's time stands still meanwhile, as for a program that needs the processor.
         tickBase += woken - now;
         sliceStart = woken;
         return woken;
+    }
+
+    /** For how long {@link #throttle} has kept the vCPU so far. Any thread. */
+    long throttledNanos() {
+        return throttledNanos.get();
+    }
+
+    /** Since when the vCPU has run without coming by here. Any thread. */
+    long runsSince() {
+        return sliceStart;
     }
 }

@@ -13,10 +13,12 @@ public final class VcpuGroup implements Vcpus {
     private static final Duration END_DEADLINE = Duration.ofSeconds(5);
 
     private final List<? extends VcpuThread> threads;
+    private final ThrottleNudge nudge;
 
     /** Starts the threads, paused. */
     public VcpuGroup(List<? extends VcpuThread> threads) {
         this.threads = List.copyOf(threads);
+        this.nudge = new ThrottleNudge(this.threads);
         this.threads.forEach(VcpuThread::start);
     }
 
@@ -56,9 +58,17 @@ public final class VcpuGroup implements Vcpus {
         threads.forEach(VcpuThread::resume);
     }
 
-    /** Takes away so many percent of every vCPU's time, 0 to 99. */
-    public void throttle(int percent) {
-        threads.forEach(thread -> thread.throttle(percent));
+    @Override
+    public void throttle(int vcpu, int percent) {
+        threads.get(vcpu).throttle(percent);
+        if (percent > 0) {
+            nudge.begin();
+        }
+    }
+
+    @Override
+    public long[] throttledNanos() {
+        return threads.stream().mapToLong(VcpuThread::throttledNanos).toArray();
     }
 
     @Override

@@ -97,6 +97,23 @@ public abstract class VcpuThread {
         return throttlePercent;
     }
 
+    /** For how long {@link #throttle} has kept the vCPU from running so far. */
+    final long throttledNanos() {
+        return pacer.throttledNanos();
+    }
+
+    /** Gets a throttled vCPU out of the guest that has run for so long without coming out, so that its time can be taken. */
+    final void nudge(long ranNanos, long now) {
+        if (throttlePercent > 0 && now - pacer.runsSince() > ranNanos) {
+            kick();
+        }
+    }
+
+    /** Where a vCPU that was got out of the guest pays for its throttle. Called on the thread, outside of the guest. */
+    protected final void payThrottle() {
+        long _ = pacer.throttle(System.nanoTime());
+    }
+
     /** Lets the guest run. Has no effect on a vCPU that failed or ended. */
     public final void resume() {
         lock.lock();

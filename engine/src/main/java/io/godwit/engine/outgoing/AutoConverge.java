@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+
+/**
+ * {@code auto-converge}: how much of its time is to be taken from the guest. Up as QEMU does it: a guest that dirties more than the threshold
+ * allows, twice in a row, loses {@code cpu-throttle-initial} percent and each time {@code cpu-throttle-increment} more. And down again, which
+ * QEMU never does, once the guest would keep below the threshold at the lower step too.
+ *
+ * <p>One thread at a time.
+ */
+final class AutoConverge {
+    private static final int IN_A_ROW = 2;
+
+    /** So far below the threshold a lower step has to look before it is taken: what is foreseen is not exact. */
+    private static final double MARGIN = 0.8;
+
+    private int tooMany;
+    private int fewEnough;
+
+    /**
+     * Judges a period.
+     *
+     * @param percent that is taken now
+     * @param dirtiedBytes that have to be sent again because of this period
+     * @param sentBytes in the same period
+     * @return what is to be taken from now on
+     */
+    int judge(int percent, long dirtiedBytes, long sentBytes, MigrationParameters parameters) {
+        double allowed = sentBytes * (parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0);
+        if (dirtiedBytes > allowed) {
+            fewEnough = 0;
+            if (++tooMany < IN_A_ROW) {
+                return percent;
+            }
+            tooMany = 0;
+            return up(percent, allowed / dirtiedBytes, parameters);
+        }
+        tooMany = 0;
+        if (percent == 0 || dirtiedAt(down(percent, parameters), percent, dirtiedBytes) > MARGIN * allowed) {
+            fewEnough = 0;
+            return percent;
+        }
+        if (++fewEnough < IN_A_ROW) {
+            return percent;
+        }
+        fewEnough = 0;
+        return down(percent, parameters);
+    }
+
+    private static int up(int percent, double idealShare, MigrationParameters parameters) {
+        int max = (int) parameters.get(MigrationParameter.MAX_CPU_THROTTLE);
+        if (percent == 0) {
+            return Math.min(max, (int) parameters.get(MigrationParameter.CPU_THROTTLE_INITIAL));
+        }
+        double step = parameters.get(MigrationParameter.CPU_THROTTLE_INCREMENT);
+        if (parameters.isOn(MigrationParameter.CPU_THROTTLE_TAILSLOW)) {
+            int left = 100 - percent;
+            step = Math.min(step, left - left * idealShare);
+        }
+        return Math.min(max, (int) (percent + step));
+    }
+
+    private static int down(int percent, MigrationParameters parameters) {
+        int lower = percent - (int) parameters.get(MigrationParameter.CPU_THROTTLE_INCREMENT);
+        return lower < parameters.get(MigrationParameter.CPU_THROTTLE_INITIAL) ? 0 : lower;
+    }
+
+    /** What the guest dirties if it has as much more time. At least, not at most: a small set is not dirtied twice. */
+    private static double dirtiedAt(int lower, int percent, long dirtiedBytes) {
+        return dirtiedBytes * (100.0 - lower) / (100 - percent);
+    }
+}

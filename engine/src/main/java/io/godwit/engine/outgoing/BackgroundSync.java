@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MonotonicClock;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
+
+/**
+ * The thread {@code mig-watch}: sees that a pass has run longer than {@code background-sync-interval}, and synchronises the dirty bitmap within it,
+ * so that throttling reacts during the pass and not after it. Never in the first pass, which sends everything anyway. It ends when nothing more
+ * can be taken from the guest, or with the passes.
+ *
+ * <p>Where a sync is dear the interval grows, so that syncs never take more than a fiftieth of the time.
+ */
+final class BackgroundSync implements AutoCloseable {
+    /** How soon a changed interval is seen. */
+    private static final long LOOK_UP_NANOS = 100_000_000;
+
+    private static final int DEAREST_SHARE = 50;
+
+    private final DirtySync sync;
+    private final Supplier<MigrationParameters> parameters;
+    private final MonotonicClock clock;
+    private final Thread thread;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+
+    // Guarded by lock.
+    private boolean ended;
+    private int pass;
+    private long sinceNanos;
+    private long costNanos;
+
+    /** Begins to watch; the first pass has begun. */
+    BackgroundSync(DirtySync sync, Supplier<MigrationParameters> parameters, MonotonicClock clock) {
+        this.sync = sync;
+        this.parameters = parameters;
+        this.clock = clock;
+        this.thread = Thread.ofPlatform().name("mig-watch").daemon(true).unstarted(this::watch);
+        WatchEvents.prepare();
+        thread.start();
+    }
+
+    /** A pass begins: its harvest was a sync. Called by {@code mig-outgoing}. */
+    void passStarted(int number) {
+        lock.lock();
+        try {
+            pass = number;
+            sinceNanos = clock.nanoTime();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void watch() {
+        WatchEvents.started(parameters.get().get(MigrationParameter.BACKGROUND_SYNC_INTERVAL));
+        String reason = "the passes have ended";
+        long syncs = 0;
+        try {
+            while (awaitDue()) {
+                long took = sync.syncInBackground();
+                syncs++;
+                WatchEvents.synced(pass(), took);
+                synced(took);
+                if (sync.isThrottleAtMost()) {
+                    reason = "nothing more can be taken from the guest";
+                    break;
+                }
+            }
+        } catch (RuntimeException | Error e) {
+            // mig-outgoing meets the same at its next sync, and fails the migration for it.
+            reason = "a sync failed: " + e.getMessage();
+        }
+        WatchEvents.ended(reason, syncs);
+    }
+
+    private int pass() {
+        lock.lock();
+        try {
+            return pass;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void synced(long took) {
+        lock.lock();
+        try {
+            costNanos = took;
+            sinceNanos = clock.nanoTime();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Waits until a sync is due; false if the passes have ended. */
+    private boolean awaitDue() {
+        lock.lock();
+        try {
+            while (!ended) {
+                long interval = parameters.get().get(MigrationParameter.BACKGROUND_SYNC_INTERVAL) * 1_000_000;
+                long left = Math.max(interval, DEAREST_SHARE * costNanos) - (clock.nanoTime() - sinceNanos);
+                boolean counts = interval > 0 && pass > 1;
+                if (counts && left <= 0) {
+                    return true;
+                }
+                long _ = changed.awaitNanos(counts ? Math.min(left, LOOK_UP_NANOS) : LOOK_UP_NANOS);
+            }
+        } catch (InterruptedException _) {
+            // Nobody interrupts this thread but a JVM that ends.
+        } finally {
+            lock.unlock();
+        }
+        return false;
+    }
+
+    /** The passes have ended; when this returns, nobody synchronises any more. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            ended = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        boolean interrupted = false;
+        while (thread.isAlive()) {
+            try {
+                thread.join();
+            } catch (InterruptedException _) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}

@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Synchronises the dirty bitmaps with the tracker: at the end of a pass on {@code mig-outgoing}, within a long one on {@code mig-watch}, one of
+ * them at a time. After each it judges whether the guest has to be throttled. No vCPU takes the lock, nor does it stand in the way of who sends pages.
+ */
+final class DirtySync {
+    /** Less than this says little about a rate; QEMU judges no shorter period either. */
+    private static final long SHORTEST_PERIOD_NANOS = 1_000_000_000;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final OutgoingMigration.Plan plan;
+    private final List<RamBlock> blocks;
+    private final DirtyTracker tracker;
+    private final OutgoingProgress progress;
+    private final Throttle throttle;
+    private final AutoConverge autoConverge = new AutoConverge();
+    private final boolean throttles;
+
+    private long syncedAtNanos;
+    private long periodNanos;
+    private long periodSentBytes;
+    private long periodNewPages;
+    private long syncs;
+    private long backgroundSyncs;
+    private long syncNanos;
+    private long longestSyncNanos;
+
+    DirtySync(OutgoingMigration.Plan plan, RamBlocks.Snapshot ram, OutgoingProgress progress) {
+        this.plan = plan;
+        this.blocks = ram.blocks();
+        this.tracker = plan.guest().dirtyTracker();
+        this.progress = progress;
+        this.throttle = new Throttle(plan.guest().vcpus(), plan.parameters(), plan.clock());
+        this.throttles = plan.capabilities().contains(Capability.AUTO_CONVERGE);
+    }
+
+    /** Every page is to be sent, and from now on writes are tracked. */
+    void begin() {
+        blocks.forEach(block -> block.dirtyBitmap().setAll());
+        tracker.start();
+        syncedAtNanos = plan.clock().nanoTime();
+        beginPeriod(syncedAtNanos);
+    }
+
+    /** Whether the guest may be throttled for this migration. */
+    boolean throttles() {
+        return throttles;
+    }
+
+    /** Whether nothing more can be taken from the guest. */
+    boolean isThrottleAtMost() {
+        MigrationParameters now = plan.parameters().get();
+        return throttle.percent() >= Math.min(throttle.most(), now.get(MigrationParameter.MAX_CPU_THROTTLE));
+    }
+
+    /** At the end of a pass, or with the guest stopped. */
+    void sync() {
+        lock.lock();
+        try {
+            long _ = harvest();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Within a pass; returns how long it took, in nanoseconds. */
+    long syncInBackground() {
+        lock.lock();
+        try {
+            backgroundSyncs++;
+            return harvest();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private long harvest() {
+        long begin = plan.clock().nanoTime();
+        long pages = 0;
+        for (RamBlock block : blocks) {
+            pages += tracker.harvest(block);
+        }
+        long now = plan.clock().nanoTime();
+        progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, now - syncedAtNanos));
+        syncedAtNanos = now;
+        long took = now - begin;
+        syncs++;
+        syncNanos += took;
+        longestSyncNanos = Math.max(longestSyncNanos, took);
+        judge(now);
+        progress.throttle = statistics();
+        return took;
+    }
+
+    private void judge(long now) {
+        if (now - periodNanos < shortestPeriodNanos()) {
+            return;
+        }
+        long dirtied = (newPages() - periodNewPages) * RamBlock.PAGE_BYTES;
+        long sent = progress.transferredBytes.get() - periodSentBytes;
+        if (throttles && plan.run().state() == RunState.RUNNING) {
+            throttle.setAll(autoConverge.judge(
+                    throttle.percent(), dirtied, sent, plan.parameters().get()));
+        }
+        beginPeriod(now);
+    }
+
+    private long shortestPeriodNanos() {
+        long interval = plan.parameters().get().get(MigrationParameter.BACKGROUND_SYNC_INTERVAL) * 1_000_000;
+        return interval == 0 ? SHORTEST_PERIOD_NANOS : Math.min(interval, SHORTEST_PERIOD_NANOS) * 9 / 10;
+    }
+
+    private void beginPeriod(long now) {
+        periodNanos = now;
+        periodSentBytes = progress.transferredBytes.get();
+        periodNewPages = newPages();
+    }
+
+    /** Pages that have become dirty so far without having been so. */
+    private long newPages() {
+        long pages = 0;
+        for (RamBlock block : blocks) {
+            pages += block.dirtyBitmap().newlySetCount();
+        }
+        return pages;
+    }
+
+    private ThrottleStatistics statistics() {
+        return new ThrottleStatistics(
+                throttle.percent(),
+                throttle.highestPercent(),
+                throttle.throttledNanos() / 1_000_000,
+                throttle.lastedNanos() / 1_000_000,
+                syncs,
+                backgroundSyncs,
+                syncNanos / 1000,
+                longestSyncNanos / 1000);
+    }
+
+    /** Nanoseconds that all syncs have taken so far. */
+    long syncNanos() {
+        lock.lock();
+        try {
+            return syncNanos;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Gives the guest its time back. */
+    void release() {
+        lock.lock();
+        try {
+            throttle.setAll(0);
+            progress.throttle = statistics();
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.guest.Vcpus;
+import java.util.Arrays;
+import java.util.function.Supplier;
+
+/**
+ * What is taken from the guest's vCPUs: never more than {@code max-guest-slowdown}, and all of it given back at the end.
+ *
+ * <p>Threads: any.
+ */
+final class Throttle {
+    private final Vcpus vcpus;
+    private final Supplier<MigrationParameters> parameters;
+    private final MonotonicClock clock;
+    private final int[] percent;
+    private final long[] throttledBefore;
+    private int highest;
+    private long sinceNanos;
+    private long lastedNanos;
+
+    /** Over vCPUs that nobody throttles. */
+    Throttle(Vcpus vcpus, Supplier<MigrationParameters> parameters, MonotonicClock clock) {
+        this.vcpus = vcpus;
+        this.parameters = parameters;
+        this.clock = clock;
+        this.percent = new int[vcpus.count()];
+        this.throttledBefore = vcpus.throttledNanos();
+    }
+
+    /** Takes so much from every vCPU, or as much of it as is allowed. */
+    synchronized void setAll(int wanted) {
+        for (int vcpu = 0; vcpu < percent.length; vcpu++) {
+            set(vcpu, wanted);
+        }
+    }
+
+    /** The same for one. */
+    synchronized void set(int vcpu, int wanted) {
+        int allowed = Math.min(wanted, most());
+        boolean before = isAnyThrottled();
+        if (percent[vcpu] != allowed) {
+            percent[vcpu] = allowed;
+            vcpus.throttle(vcpu, allowed);
+        }
+        highest = Math.max(highest, allowed);
+        if (before != isAnyThrottled()) {
+            long now = clock.nanoTime();
+            lastedNanos += before ? now - sinceNanos : 0;
+            sinceNanos = now;
+        }
+    }
+
+    /** The most that may be taken now. */
+    int most() {
+        return (int) parameters.get().get(MigrationParameter.MAX_GUEST_SLOWDOWN);
+    }
+
+    /** What the vCPU loses that loses most. */
+    synchronized int percent() {
+        return Arrays.stream(percent).max().orElse(0);
+    }
+
+    private boolean isAnyThrottled() {
+        return percent() > 0;
+    }
+
+    /** The most that was ever taken. */
+    synchronized int highestPercent() {
+        return highest;
+    }
+
+    /** For how long the vCPU that lost most was kept from running. */
+    long throttledNanos() {
+        long[] now = vcpus.throttledNanos();
+        long most = 0;
+        for (int vcpu = 0; vcpu < now.length; vcpu++) {
+            most = Math.max(most, now[vcpu] - throttledBefore[vcpu]);
+        }
+        return most;
+    }
+
+    /** How long throttling of any strength has lasted. */
+    synchronized long lastedNanos() {
+        return lastedNanos + (isAnyThrottled() ? clock.nanoTime() - sinceNanos : 0);
+    }
+}

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import jdk.jfr.Category;
+import jdk.jfr.Event;
+import jdk.jfr.Label;
+import jdk.jfr.Name;
+import jdk.jfr.StackTrace;
+import jdk.jfr.Timespan;
+
+/** JFR: what {@link BackgroundSync} does, by the names of the trace events of the proposal of 2024. */
+final class WatchEvents {
+    private WatchEvents() {}
+
+    @Name("io.godwit.WatcherStart")
+    @Label("Watcher Start")
+    @Category({"Godwit", "Precopy"})
+    @StackTrace(false)
+    static final class Start extends Event {
+        @Label("Interval")
+        @Timespan(Timespan.MILLISECONDS)
+        long interval;
+    }
+
+    @Name("io.godwit.BackgroundSync")
+    @Label("Background Sync")
+    @Category({"Godwit", "Precopy"})
+    @StackTrace(false)
+    static final class Sync extends Event {
+        @Label("Pass")
+        int pass;
+
+        @Label("Took")
+        @Timespan(Timespan.NANOSECONDS)
+        long took;
+    }
+
+    @Name("io.godwit.WatcherEnd")
+    @Label("Watcher End")
+    @Category({"Godwit", "Precopy"})
+    @StackTrace(false)
+    static final class End extends Event {
+        @Label("Reason")
+        String reason = "";
+
+        @Label("Syncs")
+        long syncs;
+    }
+
+    /** Loads all, so that none is loaded while somebody waits. */
+    static void prepare() {
+        boolean _ = new Start().isEnabled() || new Sync().isEnabled() || new End().isEnabled();
+    }
+
+    static void started(long intervalMillis) {
+        Start event = new Start();
+        event.interval = intervalMillis;
+        event.commit();
+    }
+
+    static void synced(int pass, long tookNanos) {
+        Sync event = new Sync();
+        event.pass = pass;
+        event.took = tookNanos;
+        event.commit();
+    }
+
+    static void ended(String reason, long syncs) {
+        End event = new End();
+        event.reason = reason;
+        event.syncs = syncs;
+        event.commit();
+    }
+}

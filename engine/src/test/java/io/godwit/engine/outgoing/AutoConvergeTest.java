@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** How much of its time a guest loses that dirties more than can be sent. */
+class AutoConvergeTest {
+    private static final long SENT = 1_000_000;
+
+    private final AutoConverge autoConverge = new AutoConverge();
+    private MigrationParameters parameters = MigrationParameters.DEFAULTS;
+
+    private List<Integer> after(int percent, long dirtied, int periods) {
+        List<Integer> steps = new ArrayList<>();
+        int now = percent;
+        for (int i = 0; i < periods; i++) {
+            now = autoConverge.judge(now, dirtied, SENT, parameters);
+            steps.add(now);
+        }
+        return steps;
+    }
+
+    @Test
+    void twicePastTheThresholdIsOneStep() {
+        assertThat(after(0, SENT, 6)).containsExactly(0, 20, 20, 30, 30, 40);
+    }
+
+    @Test
+    void onceIsNone() {
+        assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isZero();
+        assertThat(autoConverge.judge(0, SENT / 10, SENT, parameters)).isZero();
+        assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isZero();
+        assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isEqualTo(20);
+    }
+
+    @Test
+    void theThresholdIsAShareOfWhatWasSent() {
+        assertThat(after(0, SENT / 2, 4)).containsExactly(0, 0, 0, 0);
+        assertThat(after(0, SENT / 2 + 1, 2)).containsExactly(0, 20);
+        parameters = parameters.with(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD, 100);
+        assertThat(after(0, SENT, 2)).containsExactly(0, 0);
+    }
+
+    @Test
+    void itEndsAtTheMost() {
+        parameters = parameters.with(MigrationParameter.MAX_CPU_THROTTLE, 45);
+        assertThat(after(0, SENT, 10)).endsWith(45, 45, 45);
+    }
+
+    @Test
+    void tailslowTakesNoMoreThanSeemsNeeded() {
+        parameters = parameters.with(MigrationParameter.CPU_THROTTLE_TAILSLOW, 1);
+        // A twentieth more than allowed: of the 40 percent that are left to the guest, it has to lose 2.
+        assertThat(after(60, SENT / 2 * 21 / 20, 2).getLast()).isEqualTo(61);
+        assertThat(after(60, 10 * SENT, 2).getLast()).as("no more than a step").isEqualTo(70);
+    }
+
+    @Test
+    void itComesDownWhenTheGuestWouldKeepBelowTheThresholdAnyway() {
+        assertThat(after(50, SENT / 100, 8)).containsExactly(50, 40, 40, 30, 30, 20, 20, 0);
+    }
+
+    @Test
+    void itStaysWhereOneStepLessWouldBeTooLittle() {
+        // At 80 percent 0.3 of what is sent: at 70 it would be 0.45, more than 0.8 of the threshold.
+        assertThat(after(80, SENT * 3 / 10, 6)).containsOnly(80);
+    }
+}
