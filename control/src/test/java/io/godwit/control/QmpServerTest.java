@@ -234,6 +234,41 @@ class QmpServerTest {
     }
 
     @Test
+    void whatIsTakenFromTheGuestIsTold() throws IOException {
+        host.statistics =
+                statistics(MigrationStatus.ACTIVE, new ThrottleStatistics(30, 50, 1200, 4000, 7, 3, 5000, 900));
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"query-migrate\"}")).contains("\"cpu-throttle-percentage\":30");
+            assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
+                    .contains("\"throttle\":{\"percent\":30,\"highest-percent\":50,\"throttled-millis\":1200,"
+                            + "\"throttling-millis\":4000,\"syncs\":7,\"background-syncs\":3,\"sync-micros\":5000,"
+                            + "\"longest-sync-micros\":900}");
+        }
+    }
+
+    @Test
+    void everyParameterHasItsDefaultAndCanBeSet() throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"query-migrate-parameters\"}"))
+                    .contains("\"cpu-throttle-initial\":20")
+                    .contains("\"cpu-throttle-tailslow\":false")
+                    .contains("\"background-sync-interval\":5000");
+            assertThat(session.ask("{\"execute\":\"migrate-set-parameters\",\"arguments\":"
+                            + "{\"max-cpu-throttle\":60,\"cpu-throttle-initial\":55,\"cpu-throttle-tailslow\":true}}"))
+                    .isEqualTo("{\"return\":{}}");
+            assertThat(session.ask("{\"execute\":\"migrate-set-parameters\",\"arguments\":{\"max-cpu-throttle\":50}}"))
+                    .contains("GenericError")
+                    .contains("must be from cpu-throttle-initial, 55, to 99");
+            assertThat(session.ask(
+                            "{\"execute\":\"migrate-set-parameters\",\"arguments\":{\"cpu-throttle-increment\":100}}"))
+                    .contains("cpu-throttle-increment = 100: must be from 1 to 99");
+            assertThat(session.ask("{\"execute\":\"query-migrate-parameters\"}"))
+                    .contains("\"max-cpu-throttle\":60")
+                    .contains("\"cpu-throttle-tailslow\":true");
+        }
+    }
+
+    @Test
     void aListeningDestinationTellsItsAddress() throws IOException {
         MigrationStatistics s = statistics(MigrationStatus.SETUP);
         host.statistics = new MigrationStatistics(
@@ -334,6 +369,10 @@ class QmpServerTest {
     }
 
     private static MigrationStatistics statistics(MigrationStatus status) {
+        return statistics(status, ThrottleStatistics.NONE);
+    }
+
+    private static MigrationStatistics statistics(MigrationStatus status, ThrottleStatistics throttle) {
         return new MigrationStatistics(
                 status,
                 true,
@@ -356,6 +395,6 @@ class QmpServerTest {
                 "test",
                 Optional.empty(),
                 Optional.empty(),
-                new ThrottleStatistics(30, 50, 1200, 4000, 7, 3, 5000, 900));
+                throttle);
     }
 }

@@ -35,7 +35,8 @@ public enum Capability {
     /** While memory is missing at the destination, the source can take the guest back if the destination dies. Godwit's own. */
     POSTCOPY_SAFE("postcopy-safe", true),
     SWITCHOVER_ACK("switchover-ack", false),
-    DIRTY_LIMIT("dirty-limit", false),
+    /** Each vCPU that dirties more than its share of what can be sent loses some of its time. */
+    DIRTY_LIMIT("dirty-limit", true),
     MAPPED_RAM("mapped-ram", false);
 
     private final String publicName;

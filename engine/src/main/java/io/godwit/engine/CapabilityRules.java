@@ -22,6 +22,10 @@ final class CapabilityRules {
         }
         requires(on, Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_RAM);
         requires(on, Capability.POSTCOPY_SAFE, Capability.POSTCOPY_RAM);
+        if (on.contains(Capability.AUTO_CONVERGE) && on.contains(Capability.DIRTY_LIMIT)) {
+            throw new MigrationException.Refused(
+                    "Capabilities 'dirty-limit' and 'auto-converge' both throttle the guest: switch on one of them.");
+        }
     }
 
     private static void requires(Set<Capability> on, Capability capability, Capability needed) {

@@ -59,10 +59,7 @@ public final class ConvergeBenchmark {
             ConvergeBenchmark benchmark = new ConvergeBenchmark(bytesPerSecond);
             for (int i = 0; i < runs; i++) {
                 for (Result result : benchmark.results) {
-                    // A tenth of the bandwidth takes QEMU many minutes, and is compared with Godwit's own only.
-                    if (result.kind != Kind.QEMU || bytesPerSecond == 200_000_000) {
-                        benchmark.move(result);
-                    }
+                    benchmark.move(result);
                 }
             }
             benchmark.results.stream()

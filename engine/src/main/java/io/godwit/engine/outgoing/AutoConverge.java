@@ -12,7 +12,7 @@ import io.godwit.engine.MigrationParameters;
  *
  * <p>One thread at a time.
  */
-final class AutoConverge {
+final class AutoConverge implements Throttling {
     private static final int IN_A_ROW = 2;
 
     /** So far below the threshold a lower step has to look before it is taken: what is foreseen is not exact. */
@@ -20,6 +20,11 @@ final class AutoConverge {
 
     private int tooMany;
     private int fewEnough;
+
+    @Override
+    public void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters) {
+        throttle.setAll(judge(throttle.percent(), period.dirtiedBytes(), period.sentBytes(), parameters));
+    }
 
     /**
      * Judges a period.

@@ -2,12 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Supplier;
 
 /**
  * The thread {@code mig-watch}: sees that a pass has run longer than {@code background-sync-interval}, and synchronises the dirty bitmap within it,
@@ -23,7 +20,6 @@ final class BackgroundSync implements AutoCloseable {
     private static final int DEAREST_SHARE = 50;
 
     private final DirtySync sync;
-    private final Supplier<MigrationParameters> parameters;
     private final MonotonicClock clock;
     private final Thread thread;
 
@@ -37,9 +33,8 @@ final class BackgroundSync implements AutoCloseable {
     private long costNanos;
 
     /** Begins to watch; the first pass has begun. */
-    BackgroundSync(DirtySync sync, Supplier<MigrationParameters> parameters, MonotonicClock clock) {
+    BackgroundSync(DirtySync sync, MonotonicClock clock) {
         this.sync = sync;
-        this.parameters = parameters;
         this.clock = clock;
         this.thread = Thread.ofPlatform().name("mig-watch").daemon(true).unstarted(this::watch);
         WatchEvents.prepare();
@@ -58,7 +53,7 @@ final class BackgroundSync implements AutoCloseable {
     }
 
     private void watch() {
-        WatchEvents.started(parameters.get().get(MigrationParameter.BACKGROUND_SYNC_INTERVAL));
+        WatchEvents.started(sync.intervalNanos());
         String reason = "the passes have ended";
         long syncs = 0;
         try {
@@ -103,7 +98,7 @@ final class BackgroundSync implements AutoCloseable {
         lock.lock();
         try {
             while (!ended) {
-                long interval = parameters.get().get(MigrationParameter.BACKGROUND_SYNC_INTERVAL) * 1_000_000;
+                long interval = sync.intervalNanos();
                 long left = Math.max(interval, DEAREST_SHARE * costNanos) - (clock.nanoTime() - sinceNanos);
                 boolean counts = interval > 0 && pass > 1;
                 if (counts && left <= 0) {

@@ -10,7 +10,10 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
@@ -27,13 +30,13 @@ final class DirtySync {
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
     private final Throttle throttle;
-    private final AutoConverge autoConverge = new AutoConverge();
-    private final boolean throttles;
+    private final Optional<Throttling> throttling;
 
     private long syncedAtNanos;
     private long periodNanos;
     private long periodSentBytes;
     private long periodNewPages;
+    private long[] periodVcpuPages = new long[0];
     private long syncs;
     private long backgroundSyncs;
     private long syncNanos;
@@ -45,7 +48,14 @@ final class DirtySync {
         this.tracker = plan.guest().dirtyTracker();
         this.progress = progress;
         this.throttle = new Throttle(plan.guest().vcpus(), plan.parameters(), plan.clock());
-        this.throttles = plan.capabilities().contains(Capability.AUTO_CONVERGE);
+        this.throttling = throttling(plan.capabilities());
+    }
+
+    private static Optional<Throttling> throttling(Set<Capability> on) {
+        if (on.contains(Capability.DIRTY_LIMIT)) {
+            return Optional.of(new DirtyLimit());
+        }
+        return on.contains(Capability.AUTO_CONVERGE) ? Optional.of(new AutoConverge()) : Optional.empty();
     }
 
     /** Every page is to be sent, and from now on writes are tracked. */
@@ -58,13 +68,22 @@ final class DirtySync {
 
     /** Whether the guest may be throttled for this migration. */
     boolean throttles() {
-        return throttles;
+        return throttling.isPresent();
     }
 
-    /** Whether nothing more can be taken from the guest. */
+    /** Whether nothing more can be taken from the guest, and nothing will be given back within a pass. */
     boolean isThrottleAtMost() {
         MigrationParameters now = plan.parameters().get();
-        return throttle.percent() >= Math.min(throttle.most(), now.get(MigrationParameter.MAX_CPU_THROTTLE));
+        return throttling.orElse(null) instanceof AutoConverge
+                && throttle.percent() >= Math.min(throttle.most(), now.get(MigrationParameter.MAX_CPU_THROTTLE));
+    }
+
+    /** How long a pass may last, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
+    long intervalNanos() {
+        MigrationParameter interval = throttling.orElse(null) instanceof DirtyLimit
+                ? MigrationParameter.VCPU_DIRTY_LIMIT_PERIOD
+                : MigrationParameter.BACKGROUND_SYNC_INTERVAL;
+        return plan.parameters().get().get(interval) * 1_000_000;
     }
 
     /** At the end of a pass, or with the guest stopped. */
@@ -110,17 +129,34 @@ final class DirtySync {
         if (now - periodNanos < shortestPeriodNanos()) {
             return;
         }
-        long dirtied = (newPages() - periodNewPages) * RamBlock.PAGE_BYTES;
-        long sent = progress.transferredBytes.get() - periodSentBytes;
-        if (throttles && plan.run().state() == RunState.RUNNING) {
-            throttle.setAll(autoConverge.judge(
-                    throttle.percent(), dirtied, sent, plan.parameters().get()));
+        if (throttling.isPresent() && plan.run().state() == RunState.RUNNING) {
+            Throttling.Period period = new Throttling.Period(
+                    now - periodNanos,
+                    (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
+                    progress.transferredBytes.get() - periodSentBytes);
+            throttling
+                    .get()
+                    .judge(period, vcpuPages(), throttle, plan.parameters().get());
         }
         beginPeriod(now);
     }
 
+    /** What each vCPU wrote in this period, or each the same if the tracker does not know. */
+    private long[] vcpuPages() {
+        long[] now = tracker.vcpuPages();
+        if (now.length == 0) {
+            now = new long[plan.guest().vcpus().count()];
+            Arrays.fill(now, (newPages() - periodNewPages) / now.length);
+            return now;
+        }
+        for (int vcpu = 0; vcpu < now.length; vcpu++) {
+            now[vcpu] -= vcpu < periodVcpuPages.length ? periodVcpuPages[vcpu] : 0;
+        }
+        return now;
+    }
+
     private long shortestPeriodNanos() {
-        long interval = plan.parameters().get().get(MigrationParameter.BACKGROUND_SYNC_INTERVAL) * 1_000_000;
+        long interval = intervalNanos();
         return interval == 0 ? SHORTEST_PERIOD_NANOS : Math.min(interval, SHORTEST_PERIOD_NANOS) * 9 / 10;
     }
 
@@ -128,6 +164,7 @@ final class DirtySync {
         periodNanos = now;
         periodSentBytes = progress.transferredBytes.get();
         periodNewPages = newPages();
+        periodVcpuPages = tracker.vcpuPages();
     }
 
     /** Pages that have become dirty so far without having been so. */

@@ -66,7 +66,7 @@ final class Precopy implements AutoCloseable {
     void begin() {
         sync.begin();
         if (sync.throttles()) {
-            watch = Optional.of(new BackgroundSync(sync, parameters, clock));
+            watch = Optional.of(new BackgroundSync(sync, clock));
         }
         announcePass();
     }

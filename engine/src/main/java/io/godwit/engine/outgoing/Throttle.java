@@ -61,6 +61,11 @@ final class Throttle {
         return (int) parameters.get().get(MigrationParameter.MAX_GUEST_SLOWDOWN);
     }
 
+    /** What one vCPU loses. */
+    synchronized int percent(int vcpu) {
+        return percent[vcpu];
+    }
+
     /** What the vCPU loses that loses most. */
     synchronized int percent() {
         return Arrays.stream(percent).max().orElse(0);

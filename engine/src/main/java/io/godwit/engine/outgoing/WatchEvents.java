@@ -19,7 +19,7 @@ final class WatchEvents {
     @StackTrace(false)
     static final class Start extends Event {
         @Label("Interval")
-        @Timespan(Timespan.MILLISECONDS)
+        @Timespan(Timespan.NANOSECONDS)
         long interval;
     }
 
@@ -53,9 +53,9 @@ final class WatchEvents {
         boolean _ = new Start().isEnabled() || new Sync().isEnabled() || new End().isEnabled();
     }
 
-    static void started(long intervalMillis) {
+    static void started(long intervalNanos) {
         Start event = new Start();
-        event.interval = intervalMillis;
+        event.interval = intervalNanos;
         event.commit();
     }
 

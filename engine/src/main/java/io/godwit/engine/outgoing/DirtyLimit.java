@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.memory.RamBlock;
+import java.util.Arrays;
+
+/**
+ * {@code dirty-limit}: only vCPUs that write more than their share lose time. The share is what the wire allows, divided so that nobody gets more than he
+ * writes, and at least {@code vcpu-dirty-limit}. It begins when the guest has dirtied too much twice in a row, as {@link AutoConverge} does; from then
+ * on every period sets each vCPU right, up or down.
+ *
+ * <p>One thread at a time.
+ */
+final class DirtyLimit implements Throttling {
+    private static final int IN_A_ROW = 2;
+
+    private int tooMany;
+
+    @Override
+    public void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters) {
+        double threshold = parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0;
+        double allowedBytes = period.sentBytes() * threshold;
+        tooMany = tooMany >= IN_A_ROW || period.dirtiedBytes() > allowedBytes ? tooMany + 1 : 0;
+        if (tooMany < IN_A_ROW) {
+            return;
+        }
+        tooMany = IN_A_ROW;
+        double[] wanted = new double[vcpuPages.length];
+        for (int vcpu = 0; vcpu < wanted.length; vcpu++) {
+            // What it would write with all of its time.
+            wanted[vcpu] = vcpuPages[vcpu] * 100.0 / (100 - throttle.percent(vcpu));
+        }
+        double least = (double) (parameters.get(MigrationParameter.VCPU_DIRTY_LIMIT) << 20)
+                / RamBlock.PAGE_BYTES
+                * period.nanos()
+                / 1e9;
+        double share = Math.max(least, share(wanted, allowedBytes / RamBlock.PAGE_BYTES));
+        for (int vcpu = 0; vcpu < wanted.length; vcpu++) {
+            throttle.set(vcpu, wanted[vcpu] <= share ? 0 : percentFor(share / wanted[vcpu]));
+        }
+    }
+
+    private static int percentFor(double part) {
+        return (int) Math.clamp(Math.ceil(100 * (1 - part)), 0, 99);
+    }
+
+    /** The most that one may have, if all together may have {@code total} and those who want less leave the rest to the others. */
+    static double share(double[] wanted, double total) {
+        double[] ascending = wanted.clone();
+        Arrays.sort(ascending);
+        double left = total;
+        for (int i = 0; i < ascending.length; i++) {
+            double equal = left / (ascending.length - i);
+            if (ascending[i] > equal) {
+                return equal;
+            }
+            left -= ascending[i];
+        }
+        return Double.MAX_VALUE;
+    }
+}

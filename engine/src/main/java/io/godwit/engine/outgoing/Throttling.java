@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.MigrationParameters;
+
+/** Decides, from what the guest dirtied and the wire carried, how much of their time its vCPUs lose. One thread at a time. */
+sealed interface Throttling permits AutoConverge, DirtyLimit {
+    /**
+     * What happened from one sync to another.
+     *
+     * @param nanos how long it lasted
+     * @param dirtiedBytes that have to be sent again because of it
+     * @param sentBytes what the wire carried
+     */
+    record Period(long nanos, long dirtiedBytes, long sentBytes) {}
+
+    /**
+     * Judges a period and sets the throttle.
+     *
+     * @param vcpuPages what each vCPU wrote; all the same if the tracker cannot tell them apart
+     */
+    void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters);
+}
