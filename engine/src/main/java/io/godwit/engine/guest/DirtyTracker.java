@@ -27,6 +27,16 @@ public interface DirtyTracker {
         return true;
     }
 
+    /**
+     * How many pages each vCPU has written since {@link #start}, up to the last harvest, in the order of the vCPUs; a page that is written again after a
+     * harvest counts again. Any thread may ask.
+     *
+     * @return empty if this tracker cannot tell vCPUs apart, whether it was started or not
+     */
+    default long[] vcpuPages() {
+        return new long[0];
+    }
+
     /** Ends tracking; the guest runs at full speed again. Stopping a stopped tracker does nothing. */
     void stop();
 
