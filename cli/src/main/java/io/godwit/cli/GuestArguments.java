@@ -5,6 +5,7 @@ package io.godwit.cli;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.HostPages;
+import io.godwit.machines.kvm.KvmTracking;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
@@ -87,6 +88,13 @@ final class GuestArguments {
             description = "What RAM holds at first: random or zero (default: ${DEFAULT-VALUE}).")
     private RamFill fill = RamFill.RANDOM;
 
+    @Option(
+            names = "--tracking",
+            paramLabel = "HOW",
+            description = "How KVM tells which pages the guest writes: log, a bitmap of all memory, or rings, one for each"
+                    + " vCPU (default: log).")
+    private @Nullable KvmTracking tracking;
+
     GuestKind kind() {
         return kind;
     }
@@ -107,6 +115,18 @@ final class GuestArguments {
         } catch (IllegalArgumentException e) {
             throw new CommandFailure("Not possible: " + e.getMessage() + ".", e);
         }
+    }
+
+    /** How KVM tells what a guest of the kind that was chosen writes; of no effect for other guests. */
+    KvmTracking tracking(GuestKind chosen) {
+        if (tracking == null) {
+            return KvmTracking.LOG;
+        }
+        if (chosen != GuestKind.KVM) {
+            throw new CommandFailure("--tracking " + tracking + " is a way of KVM's, and this guest is of kind " + chosen
+                    + "; leave it out, or say --guest kvm.");
+        }
+        return tracking;
     }
 
     private HostPages pages() {
@@ -141,6 +161,9 @@ final class GuestArguments {
                 fill.toString()));
         if (hugePageBytes != null) {
             words.addAll(List.of("--huge-pages", Long.toString(hugePageBytes)));
+        }
+        if (tracking != null) {
+            words.addAll(List.of("--tracking", tracking(chosen).toString()));
         }
         return words;
     }

@@ -97,7 +97,7 @@ final class HostCommand implements Callable<Integer> {
         if (uuid != null) {
             options = options.withUuid(uuid);
         }
-        Machine machine = Machines.create(options, origin);
+        Machine machine = Machines.create(options, origin, guest.tracking(choice.kind()));
         MachineHost host = new MachineHost(machine, FileLockArbiter.inDefaultDirectory(), origin, verify);
         QmpServer server;
         try {

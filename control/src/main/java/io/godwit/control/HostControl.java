@@ -9,6 +9,8 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.rate.DirtyRate;
+import io.godwit.engine.rate.DirtyRateRequest;
 import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -59,6 +61,12 @@ public interface HostControl {
 
     /** The figures of the migration that runs or ran last. */
     MigrationStatistics statistics();
+
+    /** {@code calc-dirty-rate}: begins to measure and returns at once. */
+    void calcDirtyRate(DirtyRateRequest request);
+
+    /** The latest measurement of the dirty rate. */
+    DirtyRate dirtyRate();
 
     /** What holds now. */
     MigrationParameters parameters();

@@ -13,6 +13,8 @@ import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.rate.DirtyRate;
+import io.godwit.engine.rate.DirtyRateRequest;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
@@ -153,6 +155,16 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public MigrationStatistics statistics() {
         return migrator.statistics();
+    }
+
+    @Override
+    public void calcDirtyRate(DirtyRateRequest request) {
+        migrator.calcDirtyRate(request);
+    }
+
+    @Override
+    public DirtyRate dirtyRate() {
+        return migrator.dirtyRate();
     }
 
     @Override

@@ -77,6 +77,30 @@ final class QmpArguments {
         return OptionalLong.of(number.longValue());
     }
 
+    /** An integer of either sign that may be there; what does not fit into 64 bits is refused. */
+    OptionalLong optionalInteger(String name) {
+        return take(name).map(value -> OptionalLong.of(integer(name, value))).orElse(OptionalLong.empty());
+    }
+
+    /** Integers of either sign of an array that may be there. */
+    Optional<List<Long>> optionalIntegers(String name) {
+        return take(name).map(value -> {
+            if (!value.isArray()) {
+                throw wrongType(name, "array");
+            }
+            return value.values().stream()
+                    .map(element -> integer(name + "[]", element))
+                    .toList();
+        });
+    }
+
+    private long integer(String name, JsonNode value) {
+        if (!value.isIntegralNumber() || value.bigIntegerValue().bitLength() > 63) {
+            throw wrongType(name, "integer");
+        }
+        return value.bigIntegerValue().longValue();
+    }
+
     /** An object that must be there. */
     QmpArguments object(String name) {
         JsonNode value = take(name).orElseThrow(() -> missing(name));

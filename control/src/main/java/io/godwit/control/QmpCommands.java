@@ -41,6 +41,7 @@ final class QmpCommands {
         look("query-migrate", _ -> MigrationFigures.queryMigrate(host.statistics()));
         look("query-migrate-parameters", _ -> MigrationFigures.parameters(host.parameters()));
         look("query-migrate-capabilities", _ -> MigrationFigures.capabilities(host.capabilities()));
+        look("query-dirty-rate", arguments -> DirtyRateWords.answer(arguments, host.dirtyRate()));
         look("x-godwit-statistics", _ -> MigrationFigures.statistics(host.statistics()));
         look("x-godwit-guest", arguments -> host.guestFigures(heartbeatQuery(arguments)));
         look("x-godwit-ram-digest", _ -> host.ramDigest());
@@ -54,6 +55,7 @@ final class QmpCommands {
         change("migrate-start-postcopy", _ -> host.startPostcopy());
         change("migrate-pause", _ -> host.pausePostcopy());
         change("migrate-recover", this::migrateRecover);
+        change("calc-dirty-rate", arguments -> host.calcDirtyRate(DirtyRateWords.request(arguments)));
         change("migrate-set-parameters", this::setParameters);
         change("migrate-set-capabilities", this::setCapabilities);
     }
@@ -100,6 +102,7 @@ final class QmpCommands {
     /** The body must call {@link QmpArguments#rejectUnexpected()} before it changes anything, unless it takes no argument. */
     private void change(String name, java.util.function.Consumer<QmpArguments> body) {
         Set<String> withArguments = Set.of(
+                "calc-dirty-rate",
                 "migrate",
                 "migrate-incoming",
                 "migrate-continue",

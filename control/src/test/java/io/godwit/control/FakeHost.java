@@ -10,6 +10,8 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.rate.DirtyRate;
+import io.godwit.engine.rate.DirtyRateRequest;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
@@ -25,6 +27,7 @@ final class FakeHost implements HostControl {
     final CountDownLatch quit = new CountDownLatch(1);
     volatile RunState state = RunState.RUNNING;
     volatile MigrationStatistics statistics = MigrationStatistics.NONE;
+    volatile DirtyRate dirtyRate = DirtyRate.NONE;
     volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
     volatile Set<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH);
 
@@ -99,6 +102,16 @@ final class FakeHost implements HostControl {
     @Override
     public MigrationStatistics statistics() {
         return statistics;
+    }
+
+    @Override
+    public void calcDirtyRate(DirtyRateRequest request) {
+        calls.add(request.toString());
+    }
+
+    @Override
+    public DirtyRate dirtyRate() {
+        return dirtyRate;
     }
 
     @Override

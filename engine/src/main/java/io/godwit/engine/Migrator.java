@@ -10,12 +10,17 @@ import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.PostcopySupport;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outgoing.OutgoingMigration;
+import io.godwit.engine.rate.DirtyRate;
+import io.godwit.engine.rate.DirtyRateMeter;
+import io.godwit.engine.rate.DirtyRateRequest;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.linux.memory.Support;
 import java.time.Duration;
+import java.time.InstantSource;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -35,6 +40,7 @@ public final class Migrator implements AutoCloseable {
 
     private final Guest guest;
     private final RunControl run;
+    private final DirtyRateMeter dirtyRate;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
     private final EnumSet<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
     private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
@@ -57,6 +63,8 @@ public final class Migrator implements AutoCloseable {
     public Migrator(Guest guest, RunControl run) {
         this.guest = guest;
         this.run = run;
+        this.dirtyRate = new DirtyRateMeter(
+                guest, MonotonicClock.SYSTEM, InstantSource.system(), new SplittableRandom().nextLong());
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
             SwitchoverRehearsal.with(guest);
         }
@@ -90,6 +98,7 @@ public final class Migrator implements AutoCloseable {
                 throw new MigrationException.Refused(
                         "The guest is " + run.state().publicName() + "; it cannot be migrated.");
         }
+        dirtyRate.yieldTracker("a migration to " + target + " began");
         OutgoingMigration migration = new OutgoingMigration(new OutgoingMigration.Plan(
                 guest, run, target, () -> parameters, Set.copyOf(capabilities), listeners, MonotonicClock.SYSTEM));
         side = new Side.Out(migration);
@@ -219,6 +228,36 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
+    /**
+     * Begins to measure how fast the guest writes to its memory, and returns at once. The tracker has one user at a time: a migration that begins
+     * ends a measurement that needs it, and waits for one harvest at most.
+     *
+     * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration has its tracker
+     */
+    public synchronized void calcDirtyRate(DirtyRateRequest request) {
+        refuseIfClosed();
+        if (run.state() != RunState.RUNNING) {
+            throw new MigrationException.Refused("The guest is " + run.state().publicName()
+                    + "; how fast it writes can be measured while it is running.");
+        }
+        MigrationStatistics now = statistics();
+        if (!now.status().isEnded() && !now.outgoing()) {
+            throw new MigrationException.Refused("The guest's memory is still arriving ("
+                    + now.status().publicName() + "); its dirty rate can be measured when all of it is there.");
+        }
+        if (!now.status().isEnded() && request.mode().needsTracker()) {
+            throw new MigrationException.Refused("A migration (" + now.status().publicName()
+                    + ") has the guest's tracker, so the mode " + request.mode().publicName()
+                    + " is not possible now; query-migrate tells the dirty rate, and page-sampling measures besides.");
+        }
+        dirtyRate.start(request);
+    }
+
+    /** A picture of the latest measurement of the dirty rate. */
+    public DirtyRate dirtyRate() {
+        return dirtyRate.latest();
+    }
+
     /** The settings. */
     public MigrationParameters parameters() {
         return parameters;
@@ -314,6 +353,7 @@ public final class Migrator implements AutoCloseable {
             case Side.In(IncomingMigration migration) -> migration.close();
             case Side.None _ -> {}
         }
+        dirtyRate.close();
         try {
             boolean _ = awaitEnd(CLOSE_PATIENCE);
         } catch (InterruptedException e) {
@@ -344,10 +384,14 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    private void refuseWhileActive() {
+    private void refuseIfClosed() {
         if (closed) {
             throw new MigrationException.Refused("This host is ending.");
         }
+    }
+
+    private void refuseWhileActive() {
+        refuseIfClosed();
         MigrationStatistics now = statistics();
         if (!now.status().isEnded()) {
             throw new MigrationException.Refused("There's a migration process in progress");

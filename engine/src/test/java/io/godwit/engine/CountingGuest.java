@@ -29,7 +29,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  */
 final class CountingGuest implements Guest {
     static final int RAM_BYTES = 8 << 20;
-    private static final int PAGES = RAM_BYTES / RamBlock.PAGE_BYTES;
+    static final int PAGES = RAM_BYTES / RamBlock.PAGE_BYTES;
     private static final int TABLE_PAGES = PAGES * 8 / RamBlock.PAGE_BYTES;
 
     /** How many copies run, at this instant and at most, over all guests of one test. */
@@ -51,6 +51,8 @@ final class CountingGuest implements Guest {
     volatile boolean refusesState;
     volatile boolean trackerRefusesToStop;
     volatile int extraStateBytes;
+    volatile long[] vcpuPages = {};
+    volatile Runnable beforeHarvest = () -> {};
     volatile Runnable beforeSave = () -> {};
     volatile Runnable beforeLoad = () -> {};
     volatile boolean refusesToStop;
@@ -84,6 +86,12 @@ final class CountingGuest implements Guest {
 
     long counter() {
         return counter;
+    }
+
+    /** Writes to a page as its vCPU would, which must not run. */
+    void write(int page, long value) {
+        memory.putLong(page * (long) RamBlock.PAGE_BYTES, value);
+        tracker.mark(block, page);
     }
 
     NativeMemory memory() {
@@ -124,7 +132,13 @@ final class CountingGuest implements Guest {
 
             @Override
             public long harvest(RamBlock harvested) {
+                beforeHarvest.run();
                 return tracker.harvest(harvested);
+            }
+
+            @Override
+            public long[] vcpuPages() {
+                return vcpuPages.clone();
             }
 
             @Override

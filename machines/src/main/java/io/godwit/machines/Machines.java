@@ -9,6 +9,7 @@ import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.kvm.KvmMachine;
+import io.godwit.machines.kvm.KvmTracking;
 import io.godwit.machines.memory.MemoryMachine;
 import io.godwit.machines.opaque.OpaqueGuest;
 import java.util.Set;
@@ -60,7 +61,19 @@ public final class Machines {
      *     says what
      */
     public static Machine create(GuestOptions options, Origin origin) {
+        return create(options, origin, KvmTracking.LOG);
+    }
+
+    /**
+     * {@link #create(GuestOptions, Origin)}, with a choice of how KVM tells what the guest writes; of no effect where there is no KVM.
+     *
+     * @throws UnsupportedOperationException also if rings are asked for and the guest has no KVM
+     */
+    public static Machine create(GuestOptions options, Origin origin, KvmTracking tracking) {
         GuestKind kind = choose(options.kind()).kind();
+        if (kind != GuestKind.KVM && tracking == KvmTracking.RINGS) {
+            throw new UnsupportedOperationException("Dirty rings are KVM's, and this guest is of kind " + kind + ".");
+        }
         if (kind == GuestKind.OPAQUE) {
             if (origin == Origin.BOOT) {
                 throw new UnsupportedOperationException("An opaque guest cannot start here, it can only arrive.");
@@ -70,7 +83,10 @@ public final class Machines {
         if (WARM.add(kind)) {
             WarmUp.of(kind);
         }
-        return make(options.withKind(kind), origin);
+        return switch (tracking) {
+            case LOG -> make(options.withKind(kind), origin);
+            case RINGS -> KvmMachine.create(options.withKind(kind), origin, tracking);
+        };
     }
 
     /**

@@ -344,10 +344,11 @@ public final class EpochMaker implements AutoCloseable {
             channel.pause(TRY_AGAIN_NANOS);
         }
         releasedOutputs += held;
-        ended = true;
         spool.clear();
         guest.dirtyTracker().stop();
         begun = false;
+        // ORDERING: who sees the end may use the tracker.
+        ended = true;
     }
 
     private SourceWord awaitAnswer(Channel channel) {

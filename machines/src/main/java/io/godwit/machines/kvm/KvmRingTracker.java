@@ -6,6 +6,8 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.KvmVm.DirtyLogging;
+import io.godwit.machines.programs.BootArea;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -22,6 +24,7 @@ final class KvmRingTracker implements KvmTracker {
     private final RamBlock block;
     private final List<KvmVcpu> vcpus;
     private final long[] pages = new long[PAGES_AT_ONCE];
+    private final long[] pagesOfVcpus = new long[BootArea.MAX_VCPUS];
     private long movedSinceHarvest;
     private boolean tracking;
 
@@ -35,6 +38,7 @@ final class KvmRingTracker implements KvmTracker {
 
     @Override
     public synchronized void start() {
+        Arrays.fill(pagesOfVcpus, 0);
         map(DirtyLogging.ON);
         tracking = true;
     }
@@ -69,6 +73,7 @@ final class KvmRingTracker implements KvmTracker {
                     // ring.
                     int _ = vm.resetDirtyRings();
                     mark(count);
+                    pagesOfVcpus[vcpu.index()] += count;
                 }
             } while (count == pages.length);
         }
@@ -79,6 +84,11 @@ final class KvmRingTracker implements KvmTracker {
             block.dirtyBitmap().set(pages[i]);
         }
         movedSinceHarvest += count;
+    }
+
+    @Override
+    public synchronized long[] vcpuPages() {
+        return Arrays.copyOf(pagesOfVcpus, vcpus.size());
     }
 
     @Override
