@@ -17,7 +17,7 @@ import java.util.TreeMap;
  */
 public record Advice(Method method, List<String> capabilities, SequencedMap<String, Long> parameters, String why) {
     /** A guest that loses more than this for the sake of precopy is better off in postcopy. */
-    private static final double BEARABLE_SLOWDOWN = 0.5;
+    private static final double BEARABLE_SLOWDOWN = 0.4;
 
     /** Weighs a forecast. */
     public static Advice of(Forecast forecast, Link link, Conditions conditions) {

@@ -98,10 +98,16 @@ public final class PassSimulator {
         private int passes;
     }
 
+    /** Pages are looked at while others are on the wire. */
+    private double sendNanos(double normal, double zero) {
+        return normal * Math.max(NORMAL_RECORD_BYTES / bytesPerNano, ZERO_TEST_NANOS)
+                + zero * Math.max(ZERO_RECORD_BYTES / bytesPerNano, ZERO_TEST_NANOS);
+    }
+
     private SimulatedRun afterOnePass() {
         Course course = new Course();
         double bytes = normalPages * NORMAL_RECORD_BYTES + zeroPages * ZERO_RECORD_BYTES;
-        course.nanos = bytes / bytesPerNano + (normalPages + zeroPages) * ZERO_TEST_NANOS;
+        course.nanos = sendNanos(normalPages, zeroPages);
         course.guestNanos = course.nanos;
         course.bytes = bytes;
         course.passes = 1;
@@ -114,7 +120,7 @@ public final class PassSimulator {
     private SimulatedRun push(double normal, double zero, Course course) {
         double bytes = normal * NORMAL_RECORD_BYTES + zero * ZERO_RECORD_BYTES;
         double begin = course.guestNanos;
-        double pushNanos = bytes / bytesPerNano + link.roundTripNanos() + (normal + zero) * ZERO_TEST_NANOS;
+        double pushNanos = sendNanos(normal, zero) + link.roundTripNanos();
         double faultNanos = link.roundTripNanos() + scenario.of(FAULT_NANOS) + NORMAL_RECORD_BYTES / bytesPerNano;
         double share = normal / Math.max(1, normal + zero);
         double step = pushNanos / PUSH_STEPS;
@@ -177,8 +183,7 @@ public final class PassSimulator {
             double zero = zeroPages;
             while (true) {
                 double bytes = pages * NORMAL_RECORD_BYTES + zero * ZERO_RECORD_BYTES;
-                double passNanos =
-                        bytes / bytesPerNano + (pages + zero) * ZERO_TEST_NANOS + link.roundTripNanos() + PASS_NANOS;
+                double passNanos = sendNanos(pages, zero) + link.roundTripNanos() + PASS_NANOS;
                 double begin = course.guestNanos;
                 walk(passNanos, bytes);
                 pages = writes.uniquePages(begin, course.guestNanos);
@@ -231,7 +236,8 @@ public final class PassSimulator {
             while (true) {
                 double zeroBytes = zero * ZERO_RECORD_BYTES;
                 double bytes = Math.min(rest * NORMAL_RECORD_BYTES, bytesPerNano * LOOK_UP_NANOS);
-                go((bytes + zeroBytes) / bytesPerNano + zero * ZERO_TEST_NANOS + (rest == 0 ? LOOK_UP_NANOS : 0));
+                double nanos = sendNanos(bytes / NORMAL_RECORD_BYTES, zero);
+                go(rest == 0 ? Math.max(nanos, LOOK_UP_NANOS) : nanos);
                 zero = 0;
                 rest = Math.max(0, rest - bytes / NORMAL_RECORD_BYTES);
                 course.bytes += bytes + zeroBytes;
