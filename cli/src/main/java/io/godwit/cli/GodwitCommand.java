@@ -26,6 +26,7 @@ import picocli.CommandLine.Spec;
             HostCommand.class,
             MigrateCommand.class,
             InspectCommand.class,
+            AdviseCommand.class,
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {

@@ -87,7 +87,9 @@ final class Host implements AutoCloseable {
                 "-append",
                 options + " ring=3",
                 "-qmp",
-                "unix:" + directory + "/qmp,server=on,wait=off"));
+                "unix:" + directory + "/qmp,server=on,wait=off",
+                "-qmp",
+                "unix:" + directory + "/second,server=on,wait=off"));
         if (incoming) {
             command.addAll(List.of("-incoming", "defer"));
         }
@@ -131,6 +133,12 @@ final class Host implements AutoCloseable {
 
     JsonNode ask(String command, ObjectNode arguments) {
         return qmp.execute(command, arguments, PATIENCE);
+    }
+
+    /** Where it answers one more client: a QEMU's socket is for one at a time. */
+    Path secondSocket() {
+        Path second = directory.resolve("second");
+        return Files.exists(second) ? second : directory.resolve("qmp");
     }
 
     /** The process and what it prints. */

@@ -9,7 +9,7 @@ package io.godwit.engine.outgoing;
  * had: a short pass costs little and the next rest is smaller still. So once the limit is kept, passes go on as long as each
  * leaves clearly less than the one before and the rest is worth it.
  */
-final class Convergence {
+public final class Convergence {
     /** Below this the fixed parts of a switchover outweigh the pages. */
     static final long GOOD_ENOUGH_NANOS = 300_000;
 
@@ -27,7 +27,7 @@ final class Convergence {
      * @param downtimeLimitMillis the limit that holds now
      * @return whether to stop the guest now
      */
-    boolean isReached(long remainingBytes, long bytesPerSecond, long downtimeLimitMillis) {
+    public boolean isReached(long remainingBytes, long bytesPerSecond, long downtimeLimitMillis) {
         long previous = previousBytes;
         previousBytes = remainingBytes;
         if (remainingBytes == 0) {
