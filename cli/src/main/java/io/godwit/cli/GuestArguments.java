@@ -55,7 +55,7 @@ final class GuestArguments {
             names = "--program",
             paramLabel = "NAME",
             defaultValue = "dirtier",
-            description = "What it runs: idle, dirtier or stepper (default: ${DEFAULT-VALUE}).")
+            description = "What it runs: idle, dirtier, stepper or ballooner (default: ${DEFAULT-VALUE}).")
     private GuestProgram program = GuestProgram.DIRTIER;
 
     @Option(
@@ -63,7 +63,7 @@ final class GuestArguments {
             paramLabel = "SIZE",
             defaultValue = "64M",
             converter = ByteSize.class,
-            description = "What the dirtier rewrites (default: ${DEFAULT-VALUE}).")
+            description = "What the dirtier and the ballooner rewrite (default: ${DEFAULT-VALUE}).")
     private long workingSetBytes;
 
     @Option(
@@ -152,13 +152,14 @@ final class GuestArguments {
         }
         String work = switch (program) {
             case IDLE -> "idle";
-            case DIRTIER ->
+            case DIRTIER, BALLOONER ->
                 "rewriting "
                         + (workingSetBytes < memoryBytes ? ByteSize.binary(workingSetBytes) : "all of its memory")
                         + " at "
                         + (pagesPerSecond == 0
                                 ? "full speed"
-                                : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond));
+                                : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond))
+                        + (program == GuestProgram.BALLOONER ? " and telling of its free pages" : "");
             case STEPPER -> "stepping through all of its memory";
         };
         return "a " + ByteSize.binary(memoryBytes) + " " + chosen + " guest"

@@ -109,6 +109,15 @@ final class MigrationFigures {
                 .put("tracker", statistics.tracker());
         answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
         statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
+        statistics
+                .freePages()
+                .ifPresent(free -> answer.set(
+                        "free-pages",
+                        Json.object()
+                                .put("hinted", free.hinted())
+                                .put("dropped", free.dropped())
+                                .put("refused", free.refused())
+                                .put("left-out", free.leftOut())));
         return answer;
     }
 

@@ -186,6 +186,7 @@ class QmpPostcopyTest {
                 1,
                 "test",
                 Optional.empty(),
-                Optional.of(postcopy));
+                Optional.of(postcopy),
+                Optional.empty());
     }
 }

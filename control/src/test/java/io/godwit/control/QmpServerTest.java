@@ -256,6 +256,7 @@ class QmpServerTest {
                 0,
                 "",
                 Optional.of("tcp:127.0.0.1:4444"),
+                Optional.empty(),
                 Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
@@ -352,6 +353,7 @@ class QmpServerTest {
                 DowntimeParts.NONE,
                 0,
                 "test",
+                Optional.empty(),
                 Optional.empty(),
                 Optional.empty());
     }

@@ -29,6 +29,7 @@ import java.util.Optional;
  * @param tracker what tracks the guest's writes
  * @param listenAddress where this side listens, when it does
  * @param postcopy what postcopy did, once it has begun
+ * @param freePages what the guest said of its free pages, once it was asked
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -51,7 +52,8 @@ public record MigrationStatistics(
         long downtimePages,
         String tracker,
         Optional<String> listenAddress,
-        Optional<PostcopyStatistics> postcopy) {
+        Optional<PostcopyStatistics> postcopy,
+        Optional<FreePageStatistics> freePages) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -73,6 +75,7 @@ public record MigrationStatistics(
             DowntimeParts.NONE,
             0,
             "",
+            Optional.empty(),
             Optional.empty(),
             Optional.empty());
 }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -156,13 +157,8 @@ class PostcopySourceTest extends PostcopySourceLab {
                     .parameters()
                     .with(MigrationParameter.DOWNTIME_LIMIT, 0)
                     .with(MigrationParameter.POSTCOPY_AFTER_PASSES, 1));
-            pair.sourceGuest
-                    .ram()
-                    .snapshot()
-                    .blocks()
-                    .getFirst()
-                    .withheldPages()
-                    .set(777);
+            pair.sourceGuest.freePages =
+                    Optional.of(new FreePages((epoch, sink) -> sink.free(epoch, pair.sourceGuest.block(), 777, 1)));
             pair.source.migrate(destination.uri());
             assertCompletes(pair, destination);
             assertThat(destination.pushedPages).contains(777L);

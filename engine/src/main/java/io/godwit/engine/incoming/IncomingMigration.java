@@ -354,6 +354,7 @@ public final class IncomingMigration implements AutoCloseable {
                 Optional.of(link.address().toString()),
                 session.arrival()
                         .flatMap(PostcopyArrival::statistics)
-                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))));
+                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
+                Optional.empty());
     }
 }

@@ -44,7 +44,8 @@ final class OutgoingFigures {
                 progress.downtimePages,
                 plan.guest().dirtyTracker().description(),
                 Optional.empty(),
-                postcopy);
+                postcopy,
+                progress.freePages.map(FreePageHints::statistics));
     }
 
     /** As measured over the last pass; before the first one has ended, over what was sent so far. */

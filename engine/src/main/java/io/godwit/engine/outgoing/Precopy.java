@@ -10,6 +10,7 @@ import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
@@ -35,12 +36,14 @@ final class Precopy {
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
+    private final Optional<FreePageHints> freePages;
     private long harvestedAtNanos;
 
     /**
      * Passes over {@code ram}.
      *
      * @param trigger ends the passes for postcopy
+     * @param freePages asks the guest what need not be sent
      * @param arrival waits until the destination has taken in all that was sent
      */
     Precopy(
@@ -49,6 +52,7 @@ final class Precopy {
             RamSender sender,
             OutgoingProgress progress,
             PostcopyTrigger trigger,
+            Optional<FreePageHints> freePages,
             Runnable arrival) {
         this.ram = ram;
         this.tracker = plan.guest().dirtyTracker();
@@ -56,18 +60,24 @@ final class Precopy {
         this.progress = progress;
         this.arrival = arrival;
         this.trigger = trigger;
+        this.freePages = freePages;
         this.parameters = plan.parameters();
         this.clock = plan.clock();
         this.listeners = plan.listeners();
         this.rateLimit = new RateLimit(clock);
     }
 
-    /** Marks every page as to be sent and begins to track. */
-    void begin() {
-        for (RamBlock block : ram.blocks()) {
-            block.dirtyBitmap().setAll();
-        }
+    /**
+     * Marks every page as to be sent and begins to track.
+     *
+     * @param holes whether the destination takes a guest of which free pages are left out
+     */
+    void begin(boolean holes) {
+        ram.blocks().forEach(RamBlock::beginSending);
         tracker.start();
+        if (holes) {
+            freePages.ifPresent(FreePageHints::open);
+        }
         harvestedAtNanos = clock.nanoTime();
         announcePass();
     }
@@ -119,10 +129,13 @@ final class Precopy {
 
     /** The same without calling it the start of a pass. */
     void harvestQuietly() {
+        // First of all: a hint that is applied behind a harvest undoes what the harvest has found.
+        freePages.ifPresent(FreePageHints::close);
         long pages = 0;
         for (RamBlock block : ram.blocks()) {
             pages += tracker.harvest(block);
         }
+        freePages.ifPresent(FreePageHints::harvested);
         long now = clock.nanoTime();
         long elapsed = Math.max(1, now - harvestedAtNanos);
         harvestedAtNanos = now;
