@@ -166,7 +166,7 @@ class FreePageHintsTest {
         long pages = 0;
         for (int i = 0; i < 1_000_000; i++) {
             long first = random.nextInt(PAGES);
-            long count = 1 + random.nextInt((int) Math.min(64, PAGES - first));
+            long count = 1L + random.nextInt((int) Math.min(64, PAGES - first));
             hints.free(reporter.epoch, block, first, count);
             pages += count;
         }
