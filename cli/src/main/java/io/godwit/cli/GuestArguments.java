@@ -56,7 +56,7 @@ final class GuestArguments {
             names = "--program",
             paramLabel = "NAME",
             defaultValue = "dirtier",
-            description = "What it runs: idle, dirtier or stepper (default: ${DEFAULT-VALUE}).")
+            description = "What it runs: idle, dirtier, stepper or ballooner (default: ${DEFAULT-VALUE}).")
     private GuestProgram program = GuestProgram.DIRTIER;
 
     @Option(
@@ -64,7 +64,7 @@ final class GuestArguments {
             paramLabel = "SIZE",
             defaultValue = "64M",
             converter = ByteSize.class,
-            description = "What the dirtier rewrites (default: ${DEFAULT-VALUE}).")
+            description = "What the dirtier and the ballooner rewrite (default: ${DEFAULT-VALUE}).")
     private long workingSetBytes;
 
     @Option(
@@ -91,8 +91,9 @@ final class GuestArguments {
     @Option(
             names = "--tracking",
             paramLabel = "HOW",
-            description = "How KVM tells which pages the guest writes: log, a bitmap of all memory, or rings, one for each"
-                    + " vCPU (default: log).")
+            description =
+                    "How KVM tells which pages the guest writes: log, a bitmap of all memory, or rings, one for each"
+                            + " vCPU (default: log).")
     private @Nullable KvmTracking tracking;
 
     GuestKind kind() {
@@ -123,8 +124,8 @@ final class GuestArguments {
             return KvmTracking.LOG;
         }
         if (chosen != GuestKind.KVM) {
-            throw new CommandFailure("--tracking " + tracking + " is a way of KVM's, and this guest is of kind " + chosen
-                    + "; leave it out, or say --guest kvm.");
+            throw new CommandFailure("--tracking " + tracking + " is a way of KVM's, and this guest is of kind "
+                    + chosen + "; leave it out, or say --guest kvm.");
         }
         return tracking;
     }
@@ -175,13 +176,14 @@ final class GuestArguments {
         }
         String work = switch (program) {
             case IDLE -> "idle";
-            case DIRTIER ->
+            case DIRTIER, BALLOONER ->
                 "rewriting "
                         + (workingSetBytes < memoryBytes ? ByteSize.binary(workingSetBytes) : "all of its memory")
                         + " at "
                         + (pagesPerSecond == 0
                                 ? "full speed"
-                                : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond));
+                                : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond))
+                        + (program == GuestProgram.BALLOONER ? " and telling of its free pages" : "");
             case STEPPER -> "stepping through all of its memory";
         };
         return "a " + ByteSize.binary(memoryBytes) + " " + chosen + " guest"

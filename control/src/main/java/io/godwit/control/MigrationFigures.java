@@ -114,6 +114,15 @@ final class MigrationFigures {
         answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
         answer.set("throttle", throttle(statistics.throttle()));
         statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
+        statistics
+                .freePages()
+                .ifPresent(free -> answer.set(
+                        "free-pages",
+                        Json.object()
+                                .put("hinted", free.hinted())
+                                .put("dropped", free.dropped())
+                                .put("refused", free.refused())
+                                .put("left-out", free.leftOut())));
         return answer;
     }
 

@@ -80,7 +80,8 @@ class QmpDirtyRateTest {
             {'calc-time':1,'fast':true}                     | Parameter 'fast' is unexpected
             """)
     void whatIsWrongIsSaidAndNothingIsMeasured(String arguments, String sentence) throws IOException {
-        JsonNode error = ask("{'execute':'calc-dirty-rate','arguments':" + arguments + "}").path("error");
+        JsonNode error = ask("{'execute':'calc-dirty-rate','arguments':" + arguments + "}")
+                .path("error");
         assertThat(error.path("class").asString()).isEqualTo("GenericError");
         assertThat(error.path("desc").asString()).contains(sentence);
         assertThat(host.calls).isEmpty();
@@ -101,7 +102,8 @@ class QmpDirtyRateTest {
     }
 
     private JsonNode query(String arguments) throws IOException {
-        return ask("{'execute':'query-dirty-rate','arguments':" + arguments + "}").path("return");
+        return ask("{'execute':'query-dirty-rate','arguments':" + arguments + "}")
+                .path("return");
     }
 
     @Test
@@ -151,8 +153,8 @@ class QmpDirtyRateTest {
                 new Figures(1, List.of(), List.of(new CurvePoint(10, 10_200_000, 77)), OptionalDouble.empty()));
         assertThat(query("{}").path("x-dirty-curve"))
                 .isEqualTo(Json.parse("[{\"interval\":10,\"elapsed-nanos\":10200000,\"pages\":77}]"));
-        host.dirtyRate = measured(
-                DirtyRateMode.PAGE_SAMPLING, new Figures(1, List.of(), List.of(), OptionalDouble.of(0.25)));
+        host.dirtyRate =
+                measured(DirtyRateMode.PAGE_SAMPLING, new Figures(1, List.of(), List.of(), OptionalDouble.of(0.25)));
         assertThat(query("{}").path("x-zero-share").asDouble()).isEqualTo(0.25);
         assertThat(query("{}").path("dirty-rate").asLong(-1)).isZero();
     }

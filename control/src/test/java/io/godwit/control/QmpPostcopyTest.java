@@ -188,6 +188,7 @@ class QmpPostcopyTest {
                 "test",
                 Optional.empty(),
                 Optional.of(postcopy),
-                ThrottleStatistics.NONE);
+                ThrottleStatistics.NONE,
+                Optional.empty());
     }
 }

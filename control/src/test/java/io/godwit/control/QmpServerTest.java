@@ -293,7 +293,8 @@ class QmpServerTest {
                 "",
                 Optional.of("tcp:127.0.0.1:4444"),
                 Optional.empty(),
-                ThrottleStatistics.NONE);
+                ThrottleStatistics.NONE,
+                Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
                     .isEqualTo("{\"return\":{\"status\":\"setup\",\"socket-address\":"
@@ -395,6 +396,7 @@ class QmpServerTest {
                 "test",
                 Optional.empty(),
                 Optional.empty(),
-                throttle);
+                throttle,
+                Optional.empty());
     }
 }

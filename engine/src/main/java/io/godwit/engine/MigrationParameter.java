@@ -45,7 +45,9 @@ public enum MigrationParameter {
      */
     BACKGROUND_SYNC_INTERVAL("background-sync-interval", 0, 600_000, 5_000),
     /** The most that throttling of any kind takes from a vCPU, in percent of its time; Godwit's own. */
-    MAX_GUEST_SLOWDOWN("max-guest-slowdown", 0, 99, 99);
+    MAX_GUEST_SLOWDOWN("max-guest-slowdown", 0, 99, 99),
+    /** Whether a guest that can is asked for its free pages, which are left out then; Godwit's own. */
+    FREE_PAGE_HINTS("x-free-page-hints", true);
 
     private final String publicName;
     private final boolean isSwitch;

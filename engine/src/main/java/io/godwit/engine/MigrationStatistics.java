@@ -30,6 +30,7 @@ import java.util.Optional;
  * @param listenAddress where this side listens, when it does
  * @param postcopy what postcopy did, once it has begun
  * @param throttle what was taken from the guest's vCPUs
+ * @param freePages what the guest said of its free pages, once it was asked
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -53,7 +54,8 @@ public record MigrationStatistics(
         String tracker,
         Optional<String> listenAddress,
         Optional<PostcopyStatistics> postcopy,
-        ThrottleStatistics throttle) {
+        ThrottleStatistics throttle,
+        Optional<FreePageStatistics> freePages) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -77,5 +79,6 @@ public record MigrationStatistics(
             "",
             Optional.empty(),
             Optional.empty(),
-            ThrottleStatistics.NONE);
+            ThrottleStatistics.NONE,
+            Optional.empty());
 }

@@ -5,6 +5,7 @@ package io.godwit.engine;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DeviceStateException;
 import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
@@ -63,6 +64,10 @@ final class CountingGuest implements Guest {
     /** Between 64 pages and the next 64, when nobody throttles it. */
     volatile long restNanos = 50_000;
 
+    volatile Optional<FreePageReporter> freePages = Optional.empty();
+    /** The vCPU touches no page from here on. */
+    volatile int usedPages = PAGES;
+
     CountingGuest(UUID identity, Census census) {
         this(identity, census, RamBlock.PAGE_BYTES);
     }
@@ -82,6 +87,16 @@ final class CountingGuest implements Guest {
         for (int page = TABLE_PAGES; page < PAGES; page++) {
             memory.putLong(page * (long) RamBlock.PAGE_BYTES, 0);
         }
+    }
+
+    /** Writes as the vCPU does. */
+    void write(long page, long value) {
+        memory.putLong(page * RamBlock.PAGE_BYTES, value);
+        tracker.mark(block, page);
+    }
+
+    RamBlock block() {
+        return block;
     }
 
     long counter() {
@@ -154,6 +169,11 @@ final class CountingGuest implements Guest {
                 return tracker.description();
             }
         };
+    }
+
+    @Override
+    public Optional<FreePageReporter> freePages() {
+        return freePages;
     }
 
     @Override
@@ -255,7 +275,7 @@ final class CountingGuest implements Guest {
         private void work() {
             SplittableRandom random = new SplittableRandom(counter);
             while (!stop.get()) {
-                step(TABLE_PAGES + random.nextInt(PAGES - TABLE_PAGES));
+                step(TABLE_PAGES + random.nextInt(usedPages - TABLE_PAGES));
             }
             stopped.release();
         }

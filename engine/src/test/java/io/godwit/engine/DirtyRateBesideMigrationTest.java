@@ -38,8 +38,8 @@ class DirtyRateBesideMigrationTest {
                     .isEqualTo(pair.destination.digestsAtSwitchover().blockDigests());
             pair.assertRunsAtDestinationOnly();
             String reason = switch (pair.source.dirtyRate().stage()) {
-                case Stage.Measured(_, var why) -> why.orElseThrow();
-                case Stage.Unstarted(var why) -> why.orElseThrow();
+                case Stage.Measured measured -> measured.reason().orElseThrow();
+                case Stage.Unstarted unstarted -> unstarted.reason().orElseThrow();
                 case Stage.Measuring _ -> "it goes on";
             };
             assertThat(reason).isEqualTo("a migration to " + uri + " began");

@@ -107,7 +107,7 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
                 ScriptedDestination destination =
                         new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             // Its PONG to the package lies before this request, so it has been read when the request has.
             destination.request(PAGES - 1);
             awaitThat(
@@ -196,7 +196,7 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
             pair.source.setCapability(Capability.POSTCOPY_PREEMPT, true);
             script.stalls = true;
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             destination.cutSecond();
             // The first page may still find a socket that takes it.
             for (long page = PAGES - 1; page > PAGES - 20; page--) {
@@ -266,7 +266,7 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
                 ScriptedDestination destination =
                         new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             destination.say(new ReturnPathMessage.Shut(0));
             awaitPaused(pair);
         }

@@ -12,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -63,7 +64,7 @@ class PostcopySourceTest extends PostcopySourceLab {
                 ScriptedDestination destination = new ScriptedDestination(BLOCKS, new Stalling(1500, asked))) {
             switchTo(pair, destination);
             // LIMIT: without a PONG no more than the window is on its way.
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             destination.request(1500);
             asked.await();
             List<Long> soFar = List.copyOf(destination.pushedPages);
@@ -86,7 +87,7 @@ class PostcopySourceTest extends PostcopySourceLab {
                 ScriptedDestination destination = new ScriptedDestination(BLOCKS, new Stalling(1500, asked))) {
             pair.source.setCapability(Capability.POSTCOPY_PREEMPT, true);
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             destination.request(1500);
             asked.await();
             assertThat(destination.requestedPages).containsExactly(1500L);
@@ -121,7 +122,7 @@ class PostcopySourceTest extends PostcopySourceLab {
                 ScriptedDestination destination =
                         new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             destination.say(HexFormat.of().parseHex(bytes.replace(" ", "")));
             awaitPaused(pair);
             assertThat(pair.source.statistics().error().orElseThrow())
@@ -156,13 +157,8 @@ class PostcopySourceTest extends PostcopySourceLab {
                     .parameters()
                     .with(MigrationParameter.DOWNTIME_LIMIT, 0)
                     .with(MigrationParameter.POSTCOPY_AFTER_PASSES, 1));
-            pair.sourceGuest
-                    .ram()
-                    .snapshot()
-                    .blocks()
-                    .getFirst()
-                    .withheldPages()
-                    .set(777);
+            pair.sourceGuest.freePages =
+                    Optional.of(new FreePages((epoch, sink) -> sink.free(epoch, pair.sourceGuest.block(), 777, 1)));
             pair.source.migrate(destination.uri());
             assertCompletes(pair, destination);
             assertThat(destination.pushedPages).contains(777L);
@@ -264,7 +260,7 @@ class PostcopySourceTest extends PostcopySourceLab {
                         new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
             destination.answersPackagePing = false;
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= 60, "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             pair.source.pausePostcopy();
             assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.POSTCOPY_ACTIVE);
             destination.answerPackagePing();

@@ -104,8 +104,7 @@ final class DirtyRateTest {
         GuestOptions options =
                 TestMachines.options(GuestKind.KVM, GuestProgram.DIRTIER).withCpus(2);
         try (Running guest = Running.of(options, KvmTracking.RINGS)) {
-            Figures figures =
-                    guest.measure(new DirtyRateRequest(DirtyRateMode.DIRTY_RING, CALC_MILLIS, 0, List.of()));
+            Figures figures = guest.measure(new DirtyRateRequest(DirtyRateMode.DIRTY_RING, CALC_MILLIS, 0, List.of()));
             assertThat(figures.vcpuBytesPerSecond()).hasSize(2).allMatch(rate -> rate > 0);
             long sum = figures.vcpuBytesPerSecond().stream()
                     .mapToLong(Long::longValue)
@@ -132,8 +131,7 @@ final class DirtyRateTest {
         try (Running guest = Running.of(options, KvmTracking.LOG)) {
             Figures figures =
                     guest.measure(new DirtyRateRequest(DirtyRateMode.PAGE_SAMPLING, CALC_MILLIS, 16_384, List.of()));
-            assertThat(figures.bytesPerSecond())
-                    .isBetween(1L, options.memoryBytes() * 1000 / CALC_MILLIS);
+            assertThat(figures.bytesPerSecond()).isBetween(1L, options.memoryBytes() * 1000 / CALC_MILLIS);
             assertThat(figures.zeroShare().orElseThrow()).isLessThan(0.5);
         }
     }
@@ -149,8 +147,7 @@ final class DirtyRateTest {
     @ParameterizedTest
     @CsvSource({"KVM,LOG", "KVM,RINGS", "MEMORY,LOG"})
     void aMigrationThatBeginsInTheMiddleLosesNoPage(GuestKind kind, KvmTracking tracking) throws InterruptedException {
-        GuestOptions options =
-                TestMachines.options(kind, GuestProgram.DIRTIER).withCpus(2);
+        GuestOptions options = TestMachines.options(kind, GuestProgram.DIRTIER).withCpus(2);
         DirtyRateRequest request = new DirtyRateRequest(
                 DirtyRateMode.DIRTY_BITMAP, 60_000, 0, List.of(1L, 2L, 4L, 8L, 16L, 32L, 64L, 128L));
         try (Running from = Running.of(options, tracking);

@@ -92,8 +92,8 @@ class DirtyRateTest {
     }
 
     private static String refusal(QmpClient client, ObjectNode arguments) {
-        QmpException refused = catchThrowableOfType(
-                QmpException.class, () -> client.execute("calc-dirty-rate", arguments, PATIENCE));
+        QmpException refused =
+                catchThrowableOfType(QmpException.class, () -> client.execute("calc-dirty-rate", arguments, PATIENCE));
         return refused == null ? "taken" : refused.errorClass();
     }
 
@@ -101,8 +101,8 @@ class DirtyRateTest {
         JsonNode _ = client.execute("calc-dirty-rate", request, PATIENCE);
         long deadline = System.nanoTime() + PATIENCE.toNanos();
         while (true) {
-            JsonNode answer = client.execute(
-                    "query-dirty-rate", Json.object().put("calc-time-unit", "millisecond"), PATIENCE);
+            JsonNode answer =
+                    client.execute("query-dirty-rate", Json.object().put("calc-time-unit", "millisecond"), PATIENCE);
             // QEMU says "unstarted" until its thread has begun.
             if (answer.path("status").asString("").equals("measured")) {
                 return answer;
@@ -115,7 +115,9 @@ class DirtyRateTest {
     private static void assertSame(JsonNode ours, JsonNode theirs) {
         assertThat(members(ours)).isEqualTo(members(theirs));
         for (String name : members(theirs)) {
-            assertThat(ours.path(name).getNodeType()).as(name).isEqualTo(theirs.path(name).getNodeType());
+            assertThat(ours.path(name).getNodeType())
+                    .as(name)
+                    .isEqualTo(theirs.path(name).getNodeType());
         }
         for (String name : List.of("status", "mode", "calc-time-unit", "sample-pages")) {
             assertThat(ours.path(name)).as(name).isEqualTo(theirs.path(name));

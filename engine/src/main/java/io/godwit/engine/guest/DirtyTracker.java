@@ -6,7 +6,10 @@ import io.godwit.engine.memory.RamBlock;
 
 /**
  * Knows which pages have been written. What the guest writes is found by the kernel or marked by the program; what the host writes
- * (device emulation, loading) must be marked by whoever writes it, in the block's {@link RamBlock#dirtyBitmap()}.
+ * (device emulation, loading) must be marked by whoever writes it, with {@link RamBlock#markHostWrite}.
+ *
+ * <p>A tracker touches a block's dirty bitmap in {@link #harvest} only: before the first harvest, a page that the guest gave up before it wrote
+ * to it again is taken out of the bitmap, and the tracker must still know of that write then.
  *
  * <p>Called by one thread at a time, never by two.
  */

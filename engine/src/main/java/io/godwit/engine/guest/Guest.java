@@ -115,6 +115,11 @@ public interface Guest extends AutoCloseable {
         return Optional.empty();
     }
 
+    /** Tells which pages are free while the guest runs; empty if nobody can. */
+    default Optional<FreePageReporter> freePages() {
+        return Optional.empty();
+    }
+
     /**
      * Takes over the devices of a postcopy source as one piece: without a description nothing says where one section ends and the next
      * begins, so only a guest that keeps bytes can take those of machines it does not know. Here: refused.

@@ -356,6 +356,7 @@ public final class IncomingMigration implements AutoCloseable {
                 session.arrival()
                         .flatMap(PostcopyArrival::statistics)
                         .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
-                ThrottleStatistics.NONE);
+                ThrottleStatistics.NONE,
+                Optional.empty());
     }
 }

@@ -321,8 +321,10 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         long missing = arrival.map(PostcopyArrival::missingPages)
                 .or(() -> precopy.map(RamReceiver::missingPages))
                 .orElse(0L);
-        if (missing > 0) {
-            throw new MigrationException.Protocol("the stream ended, but " + missing + " pages never came");
+        long holes = agreement.holes();
+        if (missing != holes) {
+            throw new MigrationException.Protocol("the stream ended, but " + missing + " pages never came"
+                    + (holes == 0 ? "" : ", while the source left out " + holes));
         }
     }
 

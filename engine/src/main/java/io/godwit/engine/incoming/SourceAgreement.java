@@ -7,6 +7,7 @@ import io.godwit.engine.arbiter.IdentityMark;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.epochs.SafetyAnnouncement;
+import io.godwit.engine.memory.HolesAnnouncement;
 import io.godwit.stream.Command;
 import io.godwit.stream.ReturnPathMessage;
 import java.util.Optional;
@@ -23,6 +24,9 @@ final class SourceAgreement implements AutoCloseable {
     private boolean tokenShared;
     private boolean identityArrived;
     private boolean markDue;
+    private boolean holesAgreed;
+    private boolean holeCountDue;
+    private long holes;
     private volatile Optional<EpochMaker> safety = Optional.empty();
 
     SourceAgreement(IncomingMigration.Plan plan) {
@@ -36,6 +40,17 @@ final class SourceAgreement implements AutoCloseable {
 
     /** Answers a PING. */
     void answer(int value, ReturnPathOut returnPath) {
+        if (holeCountDue) {
+            // A number, whatever else that value may mean.
+            holes = Integer.toUnsignedLong(value);
+            holeCountDue = false;
+        } else {
+            hear(value, returnPath);
+        }
+        returnPath.send(new ReturnPathMessage.Pong(value));
+    }
+
+    private void hear(int value, ReturnPathOut returnPath) {
         if (value == TokenAnnouncement.QUESTION) {
             godwit = true;
             // A token that is not the source's too is none: without the guest's name, or with another arbiter.
@@ -46,7 +61,16 @@ final class SourceAgreement implements AutoCloseable {
         if (value == SafetyAnnouncement.QUESTION && prepareSafety()) {
             returnPath.send(new ReturnPathMessage.Pong(SafetyAnnouncement.ANSWER));
         }
-        returnPath.send(new ReturnPathMessage.Pong(value));
+        if (value == HolesAnnouncement.QUESTION) {
+            holesAgreed = true;
+            returnPath.send(new ReturnPathMessage.Pong(HolesAnnouncement.ANSWER));
+        }
+        holeCountDue = holesAgreed && value == HolesAnnouncement.COUNT;
+    }
+
+    /** How many pages the source leaves out of a precopy, because they are of no worth. */
+    long holes() {
+        return holes;
     }
 
     /** Whether the source can get epochs back, should postcopy begin. */

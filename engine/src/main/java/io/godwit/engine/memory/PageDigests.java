@@ -28,7 +28,7 @@ public final class PageDigests {
      *
      * @param idstr the block
      * @param pageCount its pages
-     * @param missingPages pages that never arrived
+     * @param missingPages pages that never arrived, or at the source: that were left out because they are free
      * @param hash over the hashes of all pages
      */
     public record BlockDigest(String idstr, long pageCount, long missingPages, long hash) {}
@@ -44,13 +44,15 @@ public final class PageDigests {
         }
     }
 
-    /** Hashes a whole guest; it must stand still. */
+    /** Hashes a whole guest but for the pages that are withheld, which count as missing; it must stand still. */
     public static PageDigests of(RamBlocks.Snapshot ram) {
         PageDigests digests = new PageDigests(ram);
         for (int block = 0; block < digests.blocks.size(); block++) {
             long pageCount = digests.blocks.get(block).pageCount();
             for (long page = 0; page < pageCount; page++) {
-                digests.placed(block, page);
+                if (!digests.blocks.get(block).withheldPages().isSet(page)) {
+                    digests.placed(block, page);
+                }
             }
         }
         return digests;

@@ -23,6 +23,7 @@ public final class RamBlock {
     private final int pageBytes;
     private final DirtyBitmap dirtyBitmap;
     private final DirtyBitmap withheldPages;
+    private final DirtyBitmap hostWrites;
     private volatile Optional<ReceivedBitmap> arriving = Optional.empty();
 
     /** Describes a block of ordinary pages over the whole of {@code memory}; see {@link #RamBlock(String, NativeMemory, int)}. */
@@ -56,6 +57,7 @@ public final class RamBlock {
         this.pageBytes = pageBytes;
         this.dirtyBitmap = new DirtyBitmap(length >>> PAGE_SHIFT);
         this.withheldPages = new DirtyBitmap(length >>> PAGE_SHIFT);
+        this.hostWrites = new DirtyBitmap(length >>> PAGE_SHIFT);
     }
 
     /** The name on the wire. */
@@ -89,11 +91,56 @@ public final class RamBlock {
     }
 
     /**
-     * Pages that precopy leaves out because they are known to hold nothing of worth. The switch to postcopy makes them dirty again: the
-     * destination has nothing in their place, so they must be there when they are asked for.
+     * Pages that precopy leaves out because the guest said that they hold nothing of worth, and that have not been written since, as far as the
+     * last harvest knows. The destination has nothing in their place. The switch to postcopy makes them dirty again, so that they are there when
+     * they are asked for.
      */
     public DirtyBitmap withheldPages() {
         return withheldPages;
+    }
+
+    /**
+     * Says that the host has written a page for the guest, after the write. No tracker knows of it, so the page is sent whatever the guest
+     * says of it in this migration. Any thread.
+     */
+    public void markHostWrite(long page) {
+        // ORDERING: before the dirty bit, so that whoever takes that bit for a hint finds this one.
+        hostWrites.set(page);
+        dirtyBitmap.set(page);
+    }
+
+    /** All pages must be sent, and nothing is known of any. */
+    public void beginSending() {
+        withheldPages.clearAll();
+        hostWrites.clearAll();
+        dirtyBitmap.setAll();
+    }
+
+    /**
+     * Leaves pages out that the guest says are free, but for those that were sent already and those that the host has written. Only
+     * between the start of tracking and the first harvest after it: what the guest writes behind its hint must still lie with the tracker.
+     *
+     * @param mask the pages, as bits of this word
+     */
+    public void withhold(int word, long mask) {
+        long taken = dirtyBitmap.fetchAndClear(word, mask);
+        long kept = taken & hostWrites.peek(word);
+        dirtyBitmap.or(word, kept);
+        withheldPages.or(word, taken & ~kept);
+    }
+
+    /** After a harvest: what is dirty is withheld no longer. */
+    public void releaseDirtyPages() {
+        for (int word = 0; word < withheldPages.wordCount(); word++) {
+            long _ = withheldPages.fetchAndClear(word, dirtyBitmap.peek(word) | hostWrites.peek(word));
+        }
+    }
+
+    /** Makes what is withheld dirty again. */
+    public void releaseAllPages() {
+        for (int word = 0; word < withheldPages.wordCount(); word++) {
+            dirtyBitmap.or(word, withheldPages.fetchAndClear(word));
+        }
     }
 
     /**

@@ -37,6 +37,15 @@ public final class RamBlocks {
             return count;
         }
 
+        /** Pages that are left out, in all blocks. */
+        public long withheldPageCount() {
+            long count = 0;
+            for (RamBlock block : blocks) {
+                count += block.withheldPages().count();
+            }
+            return count;
+        }
+
         /** Finds a block by its name. */
         public Optional<RamBlock> find(String idstr) {
             return blocks.stream().filter(b -> b.idstr().equals(idstr)).findFirst();

@@ -29,6 +29,7 @@ final class DirtySync {
     private final List<RamBlock> blocks;
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
+    private final Optional<FreePageHints> freePages;
     private final Throttle throttle;
     private final Optional<Throttling> throttling;
 
@@ -42,11 +43,16 @@ final class DirtySync {
     private long syncNanos;
     private long longestSyncNanos;
 
-    DirtySync(OutgoingMigration.Plan plan, RamBlocks.Snapshot ram, OutgoingProgress progress) {
+    DirtySync(
+            OutgoingMigration.Plan plan,
+            RamBlocks.Snapshot ram,
+            OutgoingProgress progress,
+            Optional<FreePageHints> freePages) {
         this.plan = plan;
         this.blocks = ram.blocks();
         this.tracker = plan.guest().dirtyTracker();
         this.progress = progress;
+        this.freePages = freePages;
         this.throttle = new Throttle(plan.guest().vcpus(), plan.parameters(), plan.clock());
         this.throttling = throttling(plan.capabilities());
     }
@@ -60,7 +66,7 @@ final class DirtySync {
 
     /** Every page is to be sent, and from now on writes are tracked. */
     void begin() {
-        blocks.forEach(block -> block.dirtyBitmap().setAll());
+        blocks.forEach(RamBlock::beginSending);
         tracker.start();
         syncedAtNanos = plan.clock().nanoTime();
         beginPeriod(syncedAtNanos);
@@ -88,6 +94,9 @@ final class DirtySync {
 
     /** At the end of a pass, or with the guest stopped. */
     void sync() {
+        // First of all: a hint that is applied behind a harvest undoes what the harvest has found. Within the first
+        // pass nobody else harvests.
+        freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
             long _ = harvest();
@@ -113,6 +122,7 @@ final class DirtySync {
         for (RamBlock block : blocks) {
             pages += tracker.harvest(block);
         }
+        freePages.ifPresent(FreePageHints::harvested);
         long now = plan.clock().nanoTime();
         progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, now - syncedAtNanos));
         syncedAtNanos = now;

@@ -45,7 +45,8 @@ final class OutgoingFigures {
                 plan.guest().dirtyTracker().description(),
                 Optional.empty(),
                 postcopy,
-                progress.throttle);
+                progress.throttle,
+                progress.freePages.map(FreePageHints::statistics));
     }
 
     /** As measured over the last pass; before the first one has ended, over what was sent so far. */

@@ -182,6 +182,7 @@ public final class OutgoingMigration implements AutoCloseable {
             link = postcopy ? Optional.of(session.sendPackage(life::commit, life::devicesLoaded)) : handOver(session);
         } catch (RuntimeException | Error e) {
             Throwable cause = session.toldCause(e);
+            session.giveBackFreePages();
             GuestOwner owner = settleOwner(session, e);
             stopTracking();
             life.fail(cause, owner);

@@ -4,6 +4,7 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.ThrottleStatistics;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -27,5 +28,6 @@ final class OutgoingProgress {
     volatile boolean inPostcopy;
     volatile long packageWrittenNanos;
     volatile long devicesLoadedNanos;
+    volatile Optional<FreePageHints> freePages = Optional.empty();
     final PostcopyProgress postcopy = new PostcopyProgress();
 }

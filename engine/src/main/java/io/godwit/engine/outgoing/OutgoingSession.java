@@ -5,8 +5,10 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationException;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.SafetyAnnouncement;
+import io.godwit.engine.memory.HolesAnnouncement;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
@@ -43,6 +45,7 @@ final class OutgoingSession implements AutoCloseable {
     private final PostcopyPages pages;
     private final PostcopySwitch postcopySwitch;
     private final Optional<ReturnPath> returnPath;
+    private final Optional<FreePageHints> freePages;
     private Optional<PostcopyLink> link = Optional.empty();
     private Optional<OutgoingSafety> safety = Optional.empty();
     private int pings;
@@ -66,7 +69,10 @@ final class OutgoingSession implements AutoCloseable {
                 plan.capabilities().contains(Capability.VALIDATE_UUID));
         this.wire = new OutgoingWire(channel, progress);
         this.sender = new RamSender(channel, new PageRecordWriter(entries), progress, plan.clock());
-        this.precopy = new Precopy(plan, ram, sender, progress, trigger, () -> awaitArrival(0));
+        this.freePages = plan.parameters().get().isOn(MigrationParameter.FREE_PAGE_HINTS)
+                ? plan.guest().freePages().map(reporter -> new FreePageHints(ram, reporter))
+                : Optional.empty();
+        this.precopy = new Precopy(plan, ram, sender, progress, trigger, freePages, () -> awaitArrival(0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
         this.pages = new PostcopyPages(ram);
         this.postcopySwitch = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
@@ -96,8 +102,33 @@ final class OutgoingSession implements AutoCloseable {
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
             askForSafety();
         }
-        precopy.begin();
+        boolean holes = freePages.isPresent() && takesHoles();
+        if (holes) {
+            progress.freePages = freePages;
+        }
+        precopy.begin(holes);
         wire.announceRam(entries);
+    }
+
+    /** A destination that counts pages must have said that some may be left out; QEMU does not count, and without answers nobody does. */
+    private boolean takesHoles() {
+        if (returnPath.isEmpty()) {
+            return true;
+        }
+        ReturnPath answers = returnPath.get();
+        wire.command(new Command.Ping(HolesAnnouncement.QUESTION));
+        answers.awaitPong(HolesAnnouncement.QUESTION, plan.parameters().get().connectTimeoutMillis() * 1_000_000);
+        return !answers.peerIsGodwit() || answers.peerTakesHoles();
+    }
+
+    /** What the destination must know of pages that were left out. */
+    private List<Command> holes() {
+        return progress.freePages.isPresent()
+                        && returnPath.isPresent()
+                        && returnPath.get().peerTakesHoles()
+                ? List.of(new Command.Ping(HolesAnnouncement.COUNT), new Command.Ping((int)
+                        progress.freePages.get().leftOut()))
+                : List.of();
     }
 
     /** Nothing is begun that would not be what was asked for. */
@@ -162,7 +193,7 @@ final class OutgoingSession implements AutoCloseable {
     void sendRest() {
         refuseChangedRam();
         returnPath.ifPresent(ReturnPath::expectVerdict);
-        switchover.sendRest(precopy, sender, configuration);
+        switchover.sendRest(precopy, sender, configuration, this::holes);
     }
 
     /**
@@ -240,6 +271,11 @@ final class OutgoingSession implements AutoCloseable {
                 : cause;
     }
 
+    /** The guest stays, or nobody knows: it may use its free pages as before. */
+    void giveBackFreePages() {
+        freePages.ifPresent(FreePageHints::abandon);
+    }
+
     /** After a failure: ends the wire, brings the guest back where that is right, and says who owns it. */
     GuestOwner settleOwner() {
         channel.abort("the migration has ended");
@@ -279,6 +315,7 @@ final class OutgoingSession implements AutoCloseable {
     public void close() {
         precopy.close();
         channel.abort("the migration has ended");
+        freePages.ifPresent(FreePageHints::close);
         returnPath.ifPresent(ReturnPath::join);
         link.ifPresent(PostcopyLink::close);
         safety.ifPresent(OutgoingSafety::close);

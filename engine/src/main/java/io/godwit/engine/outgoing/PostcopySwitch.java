@@ -7,8 +7,6 @@ import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.memory.DirtyBitmap;
-import io.godwit.engine.memory.RamBlock;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
@@ -117,11 +115,7 @@ final class PostcopySwitch {
 
     private List<Command.PostcopyRamDiscard> nextDiscards(boolean last) {
         for (int i = 0; i < pages.blockCount(); i++) {
-            RamBlock block = pages.block(i);
-            DirtyBitmap withheld = block.withheldPages();
-            for (int word = 0; word < withheld.wordCount(); word++) {
-                block.dirtyBitmap().or(word, withheld.peek(word));
-            }
+            pages.block(i).releaseAllPages();
         }
         pages.widen();
         return discards.next(last);

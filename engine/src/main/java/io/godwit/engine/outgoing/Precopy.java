@@ -36,11 +36,13 @@ final class Precopy implements AutoCloseable {
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
     private Optional<BackgroundSync> watch = Optional.empty();
+    private final Optional<FreePageHints> freePages;
 
     /**
      * Passes over {@code ram}.
      *
      * @param trigger ends the passes for postcopy
+     * @param freePages asks the guest what need not be sent
      * @param arrival waits until the destination has taken in all that was sent
      */
     Precopy(
@@ -49,22 +51,31 @@ final class Precopy implements AutoCloseable {
             RamSender sender,
             OutgoingProgress progress,
             PostcopyTrigger trigger,
+            Optional<FreePageHints> freePages,
             Runnable arrival) {
         this.ram = ram;
-        this.sync = new DirtySync(plan, ram, progress);
+        this.sync = new DirtySync(plan, ram, progress, freePages);
         this.sender = sender;
         this.progress = progress;
         this.arrival = arrival;
         this.trigger = trigger;
+        this.freePages = freePages;
         this.parameters = plan.parameters();
         this.clock = plan.clock();
         this.listeners = plan.listeners();
         this.rateLimit = new RateLimit(clock);
     }
 
-    /** Marks every page as to be sent and begins to track. */
-    void begin() {
+    /**
+     * Marks every page as to be sent and begins to track.
+     *
+     * @param holes whether the destination takes a guest of which free pages are left out
+     */
+    void begin(boolean holes) {
         sync.begin();
+        if (holes) {
+            freePages.ifPresent(FreePageHints::open);
+        }
         if (sync.throttles()) {
             watch = Optional.of(new BackgroundSync(sync, clock));
         }
@@ -149,6 +160,7 @@ final class Precopy implements AutoCloseable {
             while (word < block.dirtyBitmap().wordCount() && !(limited && trigger.isDueWithinPass(clock.nanoTime()))) {
                 word = batch.fill(block.dirtyBitmap(), word);
                 if (batch.count() > 0) {
+                    noteSent(block);
                     long sent = sender.send(index, block, batch);
                     long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
                     pause(rateLimit.sent(sent, rate), rate);
@@ -157,6 +169,15 @@ final class Precopy implements AutoCloseable {
             index++;
         }
         sender.endOfWalk();
+    }
+
+    /** A page that is sent after all is not left out, whether a sync in the background has said so or one behind the pass. */
+    private void noteSent(RamBlock block) {
+        if (freePages.isPresent()) {
+            for (int i = 0; i < batch.count(); i++) {
+                boolean _ = block.withheldPages().fetchAndClearPage(batch.page(i));
+            }
+        }
     }
 
     /** Waits for the rate limit, or until somebody changes it. */

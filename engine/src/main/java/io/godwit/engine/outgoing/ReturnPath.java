@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.SafetyAnnouncement;
+import io.godwit.engine.memory.HolesAnnouncement;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.process.Scheduling;
@@ -72,6 +73,7 @@ final class ReturnPath {
     private volatile boolean peerTakesToken;
     private volatile boolean peerIsGodwit;
     private volatile boolean peerSendsEpochs;
+    private volatile boolean peerTakesHoles;
 
     /** The way back of a connection over which these blocks are sent. */
     ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
@@ -93,6 +95,11 @@ final class ReturnPath {
     /** Whether the destination has said that it sends epochs back. */
     boolean peerSendsEpochs() {
         return peerSendsEpochs;
+    }
+
+    /** Whether the destination has said that it takes a guest of which pages are left out. */
+    boolean peerTakesHoles() {
+        return peerTakesHoles;
     }
 
     /** Whether the destination is a Godwit. */
@@ -273,6 +280,7 @@ final class ReturnPath {
             }
             case TokenAnnouncement.OTHER_TOKEN -> peerIsGodwit = true;
             case SafetyAnnouncement.ANSWER -> peerSendsEpochs = true;
+            case HolesAnnouncement.ANSWER -> peerTakesHoles = true;
             default -> {
                 postcopy.ifPresent(answers -> answers.pong(value, readNanos));
                 lock.lock();

@@ -10,7 +10,9 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Supplier;
 
 /**
  * The end of the source's part, guest stopped: the last harvest, the last pages, the devices; then the right to run is given up and the
@@ -42,12 +44,18 @@ final class Switchover {
         progress.parts = new DowntimeParts(clock.nanoTime() - start, 0, 0, 0, 0, 0, 0, 0);
     }
 
-    /** Sends all that is left, up to the last byte. */
-    void sendRest(Precopy precopy, RamSender sender, Configuration configuration) {
+    /**
+     * Sends all that is left, up to the last byte.
+     *
+     * @param holes says after the last harvest what was left out
+     */
+    void sendRest(Precopy precopy, RamSender sender, Configuration configuration, Supplier<List<Command>> holes) {
         long start = clock.nanoTime();
         precopy.harvest();
         long harvested = clock.nanoTime();
-        wire.command(new Command.SwitchoverStart());
+        List<Command> commands = new ArrayList<>(holes.get());
+        commands.add(new Command.SwitchoverStart());
+        wire.commands(commands);
         long pagesBefore = progress.normalPages.get() + progress.zeroPages.get();
         sender.beginEnd();
         precopy.sendAllDirty(false);

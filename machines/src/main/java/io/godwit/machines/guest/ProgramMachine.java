@@ -2,7 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.machines.guest;
 
+import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.machines.programs.GuestProgram;
+import io.godwit.machines.programs.HintRing;
 import io.godwit.machines.programs.Mismatch;
 import io.godwit.machines.vcpu.HeartbeatMonitor;
 import io.godwit.machines.vcpu.VcpuGroup;
@@ -16,12 +19,14 @@ public abstract class ProgramMachine implements Machine {
     private final Identity identity;
     private final GuestRam ram;
     private final HeartbeatMonitor heartbeats;
+    private final HintRing hints;
 
     /** A machine over RAM that it owns from now on. */
     protected ProgramMachine(GuestOptions options, Origin origin, GuestRam ram) {
         this.identity = new Identity(options.uuid(), origin);
         this.ram = ram;
         this.heartbeats = new HeartbeatMonitor(options.cpus());
+        this.hints = new HintRing(ram.block(), options.cpus());
     }
 
     /** Frees what the vCPU threads used; they have ended, and RAM is freed afterwards. */
@@ -43,6 +48,14 @@ public abstract class ProgramMachine implements Machine {
     @Override
     public final RamBlocks ram() {
         return ram.blocks();
+    }
+
+    /** {@inheritDoc} Here: if there is a ballooner; memory must have arrived. */
+    @Override
+    public final Optional<FreePageReporter> freePages() {
+        return ram.controlBlocks().stream().anyMatch(vcpu -> vcpu.program() == GuestProgram.BALLOONER)
+                ? Optional.of(hints)
+                : Optional.empty();
     }
 
     @Override
@@ -93,6 +106,7 @@ public abstract class ProgramMachine implements Machine {
             LOG.log(System.Logger.Level.ERROR, "a vCPU of {0} did not end; its memory stays mapped", identity());
             return;
         }
+        hints.close();
         release();
         ram.close();
     }

@@ -77,6 +77,6 @@ final class VcpuFigures {
                             + " the rate is as it was. Try again.");
         }
         program.pagesPerSecond(rate);
-        ram.dirtyBitmap().set(page);
+        ram.markHostWrite(page);
     }
 }

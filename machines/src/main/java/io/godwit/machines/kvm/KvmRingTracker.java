@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.kvm;
 
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
@@ -25,6 +26,9 @@ final class KvmRingTracker implements KvmTracker {
     private final List<KvmVcpu> vcpus;
     private final long[] pages = new long[PAGES_AT_ONCE];
     private final long[] pagesOfVcpus = new long[BootArea.MAX_VCPUS];
+    /** What was taken from the rings since the last harvest; the block's own bitmap changes in a harvest only. */
+    private final DirtyBitmap drained;
+
     private long movedSinceHarvest;
     private boolean tracking;
 
@@ -33,6 +37,7 @@ final class KvmRingTracker implements KvmTracker {
         this.vm = vm;
         this.block = block;
         this.vcpus = vcpus;
+        this.drained = new DirtyBitmap(block.pageCount());
         map(DirtyLogging.OFF);
     }
 
@@ -53,6 +58,9 @@ final class KvmRingTracker implements KvmTracker {
                     "this tracker knows " + block.idstr() + " only, not " + harvested.idstr());
         }
         drain();
+        for (int word = 0; word < drained.wordCount(); word++) {
+            block.dirtyBitmap().or(word, drained.fetchAndClear(word));
+        }
         long moved = movedSinceHarvest;
         movedSinceHarvest = 0;
         return moved;
@@ -81,7 +89,7 @@ final class KvmRingTracker implements KvmTracker {
 
     private void mark(int count) {
         for (int i = 0; i < count; i++) {
-            block.dirtyBitmap().set(pages[i]);
+            drained.set(pages[i]);
         }
         movedSinceHarvest += count;
     }
@@ -98,6 +106,7 @@ final class KvmRingTracker implements KvmTracker {
             map(DirtyLogging.OFF);
             // What is left in the rings would be told to the next one who starts.
             drain();
+            drained.clearAll();
             movedSinceHarvest = 0;
         }
     }

@@ -8,10 +8,11 @@ import io.godwit.linux.memory.NativeMemory;
  * The first 2 MiB of guest RAM, and what a guest is before it starts. The rest is working memory.
  *
  * <pre>
- * 0x001000  code of the three programs, 1 KiB each
+ * 0x001000  code of the four programs, 1 KiB each
  * 0x002000  page map (one entry), page directory pointers (one entry for each GiB)
  * 0x010000  page directories: 2 MiB pages, guest-virtual = guest-physical, writable from ring 3
  * 0x180000  control blocks, one page for each vCPU
+ * 0x1c0000  hint rings, one page for each vCPU
  * 0x200000  working memory
  * </pre>
  */
@@ -45,6 +46,7 @@ public final class BootArea {
     private static final long DIRECTORY_POINTERS = 0x3000;
     private static final long DIRECTORIES = 0x10000;
     private static final long CONTROL_BLOCKS = 0x180000;
+    private static final long HINT_RINGS = CONTROL_BLOCKS + 0x40000;
     private static final long PRESENT_WRITABLE_USER = 7;
     private static final long LARGE = 0x80;
     private static final long GIB = 1L << 30;
@@ -70,11 +72,19 @@ public final class BootArea {
         return CONTROL_BLOCKS + (long) vcpu * NativeMemory.PAGE_BYTES;
     }
 
+    /** Where a vCPU's hint ring starts. */
+    static long hintRingOffset(int vcpu) {
+        return controlBlockOffset(vcpu) - CONTROL_BLOCKS + HINT_RINGS;
+    }
+
     /** The first sweep after boot. What it expects to find has one less. */
     public static long firstGeneration(GuestProgram program) {
         // A stamp of 0 would not tell a lost page from a page of the first sweep; bytes of a stepper must fit zeroed
         // RAM.
-        return program == GuestProgram.DIRTIER ? 2 : 1;
+        return switch (program) {
+            case DIRTIER, BALLOONER -> 2;
+            case IDLE, STEPPER -> 1;
+        };
     }
 
     static long fixedPointRate(long pagesPerSecond) {
@@ -102,7 +112,18 @@ public final class BootArea {
             long first = pages * vcpu / vcpus;
             long count = pages * (vcpu + 1) / vcpus - first;
             GuestProgram program = count == 0 ? GuestProgram.IDLE : workload.program();
-            writeControlBlock(ControlBlock.of(ram, vcpu), workload, program, first, count, pages);
+            ControlBlock block = ControlBlock.of(ram, vcpu);
+            if (program == GuestProgram.BALLOONER) {
+                // Its share is a share of all memory, and what it rewrites lies at the start of that.
+                long all = (byteLength - BYTE_LENGTH) >>> SHARE_SHIFT;
+                first = all * vcpu / vcpus;
+                long end = all * (vcpu + 1) / vcpus - first;
+                count = Math.min(count, end);
+                block.put(ControlBlock.BASE_COUNT, count);
+                block.put(ControlBlock.MAX_COUNT, count + (end - count) / 2);
+                block.put(ControlBlock.END_COUNT, end);
+            }
+            writeControlBlock(block, workload, program, first, count, pages);
             writeStamps(ram, workload, program, BYTE_LENGTH + (first << SHARE_SHIFT), count);
         }
     }
@@ -133,12 +154,14 @@ public final class BootArea {
             ControlBlock block, Workload workload, GuestProgram program, long first, long count, long pages) {
         long rate = workload.pagesPerSecond();
         long share = rate == 0 || count == 0 ? 0 : Math.max(1, rate * count / pages);
+        // The ballooner's pages become more and fewer, which only a plain sweep survives.
+        boolean random = workload.order() == WriteOrder.RANDOM && program != GuestProgram.BALLOONER;
         block.put(ControlBlock.PROGRAM, program.code());
         block.put(ControlBlock.FIRST_ADDRESS, BYTE_LENGTH + (first << SHARE_SHIFT));
         block.put(ControlBlock.PAGE_COUNT, count);
         block.put(ControlBlock.RATE, fixedPointRate(share));
-        block.put(ControlBlock.STEP, workload.order() == WriteOrder.RANDOM ? SweepOrder.step(count) : 1);
-        block.put(ControlBlock.SHIFT, workload.order() == WriteOrder.RANDOM ? SweepOrder.shift(count) : 0);
+        block.put(ControlBlock.STEP, random ? SweepOrder.step(count) : 1);
+        block.put(ControlBlock.SHIFT, random ? SweepOrder.shift(count) : 0);
         block.put(ControlBlock.BURST, rate == 0 ? BURST_UNLIMITED : BURST_PACED);
         block.put(ControlBlock.GENERATION, firstGeneration(program));
         block.put(ControlBlock.MAGIC, ControlBlock.MAGIC_VALUE);
@@ -152,7 +175,7 @@ public final class BootArea {
                 case IDLE -> {
                     return;
                 }
-                case DIRTIER -> {
+                case DIRTIER, BALLOONER -> {
                     ram.putLongLE(page, generation << 32 | index);
                     ram.putLongLE(page + NativeMemory.PAGE_BYTES - Long.BYTES, generation << 32 | index);
                 }

@@ -44,6 +44,17 @@ public final class ControlBlock {
     static final int BEATS = 0x88;
     static final int TICKS = 0x90;
 
+    /** Of the ballooner: pages that are always in use. */
+    static final int BASE_COUNT = 0x98;
+    /** The most pages that it takes into use. */
+    static final int MAX_COUNT = 0xa0;
+    /** All pages of its share; those from {@link #PAGE_COUNT} on are free. */
+    static final int END_COUNT = 0xa8;
+    /** The command of the {@link HintRing} that it knows. */
+    static final int HINT_EPOCH = 0xb0;
+    /** The free page that it tells of next. */
+    static final int HINT_NEXT = 0xb8;
+
     /** Counts of {@link #TOUCH_BUCKETS} durations, up to the end of the page; of programs in machine code only. */
     static final int TOUCHES = 0x400;
 

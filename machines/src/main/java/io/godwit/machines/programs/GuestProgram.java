@@ -15,7 +15,12 @@ public enum GuestProgram {
      */
     DIRTIER(1),
     /** Steps one byte of each page over all RAM, round and round, and checks the last step before the next one. */
-    STEPPER(2);
+    STEPPER(2),
+    /**
+     * Does what the dirtier does, one page after the other, and leaves the rest of its share free: it tells the host of the free pages when that asks,
+     * takes one into use now and then, and gives them up again when half are in use.
+     */
+    BALLOONER(3);
 
     private final int code;
 
@@ -47,7 +52,7 @@ public enum GuestProgram {
         return Optional.empty();
     }
 
-    /** The name on the command line: idle, dirtier or stepper. */
+    /** The name on the command line: idle, dirtier, stepper or ballooner. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

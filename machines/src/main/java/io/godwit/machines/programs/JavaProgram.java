@@ -3,14 +3,19 @@
 package io.godwit.machines.programs;
 
 import static io.godwit.machines.programs.ControlBlock.ACCUMULATOR;
+import static io.godwit.machines.programs.ControlBlock.BASE_COUNT;
 import static io.godwit.machines.programs.ControlBlock.BEATS;
 import static io.godwit.machines.programs.ControlBlock.BURST;
+import static io.godwit.machines.programs.ControlBlock.END_COUNT;
 import static io.godwit.machines.programs.ControlBlock.FIRST_ADDRESS;
 import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_EXPECTED;
 import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_FOUND;
 import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_PAGE;
 import static io.godwit.machines.programs.ControlBlock.GENERATION;
+import static io.godwit.machines.programs.ControlBlock.HINT_EPOCH;
+import static io.godwit.machines.programs.ControlBlock.HINT_NEXT;
 import static io.godwit.machines.programs.ControlBlock.INDEX;
+import static io.godwit.machines.programs.ControlBlock.MAX_COUNT;
 import static io.godwit.machines.programs.ControlBlock.MISMATCHES;
 import static io.godwit.machines.programs.ControlBlock.PAGE_COUNT;
 import static io.godwit.machines.programs.ControlBlock.POSITION;
@@ -38,6 +43,8 @@ public final class JavaProgram {
     private final NativeMemory ram;
     private final ControlBlock block;
     private final long blockOffset;
+    private final ControlBlock ring;
+    private final long ringOffset;
     private final BeatPort port;
     private final WriteListener listener;
 
@@ -52,6 +59,8 @@ public final class JavaProgram {
         this.ram = ramBlock.memory();
         this.block = ControlBlock.of(ram, vcpu);
         this.blockOffset = BootArea.controlBlockOffset(vcpu);
+        this.ringOffset = BootArea.hintRingOffset(vcpu);
+        this.ring = new ControlBlock(ram, ringOffset);
         this.port = port;
         this.listener = listener;
     }
@@ -67,6 +76,9 @@ public final class JavaProgram {
         }
         GuestProgram program = block.program();
         while (!port.isPauseWanted()) {
+            if (program == GuestProgram.BALLOONER && !balloon()) {
+                return;
+            }
             long owed = program == GuestProgram.IDLE ? idle() : pace();
             long burst = block.get(BURST);
             while (owed > 0) {
@@ -130,7 +142,7 @@ public final class JavaProgram {
 
     /** Rewrites the next pages; false if the vCPU shall end. */
     private boolean rewrite(GuestProgram program, long chunk) {
-        boolean stamps = program == GuestProgram.DIRTIER;
+        boolean stamps = program == GuestProgram.DIRTIER || program == GuestProgram.BALLOONER;
         for (long i = 0; i < chunk; i++) {
             long index = block.get(INDEX);
             long page = block.get(FIRST_ADDRESS) + (index << PAGE_SHIFT);
@@ -146,6 +158,58 @@ public final class JavaProgram {
             listener.written(page, NativeMemory.PAGE_BYTES);
             count(WORK, 1);
             advance(index);
+        }
+        return true;
+    }
+
+    /** Tells of free pages, and takes or gives some; false if the vCPU shall end. */
+    private boolean balloon() {
+        if (!arrive(ringOffset)) {
+            return false;
+        }
+        long epoch = ring.get(HintRing.COMMAND);
+        if (epoch != block.get(HINT_EPOCH)) {
+            block.put(HINT_EPOCH, epoch);
+            block.put(HINT_NEXT, 0);
+        }
+        if (epoch != 0) {
+            tellFree(epoch);
+            listener.written(ringOffset, NativeMemory.PAGE_BYTES);
+        }
+        return (block.get(BEATS) & (HintRing.BEATS_A_PAGE - 1)) != 0 || takeOrGive();
+    }
+
+    private void tellFree(long epoch) {
+        long next = Math.max(block.get(HINT_NEXT), block.get(PAGE_COUNT));
+        long left = block.get(END_COUNT) - next;
+        long head = ring.get(HintRing.HEAD);
+        if (left <= 0) {
+            ring.put(HintRing.DONE, epoch);
+        } else if (Long.compareUnsigned(head - ring.get(HintRing.TAIL), HintRing.SLOTS) < 0) {
+            long count = Math.min(left, HintRing.PAGES_A_HINT);
+            int slot = HintRing.slot(head);
+            ring.put(slot, epoch << 32 | count);
+            ring.put(slot + Long.BYTES, (block.get(FIRST_ADDRESS) >>> PAGE_SHIFT) + next);
+            ring.put(HintRing.HEAD, head + 1);
+            block.put(HINT_NEXT, next + count);
+        }
+    }
+
+    private boolean takeOrGive() {
+        long index = block.get(PAGE_COUNT);
+        if (index < block.get(MAX_COUNT)) {
+            long page = block.get(FIRST_ADDRESS) + (index << PAGE_SHIFT);
+            if (!arrive(page)) {
+                return false;
+            }
+            // As if it had been written a sweep ago: this sweep has yet to come there.
+            long stamp = (block.get(GENERATION) - 1) << 32 | index;
+            ram.putLong(page, stamp);
+            ram.putLong(page + LAST_STAMP, stamp);
+            listener.written(page, NativeMemory.PAGE_BYTES);
+            block.put(PAGE_COUNT, index + 1);
+        } else if (block.get(POSITION) < block.get(BASE_COUNT)) {
+            block.put(PAGE_COUNT, block.get(BASE_COUNT));
         }
         return true;
     }

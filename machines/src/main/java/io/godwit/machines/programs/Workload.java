@@ -8,7 +8,7 @@ import io.godwit.linux.memory.NativeMemory;
  * What a guest does.
  *
  * @param program the program of every vCPU
- * @param workingSetBytes what the dirtier rewrites, cut to the RAM there is; others take no notice
+ * @param workingSetBytes what the dirtier and the ballooner rewrite, cut to the RAM there is; others take no notice
  * @param pagesPerSecond of all vCPUs together; 0 is unlimited
  * @param order how a sweep goes
  * @param fill what RAM holds at first
@@ -29,7 +29,7 @@ public record Workload(
         long working = ramByteLength - BootArea.BYTE_LENGTH;
         long bytes = switch (program) {
             case IDLE -> 0;
-            case DIRTIER -> Math.min(workingSetBytes, working);
+            case DIRTIER, BALLOONER -> Math.min(workingSetBytes, working);
             case STEPPER -> working;
         };
         return bytes / NativeMemory.PAGE_BYTES;

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import io.godwit.engine.FreePageStatistics;
+import io.godwit.engine.guest.FreePageReporter;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * Leaves out of the first pass what the guest says is free.
+ *
+ * <p>Why nothing is lost: hints are applied between the start of tracking and the first harvest only. A page that the guest takes back is
+ * written after its hint, so the write lies with the tracker when the hint is applied, however late that is, and comes with a harvest; a
+ * hint applied behind the harvest that has moved that write into the dirty bitmap would undo it. So {@link #close} comes before each
+ * harvest, and when it returns no hint is being applied and none will be.
+ *
+ * <p>The guest is hostile: a hint is checked, costs bounded work, and all of them together do, too. Who lies harms its own memory only.
+ *
+ * <p>Threads: {@link #open}, {@link #close}, {@link #harvested} and {@link #abandon} on {@code mig-outgoing}; the sink any.
+ */
+final class FreePageHints implements FreePageReporter.Sink {
+    /** LIMIT: 16 MiB of guest memory under the lock at once, under a microsecond. */
+    private static final int WORDS_AT_ONCE = 64;
+
+    /** LIMIT: a guest tells of each page once; one that tells more than this on top is not listened to any more. */
+    private static final long SPARE_WORDS = 4L << 20;
+
+    private static final System.Logger LOG = System.getLogger(FreePageHints.class.getName());
+
+    // Ends of one connection come from different processes, and a guest carries what it last saw along: no two should
+    // begin alike.
+    private static final AtomicInteger LAST_EPOCH = new AtomicInteger((int) System.nanoTime());
+
+    private final RamBlocks.Snapshot ram;
+    private final FreePageReporter reporter;
+    private final int epoch = nextEpoch();
+    private final ReentrantLock lock = new ReentrantLock();
+    private final AtomicLong wordsLeft;
+    private final AtomicLong hinted = new AtomicLong();
+    private final AtomicLong dropped = new AtomicLong();
+    private final AtomicLong refused = new AtomicLong();
+    private volatile boolean open;
+    private boolean started;
+
+    FreePageHints(RamBlocks.Snapshot ram, FreePageReporter reporter) {
+        this.ram = ram;
+        this.reporter = reporter;
+        long words = SPARE_WORDS;
+        for (RamBlock block : ram.blocks()) {
+            words += 2L * block.dirtyBitmap().wordCount();
+        }
+        this.wordsLeft = new AtomicLong(words);
+    }
+
+    private static int nextEpoch() {
+        int next = LAST_EPOCH.incrementAndGet();
+        return next == 0 ? LAST_EPOCH.incrementAndGet() : next;
+    }
+
+    /** Begins to ask; every page is dirty and the tracker runs. */
+    void open() {
+        open = true;
+        started = true;
+        try {
+            reporter.start(epoch, this);
+        } catch (RuntimeException | Error e) {
+            // The migration needs no hints.
+            LOG.log(System.Logger.Level.WARNING, "the guest could not be asked for its free pages", e);
+            close();
+        }
+    }
+
+    /** Ends asking, before a harvest. Harmless when repeated, or when nothing was begun. */
+    void close() {
+        if (!started) {
+            return;
+        }
+        // Closed before the lock is taken: who tells without end finds it closed and keeps nobody from the lock.
+        open = false;
+        lock.lock();
+        try {
+            started = false;
+        } finally {
+            lock.unlock();
+        }
+        try {
+            reporter.stop();
+        } catch (RuntimeException | Error e) {
+            LOG.log(System.Logger.Level.WARNING, "the guest could not be told to keep its free pages", e);
+        }
+    }
+
+    /** A harvest has ended: what was written since it was hinted is sent like any other page. */
+    void harvested() {
+        ram.blocks().forEach(RamBlock::releaseDirtyPages);
+    }
+
+    /** The guest stays here: everything is as it was. */
+    void abandon() {
+        close();
+        for (RamBlock block : ram.blocks()) {
+            block.withheldPages().clearAll();
+        }
+    }
+
+    /** Pages that are left out. */
+    long leftOut() {
+        return ram.withheldPageCount();
+    }
+
+    FreePageStatistics statistics() {
+        return new FreePageStatistics(hinted.get(), dropped.get(), refused.get(), leftOut());
+    }
+
+    @Override
+    public void free(int hintEpoch, RamBlock block, long firstPage, long pageCount) {
+        if (!open || hintEpoch != epoch) {
+            long _ = dropped.incrementAndGet();
+            return;
+        }
+        long pages = block.pageCount();
+        if (!ram.blocks().contains(block)
+                || pageCount <= 0
+                || firstPage < 0
+                || firstPage >= pages
+                || pageCount > pages - firstPage) {
+            long _ = refused.incrementAndGet();
+            return;
+        }
+        if (apply(block, firstPage, firstPage + pageCount)) {
+            long _ = hinted.addAndGet(pageCount);
+        } else {
+            long _ = dropped.incrementAndGet();
+        }
+    }
+
+    @Override
+    public void done(int hintEpoch) {
+        // The end of the first pass comes when it comes; nobody waits for this word.
+    }
+
+    /** Returns whether all of it was applied. */
+    private boolean apply(RamBlock block, long first, long behind) {
+        int word = (int) (first >>> 6);
+        int lastWord = (int) ((behind - 1) >>> 6);
+        if (wordsLeft.addAndGet(word - lastWord - 1L) < 0) {
+            wordsLeft.set(0);
+            return false;
+        }
+        while (word <= lastWord) {
+            int end = Math.min(lastWord, word + WORDS_AT_ONCE - 1);
+            lock.lock();
+            try {
+                if (!open) {
+                    return false;
+                }
+                for (; word <= end; word++) {
+                    block.withhold(word, mask(word, first, behind));
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+        return true;
+    }
+
+    /** The bits of the word that belong to the pages from {@code first} to before {@code behind}. */
+    private static long mask(int word, long first, long behind) {
+        long base = (long) word << 6;
+        long from = first > base ? -1L << first : -1L;
+        long to = behind < base + 64 ? ~(-1L << behind) : -1L;
+        return from & to;
+    }
+}
