@@ -7,6 +7,7 @@ import io.godwit.bench.moves.ControlBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark;
 import io.godwit.bench.moves.FaultBenchmark;
 import io.godwit.bench.moves.ForecastBenchmark;
+import io.godwit.bench.moves.HintsBenchmark;
 import io.godwit.bench.moves.PauseBenchmark;
 import io.godwit.bench.moves.ProgressBenchmark;
 import io.godwit.bench.moves.PushBenchmark;
@@ -20,7 +21,7 @@ import java.util.List;
 /** The benchmarks' command line; {@code ./dev bench} starts it. */
 public final class Main {
     private static final String USAGE = """
-            usage: ./dev bench [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|forecast]... [-n RUNS] [--quick]
+            usage: ./dev bench [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|forecast]... [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
               pause         how long a guest stands still, beside QEMU's downtime for the same load
@@ -32,6 +33,7 @@ public final class Main {
               progress      postcopy: the guest's work after the switch, beside QEMU
               safe          postcopy-safe: what it costs the guest, and how long its outputs wait
               converge      auto-converge: time, bytes and the guest's loss, beside QEMU
+              hints         the first pass with and without the guest's hints of free pages
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
@@ -64,6 +66,7 @@ public final class Main {
                     "progress",
                     "safe",
                     "converge",
+                    "hints",
                     "forecast"));
         }
         for (String name : names) {
@@ -88,6 +91,7 @@ public final class Main {
             case "progress" -> ProgressBenchmark.run(count(runs, quick ? 1 : 3));
             case "safe" -> SafeBenchmark.run(count(runs, quick ? 1 : 3));
             case "converge" -> ConvergeBenchmark.run(count(runs, 1));
+            case "hints" -> HintsBenchmark.run(count(runs, 2));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);
             default -> {

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -198,13 +199,16 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
             switchTo(pair, destination);
             awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
             destination.cutSecond();
-            // The first page may still find a socket that takes it.
-            for (long page = PAGES - 1; page > PAGES - 20; page--) {
+            // The first pages may still find a socket that takes them: it is gone once its reader has noticed.
+            for (long page = PAGES - 1;
+                    page > PAGES / 2 && pair.source.statistics().status() != MigrationStatus.POSTCOPY_PAUSED;
+                    page--) {
                 try {
                     destination.request(page);
                 } catch (IOException e) {
                     // Paused already.
                 }
+                LockSupport.parkNanos(200_000);
             }
             awaitPaused(pair);
             assertThat(pair.source.statistics().error().orElseThrow()).contains("writing to");

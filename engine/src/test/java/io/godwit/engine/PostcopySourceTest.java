@@ -195,7 +195,7 @@ class PostcopySourceTest extends PostcopySourceLab {
             pair.source.setCapability(Capability.POSTCOPY_RAM, true);
             pair.source.setCapability(Capability.POSTCOPY_PREEMPT, true);
             switchTo(pair, destination);
-            awaitThat(() -> destination.pushedPages.size() >= Math.max(60, perHostPage), "the window is full");
+            awaitThat(() -> destination.pushedPages.size() >= Math.max(16, perHostPage), "the window is full");
             long first = PAGES - perHostPage;
             destination.say(new ReturnPathMessage.RequestPagesOf("ram", first * 4096, pageBytes));
             asked.await();

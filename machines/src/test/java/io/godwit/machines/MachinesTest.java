@@ -258,6 +258,17 @@ final class MachinesTest {
         }
     }
 
+    @Test
+    void aThrottledGuestThatEndsLeavesNoThread() {
+        try (Machine machine = TestMachines.boot(TestMachines.options(GuestKind.MEMORY, GuestProgram.DIRTIER))) {
+            machine.vcpus().throttle(0, 30);
+            machine.vcpus().resume();
+        }
+        assertThat(Thread.getAllStackTraces().keySet())
+                .extracting(Thread::getName)
+                .doesNotContain("vcpu-throttle");
+    }
+
     /** It pays nowhere by itself: it touches no port. */
     @Test
     void aGuestThatNeverLeavesTheProcessorIsThrottledToo() {

@@ -230,6 +230,11 @@ final class Host implements AutoCloseable {
         throw new IllegalStateException("no " + nameOrStatus + " among " + seen + ": " + ask("query-migrate"));
     }
 
+    /** The events that have come so far, in their order, as far as somebody has waited for one. */
+    List<QmpEvent> seen() {
+        return List.copyOf(seen);
+    }
+
     @Override
     public void close() {
         qmp.close();

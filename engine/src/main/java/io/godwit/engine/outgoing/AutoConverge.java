@@ -12,7 +12,7 @@ import io.godwit.engine.MigrationParameters;
  *
  * <p>One thread at a time.
  */
-final class AutoConverge implements Throttling {
+final class AutoConverge implements ThrottlePolicy {
     private static final int IN_A_ROW = 2;
 
     /** So far below the threshold a lower step has to look before it is taken: what is foreseen is not exact. */

@@ -14,7 +14,7 @@ import java.util.Arrays;
  *
  * <p>One thread at a time.
  */
-final class DirtyLimit implements Throttling {
+final class DirtyLimit implements ThrottlePolicy {
     private static final int IN_A_ROW = 2;
 
     private int tooMany;

@@ -31,7 +31,7 @@ final class DirtySync {
     private final OutgoingProgress progress;
     private final Optional<FreePageHints> freePages;
     private final Throttle throttle;
-    private final Optional<Throttling> throttling;
+    private final Optional<ThrottlePolicy> throttling;
 
     private long syncedAtNanos;
     private long periodNanos;
@@ -57,7 +57,7 @@ final class DirtySync {
         this.throttling = throttling(plan.capabilities());
     }
 
-    private static Optional<Throttling> throttling(Set<Capability> on) {
+    private static Optional<ThrottlePolicy> throttling(Set<Capability> on) {
         if (on.contains(Capability.DIRTY_LIMIT)) {
             return Optional.of(new DirtyLimit());
         }
@@ -140,7 +140,7 @@ final class DirtySync {
             return;
         }
         if (throttling.isPresent() && plan.run().state() == RunState.RUNNING) {
-            Throttling.Period period = new Throttling.Period(
+            ThrottlePolicy.Period period = new ThrottlePolicy.Period(
                     now - periodNanos,
                     (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
                     progress.transferredBytes.get() - periodSentBytes);

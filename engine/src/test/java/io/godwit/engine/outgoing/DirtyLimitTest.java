@@ -49,7 +49,7 @@ class DirtyLimitTest {
         long[] pages = new long[wantedPages.length];
         Arrays.setAll(pages, vcpu -> wantedPages[vcpu] * (100 - throttle.percent(vcpu)) / 100);
         limit.judge(
-                new Throttling.Period(
+                new ThrottlePolicy.Period(
                         SECOND, Arrays.stream(pages).sum() * RamBlock.PAGE_BYTES, SENT_PAGES * RamBlock.PAGE_BYTES),
                 pages,
                 throttle,

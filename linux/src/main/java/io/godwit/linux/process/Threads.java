@@ -58,16 +58,17 @@ public final class Threads {
 
     /**
      * Sends the kick to a thread of this process; {@link #installKickHandler} comes first. A kick that arrives before the call it
-     * should end is lost, unless the signal is blocked until then.
+     * should end is lost, unless the signal is blocked until then. One that finds the queue of signals full is not needed: kicks that nobody has
+     * taken yet are what fills it.
      *
      * @return false if there is no such thread any more
      */
     public static boolean kick(int threadId) {
         int result = ThreadCalls.tgkill(ThreadCalls.getpid(), threadId, KICK_SIGNAL);
-        if (result < 0 && result != -Errno.ESRCH.number()) {
+        if (result < 0 && result != -Errno.ESRCH.number() && result != -Errno.EAGAIN.number()) {
             throw NativeException.of("tgkill", result, "thread " + threadId + ", signal " + KICK_SIGNAL);
         }
-        return result >= 0;
+        return result != -Errno.ESRCH.number();
     }
 
     /** Keeps kicks waiting for the calling thread, until {@link #unblockKicks} or a call with a signal mask of its own. */

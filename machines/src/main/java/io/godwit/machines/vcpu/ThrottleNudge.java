@@ -3,6 +3,7 @@
 package io.godwit.machines.vcpu;
 
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
@@ -13,7 +14,10 @@ final class ThrottleNudge {
     private static final long LONGEST_RUN_NANOS = 2_000_000;
 
     private final List<? extends VcpuThread> threads;
-    private boolean runs;
+
+    // Guarded by this.
+    private boolean ended;
+    private Optional<Thread> nudger = Optional.empty();
 
     ThrottleNudge(List<? extends VcpuThread> threads) {
         this.threads = threads;
@@ -21,10 +25,26 @@ final class ThrottleNudge {
 
     /** A vCPU is throttled now. Any thread. */
     synchronized void begin() {
-        if (!runs) {
-            runs = true;
-            var _ = Thread.ofPlatform().name("vcpu-throttle").daemon(true).start(this::run);
+        if (nudger.isEmpty() && !ended) {
+            nudger = Optional.of(
+                    Thread.ofPlatform().name("vcpu-throttle").daemon(true).start(this::run));
         }
+    }
+
+    /** The vCPUs end: when this returns nobody nudges them any more. */
+    void end() {
+        Optional<Thread> last;
+        synchronized (this) {
+            ended = true;
+            last = nudger;
+        }
+        last.ifPresent(thread -> {
+            LockSupport.unpark(thread);
+            while (thread.isAlive()) {
+                // It looks every 2 ms, and waits for nobody.
+                Thread.onSpinWait();
+            }
+        });
     }
 
     private void run() {
@@ -36,7 +56,10 @@ final class ThrottleNudge {
     }
 
     private synchronized boolean isWanted() {
-        runs = threads.stream().anyMatch(thread -> thread.throttlePercent() > 0);
-        return runs;
+        boolean wanted = !ended && threads.stream().anyMatch(thread -> thread.throttlePercent() > 0);
+        if (!wanted) {
+            nudger = Optional.empty();
+        }
+        return wanted;
     }
 }

@@ -82,6 +82,7 @@ public final class VcpuGroup implements Vcpus {
      * @return false if one did not end; then nothing that it uses may be freed
      */
     public synchronized boolean end() {
+        nudge.end();
         threads.forEach(VcpuThread::requestPause);
         boolean ended = true;
         for (VcpuThread thread : threads) {

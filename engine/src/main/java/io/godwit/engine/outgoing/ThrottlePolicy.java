@@ -5,7 +5,7 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.MigrationParameters;
 
 /** Decides, from what the guest dirtied and the wire carried, how much of their time its vCPUs lose. One thread at a time. */
-sealed interface Throttling permits AutoConverge, DirtyLimit {
+sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
     /**
      * What happened from one sync to another.
      *
