@@ -22,7 +22,7 @@ import tools.jackson.databind.node.ObjectNode;
 final class Host implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final long NO_LIMIT = 100_000_000_000L;
-    private static final long MIGRATION_SECONDS = 120;
+    private static final long MIGRATION_SECONDS = 900;
 
     private final Path directory;
     private final String address;
