@@ -5,6 +5,9 @@ package io.godwit.machines.programs;
 import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.linux.process.ThreadEnd;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
@@ -41,6 +44,8 @@ public final class HintRing implements FreePageReporter, AutoCloseable {
     private final NativeMemory ram;
     private final int vcpus;
     private Optional<Epoch> current = Optional.empty();
+    /** Those that were told to end, and whom nobody has waited for. */
+    private final List<Thread> leaving = new ArrayList<>();
 
     /** The rings of a guest of so many vCPUs. */
     public HintRing(RamBlock block, int vcpus) {
@@ -67,6 +72,8 @@ public final class HintRing implements FreePageReporter, AutoCloseable {
         if (current.isEmpty()) {
             return;
         }
+        leaving.removeIf(thread -> !thread.isAlive());
+        leaving.add(current.get().thread);
         current.get().end();
         current = Optional.empty();
         for (int vcpu = 0; vcpu < vcpus; vcpu++) {
@@ -74,15 +81,15 @@ public final class HintRing implements FreePageReporter, AutoCloseable {
         }
     }
 
-    /** Ends the epoch and waits for its thread; RAM may be unmapped then. */
+    /** Ends the epoch and waits for its thread, and for those of epochs that were stopped; RAM may be unmapped then. */
     @Override
     public void close() {
-        Optional<Epoch> last;
+        List<Thread> last;
         synchronized (this) {
-            last = current;
             stop();
+            last = List.copyOf(leaving);
         }
-        last.ifPresent(Epoch::join);
+        last.forEach(ThreadEnd::await);
     }
 
     private long read(int vcpu, int field) {
@@ -118,20 +125,6 @@ public final class HintRing implements FreePageReporter, AutoCloseable {
         void end() {
             ended = true;
             LockSupport.unpark(thread);
-        }
-
-        void join() {
-            boolean interrupted = false;
-            while (thread.isAlive()) {
-                try {
-                    thread.join();
-                } catch (InterruptedException _) {
-                    interrupted = true;
-                }
-            }
-            if (interrupted) {
-                Thread.currentThread().interrupt();
-            }
         }
 
         private void look() {

@@ -10,6 +10,7 @@ import io.godwit.linux.memory.NativeMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -92,6 +93,38 @@ final class HintRingTest {
         put(HintRing.DONE, 9);
         heard.done.await();
         assertThat(heard.hints).containsExactly("-1: -9223372036854775808+4294967295");
+    }
+
+    /** Its memory may be unmapped once it is closed. */
+    @Test
+    void closingWaitsForAnEpochThatWasStoppedBefore() throws InterruptedException {
+        CountDownLatch heardOne = new CountDownLatch(1);
+        AtomicBoolean closerWaited = new AtomicBoolean();
+        Thread closer = new Thread(ring::close, "closer");
+        ring.start(5, new FreePageReporter.Sink() {
+            @Override
+            public void free(int epoch, RamBlock of, long firstPage, long pageCount) {
+                heardOne.countDown();
+                Thread.State state = closer.getState();
+                while (state != Thread.State.WAITING && state != Thread.State.TERMINATED) {
+                    Thread.onSpinWait();
+                    state = closer.getState();
+                }
+                closerWaited.set(state == Thread.State.WAITING);
+            }
+
+            @Override
+            public void done(int epoch) {
+                // It is stopped before its last word.
+            }
+        });
+        tell(0, 5L << 32 | 1, 1000);
+        put(HintRing.HEAD, 1);
+        heardOne.await();
+        ring.stop();
+        closer.start();
+        closer.join();
+        assertThat(closerWaited).isTrue();
     }
 
     @Test
