@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
-import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
 import io.godwit.engine.forecast.Conditions;
@@ -110,7 +109,7 @@ final class AdviseCommand implements Callable<Integer> {
                             + " and " + watchSeconds);
         }
         Link link = Link.of(bandwidth).withWire(Math.max(bandwidth, wire == null ? 0 : wire));
-        try (QmpClient client = QmpClient.connect(address(qmp), PATIENCE)) {
+        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), PATIENCE)) {
             advise(client, link);
         } catch (QmpException e) {
             throw new CommandFailure("The guest at " + qmp + " cannot be watched: " + e.getMessage(), e);
@@ -138,13 +137,5 @@ final class AdviseCommand implements Callable<Integer> {
         long limit = Math.max(1, perVcpu >> 20) << 20;
         Throttling throttling = Throttling.defaults(watch.rule()).withVcpuLimit(limit);
         return new Conditions(watch.rule(), downtimeLimitMillis * 1_000_000, throttling);
-    }
-
-    private static QmpAddress address(String text) {
-        try {
-            return QmpAddress.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new CommandFailure(String.valueOf(e.getMessage()), e);
-        }
     }
 }

@@ -3,7 +3,6 @@
 package io.godwit.cli;
 
 import io.godwit.control.Json;
-import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
 import java.io.PrintWriter;
@@ -102,14 +101,14 @@ final class MigrateCommand implements Callable<Integer> {
                     "--resume goes on as the migration began, so the postcopy options have no place");
         }
         Report.requireWritable(reportFile);
-        try (QmpClient client = QmpClient.connect(address(qmp), PATIENCE)) {
+        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), PATIENCE)) {
             if (recovering) {
                 return recover(client);
             }
             if (destinationQmp == null) {
                 return migrate(client, Optional.empty());
             }
-            try (QmpClient destination = QmpClient.connect(address(destinationQmp), PATIENCE)) {
+            try (QmpClient destination = QmpClient.connect(Addresses.qmp(destinationQmp), PATIENCE)) {
                 return migrate(client, Optional.of(destination));
             }
         }
@@ -181,13 +180,5 @@ final class MigrateCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         out.println(line);
         out.flush();
-    }
-
-    private static QmpAddress address(String text) {
-        try {
-            return QmpAddress.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new CommandFailure(String.valueOf(e.getMessage()), e);
-        }
     }
 }

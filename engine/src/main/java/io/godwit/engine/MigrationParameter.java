@@ -2,8 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
-import java.util.Optional;
-
 /**
  * The settings of a migration that can be changed while it runs. Names, units, ranges and defaults are QEMU's; those that start with
  * {@code x-}, and those that say so, are Godwit's own.
@@ -95,15 +93,5 @@ public enum MigrationParameter {
         if (value < min || value > max) {
             throw new IllegalArgumentException(publicName + " = " + value + ": must be from " + min + " to " + max);
         }
-    }
-
-    /** Finds a parameter by its public name. */
-    public static Optional<MigrationParameter> named(String publicName) {
-        for (MigrationParameter parameter : values()) {
-            if (parameter.publicName.equals(publicName)) {
-                return Optional.of(parameter);
-            }
-        }
-        return Optional.empty();
     }
 }

@@ -26,6 +26,16 @@ final class AutoConverge implements ThrottlePolicy {
         throttle.setAll(judge(throttle.percent(), period.dirtiedBytes(), period.sentBytes(), parameters));
     }
 
+    @Override
+    public boolean isAtMost(Throttle throttle, MigrationParameters parameters) {
+        return throttle.percent() >= Math.min(throttle.most(), parameters.get(MigrationParameter.MAX_CPU_THROTTLE));
+    }
+
+    @Override
+    public MigrationParameter interval() {
+        return MigrationParameter.BACKGROUND_SYNC_INTERVAL;
+    }
+
     /**
      * Judges a period.
      *

@@ -3,6 +3,7 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.MonotonicClock;
+import io.godwit.linux.process.ThreadEnd;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -124,16 +125,6 @@ final class BackgroundSync implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException _) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        ThreadEnd.await(thread);
     }
 }

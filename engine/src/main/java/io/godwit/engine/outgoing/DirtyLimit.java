@@ -43,6 +43,17 @@ final class DirtyLimit implements ThrottlePolicy {
         }
     }
 
+    @Override
+    public boolean isAtMost(Throttle throttle, MigrationParameters parameters) {
+        // Every period may give back.
+        return false;
+    }
+
+    @Override
+    public MigrationParameter interval() {
+        return MigrationParameter.VCPU_DIRTY_LIMIT_PERIOD;
+    }
+
     private static int percentFor(double part) {
         return (int) Math.clamp(Math.ceil(100 * (1 - part)), 0, 99);
     }

@@ -3,7 +3,6 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.guest.DirtyTracker;
@@ -77,19 +76,16 @@ final class DirtySync {
         return throttling.isPresent();
     }
 
-    /** Whether nothing more can be taken from the guest, and nothing will be given back within a pass. */
+    /** {@link ThrottlePolicy#isAtMost}. */
     boolean isThrottleAtMost() {
-        MigrationParameters now = plan.parameters().get();
-        return throttling.orElse(null) instanceof AutoConverge
-                && throttle.percent() >= Math.min(throttle.most(), now.get(MigrationParameter.MAX_CPU_THROTTLE));
+        return throttling.isPresent()
+                && throttling.get().isAtMost(throttle, plan.parameters().get());
     }
 
     /** How long a pass may last, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
     long intervalNanos() {
-        MigrationParameter interval = throttling.orElse(null) instanceof DirtyLimit
-                ? MigrationParameter.VCPU_DIRTY_LIMIT_PERIOD
-                : MigrationParameter.BACKGROUND_SYNC_INTERVAL;
-        return plan.parameters().get().get(interval) * 1_000_000;
+        MigrationParameters now = plan.parameters().get();
+        return throttling.map(policy -> now.get(policy.interval()) * 1_000_000).orElse(0L);
     }
 
     /** At the end of a pass, or with the guest stopped. */

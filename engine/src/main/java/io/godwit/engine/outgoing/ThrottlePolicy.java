@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 
 /** Decides, from what the guest dirtied and the wire carried, how much of their time its vCPUs lose. One thread at a time. */
@@ -21,4 +22,10 @@ sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
      * @param vcpuPages what each vCPU wrote; all the same if the tracker cannot tell them apart
      */
     void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters);
+
+    /** Whether nothing more can be taken from the guest, and nothing will be given back within a pass. */
+    boolean isAtMost(Throttle throttle, MigrationParameters parameters);
+
+    /** Which parameter says how long a pass may last, in ms, until it is judged within; 0 = for ever. */
+    MigrationParameter interval();
 }

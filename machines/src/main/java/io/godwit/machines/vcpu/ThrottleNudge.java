@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.vcpu;
 
+import io.godwit.linux.process.ThreadEnd;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
@@ -40,10 +41,7 @@ final class ThrottleNudge {
         }
         last.ifPresent(thread -> {
             LockSupport.unpark(thread);
-            while (thread.isAlive()) {
-                // It looks every 2 ms, and waits for nobody.
-                Thread.onSpinWait();
-            }
+            ThreadEnd.await(thread);
         });
     }
 

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.control.QmpAddress;
+
+/** Where a host answers QMP, as a user typed it. */
+final class Addresses {
+    private Addresses() {}
+
+    /**
+     * The address.
+     *
+     * @throws CommandFailure if it is none, with the reason
+     */
+    static QmpAddress qmp(String text) {
+        try {
+            return QmpAddress.parse(text);
+        } catch (IllegalArgumentException e) {
+            throw new CommandFailure(String.valueOf(e.getMessage()), e);
+        }
+    }
+}
