@@ -116,6 +116,18 @@ class PostcopyArrivalTest {
         source.pack(DowncallGuest.register(42));
         source.awaitMessage(new ReturnPathMessage.Pong(3));
         awaitStatus(MigrationStatus.POSTCOPY_ACTIVE);
+        awaitRunning();
+    }
+
+    /** The status says postcopy-active from LISTEN on, as QEMU's does; until the guest runs here it is still the source's. */
+    private void awaitRunning() {
+        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
+        while (run.state() != RunState.RUNNING) {
+            assertThat(System.nanoTime() - deadline)
+                    .as("waiting for the guest to run, now " + destination.statistics())
+                    .isNegative();
+            Thread.onSpinWait();
+        }
     }
 
     private void assertWhole() {
@@ -329,9 +341,6 @@ class PostcopyArrivalTest {
         try (ScriptedSource source = source();
                 FileLockArbiter other = new FileLockArbiter(directory)) {
             switchOver(source);
-            while (run.state() != RunState.RUNNING) {
-                Thread.onSpinWait();
-            }
             source.command(new Command.Ping(TokenAnnouncement.QUESTION));
             awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
             assertThat(destination.statistics().error().orElseThrow()).contains("the guest has arrived");

@@ -4,6 +4,7 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.guest.RunState;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -82,8 +83,9 @@ class PostcopyCutTest {
                 Migrator pausing = i % 2 == 0 ? pair.source : pair.destination;
                 pair.awaitThat(
                         () -> pair.source.statistics().status() == MigrationStatus.POSTCOPY_ACTIVE
-                                && pair.destination.statistics().status() == MigrationStatus.POSTCOPY_ACTIVE,
-                        "postcopy is active");
+                                && pair.destination.statistics().status() == MigrationStatus.POSTCOPY_ACTIVE
+                                && pair.destinationRun.state() == RunState.RUNNING,
+                        "postcopy is active and the guest runs at the destination");
                 pausing.pausePostcopy();
                 pair.awaitRest();
                 assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.POSTCOPY_PAUSED);
