@@ -6,7 +6,7 @@
 // for the first touch of each page as an incoming guest does. As many bytes go over the wire as in a migration's first pass: an
 // eight-byte header for each page of 4 KiB.
 //
-//   floor [-b MEBIBYTES] [-c CONNECTIONS] [-r RUNS] [-h] [-f] [-w]
+//   floor [-b MEBIBYTES] [-c CONNECTIONS] [-r RUNS] [-h] [-f] [-w] [-k]
 //     -b  memory to move (1024)
 //     -c  TCP connections, each with a thread on both sides and its own share of the memory (1)
 //     -r  runs in a row, each with a fresh mapping (5); with 0 and -w, it only touches memory
@@ -14,6 +14,9 @@
 //     -f  headers and pages alternate on the wire and are gathered and scattered; without it, the headers' bytes go last
 //     -w  before each run, touches as much memory again and frees it: where this machine is itself a guest whose host takes its free
 //         memory away, the first touch of a page else measures the host
+//     -k  only touches memory and frees it, and keeps it from being taken away until standard input ends: of every 256 KiB a page stays
+//         taken, and free memory is given back in whole blocks of 2 MiB. Else giving it back, too, measures the host: for each block
+//         all processors may stand still for some 30 ms. Says "warm" when it is done
 //
 // Prints a line for each run: bytes=N seconds=S bytes_per_second=R sender_cpu_seconds=S receiver_cpu_seconds=S
 
@@ -47,7 +50,7 @@ enum {
 
 struct options {
     size_t bytes;
-    int connections, runs, huge, framed, warm;
+    int connections, runs, huge, framed, warm, keep;
 };
 
 struct channel {
@@ -276,9 +279,25 @@ static void touch(size_t bytes) {
     munmap(memory, bytes);
 }
 
+static void keep(size_t bytes) {
+    enum { KEPT_OF = 256 << 10 };
+    char *memory = map(bytes);
+    madvise(memory, bytes, MADV_NOHUGEPAGE);
+    for (size_t at = 0; at < bytes; at += PAGE_BYTES) {
+        memory[at] = 1;
+    }
+    for (size_t at = 0; at < bytes; at += KEPT_OF) {
+        madvise(memory + at + PAGE_BYTES, KEPT_OF - PAGE_BYTES, MADV_DONTNEED);
+    }
+    puts("warm");
+    fflush(stdout);
+    while (getchar() != EOF) {
+    }
+}
+
 int main(int count, char **arguments) {
     struct options o = {.bytes = (size_t)1 << 30, .connections = 1, .runs = 5};
-    for (int option; (option = getopt(count, arguments, "b:c:r:hfw")) != -1;) {
+    for (int option; (option = getopt(count, arguments, "b:c:r:hfwk")) != -1;) {
         switch (option) {
         case 'b': o.bytes = (size_t)atol(optarg) << 20; break;
         case 'c': o.connections = atoi(optarg); break;
@@ -286,12 +305,17 @@ int main(int count, char **arguments) {
         case 'h': o.huge = 1; break;
         case 'f': o.framed = 1; break;
         case 'w': o.warm = 1; break;
+        case 'k': o.keep = 1; break;
         default: return 2;
         }
     }
     if (o.bytes == 0 || o.connections < 1 || o.connections > MAXIMUM_CONNECTIONS || o.runs < 0) {
         fprintf(stderr, "floor: -b must be at least 1, -r 0, -c between 1 and %d\n", MAXIMUM_CONNECTIONS);
         return 2;
+    }
+    if (o.keep) {
+        keep(o.bytes);
+        return 0;
     }
     if (o.runs == 0) {
         touch(o.bytes);

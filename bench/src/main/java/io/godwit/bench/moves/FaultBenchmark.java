@@ -87,8 +87,8 @@ public final class FaultBenchmark {
         Path fromLog = logs.resolve("source.log");
         Path toLog = logs.resolve("destination.log");
         try (Host from = Host.godwit(guest, SMALL_HEAP.formatted(fromLog));
-                Host to = Host.godwit(waiting, SMALL_HEAP.formatted(toLog))) {
-            PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, MEBIBYTES, 0);
+                Host to = Host.godwit(waiting, SMALL_HEAP.formatted(toLog));
+                WarmMemory _ = PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, MEBIBYTES)) {
             long begin = System.nanoTime();
             while (!isOver(from)) {
                 JsonNode _ = from.ask("x-godwit-statistics");

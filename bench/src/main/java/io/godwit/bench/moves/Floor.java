@@ -13,7 +13,7 @@ import java.util.Map;
 
 /** The program in C that does nothing but move the bytes; see floor.c. */
 final class Floor {
-    private static final Path PROGRAM = Path.of(System.getProperty("godwit.root", "."), "bench/target/native/floor");
+    static final Path PROGRAM = Path.of(System.getProperty("godwit.root", "."), "bench/target/native/floor");
 
     /** One run. */
     record Run(double bytesPerSecond, double senderCpuSeconds, double receiverCpuSeconds) {}
@@ -39,20 +39,6 @@ final class Floor {
                     .start()
                     .waitFor();
         }
-    }
-
-    /**
-     * {@link #warm} for a guest of so many MiB that arrives in small pages. The kernel takes them from anywhere in free memory, not from what
-     * was freed last, so eight times as much is touched, or half of what is free.
-     */
-    static void warmSmallPages(int mebibytes) throws IOException, InterruptedException {
-        long available = Files.readString(Path.of("/proc/meminfo"))
-                .lines()
-                .filter(line -> line.startsWith("MemAvailable:"))
-                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) >> 10)
-                .findFirst()
-                .orElse(0);
-        warm((int) Math.max(mebibytes, Math.min(8L * mebibytes, available / 2)));
     }
 
     /** Runs it once over 1 GiB, with these options besides. */

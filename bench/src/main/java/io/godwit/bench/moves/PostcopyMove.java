@@ -58,21 +58,31 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
      * Sets both sides up, the destination's incoming migration being deferred, leaves the guest to itself for a second, and begins. The guest is on its way when this returns.
      *
      * @param mebibytes of the guest's memory
-     * @param pushBytesPerSecond limit of the background push; 0 is none
+     * @return the memory into which the guest moves, to be kept until the move is over
      */
-    static void begin(Kind kind, Host from, Host to, int mebibytes, long pushBytesPerSecond) throws Exception {
+    static WarmMemory begin(Kind kind, Host from, Host to, int mebibytes) throws Exception {
         for (Host host : List.of(from, to)) {
             host.capabilities(kind.capabilities().toArray(String[]::new));
         }
         from.limit(0);
-        if (pushBytesPerSecond != 0) {
-            from.parameter("max-postcopy-bandwidth", pushBytesPerSecond);
-        }
         String uri = to.listen();
         LockSupport.parkNanos(SETTLE_NANOS);
-        Floor.warmSmallPages(mebibytes);
-        from.migrate(uri);
-        JsonNode _ = from.ask("migrate-start-postcopy");
+        WarmMemory memory = WarmMemory.of(mebibytes);
+        try {
+            from.migrate(uri);
+            JsonNode _ = from.ask("migrate-start-postcopy");
+            return memory;
+        } catch (RuntimeException e) {
+            memory.close();
+            throw e;
+        }
+    }
+
+    /** Begins a move and waits until it is over. */
+    static PostcopyMove whole(Kind kind, Host from, Host to, int mebibytes) throws Exception {
+        try (WarmMemory _ = begin(kind, from, to, mebibytes)) {
+            return end(from, to);
+        }
     }
 
     /** Waits until a move that has begun is over. */

@@ -110,17 +110,19 @@ public final class ProgressBenchmark {
             double before = (work(end) - work(begin))
                     * (double) SECOND
                     / (end.path("now-nanos").asLong() - begin.path("now-nanos").asLong());
-            PostcopyMove.begin(kind, from, to, MEBIBYTES, 0);
-            // The source's figures stand still from the switch on.
-            var _ = from.awaitEvent("postcopy-active");
-            JsonNode left = from.ask("x-godwit-guest");
-            long stopped = left.path("vcpus").path(0).path("last-beat-nanos").asLong();
-            LockSupport.parkNanos(stopped + SECONDS * SECOND - System.nanoTime());
-            JsonNode there = to.ask("x-godwit-guest");
-            double seconds = (there.path("now-nanos").asLong() - stopped) / (double) SECOND;
-            double after = (work(there) - work(left)) / seconds;
-            PostcopyMove _ = PostcopyMove.end(from, to);
-            return new double[] {before, after};
+            try (WarmMemory _ = PostcopyMove.begin(kind, from, to, MEBIBYTES)) {
+                // The source's figures stand still from the switch on.
+                var _ = from.awaitEvent("postcopy-active");
+                JsonNode left = from.ask("x-godwit-guest");
+                long stopped =
+                        left.path("vcpus").path(0).path("last-beat-nanos").asLong();
+                LockSupport.parkNanos(stopped + SECONDS * SECOND - System.nanoTime());
+                JsonNode there = to.ask("x-godwit-guest");
+                double seconds = (there.path("now-nanos").asLong() - stopped) / (double) SECOND;
+                double after = (work(there) - work(left)) / seconds;
+                PostcopyMove _ = PostcopyMove.end(from, to);
+                return new double[] {before, after};
+            }
         }
     }
 
@@ -136,8 +138,7 @@ public final class ProgressBenchmark {
             LockSupport.parkNanos(2 * SECOND);
             long now = System.nanoTime();
             double before = from.process().work().between(now - SECOND, now) * (double) MARK_PAGES;
-            PostcopyMove.begin(kind, from, to, MEBIBYTES, 0);
-            PostcopyMove _ = PostcopyMove.end(from, to);
+            PostcopyMove _ = PostcopyMove.whole(kind, from, to, MEBIBYTES);
             LockSupport.parkNanos(SECONDS * SECOND);
             long stopped =
                     from.process().beats().lastBefore(to.process().beats().first());

@@ -60,8 +60,8 @@ public final class SwitchBenchmark {
         waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
                 Host to = Host.godwit(waiting)) {
-            PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, Integer.parseInt(mebibytes), 0);
-            PostcopyMove move = PostcopyMove.end(from, to);
+            PostcopyMove move =
+                    PostcopyMove.whole(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, Integer.parseInt(mebibytes));
             gap.add((beat(to, "first-beat-nanos") - beat(from, "last-beat-nanos")) / 1e6);
             words.add(move.switchMillis());
             System.out.printf(
@@ -82,8 +82,7 @@ public final class SwitchBenchmark {
         String load = "set=" + LOAD_SET + " rate=" + LOAD_RATE + " beat=1000";
         try (Host from = Host.qemu(SMALL, load, false);
                 Host to = Host.qemu(SMALL, load, true)) {
-            PostcopyMove.begin(PostcopyMove.Kind.QEMU_PREEMPT, from, to, Integer.parseInt(SMALL), 0);
-            PostcopyMove move = PostcopyMove.end(from, to);
+            PostcopyMove move = PostcopyMove.whole(PostcopyMove.Kind.QEMU_PREEMPT, from, to, Integer.parseInt(SMALL));
             LockSupport.parkNanos(200_000_000);
             long first = to.process().beats().first();
             qemu.add((first - from.process().beats().lastBefore(first)) / 1e6);
