@@ -77,14 +77,13 @@ public final class VcpuDirtyLimits implements AutoCloseable {
             if (closed || which.isEmpty()) {
                 return;
             }
-            boolean first = limits.isEmpty();
+            if (limits.isEmpty()) {
+                takeTracker();
+            }
             for (int vcpu : which) {
                 limits.put(vcpu, new VcpuDirtyLimit(vcpu, mebibytesPerSecond, currentOf(vcpu)));
             }
             show();
-            if (first) {
-                takeTracker();
-            }
             if (watcher.isEmpty()) {
                 watcher = Optional.of(
                         Thread.ofPlatform().name("vcpu-limit").daemon(true).start(this::watch));

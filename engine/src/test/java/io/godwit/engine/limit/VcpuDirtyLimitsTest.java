@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.StillGuest;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -150,6 +151,21 @@ class VcpuDirtyLimitsTest {
         trackerFree = true;
         limits.judge();
         assertThat(guest.tracking).isOne();
+    }
+
+    @Test
+    void aTrackerThatFailsEndsTheLimits() {
+        guest.onHarvest = () -> {
+            throw new IllegalStateException("the tracker fails");
+        };
+        limits.set(List.of(0, 1), 10);
+        long deadline = System.nanoTime() + 60 * SECOND;
+        while (!limits.picture().isEmpty()) {
+            // The thread sees it within a second of its own.
+            long _ = now.addAndGet(SECOND);
+            assertThat(System.nanoTime()).isLessThan(deadline);
+            LockSupport.parkNanos(1_000_000);
+        }
     }
 
     @Test
