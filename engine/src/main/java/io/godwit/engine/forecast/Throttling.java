@@ -5,7 +5,7 @@ package io.godwit.engine.forecast;
 /**
  * The parameters of {@code auto-converge} and {@code dirty-limit}; names and defaults are QEMU's.
  *
- * @param thresholdPercent {@code throttle-trigger-threshold}: more than this of what is sent must be dirtied meanwhile, twice
+ * @param thresholdPercent {@code throttle-trigger-threshold}: more than this of what is sent must be dirtied meanwhile, twice in a row
  * @param initialPercent {@code cpu-throttle-initial}
  * @param incrementPercent {@code cpu-throttle-increment}
  * @param maximumPercent {@code max-cpu-throttle}
