@@ -12,6 +12,7 @@ module io.godwit.engine {
     exports io.godwit.engine.arbiter;
     exports io.godwit.engine.forecast;
     exports io.godwit.engine.guest;
+    exports io.godwit.engine.limit;
     exports io.godwit.engine.memory;
     exports io.godwit.engine.rate;
     exports io.godwit.engine.tracking;

@@ -130,7 +130,7 @@ final class MigrationRun {
             if (sample.isEnded()) {
                 return sample.hasFigures() ? sample : last.endedAs(sample.status(), sample.error());
             }
-            last = withFaults(sample.withRateSince(last), last.faults());
+            last = withFaults(sample.withRateSince(last).withThrottleSince(last), last.faults());
             boolean stillPaused = sample.isPaused() && System.nanoTime() - resumeDeadline < 0;
             if (sample.isPaused() && plan.recovery().isEmpty() && !stillPaused) {
                 return last;

@@ -25,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param totalTimeMillis since the start
  * @param downtimeMillis the pause that was, as the source saw it
  * @param error what went wrong
+ * @param throttle what is taken from the guest's time
  * @param faults what the destination tells, in postcopy, when it is asked and can tell
  */
 record MigrationSample(
@@ -43,6 +44,7 @@ record MigrationSample(
         long totalTimeMillis,
         long downtimeMillis,
         Optional<String> error,
+        ThrottleSample throttle,
         Optional<FaultSample> faults) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
@@ -62,6 +64,7 @@ record MigrationSample(
                 answer.path("total-time").asLong(0),
                 answer.path("downtime").asLong(0),
                 Optional.ofNullable(answer.path("error-desc").asString(null)),
+                ThrottleSample.of(answer.path("cpu-throttle-percentage").asInt(0)),
                 Optional.empty());
     }
 
@@ -83,6 +86,7 @@ record MigrationSample(
                 totalTimeMillis,
                 downtimeMillis,
                 reason,
+                throttle,
                 faults);
     }
 
@@ -109,6 +113,29 @@ record MigrationSample(
                 totalTimeMillis,
                 downtimeMillis,
                 error,
+                throttle,
+                faults);
+    }
+
+    /** The same; with the highest throttle since the start, which no source tells, where there was a higher one before. */
+    MigrationSample withThrottleSince(MigrationSample earlier) {
+        return new MigrationSample(
+                status,
+                pass,
+                totalBytes,
+                remainingBytes,
+                transferredBytes,
+                normalPages,
+                zeroPages,
+                pageBytes,
+                dirtyPagesPerSecond,
+                bandwidthBytesPerSecond,
+                expectedDowntimeMillis,
+                setupTimeMillis,
+                totalTimeMillis,
+                downtimeMillis,
+                error,
+                throttle.after(earlier.throttle),
                 faults);
     }
 
@@ -130,6 +157,7 @@ record MigrationSample(
                 totalTimeMillis,
                 downtimeMillis,
                 error,
+                throttle,
                 told);
     }
 
@@ -187,6 +215,8 @@ record MigrationSample(
                 .put("dirtyBytesPerSecond", dirtyBytesPerSecond())
                 .put("bandwidthBytesPerSecond", bandwidthBytesPerSecond)
                 .put("expectedDowntimeMillis", expectedDowntimeMillis)
+                .put("throttlePercent", throttle.percent())
+                .put("highestThrottlePercent", throttle.highestPercent())
                 .put("totalTimeMillis", totalTimeMillis);
         error.ifPresent(sentence -> line.put("error", sentence));
         faults.ifPresent(told -> line.set("postcopy", told.toJson()));

@@ -66,7 +66,7 @@ final class PlainProgress implements ProgressView {
         if (s.isPostcopy()) {
             return postcopyLine(s);
         }
-        return String.format(
+        String line = String.format(
                 Locale.ROOT,
                 "%s: %.1f s, pass %d, %,d pages left (%s of %s), dirty %s/s against %s/s, expected downtime %d ms",
                 s.status(),
@@ -78,6 +78,10 @@ final class PlainProgress implements ProgressView {
                 ByteSize.decimal(s.dirtyBytesPerSecond()),
                 ByteSize.decimal(s.bandwidthBytesPerSecond()),
                 s.expectedDowntimeMillis());
+        ThrottleSample throttle = s.throttle();
+        return throttle.isWorthShowing()
+                ? line + ", throttle " + throttle.percent() + " % (highest " + throttle.highestPercent() + " %)"
+                : line;
     }
 
     private static String postcopyLine(MigrationSample s) {

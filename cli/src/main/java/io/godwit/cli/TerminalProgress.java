@@ -10,7 +10,8 @@ import java.util.Locale;
 
 /**
  * Four lines that are drawn again and again in place: how much is left of this pass, what the wire carries and carried, what the guest
- * dirties against that, and how long the guest would stand still if it were stopped now. In postcopy: how much has arrived, how many faults
+ * dirties against that, and how long the guest would stand still if it were stopped now; a fifth, what is taken from its time, if anything
+ * is or was. In postcopy: how much has arrived, how many faults
  * were served and wait, and how long those of the last moment took.
  */
 final class TerminalProgress implements ProgressView {
@@ -145,6 +146,16 @@ final class TerminalProgress implements ProgressView {
                 drawing.bar(dirty),
                 dirty * 100,
                 ByteSize.decimal(s.dirtyBytesPerSecond())));
+        ThrottleSample throttle = s.throttle();
+        if (throttle.isWorthShowing()) {
+            line(String.format(
+                    Locale.ROOT,
+                    "%-14s %s %3d %%  highest %d %%",
+                    "throttle",
+                    drawing.bar(throttle.percent() / 100.0),
+                    throttle.percent(),
+                    throttle.highestPercent()));
+        }
         line(String.format(
                 Locale.ROOT,
                 "%-14s %-" + Drawing.WIDTH + "s %.1f s, %s sent",

@@ -54,6 +54,36 @@ class ProgressTest {
         assertThat(drawings[0].lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(80));
     }
 
+    private static MigrationSample throttled(int percent, long millis, MigrationSample earlier) {
+        String answer = "{\"status\":\"active\",\"cpu-throttle-percentage\":" + percent + ",\"total-time\":" + millis
+                + ",\"ram\":{\"total\":536870912,\"remaining\":4096,\"dirty-sync-count\":2}}";
+        return MigrationSample.of(Json.parse(answer)).withThrottleSince(earlier);
+    }
+
+    @Test
+    void whatIsTakenFromTheGuestIsShownWhenThereIsOrWasSomething() {
+        MigrationSample first = sample("active", 1, 256 << 20, 100);
+        MigrationSample high = throttled(50, 200, first);
+        MigrationSample low = throttled(20, 300, high);
+        assertThat(PlainProgress.line(first)).doesNotContain("throttle");
+        assertThat(PlainProgress.line(high)).endsWith(", throttle 50 % (highest 50 %)");
+        assertThat(PlainProgress.line(low)).endsWith(", throttle 20 % (highest 50 %)");
+        assertThat(PlainProgress.line(throttled(0, 400, low))).endsWith(", throttle 0 % (highest 50 %)");
+        TerminalProgress view = new TerminalProgress(out, false);
+        view.show(first);
+        view.show(low);
+        view.show(first);
+        String[] drawings = text.toString().split("\u001b\\[[45]A\u001b\\[J", -1);
+        assertThat(drawings).hasSize(3);
+        assertThat(drawings[0].lines()).hasSize(5).noneMatch(line -> line.contains("throttle"));
+        assertThat(drawings[1].lines())
+                .hasSize(6)
+                .anyMatch(line -> line.contains("throttle       ######..........................  20 %  highest 50 %"))
+                .allSatisfy(line -> assertThat(line).hasSizeLessThan(80));
+        assertThat(low.toJson().path("throttlePercent").asInt()).isEqualTo(20);
+        assertThat(low.toJson().path("highestThrottlePercent").asInt()).isEqualTo(50);
+    }
+
     @Test
     void aGuestThatStandsAtPreSwitchoverIsSaidToOnce() {
         PlainProgress view = new PlainProgress(out);

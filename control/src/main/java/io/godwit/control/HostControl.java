@@ -9,8 +9,11 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.limit.VcpuDirtyLimit;
 import io.godwit.engine.rate.DirtyRate;
 import io.godwit.engine.rate.DirtyRateRequest;
+import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -67,6 +70,15 @@ public interface HostControl {
 
     /** The latest measurement of the dirty rate. */
     DirtyRate dirtyRate();
+
+    /** {@code set-vcpu-dirty-limit}: of one vCPU, or of all if none is named; 0 = none. */
+    void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond);
+
+    /** {@code cancel-vcpu-dirty-limit}, likewise. */
+    void cancelVcpuDirtyLimit(OptionalLong vcpu);
+
+    /** The limits that are set. */
+    List<VcpuDirtyLimit> vcpuDirtyLimits();
 
     /** What holds now. */
     MigrationParameters parameters();

@@ -12,6 +12,7 @@ import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.limit.VcpuDirtyLimit;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.rate.DirtyRate;
 import io.godwit.engine.rate.DirtyRateRequest;
@@ -20,7 +21,9 @@ import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.programs.TouchCounts;
 import io.godwit.machines.vcpu.Heartbeat;
+import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
@@ -165,6 +168,21 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public DirtyRate dirtyRate() {
         return migrator.dirtyRate();
+    }
+
+    @Override
+    public void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
+        migrator.setVcpuDirtyLimit(vcpu, mebibytesPerSecond);
+    }
+
+    @Override
+    public void cancelVcpuDirtyLimit(OptionalLong vcpu) {
+        migrator.cancelVcpuDirtyLimit(vcpu);
+    }
+
+    @Override
+    public List<VcpuDirtyLimit> vcpuDirtyLimits() {
+        return migrator.vcpuDirtyLimits();
     }
 
     @Override

@@ -49,6 +49,11 @@ final class MigrationFigures {
                 if (statistics.throttle().percent() > 0) {
                     answer.put("cpu-throttle-percentage", statistics.throttle().percent());
                 }
+                statistics
+                        .throttle()
+                        .dirtyLimit()
+                        .ifPresent(round -> answer.put("dirty-limit-throttle-time-per-round", round.throttleMicros())
+                                .put("dirty-limit-ring-full-time", round.ringFullMicros()));
             }
             case COMPLETED -> {
                 putTimes(answer, statistics);

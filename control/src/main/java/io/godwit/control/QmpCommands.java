@@ -42,6 +42,7 @@ final class QmpCommands {
         look("query-migrate-parameters", _ -> MigrationFigures.parameters(host.parameters()));
         look("query-migrate-capabilities", _ -> MigrationFigures.capabilities(host.capabilities()));
         look("query-dirty-rate", arguments -> DirtyRateWords.answer(arguments, host.dirtyRate()));
+        look("query-vcpu-dirty-limit", _ -> DirtyLimitWords.answer(host.vcpuDirtyLimits()));
         look("x-godwit-statistics", _ -> MigrationFigures.statistics(host.statistics()));
         look("x-godwit-guest", arguments -> host.guestFigures(heartbeatQuery(arguments)));
         look("x-godwit-ram-digest", _ -> host.ramDigest());
@@ -56,6 +57,8 @@ final class QmpCommands {
         change("migrate-pause", _ -> host.pausePostcopy());
         change("migrate-recover", this::migrateRecover);
         change("calc-dirty-rate", arguments -> host.calcDirtyRate(DirtyRateWords.request(arguments)));
+        change("set-vcpu-dirty-limit", arguments -> DirtyLimitWords.set(arguments, host));
+        change("cancel-vcpu-dirty-limit", arguments -> DirtyLimitWords.cancel(arguments, host));
         change("migrate-set-parameters", this::setParameters);
         change("migrate-set-capabilities", this::setCapabilities);
     }
@@ -103,6 +106,8 @@ final class QmpCommands {
     private void change(String name, java.util.function.Consumer<QmpArguments> body) {
         Set<String> withArguments = Set.of(
                 "calc-dirty-rate",
+                "set-vcpu-dirty-limit",
+                "cancel-vcpu-dirty-limit",
                 "migrate",
                 "migrate-incoming",
                 "migrate-continue",

@@ -10,10 +10,12 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.limit.VcpuDirtyLimit;
 import io.godwit.engine.rate.DirtyRate;
 import io.godwit.engine.rate.DirtyRateRequest;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
@@ -28,6 +30,7 @@ final class FakeHost implements HostControl {
     volatile RunState state = RunState.RUNNING;
     volatile MigrationStatistics statistics = MigrationStatistics.NONE;
     volatile DirtyRate dirtyRate = DirtyRate.NONE;
+    volatile List<VcpuDirtyLimit> limits = List.of();
     volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
     volatile Set<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH);
 
@@ -112,6 +115,21 @@ final class FakeHost implements HostControl {
     @Override
     public DirtyRate dirtyRate() {
         return dirtyRate;
+    }
+
+    @Override
+    public void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
+        calls.add("limit " + vcpu + " " + mebibytesPerSecond);
+    }
+
+    @Override
+    public void cancelVcpuDirtyLimit(OptionalLong vcpu) {
+        calls.add("cancel limit " + vcpu);
+    }
+
+    @Override
+    public List<VcpuDirtyLimit> vcpuDirtyLimits() {
+        return limits;
     }
 
     @Override

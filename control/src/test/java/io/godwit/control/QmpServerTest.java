@@ -5,6 +5,7 @@ package io.godwit.control;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.Capability;
+import io.godwit.engine.DirtyLimitRound;
 import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
@@ -235,10 +236,13 @@ class QmpServerTest {
 
     @Test
     void whatIsTakenFromTheGuestIsTold() throws IOException {
-        host.statistics =
-                statistics(MigrationStatus.ACTIVE, new ThrottleStatistics(30, 50, 1200, 4000, 7, 3, 5000, 900));
+        host.statistics = statistics(
+                MigrationStatus.ACTIVE,
+                new ThrottleStatistics(30, 50, 1200, 4000, 7, 3, 5000, 900, Optional.of(new DirtyLimitRound(77, 88))));
         try (RawSession session = RawSession.negotiated(server.address())) {
-            assertThat(session.ask("{\"execute\":\"query-migrate\"}")).contains("\"cpu-throttle-percentage\":30");
+            assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
+                    .contains("\"cpu-throttle-percentage\":30,\"dirty-limit-throttle-time-per-round\":77,"
+                            + "\"dirty-limit-ring-full-time\":88");
             assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
                     .contains("\"throttle\":{\"percent\":30,\"highest-percent\":50,\"throttled-millis\":1200,"
                             + "\"throttling-millis\":4000,\"syncs\":7,\"background-syncs\":3,\"sync-micros\":5000,"

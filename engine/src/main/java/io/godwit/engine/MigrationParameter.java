@@ -23,7 +23,7 @@ public enum MigrationParameter {
     POSTCOPY_AFTER_PASSES("postcopy-after-passes", 0, Integer.MAX_VALUE, 0),
     /** With {@code postcopy-safe}, the ms from one epoch to the next, for which the guest's outputs wait at least; the source's holds. */
     SAFE_EPOCH("x-safe-epoch", 1, MigrationParameters.MAX_SAFE_EPOCH_MILLIS, 50),
-    /** A guest that dirties more than so many percent of what is sent meanwhile, twice in a row, is throttled. */
+    /** A guest that dirties more than so many percent of what is sent meanwhile, twice, is throttled. */
     THROTTLE_TRIGGER_THRESHOLD("throttle-trigger-threshold", 1, 100, 50),
     /** The percentage of its time that {@code auto-converge} takes from every vCPU first. */
     CPU_THROTTLE_INITIAL("cpu-throttle-initial", 1, 99, 20),

@@ -6,8 +6,12 @@ import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
+import io.godwit.engine.guest.VcpuThrottle;
+import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.PostcopySupport;
+import io.godwit.engine.limit.VcpuDirtyLimit;
+import io.godwit.engine.limit.VcpuDirtyLimits;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outgoing.OutgoingMigration;
 import io.godwit.engine.rate.DirtyRate;
@@ -19,9 +23,11 @@ import java.time.Duration;
 import java.time.InstantSource;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.stream.IntStream;
 
 /**
  * Migrates one guest: out of here, or to here. The front door of the engine; QMP, programs that embed Godwit and tests all come in by it.
@@ -41,6 +47,9 @@ public final class Migrator implements AutoCloseable {
     private final Guest guest;
     private final RunControl run;
     private final DirtyRateMeter dirtyRate;
+    private final VcpuThrottle throttle;
+    private final Vcpus throttledByMigrations;
+    private final VcpuDirtyLimits limits;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
     private final EnumSet<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
     private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
@@ -65,6 +74,9 @@ public final class Migrator implements AutoCloseable {
         this.run = run;
         this.dirtyRate = new DirtyRateMeter(
                 guest, MonotonicClock.SYSTEM, InstantSource.system(), new SplittableRandom().nextLong());
+        this.throttle = new VcpuThrottle(guest.vcpus(), this::parameters);
+        this.throttledByMigrations = throttle.taker();
+        this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), MonotonicClock.SYSTEM);
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
             SwitchoverRehearsal.with(guest);
         }
@@ -100,8 +112,17 @@ public final class Migrator implements AutoCloseable {
         }
         dirtyRate.yieldTracker("a migration to " + target + " began");
         OutgoingMigration migration = new OutgoingMigration(new OutgoingMigration.Plan(
-                guest, run, target, () -> parameters, Set.copyOf(capabilities), listeners, MonotonicClock.SYSTEM));
+                guest,
+                throttledByMigrations,
+                run,
+                target,
+                () -> parameters,
+                Set.copyOf(capabilities),
+                listeners,
+                MonotonicClock.SYSTEM));
         side = new Side.Out(migration);
+        // With the side set the tracker is not free any more, so nobody takes it back.
+        limits.yieldTracker();
         migration.start();
     }
 
@@ -250,12 +271,83 @@ public final class Migrator implements AutoCloseable {
                     + ") has the guest's tracker, so the mode " + request.mode().publicName()
                     + " is not possible now; query-migrate tells the dirty rate, and page-sampling measures besides.");
         }
+        if (request.mode().needsTracker() && !limits.picture().isEmpty()) {
+            throw new MigrationException.Refused(
+                    "The limits of vCPUs' dirty rates have the guest's tracker, so the mode "
+                            + request.mode().publicName()
+                            + " is not possible now; query-vcpu-dirty-limit tells what these"
+                            + " vCPUs dirty, and page-sampling measures besides.");
+        }
         dirtyRate.start(request);
     }
 
     /** A picture of the latest measurement of the dirty rate. */
     public DirtyRate dirtyRate() {
         return dirtyRate.latest();
+    }
+
+    /**
+     * Limits what a vCPU may dirty, during migrations and outside of them ({@code set-vcpu-dirty-limit}). Ends a measurement of the dirty rate that needs the
+     * guest's tracker, and waits for one harvest at most.
+     *
+     * @param vcpu its number; empty = all of them
+     * @param mebibytesPerSecond the limit; 0 = none
+     * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration limits them itself
+     */
+    public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
+        List<Integer> which = vcpus(vcpu);
+        refuseLimits("set");
+        if (mebibytesPerSecond == 0) {
+            limits.cancel(which);
+            return;
+        }
+        if (run.state() == RunState.INMIGRATE || isArriving()) {
+            throw new MigrationException.Refused(
+                    "The guest's memory is not here yet; what its vCPUs dirty can be limited when all of it is.");
+        }
+        dirtyRate.yieldTracker("a limit of vCPUs' dirty rates was set");
+        limits.set(which, mebibytesPerSecond);
+    }
+
+    /**
+     * Takes limits away ({@code cancel-vcpu-dirty-limit}); from a vCPU without one nothing.
+     *
+     * @param vcpu its number; empty = all of them
+     * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
+     */
+    public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
+        List<Integer> which = vcpus(vcpu);
+        refuseLimits("cancel");
+        limits.cancel(which);
+    }
+
+    /** The limits that were set, in the order of the vCPUs. */
+    public List<VcpuDirtyLimit> vcpuDirtyLimits() {
+        return limits.picture();
+    }
+
+    private List<Integer> vcpus(OptionalLong vcpu) {
+        int count = guest.vcpus().count();
+        if (vcpu.isEmpty()) {
+            return IntStream.range(0, count).boxed().toList();
+        }
+        if (vcpu.getAsLong() < 0 || vcpu.getAsLong() >= count) {
+            throw new MigrationException.Refused("incorrect cpu index specified");
+        }
+        return List.of((int) vcpu.getAsLong());
+    }
+
+    private void refuseLimits(String what) {
+        refuseIfClosed();
+        MigrationStatistics now = statistics();
+        if (now.outgoing() && !now.status().isEnded() && capabilities.contains(Capability.DIRTY_LIMIT)) {
+            throw new MigrationException.Refused("can't " + what + " dirty page rate limit while migration is running");
+        }
+    }
+
+    private boolean isArriving() {
+        MigrationStatistics now = statistics();
+        return !now.outgoing() && !now.status().isEnded();
     }
 
     /** The settings. */
@@ -266,6 +358,7 @@ public final class Migrator implements AutoCloseable {
     /** Changes the settings, also of a migration that runs. */
     public void setParameters(MigrationParameters next) {
         parameters = next;
+        throttle.parametersChanged();
     }
 
     /** What is switched on. */
@@ -354,6 +447,7 @@ public final class Migrator implements AutoCloseable {
             case Side.None _ -> {}
         }
         dirtyRate.close();
+        limits.close();
         try {
             boolean _ = awaitEnd(CLOSE_PATIENCE);
         } catch (InterruptedException e) {
@@ -381,6 +475,19 @@ public final class Migrator implements AutoCloseable {
                             + ", which has no way back; use tcp: or unix:, or switch 'postcopy-ram' off.");
                 }
             }
+        }
+    }
+
+    private final class Surroundings implements VcpuDirtyLimits.Surroundings {
+        @Override
+        public boolean isTrackerFree() {
+            return run.state() == RunState.RUNNING && statistics().status().isEnded();
+        }
+
+        @Override
+        public long migrationPagesPerSecond() {
+            MigrationStatistics now = statistics();
+            return now.outgoing() && !now.status().isEnded() ? now.dirtyPagesPerSecond() : 0;
         }
     }
 

@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import java.util.Optional;
+
 /**
  * What a migration has done to the guest's vCPUs so that it may finish, and how often the dirty bitmap was synchronised for it.
  *
@@ -13,6 +15,7 @@ package io.godwit.engine;
  * @param backgroundSyncs those in the background
  * @param syncMicros all of them together
  * @param longestSyncMicros the longest of them
+ * @param dirtyLimit what {@code dirty-limit} does, once it has begun
  */
 public record ThrottleStatistics(
         int percent,
@@ -22,7 +25,8 @@ public record ThrottleStatistics(
         long syncs,
         long backgroundSyncs,
         long syncMicros,
-        long longestSyncMicros) {
+        long longestSyncMicros,
+        Optional<DirtyLimitRound> dirtyLimit) {
     /** Nothing was done. */
-    public static final ThrottleStatistics NONE = new ThrottleStatistics(0, 0, 0, 0, 0, 0, 0, 0);
+    public static final ThrottleStatistics NONE = new ThrottleStatistics(0, 0, 0, 0, 0, 0, 0, 0, Optional.empty());
 }

@@ -3,8 +3,10 @@
 package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import java.nio.file.Path;
+import java.util.OptionalLong;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import jdk.jfr.Recording;
@@ -85,6 +87,7 @@ class ThrottlingTest {
                 .toList();
         assertThat(syncs).hasSize((int) backgroundSyncs);
         assertThat(syncs).as("never in the first pass").allMatch(event -> event.getInt("pass") > 1);
+        assertThat(syncs).as("no sooner than was asked").allMatch(event -> event.getLong("interval") >= 10_000_000);
         RecordedEvent end = events.stream()
                 .filter(event -> event.getEventType().getName().equals("io.godwit.WatcherEnd"))
                 .findFirst()
@@ -108,6 +111,21 @@ class ThrottlingTest {
     }
 
     @Test
+    void whatIsAllowedFromNowOnHoldsAtOnce() throws Exception {
+        try (Pair pair = pair(FAR_TOO_FAST)) {
+            pair.source.setCapability(Capability.AUTO_CONVERGE, true);
+            pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
+            await(() -> pair.sourceGuest.throttlePercent >= 40);
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_GUEST_SLOWDOWN, 15));
+            assertThat(pair.sourceGuest.throttlePercent).isEqualTo(15);
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_GUEST_SLOWDOWN, 0));
+            assertThat(pair.sourceGuest.throttlePercent).isZero();
+            pair.source.cancel();
+            pair.awaitEnds();
+        }
+    }
+
+    @Test
     void itNeverLosesMoreThanWasAllowedAndTheWatcherEndsThere() throws Exception {
         parameters = parameters.with(MigrationParameter.MAX_GUEST_SLOWDOWN, 35);
         try (Pair pair = pair(FAR_TOO_FAST)) {
@@ -122,6 +140,45 @@ class ThrottlingTest {
             pair.sourceGuest.restNanos = 10 * A_LITTLE_TOO_FAST;
             pair.awaitEnds();
             pair.assertRunsAtDestinationOnly();
+        }
+    }
+
+    @Test
+    void limitsOfVcpusHoldWithinAMigrationButADirtyLimitedOneSetsThemItself() throws Exception {
+        try (Pair pair = pair(FAR_TOO_FAST)) {
+            pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
+            await(() -> pair.source.statistics().pass() > 2);
+            pair.source.setVcpuDirtyLimit(OptionalLong.of(0), 1);
+            await(() -> pair.sourceGuest.throttlePercent > 0);
+            assertThat(pair.source.statistics().throttle().highestPercent())
+                    .as("it is not the migration that takes it")
+                    .isZero();
+            pair.source.cancelVcpuDirtyLimit(OptionalLong.empty());
+            assertThat(pair.sourceGuest.throttlePercent).isZero();
+            pair.source.cancel();
+            pair.awaitEnds();
+        }
+        try (Pair pair = pair(FAR_TOO_FAST)) {
+            pair.source.setCapability(Capability.DIRTY_LIMIT, true);
+            pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
+            assertThatThrownBy(() -> pair.source.setVcpuDirtyLimit(OptionalLong.empty(), 1))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessage("can't set dirty page rate limit while migration is running");
+            assertThatThrownBy(() -> pair.source.cancelVcpuDirtyLimit(OptionalLong.empty()))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessage("can't cancel dirty page rate limit while migration is running");
+            await(() -> pair.source.statistics().throttle().dirtyLimit().isPresent());
+            assertThat(pair.source
+                            .statistics()
+                            .throttle()
+                            .dirtyLimit()
+                            .orElseThrow()
+                            .ringFullMicros())
+                    .isPositive();
+            pair.source.cancel();
+            pair.awaitEnds();
+            pair.source.setVcpuDirtyLimit(OptionalLong.empty(), 1);
+            assertThat(pair.source.vcpuDirtyLimits()).hasSize(1);
         }
     }
 

@@ -24,8 +24,8 @@ public final class ConvergeBenchmark {
     private enum Kind {
         QEMU("qemu", 0),
         NO_SYNC("godwit, no background sync", 0),
-        DEFAULT("godwit, background sync every 5 s", 5000),
-        RESPONSIVE("godwit, background sync every 500 ms", 500);
+        DEFAULT("godwit, background-sync-interval of 5 s", 5000),
+        RESPONSIVE("godwit, background-sync-interval of 500 ms", 500);
 
         private final String text;
         private final long intervalMillis;

@@ -31,7 +31,7 @@ public interface DirtyTracker {
     }
 
     /**
-     * How many pages each vCPU has written since {@link #start}, up to the last harvest, in the order of the vCPUs; a page that is written again after a
+     * How many pages each vCPU has written since {@link #start}, up to the last harvest or to now, in the order of the vCPUs; a page that is written again after a
      * harvest counts again. Any thread may ask.
      *
      * @return empty if this tracker cannot tell vCPUs apart, whether it was started or not

@@ -7,19 +7,21 @@ import io.godwit.engine.MigrationParameters;
 
 /**
  * {@code auto-converge}: how much of its time is to be taken from the guest. Up as QEMU does it: a guest that dirties more than the threshold
- * allows, twice in a row, loses {@code cpu-throttle-initial} percent and each time {@code cpu-throttle-increment} more. And down again, which
+ * allows, twice since the last step, loses {@code cpu-throttle-initial} percent and each time {@code cpu-throttle-increment} more. And down again, which
  * QEMU never does, once the guest would keep below the threshold at the lower step too.
  *
  * <p>One thread at a time.
  */
 final class AutoConverge implements ThrottlePolicy {
-    private static final int IN_A_ROW = 2;
+    /** Up at the second period that is too much, whether the one before it was or not; down after two in a row that would do with less. */
+    private static final int PERIODS = 2;
 
     /** So far below the threshold a lower step has to look before it is taken: what is foreseen is not exact. */
     private static final double MARGIN = 0.8;
 
     private int tooMany;
     private int fewEnough;
+    private boolean hurry = true;
 
     @Override
     public void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters) {
@@ -29,6 +31,11 @@ final class AutoConverge implements ThrottlePolicy {
     @Override
     public boolean isAtMost(Throttle throttle, MigrationParameters parameters) {
         return throttle.percent() >= Math.min(throttle.most(), parameters.get(MigrationParameter.MAX_CPU_THROTTLE));
+    }
+
+    @Override
+    public boolean isInHurry() {
+        return hurry;
     }
 
     @Override
@@ -46,23 +53,25 @@ final class AutoConverge implements ThrottlePolicy {
      */
     int judge(int percent, long dirtiedBytes, long sentBytes, MigrationParameters parameters) {
         double allowed = sentBytes * (parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0);
+        hurry = true;
         if (dirtiedBytes > allowed) {
             fewEnough = 0;
-            if (++tooMany < IN_A_ROW) {
+            if (++tooMany < PERIODS) {
                 return percent;
             }
             tooMany = 0;
             return up(percent, allowed / dirtiedBytes, parameters);
         }
-        tooMany = 0;
         if (percent == 0 || dirtiedAt(down(percent, parameters), percent, dirtiedBytes) > MARGIN * allowed) {
             fewEnough = 0;
+            hurry = false;
             return percent;
         }
-        if (++fewEnough < IN_A_ROW) {
+        if (++fewEnough < PERIODS) {
             return percent;
         }
         fewEnough = 0;
+        tooMany = 0;
         return down(percent, parameters);
     }
 

@@ -12,13 +12,11 @@ import java.util.concurrent.locks.ReentrantLock;
  * so that throttling reacts during the pass and not after it. Never in the first pass, which sends everything anyway. It ends when nothing more
  * can be taken from the guest, or with the passes.
  *
- * <p>Where a sync is dear the interval grows, so that syncs never take more than a fiftieth of the time.
+ * <p>The interval is the parameter's, less or more where {@link SyncInterval} says so.
  */
 final class BackgroundSync implements AutoCloseable {
     /** How soon a changed interval is seen. */
     private static final long LOOK_UP_NANOS = 100_000_000;
-
-    private static final int DEAREST_SHARE = 50;
 
     private final DirtySync sync;
     private final MonotonicClock clock;
@@ -31,7 +29,6 @@ final class BackgroundSync implements AutoCloseable {
     private boolean ended;
     private int pass;
     private long sinceNanos;
-    private long costNanos;
 
     /** Begins to watch; the first pass has begun. */
     BackgroundSync(DirtySync sync, MonotonicClock clock) {
@@ -58,11 +55,10 @@ final class BackgroundSync implements AutoCloseable {
         String reason = "the passes have ended";
         long syncs = 0;
         try {
-            while (awaitDue()) {
+            for (long waited = awaitDue(); waited > 0; waited = awaitDue()) {
                 long took = sync.syncInBackground();
                 syncs++;
-                WatchEvents.synced(pass(), took);
-                synced(took);
+                WatchEvents.synced(synced(), took, waited);
                 if (sync.isThrottleAtMost()) {
                     reason = "nothing more can be taken from the guest";
                     break;
@@ -75,35 +71,27 @@ final class BackgroundSync implements AutoCloseable {
         WatchEvents.ended(reason, syncs);
     }
 
-    private int pass() {
+    /** Returns the pass. */
+    private int synced() {
         lock.lock();
         try {
+            sinceNanos = clock.nanoTime();
             return pass;
         } finally {
             lock.unlock();
         }
     }
 
-    private void synced(long took) {
-        lock.lock();
-        try {
-            costNanos = took;
-            sinceNanos = clock.nanoTime();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Waits until a sync is due; false if the passes have ended. */
-    private boolean awaitDue() {
+    /** Waits until a sync is due; returns the interval after which it is, in nanoseconds, 0 if the passes have ended. */
+    private long awaitDue() {
         lock.lock();
         try {
             while (!ended) {
                 long interval = sync.intervalNanos();
-                long left = Math.max(interval, DEAREST_SHARE * costNanos) - (clock.nanoTime() - sinceNanos);
+                long left = interval - (clock.nanoTime() - sinceNanos);
                 boolean counts = interval > 0 && pass > 1;
                 if (counts && left <= 0) {
-                    return true;
+                    return interval;
                 }
                 long _ = changed.awaitNanos(counts ? Math.min(left, LOOK_UP_NANOS) : LOOK_UP_NANOS);
             }
@@ -112,7 +100,7 @@ final class BackgroundSync implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        return false;
+        return 0;
     }
 
     /** The passes have ended; when this returns, nobody synchronises any more. */

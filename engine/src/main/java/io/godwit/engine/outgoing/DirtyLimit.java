@@ -9,13 +9,13 @@ import java.util.Arrays;
 
 /**
  * {@code dirty-limit}: only vCPUs that write more than their share lose time. The share is what the wire allows, divided so that nobody gets more than he
- * writes, and at least {@code vcpu-dirty-limit}. It begins when the guest has dirtied too much twice in a row, as {@link AutoConverge} does; from then
+ * writes, and at least {@code vcpu-dirty-limit}. It begins when the guest has dirtied too much twice, as {@link AutoConverge} does; from then
  * on every period sets each vCPU right, up or down.
  *
  * <p>One thread at a time.
  */
 final class DirtyLimit implements ThrottlePolicy {
-    private static final int IN_A_ROW = 2;
+    private static final int PERIODS = 2;
 
     private int tooMany;
 
@@ -23,11 +23,12 @@ final class DirtyLimit implements ThrottlePolicy {
     public void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters) {
         double threshold = parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0;
         double allowedBytes = period.sentBytes() * threshold;
-        tooMany = tooMany >= IN_A_ROW || period.dirtiedBytes() > allowedBytes ? tooMany + 1 : 0;
-        if (tooMany < IN_A_ROW) {
+        if (tooMany < PERIODS) {
+            tooMany += period.dirtiedBytes() > allowedBytes ? 1 : 0;
+        }
+        if (tooMany < PERIODS) {
             return;
         }
-        tooMany = IN_A_ROW;
         double[] wanted = new double[vcpuPages.length];
         for (int vcpu = 0; vcpu < wanted.length; vcpu++) {
             // What it would write with all of its time.
@@ -46,6 +47,12 @@ final class DirtyLimit implements ThrottlePolicy {
     @Override
     public boolean isAtMost(Throttle throttle, MigrationParameters parameters) {
         // Every period may give back.
+        return false;
+    }
+
+    @Override
+    public boolean isInHurry() {
+        // Its own period is how soon it was asked to be.
         return false;
     }
 

@@ -3,6 +3,7 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.Capability;
+import io.godwit.engine.DirtyLimitRound;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.guest.DirtyTracker;
@@ -20,7 +21,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * them at a time. After each it judges whether the guest has to be throttled. No vCPU takes the lock, nor does it stand in the way of who sends pages.
  */
 final class DirtySync {
-    /** Less than this says little about a rate; QEMU judges no shorter period either. */
+    /** QEMU judges no shorter period; here a shorter interval is judged too. */
     private static final long SHORTEST_PERIOD_NANOS = 1_000_000_000;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -41,6 +42,11 @@ final class DirtySync {
     private long backgroundSyncs;
     private long syncNanos;
     private long longestSyncNanos;
+    private Optional<DirtyLimitRound> dirtyLimit = Optional.empty();
+
+    // Written under the lock, read by mig-watch without it.
+    private volatile long lastSyncNanos;
+    private volatile boolean hurry;
 
     DirtySync(
             OutgoingMigration.Plan plan,
@@ -52,8 +58,9 @@ final class DirtySync {
         this.tracker = plan.guest().dirtyTracker();
         this.progress = progress;
         this.freePages = freePages;
-        this.throttle = new Throttle(plan.guest().vcpus(), plan.parameters(), plan.clock());
+        this.throttle = new Throttle(plan.throttled(), plan.parameters(), plan.clock());
         this.throttling = throttling(plan.capabilities());
+        this.hurry = throttling.isPresent() && throttling.get().isInHurry();
     }
 
     private static Optional<ThrottlePolicy> throttling(Set<Capability> on) {
@@ -82,10 +89,12 @@ final class DirtySync {
                 && throttling.get().isAtMost(throttle, plan.parameters().get());
     }
 
-    /** How long a pass may last, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
+    /** How long a pass may go on from now, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
     long intervalNanos() {
         MigrationParameters now = plan.parameters().get();
-        return throttling.map(policy -> now.get(policy.interval()) * 1_000_000).orElse(0L);
+        long parameter =
+                throttling.map(policy -> now.get(policy.interval()) * 1_000_000).orElse(0L);
+        return SyncInterval.nanos(parameter, lastSyncNanos, hurry);
     }
 
     /** At the end of a pass, or with the guest stopped. */
@@ -125,6 +134,7 @@ final class DirtySync {
         long took = now - begin;
         syncs++;
         syncNanos += took;
+        lastSyncNanos = took;
         longestSyncNanos = Math.max(longestSyncNanos, took);
         judge(now);
         progress.throttle = statistics();
@@ -140,9 +150,13 @@ final class DirtySync {
                     now - periodNanos,
                     (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
                     progress.transferredBytes.get() - periodSentBytes);
-            throttling
-                    .get()
-                    .judge(period, vcpuPages(), throttle, plan.parameters().get());
+            long[] pages = vcpuPages();
+            int[] before = throttle.percents();
+            throttling.get().judge(period, pages, throttle, plan.parameters().get());
+            if (plan.capabilities().contains(Capability.DIRTY_LIMIT) && throttle.highestPercent() > 0) {
+                dirtyLimit = Optional.of(DirtyLimitRound.of(period.nanos(), pages, before, throttle.percents()));
+            }
+            hurry = throttling.get().isInHurry();
         }
         beginPeriod(now);
     }
@@ -191,7 +205,8 @@ final class DirtySync {
                 syncs,
                 backgroundSyncs,
                 syncNanos / 1000,
-                longestSyncNanos / 1000);
+                longestSyncNanos / 1000,
+                dirtyLimit);
     }
 
     /** Nanoseconds that all syncs have taken so far. */

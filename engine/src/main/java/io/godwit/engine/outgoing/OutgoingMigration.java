@@ -11,6 +11,7 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
@@ -32,9 +33,14 @@ import java.util.function.Supplier;
 public final class OutgoingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(OutgoingMigration.class.getName());
 
-    /** What a migration is made of. */
+    /**
+     * What a migration is made of.
+     *
+     * @param throttled the guest's vCPUs as they are throttled here, where others may take time from them too
+     */
     public record Plan(
             Guest guest,
+            Vcpus throttled,
             RunControl run,
             MigrationUri uri,
             Supplier<MigrationParameters> parameters,

@@ -63,16 +63,22 @@ final class Throttle {
 
     /** What one vCPU loses. */
     synchronized int percent(int vcpu) {
-        return percent[vcpu];
+        return Math.min(percent[vcpu], most());
+    }
+
+    /** What each loses. */
+    synchronized int[] percents() {
+        int most = most();
+        return Arrays.stream(percent).map(one -> Math.min(one, most)).toArray();
     }
 
     /** What the vCPU loses that loses most. */
-    synchronized int percent() {
-        return Arrays.stream(percent).max().orElse(0);
+    int percent() {
+        return Arrays.stream(percents()).max().orElse(0);
     }
 
     private boolean isAnyThrottled() {
-        return percent() > 0;
+        return Arrays.stream(percent).anyMatch(one -> one > 0);
     }
 
     /** The most that was ever taken. */

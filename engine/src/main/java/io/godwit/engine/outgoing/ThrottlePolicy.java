@@ -26,6 +26,9 @@ sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
     /** Whether nothing more can be taken from the guest, and nothing will be given back within a pass. */
     boolean isAtMost(Throttle throttle, MigrationParameters parameters);
 
+    /** Whether the latest period gave a reason to change something, so that the next is better judged sooner than {@link #interval} says. */
+    boolean isInHurry();
+
     /** Which parameter says how long a pass may last, in ms, until it is judged within; 0 = for ever. */
     MigrationParameter interval();
 }

@@ -31,6 +31,10 @@ final class WatchEvents {
         @Label("Pass")
         int pass;
 
+        @Label("Interval")
+        @Timespan(Timespan.NANOSECONDS)
+        long interval;
+
         @Label("Took")
         @Timespan(Timespan.NANOSECONDS)
         long took;
@@ -59,10 +63,11 @@ final class WatchEvents {
         event.commit();
     }
 
-    static void synced(int pass, long tookNanos) {
+    static void synced(int pass, long tookNanos, long intervalNanos) {
         Sync event = new Sync();
         event.pass = pass;
         event.took = tookNanos;
+        event.interval = intervalNanos;
         event.commit();
     }
 

@@ -33,11 +33,32 @@ class AutoConvergeTest {
     }
 
     @Test
-    void onceIsNone() {
+    void twiceNeedNotBeInARowAsAtQemu() {
         assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isZero();
-        assertThat(autoConverge.judge(0, SENT / 10, SENT, parameters)).isZero();
-        assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isZero();
+        assertThat(after(0, SENT / 10, 5)).containsOnly(0);
         assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isEqualTo(20);
+        assertThat(autoConverge.judge(20, SENT, SENT, parameters))
+                .as("each step begins to count anew")
+                .isEqualTo(20);
+    }
+
+    @Test
+    void aStepDownBeginsToCountAnewToo() {
+        assertThat(autoConverge.judge(50, SENT, SENT, parameters)).isEqualTo(50);
+        assertThat(after(50, SENT / 100, 2)).containsExactly(50, 40);
+        assertThat(autoConverge.judge(40, SENT, SENT, parameters)).isEqualTo(40);
+        assertThat(autoConverge.judge(40, SENT, SENT, parameters)).isEqualTo(50);
+    }
+
+    @Test
+    void itIsInAHurryUntilAPeriodGivesNoReasonToChangeAnything() {
+        assertThat(autoConverge.isInHurry()).as("nothing is known yet").isTrue();
+        List<Integer> _ = after(0, SENT, 1);
+        assertThat(autoConverge.isInHurry()).as("one more and it goes up").isTrue();
+        List<Integer> _ = after(80, SENT * 3 / 10, 1);
+        assertThat(autoConverge.isInHurry()).as("it stays").isFalse();
+        List<Integer> _ = after(80, SENT / 100, 1);
+        assertThat(autoConverge.isInHurry()).as("one more and it goes down").isTrue();
     }
 
     @Test

@@ -66,6 +66,13 @@ class DirtyLimitTest {
     }
 
     @Test
+    void twiceNeedNotBeInARow() {
+        assertThat(second(40_000, 100, 0)).containsExactly(0, 0, 0);
+        assertThat(second(100, 100, 0)).containsExactly(0, 0, 0);
+        assertThat(second(40_000, 100, 0)).containsExactly(88, 0, 0);
+    }
+
+    @Test
     void itIsGivenBackWhenTheWriterRests() {
         second(40_000, 40_000, 0);
         assertThat(second(40_000, 40_000, 0)).containsExactly(94, 94, 0);

@@ -96,6 +96,9 @@ final class KvmRingTracker implements KvmTracker {
 
     @Override
     public synchronized long[] vcpuPages() {
+        if (tracking) {
+            drain();
+        }
         return Arrays.copyOf(pagesOfVcpus, vcpus.size());
     }
 

@@ -21,27 +21,8 @@ final class MachineCode {
             eb ea                          ; jmp start
             """;
 
-    /** Checks and rewrites the stamps of its pages, sweep after sweep. */
-    private static final String DIRTIER = """
-            start: # one beat: wait for the next tick, or only beat when the rate is unlimited
-            ba 60 06 00 00                 ; mov edx,0x660
-            b8 64 06 00 00                 ; mov eax,0x664
-            48 83 7f 20 00                 ; cmp [RATE],0x0
-            0f 44 d0                       ; cmove edx,eax
-            ed                             ; in eax,dx
-            48 ff 87 88 00 00 00           ; inc [BEATS]
-            48 01 87 90 00 00 00           ; add [TICKS],rax
-            4c 8b 47 38                    ; mov r8,[BURST]
-            48 8b 4f 20                    ; mov rcx,[RATE]
-            48 85 c9                       ; test rcx,rcx
-            74 17                          ; je chunk
-            48 0f af c1                    ; imul rax,rcx
-            48 03 47 58                    ; add rax,[ACCUMULATOR]
-            89 c1                          ; mov ecx,eax
-            48 89 4f 58                    ; mov [ACCUMULATOR],rcx
-            49 89 c0                       ; mov r8,rax
-            49 c1 e8 20                    ; shr r8,0x20
-            74 bb                          ; je start
+    /** The dirtier's work between beats, and the way back to the start, which is as far as the argument says. */
+    private static final String STAMPING = """
             chunk: # at most BURST pages between two beats, r8 = pages still owed, r9 = pages of this chunk
             4c 8b 4f 38                    ; mov r9,[BURST]
             4d 39 c8                       ; cmp r8,r9
@@ -91,7 +72,7 @@ final class MachineCode {
             49 ff c9                       ; dec r9
             0f 85 7a ff ff ff              ; jne page
             4d 85 c0                       ; test r8,r8
-            0f 84 16 ff ff ff              ; je start
+            0f 84 %-25s; je start
             ba 64 06 00 00                 ; mov edx,0x664
             ed                             ; in eax,dx
             48 ff 87 88 00 00 00           ; inc [BEATS]
@@ -107,6 +88,29 @@ final class MachineCode {
             48 89 87 80 00 00 00           ; mov [FIRST_MISMATCH_FOUND],rax
             e9 72 ff ff ff                 ; jmp write
             """;
+
+    /** Checks and rewrites the stamps of its pages, sweep after sweep. */
+    private static final String DIRTIER = """
+            start: # one beat: wait for the next tick, or only beat when the rate is unlimited
+            ba 60 06 00 00                 ; mov edx,0x660
+            b8 64 06 00 00                 ; mov eax,0x664
+            48 83 7f 20 00                 ; cmp [RATE],0x0
+            0f 44 d0                       ; cmove edx,eax
+            ed                             ; in eax,dx
+            48 ff 87 88 00 00 00           ; inc [BEATS]
+            48 01 87 90 00 00 00           ; add [TICKS],rax
+            4c 8b 47 38                    ; mov r8,[BURST]
+            48 8b 4f 20                    ; mov rcx,[RATE]
+            48 85 c9                       ; test rcx,rcx
+            74 17                          ; je chunk
+            48 0f af c1                    ; imul rax,rcx
+            48 03 47 58                    ; add rax,[ACCUMULATOR]
+            89 c1                          ; mov ecx,eax
+            48 89 4f 58                    ; mov [ACCUMULATOR],rcx
+            49 89 c0                       ; mov r8,rax
+            49 c1 e8 20                    ; shr r8,0x20
+            74 bb                          ; je start
+            """ + STAMPING.formatted("16 ff ff ff");
 
     /**
      * Checks and steps one byte of each page, round and round. Counts how many cycles of the time stamp counter the first touch of each
@@ -294,71 +298,7 @@ final class MachineCode {
             49 89 c0                       ; mov r8,rax
             49 c1 e8 20                    ; shr r8,0x20
             0f 84 c3 fe ff ff              ; je start
-            chunk: # at most BURST pages between two beats, r8 = pages still owed, r9 = pages of this chunk
-            4c 8b 4f 38                    ; mov r9,[BURST]
-            4d 39 c8                       ; cmp r8,r9
-            4d 0f 42 c8                    ; cmovb r9,r8
-            4d 29 c8                       ; sub r8,r9
-            48 8b 77 10                    ; mov rsi,[FIRST_ADDRESS]
-            48 8b 5f 48                    ; mov rbx,[INDEX]
-            page: # r10 = page, r11 = stamp to write, r12 = stamp that must be there
-            49 89 da                       ; mov r10,rbx
-            49 c1 e2 0c                    ; shl r10,0xc
-            49 01 f2                       ; add r10,rsi
-            4c 8b 5f 50                    ; mov r11,[GENERATION]
-            49 c1 e3 20                    ; shl r11,0x20
-            49 09 db                       ; or r11,rbx
-            4d 89 dc                       ; mov r12,r11
-            48 b8 00 00 00 00 01 00 00 00  ; movabs rax,0x100000000
-            49 29 c4                       ; sub r12,rax
-            49 8b 02                       ; mov rax,[r10]
-            4c 39 e0                       ; cmp rax,r12
-            75 74                          ; jne bad
-            49 8b 82 f8 0f 00 00           ; mov rax,[r10+0xff8]
-            4c 39 e0                       ; cmp rax,r12
-            75 68                          ; jne bad
-            write: # rewrite, then step to the next page of this sweep
-            4d 89 1a                       ; mov [r10],r11
-            4d 89 9a f8 0f 00 00           ; mov [r10+0xff8],r11
-            48 ff 47 60                    ; inc [WORK]
-            48 8b 47 18                    ; mov rax,[PAGE_COUNT]
-            48 03 5f 28                    ; add rbx,[STEP]
-            48 39 c3                       ; cmp rbx,rax
-            72 03                          ; jb inside
-            48 29 c3                       ; sub rbx,rax
-            inside: # the sweep ends after PAGE_COUNT pages: next generation, shifted start
-            48 8b 4f 40                    ; mov rcx,[POSITION]
-            48 ff c1                       ; inc rcx
-            48 39 c1                       ; cmp rcx,rax
-            72 12                          ; jb same
-            31 c9                          ; xor ecx,ecx
-            48 ff 47 50                    ; inc [GENERATION]
-            48 03 5f 30                    ; add rbx,[SHIFT]
-            48 39 c3                       ; cmp rbx,rax
-            72 03                          ; jb same
-            48 29 c3                       ; sub rbx,rax
-            same: # keep the place in RAM, so that it moves with the guest
-            48 89 4f 40                    ; mov [POSITION],rcx
-            48 89 5f 48                    ; mov [INDEX],rbx
-            49 ff c9                       ; dec r9
-            0f 85 7a ff ff ff              ; jne page
-            4d 85 c0                       ; test r8,r8
-            0f 84 1e fe ff ff              ; je start
-            ba 64 06 00 00                 ; mov edx,0x664
-            ed                             ; in eax,dx
-            48 ff 87 88 00 00 00           ; inc [BEATS]
-            e9 49 ff ff ff                 ; jmp chunk
-            bad: # count it, only the first one is described
-            48 ff 47 68                    ; inc [MISMATCHES]
-            48 83 7f 68 01                 ; cmp [MISMATCHES],0x1
-            75 8d                          ; jne write
-            4c 89 d2                       ; mov rdx,r10
-            48 c1 ea 0c                    ; shr rdx,0xc
-            48 89 57 70                    ; mov [FIRST_MISMATCH_PAGE],rdx
-            4c 89 67 78                    ; mov [FIRST_MISMATCH_EXPECTED],r12
-            48 89 87 80 00 00 00           ; mov [FIRST_MISMATCH_FOUND],rax
-            e9 72 ff ff ff                 ; jmp write
-            """;
+            """ + STAMPING.formatted("1e fe ff ff");
 
     private MachineCode() {}
 
