@@ -17,7 +17,7 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.linux.memory.Support;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
@@ -42,7 +42,7 @@ public final class Migrator implements AutoCloseable {
     private final RunControl run;
     private final DirtyRateMeter dirtyRate;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
-    private final EnumSet<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
+    private volatile Set<Capability> capabilities = Set.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
     private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private volatile boolean verifying;
     private boolean closed;
@@ -100,7 +100,7 @@ public final class Migrator implements AutoCloseable {
         }
         dirtyRate.yieldTracker("a migration to " + target + " began");
         OutgoingMigration migration = new OutgoingMigration(new OutgoingMigration.Plan(
-                guest, run, target, () -> parameters, Set.copyOf(capabilities), listeners, MonotonicClock.SYSTEM));
+                guest, run, target, () -> parameters, capabilities, listeners, MonotonicClock.SYSTEM));
         side = new Side.Out(migration);
         migration.start();
     }
@@ -268,9 +268,9 @@ public final class Migrator implements AutoCloseable {
         parameters = next;
     }
 
-    /** What is switched on. */
-    public synchronized Set<Capability> capabilities() {
-        return Set.copyOf(capabilities);
+    /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
+    public Set<Capability> capabilities() {
+        return capabilities;
     }
 
     /**
@@ -288,7 +288,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
-        EnumSet<Capability> next = EnumSet.copyOf(capabilities);
+        Set<Capability> next = new HashSet<>(capabilities);
         next.addAll(on);
         next.removeAll(off);
         refuseWhileActive();
@@ -298,8 +298,7 @@ public final class Migrator implements AutoCloseable {
                 && PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
         }
-        capabilities.clear();
-        capabilities.addAll(next);
+        capabilities = Set.copyOf(next);
     }
 
     /** Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}. */

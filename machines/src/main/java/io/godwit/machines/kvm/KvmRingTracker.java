@@ -49,18 +49,24 @@ final class KvmRingTracker implements KvmTracker {
     }
 
     @Override
-    public synchronized long harvest(RamBlock harvested) {
-        if (!tracking) {
-            throw new IllegalStateException("the dirty rings of " + harvested.idstr() + " are not switched on");
-        }
+    public long harvest(RamBlock harvested) {
         if (harvested != block) {
             throw new IllegalArgumentException(
                     "this tracker knows " + block.idstr() + " only, not " + harvested.idstr());
         }
-        drain();
+        long moved = take();
+        // Outside the lock, for which a vCPU waits whose ring is full.
         for (int word = 0; word < drained.wordCount(); word++) {
             block.dirtyBitmap().or(word, drained.fetchAndClear(word));
         }
+        return moved;
+    }
+
+    private synchronized long take() {
+        if (!tracking) {
+            throw new IllegalStateException("the dirty rings of " + block.idstr() + " are not switched on");
+        }
+        drain();
         long moved = movedSinceHarvest;
         movedSinceHarvest = 0;
         return moved;
