@@ -9,6 +9,7 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.WaitStatistics;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -294,6 +295,7 @@ class QmpServerTest {
                 Optional.of("tcp:127.0.0.1:4444"),
                 Optional.empty(),
                 ThrottleStatistics.NONE,
+                WaitStatistics.NONE,
                 Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
@@ -397,6 +399,7 @@ class QmpServerTest {
                 Optional.empty(),
                 Optional.empty(),
                 throttle,
+                WaitStatistics.NONE,
                 Optional.empty());
     }
 }

@@ -219,6 +219,15 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
+    /** A control session has answered a command, which took {@code nanos} all in all; a migration that is under way counts it. Waits for nobody. */
+    public void commandTook(String name, long nanos) {
+        switch (side) {
+            case Side.None _ -> {}
+            case Side.Out(OutgoingMigration migration) -> migration.commandTook(name, nanos);
+            case Side.In(IncomingMigration migration) -> migration.commandTook(name, nanos);
+        }
+    }
+
     /** A picture of the latest migration. */
     public MigrationStatistics statistics() {
         return switch (side) {

@@ -10,6 +10,7 @@ import io.godwit.linux.kvm.KvmVm.DirtyLogging;
 import io.godwit.machines.programs.BootArea;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /**
  * KVM's dirty rings. Whoever empties a ring, the harvesting thread or a vCPU whose ring is full, moves its pages into the block's
@@ -29,6 +30,7 @@ final class KvmRingTracker implements KvmTracker {
     /** What was taken from the rings since the last harvest; the block's own bitmap changes in a harvest only. */
     private final DirtyBitmap drained;
 
+    private volatile LongConsumer calls = _ -> {};
     private long movedSinceHarvest;
     private boolean tracking;
 
@@ -73,6 +75,11 @@ final class KvmRingTracker implements KvmTracker {
     }
 
     @Override
+    public void watchCalls(LongConsumer nanos) {
+        calls = nanos;
+    }
+
+    @Override
     public synchronized void ringFull() {
         drain();
     }
@@ -85,7 +92,9 @@ final class KvmRingTracker implements KvmTracker {
                 if (count > 0) {
                     // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no
                     // ring.
+                    long begin = System.nanoTime();
                     int _ = vm.resetDirtyRings();
+                    calls.accept(System.nanoTime() - begin);
                     mark(count);
                     pagesOfVcpus[vcpu.index()] += count;
                 }
