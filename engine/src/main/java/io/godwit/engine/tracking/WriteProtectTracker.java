@@ -56,12 +56,18 @@ public final class WriteProtectTracker implements DirtyTracker {
             boolean _ = protection.register(
                     memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
             long end = memory.address() + block.usedLength();
-            for (long at = memory.address(); at < end; at += BYTES_AT_ONCE) {
+            long step = step(block);
+            for (long at = memory.address(); at < end; at += step) {
                 long begin = System.nanoTime();
-                protection.writeProtect(at, Math.min(BYTES_AT_ONCE, end - at));
+                protection.writeProtect(at, Math.min(step, end - at));
                 calls.accept(System.nanoTime() - begin);
             }
         }
+    }
+
+    /** KERNEL: a huge page is protected and scanned as a whole or not at all. */
+    private static long step(RamBlock block) {
+        return Math.max(BYTES_AT_ONCE, block.pageBytes());
     }
 
     @Override
@@ -73,7 +79,7 @@ public final class WriteProtectTracker implements DirtyTracker {
         long found = 0;
         while (at < end) {
             long begin = System.nanoTime();
-            int regions = pages.scan(at, Math.min(at + BYTES_AT_ONCE, end));
+            int regions = pages.scan(at, Math.min(at + step(block), end));
             calls.accept(System.nanoTime() - begin);
             for (int i = 0; i < regions; i++) {
                 long first = (pages.regionStart(i) - base) >>> RamBlock.PAGE_SHIFT;
