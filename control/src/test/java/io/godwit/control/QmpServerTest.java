@@ -209,7 +209,14 @@ class QmpServerTest {
                     Json.parse(session.ask("{\"execute\":\"query-migrate\"}")).path("return");
             assertThat(answer.path("status").asString()).isEqualTo("active");
             assertThat(answer.propertyNames())
-                    .containsExactlyInAnyOrder("status", "total-time", "setup-time", "expected-downtime", "ram");
+                    .containsExactlyInAnyOrder(
+                            "status",
+                            "total-time",
+                            "setup-time",
+                            "x-longest-vcpu-wait",
+                            "x-longest-command-wait",
+                            "expected-downtime",
+                            "ram");
             assertThat(answer.path("ram").propertyNames())
                     .containsExactlyInAnyOrder(
                             "total",
@@ -244,6 +251,31 @@ class QmpServerTest {
                     .contains("\"throttle\":{\"percent\":30,\"highest-percent\":50,\"throttled-millis\":1200,"
                             + "\"throttling-millis\":4000,\"syncs\":7,\"background-syncs\":3,\"sync-micros\":5000,"
                             + "\"longest-sync-micros\":900}");
+        }
+    }
+
+    @Test
+    void theHostHearsHowLongEachCommandTookWhateverCameOfIt() throws Exception {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            session.ask("{\"execute\":\"query-status\"}");
+            session.ask("{\"execute\":\"no-such-command\"}");
+            session.ask("{\"execute\":\"migrate\"}");
+            assertThat(host.answered.take())
+                    .as("qmp_capabilities is no command of the host's")
+                    .isEqualTo("other");
+            assertThat(host.answered.take()).isEqualTo("query-status");
+            assertThat(host.answered.take()).isEqualTo("other");
+            assertThat(host.answered.take()).isEqualTo("migrate");
+        }
+    }
+
+    @Test
+    void waitsAreTold() throws IOException {
+        host.statistics = statistics(MigrationStatus.ACTIVE);
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
+                    .contains("\"waits\":{\"vcpus\":[],\"tracker-calls\":{\"count\":0,\"buckets\":[]},"
+                            + "\"commands\":{\"count\":0,\"buckets\":[]}}");
         }
     }
 

@@ -175,7 +175,8 @@ public final class ControlBenchmark {
     }
 
     private void print() {
-        for (Series series : List.of(quiet, bulk, longestCommand, longestVcpu, longestTrackerCall, tracking, migrating)) {
+        for (Series series :
+                List.of(quiet, bulk, longestCommand, longestVcpu, longestTrackerCall, tracking, migrating)) {
             System.out.println(series);
         }
         System.out.printf(
