@@ -55,6 +55,12 @@ final class Report {
         FaultReport.of(source.statistics(), destinationStatistics)
                 .ifPresentOrElse(
                         faults -> json.set("postcopy", postcopy(faults, pause)), () -> json.putNull("postcopy"));
+        JsonNode waits = source.statistics().path("waits");
+        if (waits.isObject()) {
+            json.set("x-waits", waits);
+        } else {
+            json.putNull("x-waits");
+        }
         putText("x-tracker", source.statistics().path("tracker"));
         putText("x-owner", source.statistics().path("owner"));
         last.error().ifPresent(error -> json.put("error", error));

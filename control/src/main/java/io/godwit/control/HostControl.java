@@ -65,6 +65,13 @@ public interface HostControl {
     /** The figures of the migration that runs or ran last. */
     MigrationStatistics statistics();
 
+    /**
+     * A session has answered a command. Waits for nobody.
+     *
+     * @param nanos how long that took, from the command's last byte until the answer was written
+     */
+    void commandTook(String name, long nanos);
+
     /** {@code calc-dirty-rate}: begins to measure and returns at once. */
     void calcDirtyRate(DirtyRateRequest request);
 

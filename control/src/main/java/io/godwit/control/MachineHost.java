@@ -161,6 +161,11 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     @Override
+    public void commandTook(String name, long nanos) {
+        migrator.commandTook(name, nanos);
+    }
+
+    @Override
     public void calcDirtyRate(DirtyRateRequest request) {
         migrator.calcDirtyRate(request);
     }

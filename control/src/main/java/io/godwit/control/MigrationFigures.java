@@ -4,12 +4,14 @@ package io.godwit.control;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
 import java.util.Optional;
 import java.util.Set;
@@ -67,6 +69,8 @@ final class MigrationFigures {
     private static void putTimes(ObjectNode answer, MigrationStatistics statistics) {
         answer.put("total-time", statistics.totalTimeMillis());
         answer.put("setup-time", statistics.setupTimeMillis());
+        answer.put("x-longest-vcpu-wait", statistics.waits().longestVcpuNanos());
+        answer.put("x-longest-command-wait", statistics.waits().commands().maxNanos());
     }
 
     private static ObjectNode ram(MigrationStatistics statistics) {
@@ -118,6 +122,7 @@ final class MigrationFigures {
                 .put("tracker", statistics.tracker());
         answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
         answer.set("throttle", throttle(statistics.throttle()));
+        answer.set("waits", waits(statistics.waits()));
         statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
         statistics
                 .freePages()
@@ -128,6 +133,21 @@ final class MigrationFigures {
                                 .put("dropped", free.dropped())
                                 .put("refused", free.refused())
                                 .put("left-out", free.leftOut())));
+        return answer;
+    }
+
+    private static ObjectNode waits(WaitStatistics waits) {
+        ObjectNode answer = Json.object();
+        ArrayNode vcpus = answer.putArray("vcpus");
+        waits.vcpus().forEach(vcpu -> vcpus.add(histogram(vcpu)));
+        answer.set("tracker-calls", histogram(waits.trackerCalls()));
+        answer.set("commands", histogram(waits.commands()));
+        return answer;
+    }
+
+    private static ObjectNode histogram(LatencyHistogram.Snapshot snapshot) {
+        ObjectNode answer = PostcopyFigures.latency(snapshot);
+        answer.set("buckets", PostcopyFigures.buckets(snapshot));
         return answer;
     }
 

@@ -97,7 +97,8 @@ final class PostcopyFigures {
         return answer;
     }
 
-    private static ObjectNode latency(LatencyHistogram.Snapshot snapshot) {
+    /** A histogram in short. */
+    static ObjectNode latency(LatencyHistogram.Snapshot snapshot) {
         ObjectNode answer = Json.object().put("count", snapshot.count());
         if (snapshot.count() > 0) {
             answer.put("mean-nanos", snapshot.meanNanos())
@@ -111,7 +112,7 @@ final class PostcopyFigures {
     }
 
     /** So that who asks twice can tell what came between: pairs of a duration and how many took up to that. */
-    private static ArrayNode buckets(LatencyHistogram.Snapshot snapshot) {
+    static ArrayNode buckets(LatencyHistogram.Snapshot snapshot) {
         ArrayNode answer = Json.array();
         for (LatencyHistogram.Bucket bucket : snapshot.buckets()) {
             answer.add(Json.array().add(bucket.upToNanos()).add(bucket.count()));

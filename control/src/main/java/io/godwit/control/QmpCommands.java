@@ -85,6 +85,11 @@ final class QmpCommands {
         }
     }
 
+    /** The answer to a command, of whatever name a client gave, has been written {@code nanos} after its last byte came. */
+    void took(String name, long nanos) {
+        host.commandTook(commands.containsKey(name) ? name : "other", nanos);
+    }
+
     /** What must happen once the answer to a command is on its way: the host ends after {@code quit}. */
     void answered(String name) {
         if (name.equals("quit")) {

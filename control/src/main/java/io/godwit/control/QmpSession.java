@@ -26,8 +26,8 @@ final class QmpSession {
 
     /** What the writer sends. */
     private sealed interface Output {
-        /** An answer or the greeting. */
-        record Answer(ObjectNode json) implements Output {}
+        /** An answer or the greeting. {@code written} is told when it is. */
+        record Answer(ObjectNode json, Runnable written) implements Output {}
 
         /** An event. */
         record Event(Notice notice) implements Output {}
@@ -55,7 +55,7 @@ final class QmpSession {
         ObjectNode body = greeting.putObject("QMP");
         body.set("version", GodwitVersion.toJson());
         body.set("capabilities", Json.array());
-        queue.add(new Output.Answer(greeting));
+        queue.add(new Output.Answer(greeting, () -> {}));
         Thread.ofVirtual().name(name + "-write").start(this::write);
         Thread.ofVirtual().name(name + "-read").start(this::read);
     }
@@ -109,7 +109,7 @@ final class QmpSession {
 
             @Override
             public void broken(String reason) {
-                answer(error(QmpException.generic("JSON parse error, " + reason)));
+                answer(error(QmpException.generic("JSON parse error, " + reason)), () -> {});
             }
         });
         try {
@@ -132,7 +132,10 @@ final class QmpSession {
         try {
             while (true) {
                 switch (queue.take()) {
-                    case Output.Answer(ObjectNode json) -> send(json);
+                    case Output.Answer(ObjectNode json, Runnable told) -> {
+                        send(json);
+                        told.run();
+                    }
                     case Output.Event(Notice notice) -> send(notice.toJson());
                     case Output.End() -> {
                         return;
@@ -162,9 +165,9 @@ final class QmpSession {
     }
 
     /** Waits when the client does not read: it is the client's own reader that stands still then. */
-    private void answer(ObjectNode json) {
+    private void answer(ObjectNode json, Runnable told) {
         try {
-            while (!queue.offer(new Output.Answer(json), 1, TimeUnit.SECONDS)) {
+            while (!queue.offer(new Output.Answer(json, told), 1, TimeUnit.SECONDS)) {
                 if (!channel.isOpen()) {
                     return;
                 }
@@ -175,22 +178,24 @@ final class QmpSession {
     }
 
     private void take(byte[] utf8) {
+        long begin = System.nanoTime();
         JsonNode request;
         try {
             request = Json.parse(utf8);
         } catch (Json.SyntaxException e) {
-            answer(error(QmpException.generic("JSON parse error, " + e.getMessage())));
+            answer(error(QmpException.generic("JSON parse error, " + e.getMessage())), () -> {});
             return;
         }
         if (!(request instanceof ObjectNode object)) {
-            answer(error(QmpException.generic("QMP input must be a JSON object")));
+            answer(error(QmpException.generic("QMP input must be a JSON object")), () -> {});
             return;
         }
         ObjectNode answer = execute(object);
         object.optional("id").ifPresent(id -> answer.set("id", id));
-        answer(answer);
+        String name = object.path("execute").asString("");
+        answer(answer, () -> commands.took(name, System.nanoTime() - begin));
         if (answer.has("return")) {
-            commands.answered(object.path("execute").asString());
+            commands.answered(name);
         }
     }
 

@@ -17,13 +17,16 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import tools.jackson.databind.node.ObjectNode;
 
 /** A host that only remembers what it was told. */
 final class FakeHost implements HostControl {
     final List<String> calls = new CopyOnWriteArrayList<>();
+    final BlockingQueue<String> answered = new LinkedBlockingQueue<>();
     final List<MigrationListener> migrationListeners = new CopyOnWriteArrayList<>();
     final List<RunControl.Listener> runListeners = new CopyOnWriteArrayList<>();
     final CountDownLatch quit = new CountDownLatch(1);
@@ -70,6 +73,11 @@ final class FakeHost implements HostControl {
     @Override
     public void migrateIncoming(String uri, boolean exitOnError) {
         calls.add("migrate-incoming " + uri + " " + exitOnError);
+    }
+
+    @Override
+    public void commandTook(String name, long nanos) {
+        answered.add(name);
     }
 
     @Override

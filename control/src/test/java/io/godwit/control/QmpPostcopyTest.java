@@ -10,6 +10,7 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.WaitStatistics;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
@@ -189,6 +190,7 @@ class QmpPostcopyTest {
                 Optional.empty(),
                 Optional.of(postcopy),
                 ThrottleStatistics.NONE,
+                WaitStatistics.NONE,
                 Optional.empty());
     }
 }

@@ -10,6 +10,7 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.WaitStatistics;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
@@ -209,7 +210,14 @@ class QmpServerTest {
                     Json.parse(session.ask("{\"execute\":\"query-migrate\"}")).path("return");
             assertThat(answer.path("status").asString()).isEqualTo("active");
             assertThat(answer.propertyNames())
-                    .containsExactlyInAnyOrder("status", "total-time", "setup-time", "expected-downtime", "ram");
+                    .containsExactlyInAnyOrder(
+                            "status",
+                            "total-time",
+                            "setup-time",
+                            "x-longest-vcpu-wait",
+                            "x-longest-command-wait",
+                            "expected-downtime",
+                            "ram");
             assertThat(answer.path("ram").propertyNames())
                     .containsExactlyInAnyOrder(
                             "total",
@@ -247,6 +255,31 @@ class QmpServerTest {
                     .contains("\"throttle\":{\"percent\":30,\"highest-percent\":50,\"throttled-millis\":1200,"
                             + "\"throttling-millis\":4000,\"syncs\":7,\"background-syncs\":3,\"sync-micros\":5000,"
                             + "\"longest-sync-micros\":900}");
+        }
+    }
+
+    @Test
+    void theHostHearsHowLongEachCommandTookWhateverCameOfIt() throws Exception {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            session.ask("{\"execute\":\"query-status\"}");
+            session.ask("{\"execute\":\"no-such-command\"}");
+            session.ask("{\"execute\":\"migrate\"}");
+            assertThat(host.answered.take())
+                    .as("qmp_capabilities is no command of the host's")
+                    .isEqualTo("other");
+            assertThat(host.answered.take()).isEqualTo("query-status");
+            assertThat(host.answered.take()).isEqualTo("other");
+            assertThat(host.answered.take()).isEqualTo("migrate");
+        }
+    }
+
+    @Test
+    void waitsAreTold() throws IOException {
+        host.statistics = statistics(MigrationStatus.ACTIVE);
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
+                    .contains("\"waits\":{\"vcpus\":[],\"tracker-calls\":{\"count\":0,\"buckets\":[]},"
+                            + "\"commands\":{\"count\":0,\"buckets\":[]}}");
         }
     }
 
@@ -298,6 +331,7 @@ class QmpServerTest {
                 Optional.of("tcp:127.0.0.1:4444"),
                 Optional.empty(),
                 ThrottleStatistics.NONE,
+                WaitStatistics.NONE,
                 Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
@@ -401,6 +435,7 @@ class QmpServerTest {
                 Optional.empty(),
                 Optional.empty(),
                 throttle,
+                WaitStatistics.NONE,
                 Optional.empty());
     }
 }

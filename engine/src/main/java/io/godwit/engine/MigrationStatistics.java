@@ -30,6 +30,7 @@ import java.util.Optional;
  * @param listenAddress where this side listens, when it does
  * @param postcopy what postcopy did, once it has begun
  * @param throttle what was taken from the guest's vCPUs
+ * @param waits how long others waited because of it
  * @param freePages what the guest said of its free pages, once it was asked
  */
 public record MigrationStatistics(
@@ -55,6 +56,7 @@ public record MigrationStatistics(
         Optional<String> listenAddress,
         Optional<PostcopyStatistics> postcopy,
         ThrottleStatistics throttle,
+        WaitStatistics waits,
         Optional<FreePageStatistics> freePages) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
@@ -80,5 +82,6 @@ public record MigrationStatistics(
             Optional.empty(),
             Optional.empty(),
             ThrottleStatistics.NONE,
+            WaitStatistics.NONE,
             Optional.empty());
 }

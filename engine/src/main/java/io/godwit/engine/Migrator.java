@@ -21,7 +21,7 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.linux.memory.Support;
 import java.time.Duration;
 import java.time.InstantSource;
-import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
@@ -51,7 +51,7 @@ public final class Migrator implements AutoCloseable {
     private final Vcpus throttledByMigrations;
     private final VcpuDirtyLimits limits;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
-    private final EnumSet<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
+    private volatile Set<Capability> capabilities = Set.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
     private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private volatile boolean verifying;
     private boolean closed;
@@ -117,7 +117,7 @@ public final class Migrator implements AutoCloseable {
                 run,
                 target,
                 () -> parameters,
-                Set.copyOf(capabilities),
+                capabilities,
                 listeners,
                 MonotonicClock.SYSTEM));
         side = new Side.Out(migration);
@@ -237,6 +237,15 @@ public final class Migrator implements AutoCloseable {
             }
             case Side.In _, Side.None _ ->
                 throw new MigrationException.Refused("Cannot resume: there is no postcopy that was paused here.");
+        }
+    }
+
+    /** A control session has answered a command, which took {@code nanos} all in all; a migration that is under way counts it. Waits for nobody. */
+    public void commandTook(String name, long nanos) {
+        switch (side) {
+            case Side.None _ -> {}
+            case Side.Out(OutgoingMigration migration) -> migration.commandTook(name, nanos);
+            case Side.In(IncomingMigration migration) -> migration.commandTook(name, nanos);
         }
     }
 
@@ -361,9 +370,9 @@ public final class Migrator implements AutoCloseable {
         throttle.parametersChanged();
     }
 
-    /** What is switched on. */
-    public synchronized Set<Capability> capabilities() {
-        return Set.copyOf(capabilities);
+    /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
+    public Set<Capability> capabilities() {
+        return capabilities;
     }
 
     /**
@@ -381,7 +390,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
-        EnumSet<Capability> next = EnumSet.copyOf(capabilities);
+        Set<Capability> next = new HashSet<>(capabilities);
         next.addAll(on);
         next.removeAll(off);
         refuseWhileActive();
@@ -391,8 +400,7 @@ public final class Migrator implements AutoCloseable {
                 && PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
         }
-        capabilities.clear();
-        capabilities.addAll(next);
+        capabilities = Set.copyOf(next);
     }
 
     /** Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}. */

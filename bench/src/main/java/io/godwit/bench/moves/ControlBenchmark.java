@@ -36,6 +36,9 @@ public final class ControlBenchmark {
 
     private final Series quiet = new Series("query-migrate without a migration", "ms");
     private final Series bulk = new Series("query-migrate during the bulk pass", "ms");
+    private final Series longestCommand = new Series("longest command at the source, by its own count", "ms");
+    private final Series longestVcpu = new Series("longest wait of a vCPU at the source, by its own count", "ms");
+    private final Series longestTrackerCall = new Series("longest call of the tracker at the source", "ms");
     private final Series migrating = new Series("work while migrating at 200 MB/s, of before", "");
     private final Series tracking = new Series("work under dirty tracking alone, of before", "");
 
@@ -77,7 +80,15 @@ public final class ControlBenchmark {
                 }
             }
             JsonNode _ = from.awaitEnd();
+            JsonNode waits = from.ask("x-godwit-statistics").path("waits");
+            longestCommand.add(longestMillis(waits.path("commands")));
+            longestTrackerCall.add(longestMillis(waits.path("tracker-calls")));
+            waits.path("vcpus").forEach(vcpu -> longestVcpu.add(longestMillis(vcpu)));
         }
+    }
+
+    private static double longestMillis(JsonNode histogram) {
+        return histogram.path("max-nanos").asLong(0) / 1e6;
     }
 
     private static JsonNode timed(Host host, Series into) {
@@ -164,7 +175,8 @@ public final class ControlBenchmark {
     }
 
     private void print() {
-        for (Series series : List.of(quiet, bulk, tracking, migrating)) {
+        for (Series series :
+                List.of(quiet, bulk, longestCommand, longestVcpu, longestTrackerCall, tracking, migrating)) {
             System.out.println(series);
         }
         System.out.printf(

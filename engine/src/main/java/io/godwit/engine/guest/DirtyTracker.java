@@ -3,6 +3,7 @@
 package io.godwit.engine.guest;
 
 import io.godwit.engine.memory.RamBlock;
+import java.util.function.LongConsumer;
 
 /**
  * Knows which pages have been written. What the guest writes is found by the kernel or marked by the program; what the host writes
@@ -39,6 +40,12 @@ public interface DirtyTracker {
     default long[] vcpuPages() {
         return new long[0];
     }
+
+    /**
+     * From now on {@code nanos} hears how long each call to the kernel took during which a vCPU that writes to a page may have to wait, and nobody else
+     * does. Here: nobody, for trackers that make no such calls.
+     */
+    default void watchCalls(LongConsumer nanos) {}
 
     /** Ends tracking; the guest runs at full speed again. Stopping a stopped tracker does nothing. */
     void stop();

@@ -44,6 +44,12 @@ public interface Vcpus {
         return new long[0];
     }
 
+    /**
+     * From now on {@code waits} hears how long vCPUs are kept from running by what tracks them, and nobody else does; empty: nobody. Any thread. Here:
+     * nobody.
+     */
+    default void watchWaits(Optional<VcpuWaits> waits) {}
+
     /** Lets every vCPU run. Resuming a running guest does nothing. */
     void resume();
 }

@@ -14,6 +14,7 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -55,6 +56,7 @@ public final class IncomingMigration implements AutoCloseable {
 
     private final Plan plan;
     private final IncomingProgress progress = new IncomingProgress();
+    private final MigrationWaits waits = new MigrationWaits(0);
     private final IncomingSession session;
     private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
     private final CountDownLatch ended = new CountDownLatch(1);
@@ -103,6 +105,13 @@ public final class IncomingMigration implements AutoCloseable {
     /** Whether it has ended. */
     public boolean isEnded() {
         return ended.getCount() == 0;
+    }
+
+    /** A control session has answered a command, which took {@code nanos}. It counts if the migration was under way in any of that time. */
+    public void commandTook(String name, long nanos) {
+        if (!isEnded() || plan.clock().nanoTime() - nanos < endNanos) {
+            waits.commandTook(name, nanos);
+        }
     }
 
     /** Hashes of the pages as they came, once it has completed and where that was asked for. */
@@ -177,6 +186,7 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     private void finish() {
+        waits.summarize();
         endNanos = plan.clock().nanoTime();
         ended.countDown();
     }
@@ -357,6 +367,7 @@ public final class IncomingMigration implements AutoCloseable {
                         .flatMap(PostcopyArrival::statistics)
                         .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
                 ThrottleStatistics.NONE,
+                waits.statistics(),
                 Optional.empty());
     }
 }

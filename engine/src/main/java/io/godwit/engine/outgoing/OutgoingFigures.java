@@ -6,6 +6,7 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import java.util.Optional;
@@ -16,7 +17,11 @@ final class OutgoingFigures {
 
     /** The picture after {@code elapsedNanos}. */
     static MigrationStatistics of(
-            OutgoingMigration.Plan plan, OutgoingState state, OutgoingProgress progress, long elapsedNanos) {
+            OutgoingMigration.Plan plan,
+            OutgoingState state,
+            OutgoingProgress progress,
+            WaitStatistics waits,
+            long elapsedNanos) {
         RamBlocks.Snapshot ram = plan.guest().ram().snapshot();
         long remainingPages = state instanceof OutgoingState.Completed ? 0 : ram.dirtyPageCount();
         long remaining = remainingPages * RamBlock.PAGE_BYTES;
@@ -46,6 +51,7 @@ final class OutgoingFigures {
                 Optional.empty(),
                 postcopy,
                 progress.throttle,
+                waits,
                 progress.freePages.map(FreePageHints::statistics));
     }
 

@@ -15,6 +15,7 @@ import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
+import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -50,6 +51,7 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private final Plan plan;
     private final OutgoingProgress progress = new OutgoingProgress();
+    private final MigrationWaits waits;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final OutgoingLife life;
     private final PostcopyTrigger trigger;
@@ -59,6 +61,7 @@ public final class OutgoingMigration implements AutoCloseable {
     /** Prepares; nothing happens before {@link #start}. */
     public OutgoingMigration(Plan plan) {
         this.plan = plan;
+        this.waits = new MigrationWaits(plan.guest().vcpus().count());
         this.life = new OutgoingLife(plan);
         this.trigger = new PostcopyTrigger(plan.capabilities().contains(Capability.POSTCOPY_RAM), plan.parameters());
         this.startNanos = plan.clock().nanoTime();
@@ -147,10 +150,18 @@ public final class OutgoingMigration implements AutoCloseable {
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
         long time = (isEnded() ? endNanos : plan.clock().nanoTime()) - startNanos;
-        return OutgoingFigures.of(plan, life.state(), progress, time);
+        return OutgoingFigures.of(plan, life.state(), progress, waits.statistics(), time);
+    }
+
+    /** A control session has answered a command, which took {@code nanos}. It counts if the migration was under way in any of that time. */
+    public void commandTook(String name, long nanos) {
+        if (!isEnded() || plan.clock().nanoTime() - nanos < endNanos) {
+            waits.commandTook(name, nanos);
+        }
     }
 
     private void run() {
+        waits.watch(plan.guest());
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         try (Channel channel = Transports.connect(plan.uri(), patience, life.abort());
                 OutgoingSession session = new OutgoingSession(plan, channel, life.abort(), trigger, progress)) {
@@ -165,6 +176,7 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private void finish() {
         life.abort().close();
+        waits.end(plan.guest());
         endNanos = plan.clock().nanoTime();
         ended.countDown();
     }

@@ -11,6 +11,7 @@ import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.util.EnumSet;
 import java.util.Optional;
+import java.util.function.LongConsumer;
 
 /**
  * Finds written pages by write protection: userfaultfd in its asynchronous mode lets the kernel itself lift the protection of a page
@@ -22,9 +23,14 @@ import java.util.Optional;
 public final class WriteProtectTracker implements DirtyTracker {
     private static final int REGIONS = 16_384;
 
+    // LIMIT: 64 MiB at a time, less than a millisecond, so that whoever wants the kernel's lock on the memory map has
+    // it soon.
+    private static final long BYTES_AT_ONCE = 64L << 20;
+
     private final RamBlocks ram;
     private Optional<Userfaultfd> armed = Optional.empty();
     private Optional<PagemapScan> scan = Optional.empty();
+    private volatile LongConsumer calls = _ -> {};
 
     /** A tracker for all blocks of a guest. */
     public WriteProtectTracker(RamBlocks ram) {
@@ -49,8 +55,19 @@ public final class WriteProtectTracker implements DirtyTracker {
             NativeMemory memory = block.memory();
             boolean _ = protection.register(
                     memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
-            protection.writeProtect(memory.address(), block.usedLength());
+            long end = memory.address() + block.usedLength();
+            long step = step(block);
+            for (long at = memory.address(); at < end; at += step) {
+                long begin = System.nanoTime();
+                protection.writeProtect(at, Math.min(step, end - at));
+                calls.accept(System.nanoTime() - begin);
+            }
         }
+    }
+
+    /** KERNEL: a huge page is protected and scanned as a whole or not at all. */
+    private static long step(RamBlock block) {
+        return Math.max(BYTES_AT_ONCE, block.pageBytes());
     }
 
     @Override
@@ -61,7 +78,9 @@ public final class WriteProtectTracker implements DirtyTracker {
         long at = base;
         long found = 0;
         while (at < end) {
-            int regions = pages.scan(at, end);
+            long begin = System.nanoTime();
+            int regions = pages.scan(at, Math.min(at + step(block), end));
+            calls.accept(System.nanoTime() - begin);
             for (int i = 0; i < regions; i++) {
                 long first = (pages.regionStart(i) - base) >>> RamBlock.PAGE_SHIFT;
                 long count = (pages.regionEnd(i) - pages.regionStart(i)) >>> RamBlock.PAGE_SHIFT;
@@ -71,6 +90,11 @@ public final class WriteProtectTracker implements DirtyTracker {
             at = pages.walkEnd();
         }
         return found;
+    }
+
+    @Override
+    public void watchCalls(LongConsumer nanos) {
+        calls = nanos;
     }
 
     /** KERNEL: a range belongs to one userfaultfd, and the watch for missing pages is another one. */

@@ -6,6 +6,7 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.KvmVm.DirtyLogging;
+import java.util.function.LongConsumer;
 
 /** KVM's dirty log of the one memory slot. It knows what vCPUs write, not what the host writes. */
 final class KvmDirtyTracker implements KvmTracker {
@@ -15,6 +16,7 @@ final class KvmDirtyTracker implements KvmTracker {
     private final KvmVm vm;
     private final RamBlock block;
     private final KvmDirtyLog log;
+    private volatile LongConsumer calls = _ -> {};
     private boolean tracking;
 
     /** Gives the block to the guest as its memory from address 0, not logged. */
@@ -55,7 +57,9 @@ final class KvmDirtyTracker implements KvmTracker {
         long pages = 0;
         try {
             // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no log.
+            long begin = System.nanoTime();
             log.clear(firstWord, count);
+            calls.accept(System.nanoTime() - begin);
         } finally {
             for (int i = firstWord; i < firstWord + count; i++) {
                 long word = log.word(i);
@@ -64,6 +68,11 @@ final class KvmDirtyTracker implements KvmTracker {
             }
         }
         return pages;
+    }
+
+    @Override
+    public void watchCalls(LongConsumer nanos) {
+        calls = nanos;
     }
 
     @Override

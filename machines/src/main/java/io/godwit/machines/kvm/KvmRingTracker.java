@@ -10,6 +10,7 @@ import io.godwit.linux.kvm.KvmVm.DirtyLogging;
 import io.godwit.machines.programs.BootArea;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.LongConsumer;
 
 /**
  * KVM's dirty rings. Whoever empties a ring, the harvesting thread or a vCPU whose ring is full, moves its pages into the block's
@@ -29,6 +30,7 @@ final class KvmRingTracker implements KvmTracker {
     /** What was taken from the rings since the last harvest; the block's own bitmap changes in a harvest only. */
     private final DirtyBitmap drained;
 
+    private volatile LongConsumer calls = _ -> {};
     private long movedSinceHarvest;
     private boolean tracking;
 
@@ -49,21 +51,32 @@ final class KvmRingTracker implements KvmTracker {
     }
 
     @Override
-    public synchronized long harvest(RamBlock harvested) {
-        if (!tracking) {
-            throw new IllegalStateException("the dirty rings of " + harvested.idstr() + " are not switched on");
-        }
+    public long harvest(RamBlock harvested) {
         if (harvested != block) {
             throw new IllegalArgumentException(
                     "this tracker knows " + block.idstr() + " only, not " + harvested.idstr());
         }
-        drain();
+        long moved = take();
+        // Outside the lock, for which a vCPU waits whose ring is full.
         for (int word = 0; word < drained.wordCount(); word++) {
             block.dirtyBitmap().or(word, drained.fetchAndClear(word));
         }
+        return moved;
+    }
+
+    private synchronized long take() {
+        if (!tracking) {
+            throw new IllegalStateException("the dirty rings of " + block.idstr() + " are not switched on");
+        }
+        drain();
         long moved = movedSinceHarvest;
         movedSinceHarvest = 0;
         return moved;
+    }
+
+    @Override
+    public void watchCalls(LongConsumer nanos) {
+        calls = nanos;
     }
 
     @Override
@@ -79,7 +92,9 @@ final class KvmRingTracker implements KvmTracker {
                 if (count > 0) {
                     // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no
                     // ring.
+                    long begin = System.nanoTime();
                     int _ = vm.resetDirtyRings();
+                    calls.accept(System.nanoTime() - begin);
                     mark(count);
                     pagesOfVcpus[vcpu.index()] += count;
                 }

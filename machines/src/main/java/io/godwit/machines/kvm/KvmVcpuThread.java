@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.kvm;
 
+import io.godwit.engine.guest.VcpuWaits;
 import io.godwit.linux.kvm.KvmExit;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.process.Threads;
@@ -55,7 +56,11 @@ final class KvmVcpuThread extends VcpuThread {
                     vcpu.immediateExit(false);
                     payThrottle();
                 }
-                case DIRTY_RING_FULL -> tracker.ringFull();
+                case DIRTY_RING_FULL -> {
+                    long begin = System.nanoTime();
+                    tracker.ringFull();
+                    waited(VcpuWaits.Cause.RING_FULL, System.nanoTime() - begin);
+                }
                 case IO_OUT, HALT, MMIO, SHUTDOWN, FAIL_ENTRY, INTERNAL_ERROR, OTHER ->
                     throw new IllegalStateException("vCPU " + index() + " stopped by itself: " + exit + ", "
                             + vcpu.exitDescription() + "; the guest has crashed");

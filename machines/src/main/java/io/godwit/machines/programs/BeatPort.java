@@ -33,6 +33,12 @@ public interface BeatPort {
      */
     boolean endStandstill();
 
+    /** Whether {@link #wrote} is wanted: a migration tracks what the program writes. */
+    boolean isWatched();
+
+    /** A write to a page took {@code nanos}, with whatever tracks it. */
+    void wrote(long nanos);
+
     /** Whether the vCPU is wanted outside the guest. */
     boolean isPauseWanted();
 }

@@ -143,6 +143,8 @@ public final class JavaProgram {
     /** Rewrites the next pages; false if the vCPU shall end. */
     private boolean rewrite(GuestProgram program, long chunk) {
         boolean stamps = program == GuestProgram.DIRTIER || program == GuestProgram.BALLOONER;
+        // One that begins in the middle of a chunk is seen at the next.
+        boolean watched = port.isWatched();
         for (long i = 0; i < chunk; i++) {
             long index = block.get(INDEX);
             long page = block.get(FIRST_ADDRESS) + (index << PAGE_SHIFT);
@@ -150,12 +152,16 @@ public final class JavaProgram {
             if (!arrive(page)) {
                 return false;
             }
+            long begin = watched ? System.nanoTime() : 0;
             if (stamps) {
                 restamp(page, generation << 32 | index);
             } else {
                 step(page, generation);
             }
             listener.written(page, NativeMemory.PAGE_BYTES);
+            if (watched) {
+                port.wrote(System.nanoTime() - begin);
+            }
             count(WORK, 1);
             advance(index);
         }

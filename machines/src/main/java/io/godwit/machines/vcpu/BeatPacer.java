@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.vcpu;
 
+import io.godwit.engine.guest.VcpuWaits;
 import io.godwit.machines.programs.BeatPort;
 import io.godwit.machines.programs.BootArea;
 import java.util.concurrent.atomic.AtomicLong;
@@ -104,6 +105,16 @@ final class BeatPacer implements BeatPort {
         tickBase += woken - now;
         sliceStart = woken;
         return woken;
+    }
+
+    @Override
+    public boolean isWatched() {
+        return thread.isWatched();
+    }
+
+    @Override
+    public void wrote(long nanos) {
+        thread.waited(VcpuWaits.Cause.TRACKED_WRITE, nanos);
     }
 
     /** For how long {@link #throttle} has kept the vCPU so far. Any thread. */

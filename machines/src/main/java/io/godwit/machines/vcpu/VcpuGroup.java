@@ -3,6 +3,7 @@
 package io.godwit.machines.vcpu;
 
 import io.godwit.engine.guest.VcpuStuckException;
+import io.godwit.engine.guest.VcpuWaits;
 import io.godwit.engine.guest.Vcpus;
 import java.time.Duration;
 import java.util.List;
@@ -69,6 +70,11 @@ public final class VcpuGroup implements Vcpus {
     @Override
     public long[] throttledNanos() {
         return threads.stream().mapToLong(VcpuThread::throttledNanos).toArray();
+    }
+
+    @Override
+    public void watchWaits(Optional<VcpuWaits> waits) {
+        threads.forEach(thread -> thread.watchWaits(waits));
     }
 
     @Override

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.vcpu;
 
+import io.godwit.engine.guest.VcpuWaits;
 import io.godwit.linux.process.Scheduling;
 import io.godwit.linux.process.Threads;
 import io.godwit.machines.programs.BeatPort;
@@ -31,6 +32,7 @@ public abstract class VcpuThread {
     private volatile boolean pauseWanted = true;
     private volatile boolean endWanted;
     private volatile int throttlePercent;
+    private volatile Optional<VcpuWaits> waits = Optional.empty();
 
     // Guarded by lock.
     private boolean paused = true;
@@ -111,7 +113,30 @@ public abstract class VcpuThread {
 
     /** Where a vCPU that was got out of the guest pays for its throttle. Called on the thread, outside of the guest. */
     protected final void payThrottle() {
-        long _ = pacer.throttle(System.nanoTime());
+        long out = System.nanoTime();
+        long in = pacer.throttle(out);
+        if (!pauseWanted) {
+            long took = in - out;
+            waited(VcpuWaits.Cause.KICK, System.nanoTime() - out - took);
+        }
+    }
+
+    /** Whoever counts the vCPU's waits hears of one. Called on the thread. */
+    protected final void waited(VcpuWaits.Cause cause, long nanos) {
+        Optional<VcpuWaits> now = waits;
+        if (now.isPresent()) {
+            now.get().waited(index, cause, nanos);
+        }
+    }
+
+    /** Whether somebody counts the vCPU's waits. */
+    final boolean isWatched() {
+        return waits.isPresent();
+    }
+
+    /** From now on {@code listener} hears of the vCPU's waits, and nobody else does. */
+    final void watchWaits(Optional<VcpuWaits> listener) {
+        waits = listener;
     }
 
     /** Lets the guest run. Has no effect on a vCPU that failed or ended. */
