@@ -26,7 +26,7 @@ final class FaultLog {
     private final int[] threads = new int[CAPACITY];
     private final long[] seenNanos = new long[CAPACITY];
     private final long[] requestedNanos = new long[CAPACITY];
-    private final VcpuWaits waits;
+    private final PageWaits waits;
     private volatile int count;
 
     private final LatencyHistogram whole = new LatencyHistogram();
@@ -37,7 +37,7 @@ final class FaultLog {
     private final AtomicLong requests = new AtomicLong();
     private final AtomicLong requestedPages = new AtomicLong();
 
-    FaultLog(VcpuWaits waits) {
+    FaultLog(PageWaits waits) {
         this.waits = waits;
         FlightRecording.prepare();
     }

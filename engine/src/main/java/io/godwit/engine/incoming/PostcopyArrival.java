@@ -53,7 +53,7 @@ final class PostcopyArrival implements AutoCloseable {
                 entries.stream().map(RamBlockEntry::idstr).toList(),
                 guest.faultsInKernel(),
                 withDigests);
-        log = new FaultLog(new VcpuWaits(guest.vcpus()));
+        log = new FaultLog(new PageWaits(guest.vcpus()));
         precopy = new PrecopyPlacer(memory);
     }
 

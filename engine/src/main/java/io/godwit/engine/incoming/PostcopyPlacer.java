@@ -36,7 +36,9 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     /** Whether {@link #hostPage} is all zero. */
     private boolean clean = true;
 
-    private long readNanos;
+    /** What came together with something else, before this placer was there, counts as read when it was made. */
+    private long readNanos = System.nanoTime();
+
     private long placed;
     private volatile long placedPages;
 

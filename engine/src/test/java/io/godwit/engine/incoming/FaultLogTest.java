@@ -18,9 +18,9 @@ import org.junit.jupiter.api.io.TempDir;
 class FaultLogTest {
     private static final long MILLI = 1_000_000;
 
-    private final FaultLog log = new FaultLog(new VcpuWaits(new Two()));
+    private final FaultLog log = new FaultLog(new PageWaits(new Two()));
 
-    private static final class Two implements Vcpus {
+    static final class Two implements Vcpus {
         @Override
         public int count() {
             return 2;

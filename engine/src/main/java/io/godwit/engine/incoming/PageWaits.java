@@ -11,7 +11,7 @@ import java.util.List;
  * How long the vCPUs wait for pages: each of them, and all at the same time, which is what QEMU calls the blocktime. The last slot is for
  * threads that are no vCPU. Guarded by the lock of {@link FaultLog}.
  */
-final class VcpuWaits {
+final class PageWaits {
     private final Vcpus vcpus;
     private final int vcpuCount;
     private final long[] faults;
@@ -23,7 +23,7 @@ final class VcpuWaits {
     private long allBlockedSince;
     private long blocktimeNanos;
 
-    VcpuWaits(Vcpus vcpus) {
+    PageWaits(Vcpus vcpus) {
         this.vcpus = vcpus;
         this.vcpuCount = vcpus.count();
         this.faults = new long[vcpuCount + 1];
