@@ -11,6 +11,7 @@ import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.util.EnumSet;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * Finds written pages by write protection: userfaultfd in its asynchronous mode lets the kernel itself lift the protection of a page
@@ -23,7 +24,12 @@ public final class WriteProtectTracker implements DirtyTracker {
     private static final int REGIONS = 16_384;
 
     private final RamBlocks ram;
+    /** Keeps starting and stopping apart from blocks that come meanwhile. No harvest takes it. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    // Guarded by lock.
     private Optional<Userfaultfd> armed = Optional.empty();
+
     private Optional<PagemapScan> scan = Optional.empty();
 
     /** A tracker for all blocks of a guest. */
@@ -39,18 +45,38 @@ public final class WriteProtectTracker implements DirtyTracker {
 
     @Override
     public void start() {
-        if (armed.isPresent()) {
-            return;
+        lock.lock();
+        try {
+            if (armed.isPresent()) {
+                return;
+            }
+            Userfaultfd protection = Userfaultfd.open(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
+            armed = Optional.of(protection);
+            scan = Optional.of(new PagemapScan(REGIONS));
+            ram.snapshot().blocks().forEach(block -> protect(protection, block));
+        } finally {
+            lock.unlock();
         }
-        Userfaultfd protection = Userfaultfd.open(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
-        armed = Optional.of(protection);
-        scan = Optional.of(new PagemapScan(REGIONS));
-        for (RamBlock block : ram.snapshot().blocks()) {
-            NativeMemory memory = block.memory();
-            boolean _ = protection.register(
-                    memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
-            protection.writeProtect(memory.address(), block.usedLength());
+    }
+
+    /**
+     * A block comes: before anybody writes to it, and before it is in the guest's list. One that goes need not be told: with its mapping
+     * ends its protection. Any thread.
+     */
+    public void add(RamBlock block) {
+        lock.lock();
+        try {
+            armed.ifPresent(protection -> protect(protection, block));
+        } finally {
+            lock.unlock();
         }
+    }
+
+    private static void protect(Userfaultfd protection, RamBlock block) {
+        NativeMemory memory = block.memory();
+        boolean _ =
+                protection.register(memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
+        protection.writeProtect(memory.address(), block.usedLength());
     }
 
     @Override
@@ -81,11 +107,16 @@ public final class WriteProtectTracker implements DirtyTracker {
 
     @Override
     public void stop() {
-        // Closing the userfaultfd unregisters its ranges, which lifts what protection is left.
-        armed.ifPresent(Userfaultfd::close);
-        scan.ifPresent(PagemapScan::close);
-        armed = Optional.empty();
-        scan = Optional.empty();
+        lock.lock();
+        try {
+            // Closing the userfaultfd unregisters its ranges, which lifts what protection is left.
+            armed.ifPresent(Userfaultfd::close);
+            scan.ifPresent(PagemapScan::close);
+            armed = Optional.empty();
+            scan = Optional.empty();
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
