@@ -30,9 +30,7 @@ final class ChangedBlockListTest {
     void changeHasItsBytes() {
         ByteBuffer out = ByteBuffer.allocate(StreamWriter.ramBlockListBytes(NEXT));
         int length = StreamWriter.ramChange(out, 1, NEXT);
-        assertThat(Arrays.copyOf(out.array(), out.position()))
-                .hasSize(length)
-                .isEqualTo(Recording.hex(CHANGE));
+        assertThat(Arrays.copyOf(out.array(), out.position())).hasSize(length).isEqualTo(Recording.hex(CHANGE));
     }
 
     @ParameterizedTest

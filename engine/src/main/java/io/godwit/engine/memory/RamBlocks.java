@@ -146,7 +146,8 @@ public final class RamBlocks {
                 throw new IllegalArgumentException("RAM block " + block.idstr() + " is there already");
             }
             if (block.isRetired()) {
-                throw new IllegalArgumentException("RAM block " + block.idstr() + " was removed before; make a new one");
+                throw new IllegalArgumentException(
+                        "RAM block " + block.idstr() + " was removed before; make a new one");
             }
             List<RamBlock> blocks = new ArrayList<>(old.blocks());
             blocks.add(block);

@@ -40,7 +40,7 @@ class FreePageHintsTest {
     private final RamBlock block = new RamBlock("ram", memory);
     private final RamBlocks.Snapshot ram = new RamBlocks(List.of(block)).snapshot();
     private final Kept reporter = new Kept();
-    private final FreePageHints hints = new FreePageHints(ram, reporter);
+    private final FreePageHints hints = new FreePageHints(() -> ram, reporter);
 
     @BeforeEach
     void begin() {
@@ -113,7 +113,7 @@ class FreePageHintsTest {
     @Test
     void epochsDiffer() {
         Kept other = new Kept();
-        new FreePageHints(ram, other).open();
+        new FreePageHints(() -> ram, other).open();
         assertThat(other.epoch).isNotEqualTo(reporter.epoch).isNotZero();
         assertThat(reporter.epoch).isNotZero();
     }
