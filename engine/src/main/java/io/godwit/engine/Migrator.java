@@ -248,6 +248,8 @@ public final class Migrator implements AutoCloseable {
         switch (now) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
             case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {
+                // A migration that holds the list says best what it is about.
+                guest.ram().refuseIfHeld();
                 throw new MigrationException.Refused("Memory can neither be added nor taken away: the guest is "
                         + now.publicName() + " on this host" + owner());
             }
