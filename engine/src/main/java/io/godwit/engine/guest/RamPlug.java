@@ -9,8 +9,9 @@ import io.godwit.stream.RamBlockEntry;
 
 /**
  * Adds memory to a guest and takes it away while the guest runs, or while it arrives from a source whose guest has it. An implementation keeps this
- * order, so that no write is lost: memory is mapped, tracked, put into the guest's {@link RamBlocks}, and only then shown to the guest; and the
- * other way round it is hidden from the guest, taken out of the list, and unmapped by {@link RamBlocks#remove}'s last user.
+ * order, so that no write is lost and nothing is unmapped under anybody: memory that comes is mapped, tracked, put into the guest's {@link RamBlocks} and
+ * only then used; memory that goes is taken out of the list, which decides whether it may, then hidden from the guest, and freed by
+ * {@link RamBlocks#remove}'s last user.
  *
  * <p>Threads: any; no method waits for a migration.
  */
