@@ -230,7 +230,14 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its destination; the sentence says why
      */
     public RamBlock plugRam(String idstr, long byteLength) {
-        return ramPlug().plug(RamBlockEntry.of(idstr, byteLength));
+        RamPlug plug = ramPlug();
+        RamBlockEntry entry;
+        try {
+            entry = RamBlockEntry.of(idstr, byteLength);
+        } catch (IllegalArgumentException e) {
+            throw new MigrationException.Refused("Memory cannot be added: " + e.getMessage(), e);
+        }
+        return plug.plug(entry);
     }
 
     /**

@@ -101,6 +101,23 @@ class FreePageHintsTest {
     }
 
     @Test
+    void aBlockThatCameLaterIsNotHintedAndOneThatWentCountsNoMore() {
+        RamBlocks blocks = new RamBlocks(List.of(block));
+        FreePageHints following = new FreePageHints(blocks::snapshot, reporter);
+        following.open();
+        RamBlock later = new RamBlock("later", memory);
+        blocks.add(later);
+        following.free(reporter.epoch, later, 0, 1);
+        following.free(reporter.epoch, block, 0, 5);
+        assertThat(following.statistics()).isEqualTo(new FreePageStatistics(5, 0, 1, 5));
+        blocks.remove(block, () -> {});
+        following.free(reporter.epoch, block, 5, 5);
+        following.close();
+        following.harvested();
+        assertThat(following.leftOut()).isZero();
+    }
+
+    @Test
     void anotherEpochsHintIsDropped() {
         hints.free(reporter.epoch - 1, block, 0, 300);
         hints.free(reporter.epoch + 1, block, 0, 300);
