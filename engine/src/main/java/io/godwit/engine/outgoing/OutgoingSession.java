@@ -126,16 +126,13 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Whether blocks may come and go; if not, who tries is told why from now on. */
     private boolean followsRam() {
-        if (plan.guest().ramPlug().isEmpty()) {
-            return false;
-        }
         if (forPostcopy) {
             ram.keepBecause(
                     kept("may become postcopy, whose destination watches the memory that it was told of at the start;"
                             + " wait for its end or cancel it, or migrate without 'postcopy-ram'"));
             return false;
         }
-        if (returnPath.isPresent()) {
+        if (returnPath.isPresent() && plan.guest().ramPlug().isPresent()) {
             wire.command(new Command.Ping(PlugAnnouncement.QUESTION));
             returnPath
                     .get()
@@ -145,7 +142,7 @@ final class OutgoingSession implements AutoCloseable {
                 return true;
             }
         }
-        ram.keepBecause(kept("has a destination that cannot follow when blocks come and go (it is no Godwit, its guest"
+        ram.keepBecause(kept("has a destination that cannot follow when blocks come and go (it is no Godwit, either guest"
                 + " has a fixed memory, or it has no way to answer); wait for its end or cancel it"));
         return false;
     }
