@@ -159,6 +159,28 @@ class RamPlugTest {
     }
 
     @Test
+    void aBlockThatComesWhenTheRestIsSmallEnoughGetsAPassAndNotAPause() throws Exception {
+        try (Plugged plugged = new Plugged(directory)) {
+            // Nothing is written, so nothing is left after the first pass.
+            plugged.pair.sourceRun.stop();
+            plugged.pair.source.addListener(new Passes(pass -> {
+                if (pass == 2) {
+                    // Not marked as written: that it is new must be enough.
+                    plugged.attempt(() ->
+                            plugged.pair.source.plugRam("new", SMALL).memory().fillRandom(0, SMALL, 15));
+                }
+            }));
+            plugged.migrate(1 << 20, () -> {});
+            assertThat(plugged.pair.source.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
+            assertThat(plugged.pair.source.statistics().downtimePages()).isZero();
+            assertThat(plugged.pair.destination.digestsAtSwitchover().blockDigests())
+                    .hasSize(3)
+                    .isEqualTo(plugged.pair.source.digestsAtSwitchover().blockDigests());
+            assertThat(plugged.pair.destinationRun.state()).isEqualTo(RunState.PAUSED);
+        }
+    }
+
+    @Test
     void aNameThatGoesAndComesAgainIsAnotherBlock() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
             plugged.migrate(10 << 20, () -> {

@@ -142,8 +142,9 @@ final class OutgoingSession implements AutoCloseable {
                 return true;
             }
         }
-        ram.keepBecause(kept("has a destination that cannot follow when blocks come and go (it is no Godwit, either guest"
-                + " has a fixed memory, or it has no way to answer); wait for its end or cancel it"));
+        ram.keepBecause(
+                kept("has a destination that cannot follow when blocks come and go (it is no Godwit, either guest"
+                        + " has a fixed memory, or it has no way to answer); wait for its end or cancel it"));
         return false;
     }
 
