@@ -38,6 +38,15 @@ final class GuestArguments {
     private long memoryBytes;
 
     @Option(
+            names = "--max-memory",
+            paramLabel = "SIZE",
+            converter = ByteSize.class,
+            description =
+                    "How far the guest's RAM may grow by memory that is plugged in, here or by its source while it"
+                            + " arrives (default: not at all).")
+    private @Nullable Long maxMemoryBytes;
+
+    @Option(
             names = "--huge-pages",
             paramLabel = "SIZE",
             converter = ByteSize.class,
@@ -104,6 +113,7 @@ final class GuestArguments {
         try {
             return DEFAULTS.withKind(kind)
                     .withMemoryBytes(memoryBytes)
+                    .withPluggableBytes(pluggableBytes())
                     .withPages(pages())
                     .withCpus(cpus)
                     .withWorkload(new Workload(
@@ -128,6 +138,17 @@ final class GuestArguments {
                     + chosen + "; leave it out, or say --guest kvm.");
         }
         return tracking;
+    }
+
+    private long pluggableBytes() {
+        if (maxMemoryBytes == null) {
+            return 0;
+        }
+        if (maxMemoryBytes < memoryBytes) {
+            throw new IllegalArgumentException(
+                    "--max-memory is %d bytes, less than the %d of --memory".formatted(maxMemoryBytes, memoryBytes));
+        }
+        return maxMemoryBytes - memoryBytes;
     }
 
     private HostPages pages() {
@@ -160,6 +181,9 @@ final class GuestArguments {
                 order.toString(),
                 "--fill",
                 fill.toString()));
+        if (maxMemoryBytes != null) {
+            words.addAll(List.of("--max-memory", Long.toString(maxMemoryBytes)));
+        }
         if (hugePageBytes != null) {
             words.addAll(List.of("--huge-pages", Long.toString(hugePageBytes)));
         }

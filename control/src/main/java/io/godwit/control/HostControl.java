@@ -105,6 +105,9 @@ public interface HostControl {
     /** Tells of stops and resumes from now on. */
     void addRunListener(RunControl.Listener listener);
 
+    /** The guest's memory that comes and goes. */
+    MemoryControl memory();
+
     /** {@code x-godwit-guest}: what the guest says of itself, with heartbeats as {@code query} asks for them. */
     ObjectNode guestFigures(HeartbeatQuery query);
 

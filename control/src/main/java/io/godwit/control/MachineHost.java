@@ -41,6 +41,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
     private final Migrator migrator;
     private final CompletableFuture<Optional<String>> end = new CompletableFuture<>();
     private final ReentrantReadWriteLock closing = new ReentrantReadWriteLock();
+    private final MachineMemory memory;
     private volatile boolean exitOnError;
 
     // Guarded by closing, which keeps the guest's memory from going away while it is read.
@@ -64,6 +65,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
         this.migrator = new Migrator(machine, run);
         migrator.setVerifying(verifying);
         migrator.addListener(new ExitOnError());
+        this.memory = new MachineMemory(machine, migrator, new WhileOpen());
     }
 
     /**
@@ -224,6 +226,11 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     @Override
+    public MemoryControl memory() {
+        return memory;
+    }
+
+    @Override
     public ObjectNode guestFigures(HeartbeatQuery query) {
         return whileOpen(() -> figures(query));
     }
@@ -278,7 +285,14 @@ public final class MachineHost implements HostControl, AutoCloseable {
         return answer;
     }
 
-    private ObjectNode whileOpen(Supplier<ObjectNode> question) {
+    private final class WhileOpen implements MachineMemory.Keeper {
+        @Override
+        public <T> T whileOpen(Supplier<T> what) {
+            return MachineHost.this.whileOpen(what);
+        }
+    }
+
+    private <T> T whileOpen(Supplier<T> question) {
         closing.readLock().lock();
         try {
             if (closed) {

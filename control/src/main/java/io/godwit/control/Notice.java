@@ -27,6 +27,9 @@ sealed interface Notice {
     /** A walk of the dirty bitmap begins. */
     record PassStarted(Instant time, int pass) implements Notice {}
 
+    /** The guest does not have a device any more. */
+    record DeviceDeleted(Instant time, String id) implements Notice {}
+
     /** The host ends. */
     record Shutdown(Instant time, String reason) implements Notice {}
 
@@ -46,6 +49,13 @@ sealed interface Notice {
                                 Json.object().put("status", changed.status().publicName()));
             case PassStarted started ->
                 event.put("event", "MIGRATION_PASS").set("data", Json.object().put("pass", started.pass()));
+            case DeviceDeleted deleted ->
+                event.put("event", "DEVICE_DELETED")
+                        .set(
+                                "data",
+                                Json.object()
+                                        .put("device", deleted.id())
+                                        .put("path", "/machine/peripheral/" + deleted.id()));
             case Shutdown shutdown ->
                 event.put("event", "SHUTDOWN")
                         .set("data", Json.object().put("guest", false).put("reason", shutdown.reason()));

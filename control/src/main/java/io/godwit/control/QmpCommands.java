@@ -12,6 +12,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
@@ -25,6 +26,7 @@ final class QmpCommands {
     private record Command(boolean changes, Function<QmpArguments, JsonNode> body) {}
 
     private final HostControl host;
+    private final Consumer<String> announceDeleted;
     private final Map<String, Command> commands = new LinkedHashMap<>();
     private final ReentrantLock changing = new ReentrantLock();
 
@@ -32,9 +34,11 @@ final class QmpCommands {
      * For one host.
      *
      * @param announceQuit tells all sessions that {@code quit} was asked for
+     * @param announceDeleted tells all sessions that the guest has lost the device of this id
      */
-    QmpCommands(HostControl host, Runnable announceQuit) {
+    QmpCommands(HostControl host, Runnable announceQuit, Consumer<String> announceDeleted) {
         this.host = host;
+        this.announceDeleted = announceDeleted;
         look("query-status", _ -> status());
         look("query-version", _ -> GodwitVersion.toJson());
         look("query-commands", _ -> names());
@@ -43,6 +47,7 @@ final class QmpCommands {
         look("query-migrate-capabilities", _ -> MigrationFigures.capabilities(host.capabilities()));
         look("query-dirty-rate", arguments -> DirtyRateWords.answer(arguments, host.dirtyRate()));
         look("query-vcpu-dirty-limit", _ -> DirtyLimitWords.answer(host.vcpuDirtyLimits()));
+        look("query-memory-devices", _ -> host.memory().devices());
         look("x-godwit-statistics", _ -> MigrationFigures.statistics(host.statistics()));
         look("x-godwit-guest", arguments -> host.guestFigures(heartbeatQuery(arguments)));
         look("x-godwit-ram-digest", _ -> host.ramDigest());
@@ -59,6 +64,10 @@ final class QmpCommands {
         change("calc-dirty-rate", arguments -> host.calcDirtyRate(DirtyRateWords.request(arguments)));
         change("set-vcpu-dirty-limit", arguments -> DirtyLimitWords.set(arguments, host));
         change("cancel-vcpu-dirty-limit", arguments -> DirtyLimitWords.cancel(arguments, host));
+        change("object-add", this::objectAdd);
+        change("object-del", this::objectDel);
+        change("device_add", this::deviceAdd);
+        change("device_del", this::deviceDel);
         change("migrate-set-parameters", this::setParameters);
         change("migrate-set-capabilities", this::setCapabilities);
     }
@@ -108,11 +117,15 @@ final class QmpCommands {
     }
 
     /** The body must call {@link QmpArguments#rejectUnexpected()} before it changes anything, unless it takes no argument. */
-    private void change(String name, java.util.function.Consumer<QmpArguments> body) {
+    private void change(String name, Consumer<QmpArguments> body) {
         Set<String> withArguments = Set.of(
                 "calc-dirty-rate",
                 "set-vcpu-dirty-limit",
                 "cancel-vcpu-dirty-limit",
+                "object-add",
+                "object-del",
+                "device_add",
+                "device_del",
                 "migrate",
                 "migrate-incoming",
                 "migrate-continue",
@@ -178,6 +191,43 @@ final class QmpCommands {
         MigrationStatus status = MigrationWords.status(name)
                 .orElseThrow(() -> QmpException.generic("Parameter 'state' does not accept value '" + name + "'"));
         host.continueFrom(status);
+    }
+
+    private void objectAdd(QmpArguments arguments) {
+        String type = arguments.string("qom-type");
+        String id = arguments.string("id");
+        if (!type.equals("memory-backend-ram")) {
+            throw QmpException.generic("Parameter 'qom-type' does not accept value '" + type + "'");
+        }
+        long byteLength = arguments
+                .optionalUnsigned("size")
+                .orElseThrow(() -> QmpException.generic("Parameter 'size' is missing"));
+        arguments.rejectUnexpected();
+        host.memory().objectAdd(id, byteLength);
+    }
+
+    private void objectDel(QmpArguments arguments) {
+        String id = arguments.string("id");
+        arguments.rejectUnexpected();
+        host.memory().objectDel(id);
+    }
+
+    private void deviceAdd(QmpArguments arguments) {
+        String driver = arguments.string("driver");
+        if (!driver.equals("pc-dimm")) {
+            throw QmpException.generic("'" + driver + "' is not a valid device model name");
+        }
+        String id = arguments.string("id");
+        String memdev = arguments.string("memdev");
+        arguments.rejectUnexpected();
+        host.memory().deviceAdd(id, memdev);
+    }
+
+    private void deviceDel(QmpArguments arguments) {
+        String id = arguments.string("id");
+        arguments.rejectUnexpected();
+        host.memory().deviceDel(id);
+        announceDeleted.accept(id);
     }
 
     private void setParameters(QmpArguments arguments) {

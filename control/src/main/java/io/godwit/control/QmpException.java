@@ -24,6 +24,10 @@ public final class QmpException extends RuntimeException {
         return new QmpException(GENERIC_ERROR, description);
     }
 
+    static QmpException deviceNotFound(String id) {
+        return new QmpException("DeviceNotFound", "Device '" + id + "' not found");
+    }
+
     /** {@code error.class}. */
     public String errorClass() {
         return errorClass;

@@ -53,7 +53,8 @@ public final class QmpServer implements AutoCloseable {
         this.acceptor = acceptor;
         this.address = address;
         this.host = host;
-        this.commands = new QmpCommands(host, () -> announceShutdown("host-qmp-quit"));
+        this.commands = new QmpCommands(
+                host, () -> announceShutdown("host-qmp-quit"), id -> tell(new Notice.DeviceDeleted(Instant.now(), id)));
     }
 
     /**

@@ -38,6 +38,11 @@ final class FakeHost implements HostControl {
     volatile Set<Capability> capabilities = EnumSet.of(Capability.RETURN_PATH);
 
     @Override
+    public MemoryControl memory() {
+        throw new MigrationException.Refused("this host has no memory");
+    }
+
+    @Override
     public RunState runState() {
         return state;
     }

@@ -3,6 +3,7 @@
 package io.godwit.engine;
 
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
@@ -13,12 +14,14 @@ import io.godwit.engine.incoming.PostcopySupport;
 import io.godwit.engine.limit.VcpuDirtyLimit;
 import io.godwit.engine.limit.VcpuDirtyLimits;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.OutgoingMigration;
 import io.godwit.engine.rate.DirtyRate;
 import io.godwit.engine.rate.DirtyRateMeter;
 import io.godwit.engine.rate.DirtyRateRequest;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.linux.memory.Support;
+import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
 import java.time.InstantSource;
 import java.util.HashSet;
@@ -247,6 +250,66 @@ public final class Migrator implements AutoCloseable {
             case Side.Out(OutgoingMigration migration) -> migration.commandTook(name, nanos);
             case Side.In(IncomingMigration migration) -> migration.commandTook(name, nanos);
         }
+    }
+
+    /**
+     * Gives the guest more memory, while it runs and while it migrates; answered at once, whatever a migration does.
+     *
+     * @param idstr the block's name, which a destination will know it by
+     * @param byteLength a multiple of {@link RamBlock#PAGE_BYTES}
+     * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its destination; the sentence says why
+     */
+    public RamBlock plugRam(String idstr, long byteLength) {
+        RamPlug plug = ramPlug();
+        RamBlockEntry entry;
+        try {
+            entry = RamBlockEntry.of(idstr, byteLength);
+        } catch (IllegalArgumentException e) {
+            throw new MigrationException.Refused("Memory cannot be added: " + e.getMessage(), e);
+        }
+        return plug.plug(entry);
+    }
+
+    /**
+     * Takes memory away from the guest, while it runs and while it migrates; answered at once. The memory is freed when nobody is sending from it any more.
+     *
+     * @throws MigrationException.Refused as {@link #plugRam}
+     */
+    public void unplugRam(RamBlock block) {
+        ramPlug().unplug(block);
+    }
+
+    /** Not synchronized: who begins a migration may hold the lock for a harvest, and nobody who changes memory waits for that. */
+    private RamPlug ramPlug() {
+        RunState now = run.state();
+        switch (now) {
+            case RUNNING, PAUSED, PRELAUNCH -> {}
+            case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {
+                // A migration that holds the list says best what it is about.
+                guest.ram().refuseIfHeld();
+                throw new MigrationException.Refused("Memory can neither be added nor taken away: the guest is "
+                        + now.publicName() + " on this host" + owner());
+            }
+        }
+        if (run.isUndecided()) {
+            throw new MigrationException.Refused(
+                    "Memory can neither be added nor taken away: whether the destination of"
+                            + " the last migration runs the guest is not known.");
+        }
+        return guest.ramPlug()
+                .orElseThrow(() -> new MigrationException.Refused(
+                        "Memory can neither be added nor taken away: this guest keeps what it was made with."));
+    }
+
+    private String owner() {
+        return statistics()
+                .owner()
+                .map(owner -> switch (owner) {
+                    case HERE -> "; it is here.";
+                    case PEER -> "; the other side of its migration has it.";
+                    case UNDECIDED -> "; which side of its migration has it is not known.";
+                })
+                .orElse(", and no migration has ended that says who has it.");
     }
 
     /** A picture of the latest migration. */

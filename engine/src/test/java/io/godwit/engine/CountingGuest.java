@@ -7,6 +7,7 @@ import io.godwit.engine.guest.DeviceStateException;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -65,6 +66,7 @@ final class CountingGuest implements Guest {
     volatile long restNanos = 50_000;
 
     volatile Optional<FreePageReporter> freePages = Optional.empty();
+    volatile Optional<TestPlug> plug = Optional.empty();
     /** The vCPU touches no page from here on. */
     volatile int usedPages = PAGES;
 
@@ -176,6 +178,18 @@ final class CountingGuest implements Guest {
         return freePages;
     }
 
+    /** Memory may come and go, so many bytes at most besides the first block. */
+    TestPlug allowPlugging(long limitBytes) {
+        TestPlug made = new TestPlug(blocks, tracker, limitBytes);
+        plug = Optional.of(made);
+        return made;
+    }
+
+    @Override
+    public Optional<RamPlug> ramPlug() {
+        return plug.map(one -> one);
+    }
+
     @Override
     public Vcpus vcpus() {
         return vcpus;
@@ -190,6 +204,7 @@ final class CountingGuest implements Guest {
     public void close() {
         vcpus.pause(Duration.ofSeconds(5));
         memory.close();
+        plug.ifPresent(TestPlug::close);
     }
 
     private final class Register implements DeviceState {

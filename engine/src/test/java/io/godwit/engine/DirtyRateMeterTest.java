@@ -14,6 +14,7 @@ import io.godwit.engine.rate.DirtyRate.Stage;
 import io.godwit.engine.rate.DirtyRateMeter;
 import io.godwit.engine.rate.DirtyRateMode;
 import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.stream.RamBlockEntry;
 import java.time.Instant;
 import java.util.List;
 import java.util.UUID;
@@ -61,6 +62,20 @@ class DirtyRateMeterTest {
 
     private static DirtyRateRequest tracked(DirtyRateMode mode, long calcMillis, Long... intervals) {
         return new DirtyRateRequest(mode, calcMillis, 0, List.of(intervals));
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"PAGE_SAMPLING", "DIRTY_BITMAP"})
+    void blocksThatComeAndGoMeanwhileDisturbNoMeasurement(DirtyRateMode mode) {
+        TestPlug plug = guest.allowPlugging(64 << 20);
+        RamBlock goes = plug.plug(RamBlockEntry.of("goes", 1 << 20));
+        atThirdLook = () -> {
+            plug.unplug(goes);
+            plug.plug(RamBlockEntry.of("comes", 1 << 20));
+        };
+        DirtyRate rate = measure(mode == DirtyRateMode.PAGE_SAMPLING ? sampling() : tracked(mode, 50));
+        assertThat(rate.stage()).isInstanceOf(DirtyRate.Stage.Measured.class);
+        assertThat(plug.freed).hasValue(1);
     }
 
     private DirtyRate measure(DirtyRateRequest request) {

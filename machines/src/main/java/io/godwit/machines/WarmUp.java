@@ -51,7 +51,7 @@ final class WarmUp {
     static void of(GuestKind kind) {
         Workload workload = new Workload(GuestProgram.DIRTIER, WORKING_SET, 0, WriteOrder.RANDOM, RamFill.ZERO, 0);
         GuestOptions options =
-                new GuestOptions(kind, 2 * BootArea.GRANULE, HostPages.ORDINARY, 1, workload, UUID.randomUUID());
+                new GuestOptions(kind, 2 * BootArea.GRANULE, 0, HostPages.ORDINARY, 1, workload, UUID.randomUUID());
         run(options, System.nanoTime() + PATIENCE_NANOS);
         move(options, System.nanoTime() + PATIENCE_NANOS);
     }

@@ -31,6 +31,7 @@ final class Inspector implements StreamListener {
 
     Inspector(StreamLimits limits) {
         reader = StreamReader.forSnapshots(this, limits);
+        reader.allowChangedBlockList();
     }
 
     StreamInspection inspect(ReadableByteChannel source) throws IOException {
@@ -49,14 +50,9 @@ final class Inspector implements StreamListener {
     }
 
     private StreamInspection result(boolean complete, String remark) {
-        var blocks = new ArrayList<StreamInspection.Block>();
-        for (int i = 0; i < entries.size(); i++) {
-            PageCounts count = counts[i];
-            blocks.add(new StreamInspection.Block(entries.get(i), count.normal, count.zero, count.distinct));
-        }
         return new StreamInspection(
                 configuration,
-                blocks,
+                blocks(),
                 commands,
                 commandCount,
                 partCount,
@@ -66,6 +62,15 @@ final class Inspector implements StreamListener {
                 reader.position(),
                 complete,
                 remark);
+    }
+
+    private List<StreamInspection.Block> blocks() {
+        var blocks = new ArrayList<StreamInspection.Block>();
+        for (int i = 0; i < entries.size(); i++) {
+            PageCounts count = counts[i];
+            blocks.add(new StreamInspection.Block(entries.get(i), count.normal, count.zero, count.distinct));
+        }
+        return blocks;
     }
 
     @Override
@@ -101,6 +106,17 @@ final class Inspector implements StreamListener {
     public void ramBlocks(List<RamBlockEntry> blocks) {
         entries = blocks;
         counts = blocks.stream().map(_ -> new PageCounts()).toArray(PageCounts[]::new);
+    }
+
+    @Override
+    public void ramBlocksChanged(List<RamBlockEntry> blocks) {
+        List<RamBlockEntry> before = entries;
+        PageCounts[] old = counts;
+        entries = blocks;
+        counts = blocks.stream()
+                .map(block -> before.contains(block) ? old[before.indexOf(block)] : new PageCounts())
+                .toArray(PageCounts[]::new);
+        lastBlock = Integer.MAX_VALUE;
     }
 
     @Override

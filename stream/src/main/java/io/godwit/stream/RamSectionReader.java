@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 
-/** Reads the bodies of the RAM section: the block list, then pages, those by {@link PageRecordReader}. */
+/**
+ * Reads the bodies of the RAM section: the block list, then pages, those by {@link PageRecordReader}. Where both sides have agreed on it, a PART may
+ * hold a block list instead of pages, which takes the place of the one before.
+ */
 final class RamSectionReader {
     private static final String SECTION = "section 'ram'";
 
@@ -22,9 +25,13 @@ final class RamSectionReader {
     private long pageSizeSummary;
 
     private SectionKind kind = SectionKind.START;
-    private final List<RamBlockEntry> entries = new ArrayList<>();
+    private List<RamBlockEntry> entries = new ArrayList<>();
     private final Set<String> names = new HashSet<>();
+    private boolean listMayChange;
+    private boolean bodyHasBegun;
+    private boolean isListBody;
     private boolean inBlockList;
+    private boolean listHeadSeen;
     private boolean blockListSeen;
     private long bytesLeftInList;
 
@@ -47,6 +54,11 @@ final class RamSectionReader {
         pageSizeSummary = summary.orElse(0);
     }
 
+    /** From now on a PART may hold a block list. */
+    void allowChangedList() {
+        listMayChange = true;
+    }
+
     /** The block list, empty before it has been read. */
     List<RamBlockEntry> blocks() {
         return blockListSeen && !inBlockList ? entries : List.of();
@@ -60,6 +72,9 @@ final class RamSectionReader {
     void begin(SectionKind sectionKind) {
         kind = sectionKind;
         inBlockList = false;
+        listHeadSeen = false;
+        bodyHasBegun = sectionKind != SectionKind.PART;
+        isListBody = sectionKind == SectionKind.START;
     }
 
     /**
@@ -70,18 +85,28 @@ final class RamSectionReader {
      */
     boolean read(ByteBuffer in, long base) {
         long origin = base - in.position();
-        if (kind == SectionKind.START) {
-            return setup(in, origin);
+        if (!bodyHasBegun && !beginBody(in)) {
+            return false;
         }
-        return pages.read(in, origin);
+        return isListBody ? blockList(in, origin) : pages.read(in, origin);
+    }
+
+    /** The first record of a PART says whether it is a list; whether it is known what that is. */
+    private boolean beginBody(ByteBuffer in) {
+        if (in.remaining() < 8) {
+            return false;
+        }
+        bodyHasBegun = true;
+        isListBody = listMayChange && (in.getLong(in.position()) & Wire.FLAG_MASK) == Wire.RAM_MEM_SIZE;
+        return true;
     }
 
     private static StreamPlace place(long position) {
         return new StreamPlace(position, SECTION);
     }
 
-    private boolean setup(ByteBuffer in, long origin) {
-        if (!blockListSeen) {
+    private boolean blockList(ByteBuffer in, long origin) {
+        if (!listHeadSeen) {
             if (in.remaining() < 8) {
                 return false;
             }
@@ -121,7 +146,9 @@ final class RamSectionReader {
         }
         bytesLeftInList = word & ~(long) Wire.FLAG_MASK;
         place.requireAtMost("Total length of all RAM blocks", limits.maxRamBytes(), bytesLeftInList);
-        blockListSeen = true;
+        entries = new ArrayList<>();
+        names.clear();
+        listHeadSeen = true;
         inBlockList = true;
     }
 
@@ -189,7 +216,12 @@ final class RamSectionReader {
 
     private void blockListEnds() {
         inBlockList = false;
+        blockListSeen = true;
         pages = new PageRecordReader(listener, SECTION, entries);
-        listener.ramBlocks(List.copyOf(entries));
+        if (kind == SectionKind.START) {
+            listener.ramBlocks(List.copyOf(entries));
+        } else {
+            listener.ramBlocksChanged(List.copyOf(entries));
+        }
     }
 }

@@ -23,6 +23,12 @@ public interface StreamListener {
     default void ramBlocks(List<RamBlockEntry> blocks) {}
 
     /**
+     * The block list has become another one, in a PART section; only after {@link StreamReader#allowChangedBlockList}. {@code blockIndex} from now on
+     * is an index into this list: who has the same name as before is the same block, if its length is the same.
+     */
+    default void ramBlocksChanged(List<RamBlockEntry> blocks) {}
+
+    /**
      * A page. Called for every page of the stream: nothing may be allocated here.
      *
      * @param offset bytes from the start of the block, a multiple of 4096, inside the block

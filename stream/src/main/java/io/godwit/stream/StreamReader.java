@@ -185,6 +185,14 @@ public final class StreamReader {
         state = State.SECTIONS;
     }
 
+    /**
+     * From now on the block list may come again, as the only record of a PART section of RAM; see {@link StreamListener#ramBlocksChanged}. For
+     * streams of a source with which that was agreed; in any other it is an error.
+     */
+    public void allowChangedBlockList() {
+        ram.allowChangedList();
+    }
+
     /** Whether PACKAGED has come wholly: only pages, PINGs and the end mark may follow. */
     public boolean isPostcopy() {
         return packagedSeen;

@@ -64,6 +64,13 @@ public final class StreamWriter {
                 + endOfRamSection(out, sectionId);
     }
 
+    /** A whole PART section of RAM with a block list that takes the place of the last one. Needs {@link #ramBlockListBytes}. */
+    public static int ramChange(ByteBuffer out, int sectionId, List<RamBlockEntry> blocks) {
+        return sectionHeader(out, SectionHeader.ram(SectionKind.PART, sectionId))
+                + ramBlockList(out, blocks)
+                + endOfRamSection(out, sectionId);
+    }
+
     /** The end record of a RAM section's body and the footer. */
     public static int endOfRamSection(ByteBuffer out, int sectionId) {
         out.putLong(Wire.RAM_EOS);

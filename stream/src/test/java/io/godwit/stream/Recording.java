@@ -42,6 +42,13 @@ final class Recording implements StreamListener {
         events.add(blocks);
     }
 
+    record Changed(List<RamBlockEntry> blocks) {}
+
+    @Override
+    public void ramBlocksChanged(List<RamBlockEntry> blocks) {
+        events.add(new Changed(blocks));
+    }
+
     @Override
     public void page(int blockIndex, long offset, ByteBuffer buffer, int index) {
         events.add(new Page(blockIndex, offset, Bytes.copyOf(buffer, index, 4096)));

@@ -5,15 +5,18 @@ package io.godwit.cli.peer;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.DeviceSection;
+import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.VmStateBuilder;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.UUID;
 import java.util.concurrent.Semaphore;
@@ -36,6 +39,7 @@ final class BareGuest implements Guest {
     private final UUID identity = UUID.randomUUID();
     private final List<DeviceState> devices;
     private final Writer writer = new Writer();
+    private boolean pluggable;
 
     private BareGuest(String machineType, long memoryBytes, List<DeviceState> devices) {
         this.machineType = machineType;
@@ -63,6 +67,17 @@ final class BareGuest implements Guest {
     /** One that QEMU must refuse at once. */
     static BareGuest ofMachine(String machineType) {
         return new BareGuest(machineType, 0, List.of());
+    }
+
+    /** It could be given memory, were its list not held. */
+    BareGuest pluggable() {
+        pluggable = true;
+        return this;
+    }
+
+    @Override
+    public Optional<RamPlug> ramPlug() {
+        return pluggable ? Optional.of(new Plug()) : Optional.empty();
     }
 
     NativeMemory memory() {
@@ -113,6 +128,20 @@ final class BareGuest implements Guest {
     public void close() {
         writer.pause(Duration.ZERO);
         memory.close();
+    }
+
+    private final class Plug implements RamPlug {
+        @Override
+        public RamBlock plug(RamBlockEntry entry) {
+            blocks.refuseIfHeld();
+            throw new IllegalStateException("nobody holds the list");
+        }
+
+        @Override
+        public void unplug(RamBlock block) {
+            blocks.refuseIfHeld();
+            throw new IllegalStateException("nobody holds the list");
+        }
     }
 
     private record StrangeDevice() implements DeviceState {

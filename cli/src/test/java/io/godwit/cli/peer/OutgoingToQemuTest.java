@@ -4,10 +4,12 @@ package io.godwit.cli.peer;
 
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
@@ -16,6 +18,7 @@ import io.godwit.engine.guest.RunState;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
@@ -66,6 +69,33 @@ class OutgoingToQemuTest {
             assertThat(SavedMemory.differingPages(saved, source.guest.memory()))
                     .as("pages that differ, of " + MEMORY_BYTES / 4096)
                     .isEmpty();
+        }
+    }
+
+    /** QEMU is asked whether it can follow, answers the PING like any other, and gets one list. */
+    @Test
+    void towardsAQemuMemoryStaysAsItIs() throws Exception {
+        try (BareSource source =
+                        new BareSource(BareGuest.withMemory(MEMORY_BYTES).pluggable());
+                QemuProcess qemu = startQemu(MEMORY_MEBIBYTES)) {
+            List<String> refusals = new CopyOnWriteArrayList<>();
+            source.migrator.addListener(new MigrationListener() {
+                @Override
+                public void statusChanged(MigrationStatus status) {}
+
+                @Override
+                public void passStarted(int pass) {
+                    if (pass == 2) {
+                        refusals.add(String.valueOf(catchThrowable(() -> source.migrator.plugRam("more", 1 << 20))));
+                    }
+                }
+            });
+            source.migrator.migrate(listen(qemu, "tcp:127.0.0.1:0"));
+
+            assertHandedOver(source, qemu);
+            assertThat(refusals).hasSize(1);
+            assertThat(refusals.getFirst())
+                    .contains("Refused", "has a destination that cannot follow", "The guest is here and runs on");
         }
     }
 

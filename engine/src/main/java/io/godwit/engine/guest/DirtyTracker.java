@@ -22,6 +22,9 @@ public interface DirtyTracker {
      * Moves what was written since the last call into the block's dirty bitmap and arms the tracker again, so that no write is
      * lost in between. The guest may run meanwhile; after it has been paused one call finds all that is left.
      *
+     * <p>A block may leave the guest's list at any time: of one that has gone nothing is reported. Who calls keeps its memory mapped, see
+     * {@link RamBlock#beginUse}.
+     *
      * @return the number of pages that the tracker reported, whether or not they were dirty already
      */
     long harvest(RamBlock block);

@@ -59,14 +59,16 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Says whether the arriving guest's memory fits. Here: the same blocks with the same lengths, in any order.
+     * Says whether the arriving guest's memory fits. Here: the same blocks with the same lengths, in any order; what this guest lacks is
+     * {@linkplain #ramPlug plugged in} if that can be.
      *
      * @throws MigrationException.Protocol if it does not
      */
     default void acceptRam(List<RamBlockEntry> arriving) {
-        RamBlocks.Snapshot ours = ram().snapshot();
         for (RamBlockEntry entry : arriving) {
-            RamBlock block = ours.find(entry.idstr())
+            RamBlock block = ram().snapshot()
+                    .find(entry.idstr())
+                    .or(() -> ramPlug().map(plug -> plug.plug(entry)))
                     .orElseThrow(() -> new MigrationException.Protocol(
                             "the source has a RAM block '" + entry.idstr() + "', this guest has none"));
             if (block.usedLength() != entry.usedLength()) {
@@ -74,9 +76,10 @@ public interface Guest extends AutoCloseable {
                         + " bytes long at the source and " + block.usedLength() + " here");
             }
         }
-        if (arriving.size() != ours.blocks().size()) {
-            throw new MigrationException.Protocol("the source has " + arriving.size() + " RAM blocks, this guest has "
-                    + ours.blocks().size());
+        int ours = ram().snapshot().blocks().size();
+        if (arriving.size() != ours) {
+            throw new MigrationException.Protocol(
+                    "the source has " + arriving.size() + " RAM blocks, this guest has " + ours);
         }
     }
 
@@ -112,6 +115,11 @@ public interface Guest extends AutoCloseable {
 
     /** What leaves the guest towards the world; empty if that cannot be held back. */
     default Optional<Outputs> outputs() {
+        return Optional.empty();
+    }
+
+    /** Adds and takes away memory; empty if the guest keeps what it has. */
+    default Optional<RamPlug> ramPlug() {
         return Optional.empty();
     }
 

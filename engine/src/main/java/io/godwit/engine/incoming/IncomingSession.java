@@ -6,6 +6,7 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Bytes;
@@ -399,6 +400,9 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             throw new MigrationException.Protocol("the source sent PING " + value + " without opening the return path");
         }
         agreement.answer(value, returnPath());
+        if (agreement.followsRam()) {
+            reader.allowChangedBlockList();
+        }
     }
 
     private void advise(Command.PostcopyAdvise advise) {
@@ -448,6 +452,17 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             precopy = Optional.of(plain);
             placeInto(plain);
         }
+    }
+
+    @Override
+    public void ramBlocksChanged(List<RamBlockEntry> blocks) {
+        RamReceiver plain = precopy.orElseThrow(() -> new MigrationException.Protocol(
+                "the source changes its list of RAM blocks in a migration that may become postcopy"));
+        RamPlug plug = plan.guest().ramPlug().orElseThrow();
+        RamFollower.follow(plan.guest().ram(), plug, blocks);
+        plain.follow(
+                plan.guest().ram().snapshot(),
+                blocks.stream().map(RamBlockEntry::idstr).toList());
     }
 
     @Override

@@ -16,9 +16,9 @@ import java.util.Optional;
  * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs there yet.
  */
 final class RamReceiver implements PageReceiver {
-    private final List<RamBlock> blocks = new ArrayList<>();
-    private final List<BitSet> received = new ArrayList<>();
-    private final Optional<PageDigests> digests;
+    private List<RamBlock> blocks;
+    private List<BitSet> received = new ArrayList<>();
+    private Optional<PageDigests> digests;
 
     /**
      * Receives into the guest's blocks.
@@ -26,16 +26,42 @@ final class RamReceiver implements PageReceiver {
      * @param order the blocks' names in the order in which the stream numbers them
      */
     RamReceiver(RamBlocks.Snapshot ram, List<String> order, boolean withDigests) {
-        for (String idstr : order) {
-            RamBlock block = ram.find(idstr)
-                    .orElseThrow(() -> new MigrationException.Protocol(
-                            "the source has a RAM block '" + idstr + "', this guest has none"));
-            blocks.add(block);
-            received.add(new BitSet(Math.toIntExact(block.pageCount())));
+        blocks = inOrder(ram, order);
+        for (RamBlock block : blocks) {
+            received.add(nothingOf(block));
         }
-        digests = withDigests
-                ? Optional.of(new PageDigests(new RamBlocks.Snapshot(ram.version(), List.copyOf(blocks))))
-                : Optional.empty();
+        digests = withDigests ? Optional.of(new PageDigests(listed(ram))) : Optional.empty();
+    }
+
+    /** Goes on with another list: of blocks that stay, what has come stays. */
+    void follow(RamBlocks.Snapshot ram, List<String> order) {
+        List<RamBlock> before = blocks;
+        List<BitSet> receivedBefore = received;
+        blocks = inOrder(ram, order);
+        received = new ArrayList<>();
+        for (RamBlock block : blocks) {
+            int was = before.indexOf(block);
+            received.add(was < 0 ? nothingOf(block) : receivedBefore.get(was));
+        }
+        digests = digests.map(old -> old.following(listed(ram)));
+    }
+
+    private static List<RamBlock> inOrder(RamBlocks.Snapshot ram, List<String> order) {
+        List<RamBlock> blocks = new ArrayList<>();
+        for (String idstr : order) {
+            blocks.add(ram.find(idstr)
+                    .orElseThrow(() -> new MigrationException.Protocol(
+                            "the source has a RAM block '" + idstr + "', this guest has none")));
+        }
+        return List.copyOf(blocks);
+    }
+
+    private static BitSet nothingOf(RamBlock block) {
+        return new BitSet(Math.toIntExact(block.pageCount()));
+    }
+
+    private RamBlocks.Snapshot listed(RamBlocks.Snapshot ram) {
+        return new RamBlocks.Snapshot(ram.version(), blocks);
     }
 
     @Override

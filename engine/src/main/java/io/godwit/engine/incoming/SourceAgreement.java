@@ -8,6 +8,7 @@ import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.memory.HolesAnnouncement;
+import io.godwit.engine.memory.PlugAnnouncement;
 import io.godwit.stream.Command;
 import io.godwit.stream.ReturnPathMessage;
 import java.util.Optional;
@@ -25,6 +26,7 @@ final class SourceAgreement implements AutoCloseable {
     private boolean identityArrived;
     private boolean markDue;
     private boolean holesAgreed;
+    private boolean plugAgreed;
     private boolean holeCountDue;
     private long holes;
     private volatile Optional<EpochMaker> safety = Optional.empty();
@@ -65,7 +67,16 @@ final class SourceAgreement implements AutoCloseable {
             holesAgreed = true;
             returnPath.send(new ReturnPathMessage.Pong(HolesAnnouncement.ANSWER));
         }
+        if (value == PlugAnnouncement.QUESTION && plan.guest().ramPlug().isPresent()) {
+            plugAgreed = true;
+            returnPath.send(new ReturnPathMessage.Pong(PlugAnnouncement.ANSWER));
+        }
         holeCountDue = holesAgreed && value == HolesAnnouncement.COUNT;
+    }
+
+    /** Whether the source may say that its list of blocks has changed. */
+    boolean followsRam() {
+        return plugAgreed;
     }
 
     /** How many pages the source leaves out of a precopy, because they are of no worth. */

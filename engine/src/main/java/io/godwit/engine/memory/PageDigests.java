@@ -58,6 +58,18 @@ public final class PageDigests {
         return digests;
     }
 
+    /** The same over another list: of blocks that stay, the hashes stay. */
+    public PageDigests following(RamBlocks.Snapshot ram) {
+        PageDigests next = new PageDigests(ram);
+        for (int block = 0; block < next.blocks.size(); block++) {
+            int was = blocks.indexOf(next.blocks.get(block));
+            if (was >= 0) {
+                next.hashes.set(block, hashes.get(was));
+            }
+        }
+        return next;
+    }
+
     private void placed(int blockIndex, long page) {
         RamBlock block = blocks.get(blockIndex);
         hashes.get(blockIndex)[(int) page] =

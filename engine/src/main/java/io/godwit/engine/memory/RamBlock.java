@@ -8,7 +8,7 @@ import java.util.Optional;
 
 /**
  * A named piece of guest memory. The memory belongs to the guest, which keeps it mapped as long as the block is in its
- * {@link RamBlocks}; a block carries no arena and frees nothing.
+ * {@link RamBlocks}, and afterwards until everybody has let go who has {@link #beginUse begun to use} it; a block carries no arena.
  */
 public final class RamBlock {
     /** The target page size: the unit of tracking and of the wire. */
@@ -24,6 +24,7 @@ public final class RamBlock {
     private final DirtyBitmap dirtyBitmap;
     private final DirtyBitmap withheldPages;
     private final DirtyBitmap hostWrites;
+    private final MemoryUse use = new MemoryUse();
     private volatile Optional<ReceivedBitmap> arriving = Optional.empty();
 
     /** Describes a block of ordinary pages over the whole of {@code memory}; see {@link #RamBlock(String, NativeMemory, int)}. */
@@ -68,6 +69,31 @@ public final class RamBlock {
     /** Where the bytes are. */
     public NativeMemory memory() {
         return memory;
+    }
+
+    /**
+     * Keeps the memory mapped until {@link #endUse}, whatever becomes of the block. Whoever touches memory of a list that may have changed
+     * since does so in between, a batch of pages at a time.
+     *
+     * @return false if the block was taken away: its memory may be gone
+     */
+    public boolean beginUse() {
+        return use.begin();
+    }
+
+    /** Lets go; if the block was taken away and nobody else uses it, its memory is freed here. */
+    public void endUse() {
+        use.end();
+    }
+
+    /** The block has left its list: its memory is freed when nobody uses it any more. */
+    void retire(Runnable free) {
+        use.retire(free);
+    }
+
+    /** Whether it has left its list for good. */
+    boolean isRetired() {
+        return use.isRetired();
     }
 
     /** Length in bytes, a multiple of the page size. */

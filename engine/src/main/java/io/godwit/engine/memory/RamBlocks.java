@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.memory;
 
+import io.godwit.engine.MigrationException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -53,6 +54,7 @@ public final class RamBlocks {
     }
 
     private final ReentrantLock lock = new ReentrantLock();
+    private final List<Hold> holds = new ArrayList<>();
     private volatile Snapshot snapshot;
 
     /** Starts with these blocks, as version 1. */
@@ -65,20 +67,91 @@ public final class RamBlocks {
         return snapshot;
     }
 
+    /** The list does not change until this is closed: who wants to change it is refused at once, and waits for nobody. */
+    public final class Hold implements AutoCloseable {
+        private final Snapshot held;
+        private volatile String reason;
+
+        private Hold(Snapshot held, String reason) {
+            this.held = held;
+            this.reason = reason;
+        }
+
+        /** The list, which stays as it is. */
+        public Snapshot snapshot() {
+            return held;
+        }
+
+        /** Says from now on another reason to those who are refused: a whole sentence. */
+        public void because(String sentence) {
+            reason = sentence;
+        }
+
+        /** The list may change again. Harmless when repeated. */
+        @Override
+        public void close() {
+            lock.lock();
+            try {
+                boolean _ = holds.remove(this);
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
     /**
-     * Adds a block at the end.
+     * Keeps the list as it is.
      *
-     * @throws IllegalArgumentException if a block of that name is there
+     * @param reason a sentence for those who are refused
+     */
+    public Hold hold(String reason) {
+        lock.lock();
+        try {
+            Hold hold = new Hold(snapshot, reason);
+            holds.add(hold);
+            return hold;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Says early whether the list may be changed; {@link #add} and {@link #remove} say it for sure.
+     *
+     * @throws MigrationException.Refused if somebody holds it
+     */
+    public void refuseIfHeld() {
+        lock.lock();
+        try {
+            if (!holds.isEmpty()) {
+                throw new MigrationException.Refused(holds.getFirst().reason);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Adds a block at the end, all of whose pages are to be sent by a migration that runs. What the guest writes to it must be tracked already.
+     *
+     * @throws MigrationException.Refused if somebody holds the list
+     * @throws IllegalArgumentException if a block of that name is there, or this block was removed before
      */
     public void add(RamBlock block) {
         lock.lock();
         try {
+            refuseIfHeld();
             Snapshot old = snapshot;
             if (old.find(block.idstr()).isPresent()) {
                 throw new IllegalArgumentException("RAM block " + block.idstr() + " is there already");
             }
+            if (block.isRetired()) {
+                throw new IllegalArgumentException(
+                        "RAM block " + block.idstr() + " was removed before; make a new one");
+            }
             List<RamBlock> blocks = new ArrayList<>(old.blocks());
             blocks.add(block);
+            block.beginSending();
             snapshot = new Snapshot(old.version() + 1, List.copyOf(blocks));
         } finally {
             lock.unlock();
@@ -86,14 +159,16 @@ public final class RamBlocks {
     }
 
     /**
-     * Takes a block out of the list. Who walks an older snapshot may still read the block, so its memory must stay mapped until
-     * no migration holds that version.
+     * Takes a block out of the list, at once. Who walks an older list may be using its memory at this moment.
      *
+     * @param whenUnused frees the memory: run by whoever lets go of it last, here and now if nobody uses it
+     * @throws MigrationException.Refused if somebody holds the list
      * @throws IllegalArgumentException if the block is not in the list
      */
-    public void remove(RamBlock block) {
+    public void remove(RamBlock block, Runnable whenUnused) {
         lock.lock();
         try {
+            refuseIfHeld();
             Snapshot old = snapshot;
             List<RamBlock> blocks = new ArrayList<>(old.blocks());
             if (!blocks.remove(block)) {
@@ -103,5 +178,6 @@ public final class RamBlocks {
         } finally {
             lock.unlock();
         }
+        block.retire(whenUnused);
     }
 }

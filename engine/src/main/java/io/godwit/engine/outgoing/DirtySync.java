@@ -26,12 +26,15 @@ final class DirtySync {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final OutgoingMigration.Plan plan;
-    private final List<RamBlock> blocks;
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
     private final Optional<FreePageHints> freePages;
     private final Throttle throttle;
     private final Optional<ThrottlePolicy> throttling;
+
+    // Guarded by lock.
+    private List<RamBlock> blocks;
+    private long newPagesOfGoneBlocks;
 
     private long syncedAtNanos;
     private long periodNanos;
@@ -76,6 +79,20 @@ final class DirtySync {
         tracker.start();
         syncedAtNanos = plan.clock().nanoTime();
         beginPeriod(syncedAtNanos);
+    }
+
+    /** Blocks have come and gone. */
+    void follow(List<RamBlock> next) {
+        lock.lock();
+        try {
+            for (RamBlock block : blocks) {
+                newPagesOfGoneBlocks +=
+                        next.contains(block) ? 0 : block.dirtyBitmap().newlySetCount();
+            }
+            blocks = next;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Whether the guest may be throttled for this migration. */
@@ -125,7 +142,7 @@ final class DirtySync {
         long begin = plan.clock().nanoTime();
         long pages = 0;
         for (RamBlock block : blocks) {
-            pages += tracker.harvest(block);
+            pages += harvest(block);
         }
         freePages.ifPresent(FreePageHints::harvested);
         long now = plan.clock().nanoTime();
@@ -139,6 +156,18 @@ final class DirtySync {
         judge(now);
         progress.throttle = statistics();
         return took;
+    }
+
+    /** One that has gone has nothing that anybody wants. */
+    private long harvest(RamBlock block) {
+        if (!block.beginUse()) {
+            return 0;
+        }
+        try {
+            return tracker.harvest(block);
+        } finally {
+            block.endUse();
+        }
     }
 
     private void judge(long now) {
@@ -189,7 +218,7 @@ final class DirtySync {
 
     /** Pages that have become dirty so far without having been so. */
     private long newPages() {
-        long pages = 0;
+        long pages = newPagesOfGoneBlocks;
         for (RamBlock block : blocks) {
             pages += block.dirtyBitmap().newlySetCount();
         }

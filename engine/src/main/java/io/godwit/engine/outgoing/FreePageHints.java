@@ -9,6 +9,7 @@ import io.godwit.engine.memory.RamBlocks;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Supplier;
 
 /**
  * Leaves out of the first pass what the guest says is free.
@@ -35,7 +36,10 @@ final class FreePageHints implements FreePageReporter.Sink {
     // begin alike.
     private static final AtomicInteger LAST_EPOCH = new AtomicInteger((int) System.nanoTime());
 
+    /** The list of the first pass: in blocks that come later every page is sent. */
     private final RamBlocks.Snapshot ram;
+
+    private final Supplier<RamBlocks.Snapshot> current;
     private final FreePageReporter reporter;
     private final int epoch = nextEpoch();
     private final ReentrantLock lock = new ReentrantLock();
@@ -46,8 +50,10 @@ final class FreePageHints implements FreePageReporter.Sink {
     private volatile boolean open;
     private boolean started;
 
-    FreePageHints(RamBlocks.Snapshot ram, FreePageReporter reporter) {
-        this.ram = ram;
+    /** Hints of the blocks that are there now; {@code current} says at any time which there are. */
+    FreePageHints(Supplier<RamBlocks.Snapshot> current, FreePageReporter reporter) {
+        this.current = current;
+        this.ram = current.get();
         this.reporter = reporter;
         long words = SPARE_WORDS;
         for (RamBlock block : ram.blocks()) {
@@ -107,9 +113,9 @@ final class FreePageHints implements FreePageReporter.Sink {
         }
     }
 
-    /** Pages that are left out. */
+    /** Pages that are left out of the blocks that there are. */
     long leftOut() {
-        return ram.withheldPageCount();
+        return current.get().withheldPageCount();
     }
 
     FreePageStatistics statistics() {

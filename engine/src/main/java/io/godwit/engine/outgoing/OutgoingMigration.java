@@ -164,7 +164,8 @@ public final class OutgoingMigration implements AutoCloseable {
         waits.watch(plan.guest());
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         try (Channel channel = Transports.connect(plan.uri(), patience, life.abort());
-                OutgoingSession session = new OutgoingSession(plan, channel, life.abort(), trigger, progress)) {
+                AnnouncedRam ram = OutgoingSession.holdRam(plan);
+                OutgoingSession session = new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress)) {
             conduct(session);
         } catch (RuntimeException | Error e) {
             // Only what comes before the session begins ends here: the guest was not touched.
@@ -203,6 +204,7 @@ public final class OutgoingMigration implements AutoCloseable {
             session.giveBackFreePages();
             GuestOwner owner = settleOwner(session, e);
             stopTracking();
+            session.letRamChange();
             life.fail(cause, owner);
             return;
         }

@@ -9,8 +9,8 @@ import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.memory.HolesAnnouncement;
+import io.godwit.engine.memory.PlugAnnouncement;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
@@ -34,7 +34,7 @@ final class OutgoingSession implements AutoCloseable {
     private final Channel channel;
     private final AbortSignal abort;
     private final OutgoingProgress progress;
-    private final RamBlocks.Snapshot ram;
+    private final AnnouncedRam ram;
     private final List<RamBlockEntry> entries;
     private final Configuration configuration;
     private final OutgoingWire wire;
@@ -53,6 +53,7 @@ final class OutgoingSession implements AutoCloseable {
     OutgoingSession(
             OutgoingMigration.Plan plan,
             Channel channel,
+            AnnouncedRam ram,
             AbortSignal abort,
             PostcopyTrigger trigger,
             OutgoingProgress progress) {
@@ -61,8 +62,8 @@ final class OutgoingSession implements AutoCloseable {
         this.abort = abort;
         this.progress = progress;
         this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
-        this.ram = plan.guest().ram().snapshot();
-        this.entries = OutgoingWire.entries(ram, forPostcopy);
+        this.ram = ram;
+        this.entries = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
         this.configuration = OutgoingWire.configuration(
                 plan.guest().machineType(),
                 plan.guest().identity(),
@@ -70,16 +71,25 @@ final class OutgoingSession implements AutoCloseable {
         this.wire = new OutgoingWire(channel, progress);
         this.sender = new RamSender(channel, new PageRecordWriter(entries), progress, plan.clock());
         this.freePages = plan.parameters().get().isOn(MigrationParameter.FREE_PAGE_HINTS)
-                ? plan.guest().freePages().map(reporter -> new FreePageHints(ram, reporter))
+                ? plan.guest().freePages().map(reporter -> new FreePageHints(ram::snapshot, reporter))
                 : Optional.empty();
-        this.precopy = new Precopy(plan, ram, sender, progress, trigger, freePages, () -> awaitArrival(0));
+        this.precopy = new Precopy(plan, ram, wire, sender, progress, trigger, freePages, () -> awaitArrival(0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
-        this.pages = new PostcopyPages(ram);
+        this.pages = new PostcopyPages(ram.snapshot());
         this.postcopySwitch = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
         boolean answers = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
         this.returnPath = answers && channel.isBidirectional()
                 ? Optional.of(new ReturnPath(channel, entries, plan.clock()))
                 : Optional.empty();
+    }
+
+    /** The guest's blocks, which stay as they are until it is known whether the destination can follow. */
+    static AnnouncedRam holdRam(OutgoingMigration.Plan plan) {
+        return new AnnouncedRam(
+                plan.guest().ram(),
+                kept(
+                        plan,
+                        "is being announced, and whether its destination can follow is known in a moment; try again"));
     }
 
     /** Everything that comes before the first page. */
@@ -106,8 +116,45 @@ final class OutgoingSession implements AutoCloseable {
         if (holes) {
             progress.freePages = freePages;
         }
+        boolean follows = followsRam();
         precopy.begin(holes);
         wire.announceRam(entries);
+        if (follows) {
+            ram.letChange();
+        }
+    }
+
+    /** Whether blocks may come and go; if not, who tries is told why from now on. */
+    private boolean followsRam() {
+        if (forPostcopy) {
+            ram.keepBecause(
+                    kept("may become postcopy, whose destination watches the memory that it was told of at the start;"
+                            + " wait for its end or cancel it, or migrate without 'postcopy-ram'"));
+            return false;
+        }
+        if (returnPath.isPresent() && plan.guest().ramPlug().isPresent()) {
+            wire.command(new Command.Ping(PlugAnnouncement.QUESTION));
+            returnPath
+                    .get()
+                    .awaitPong(
+                            PlugAnnouncement.QUESTION, plan.parameters().get().connectTimeoutMillis() * 1_000_000);
+            if (returnPath.get().peerFollowsRam()) {
+                return true;
+            }
+        }
+        ram.keepBecause(
+                kept("has a destination that cannot follow when blocks come and go (it is no Godwit, either guest"
+                        + " has a fixed memory, or it has no way to answer); wait for its end or cancel it"));
+        return false;
+    }
+
+    private String kept(String why) {
+        return kept(plan, why);
+    }
+
+    private static String kept(OutgoingMigration.Plan plan, String why) {
+        return "Memory can neither be added nor taken away now: the migration to " + plan.uri() + " " + why
+                + ". The guest is here and runs on as it is.";
     }
 
     /** A destination that counts pages must have said that some may be left out; QEMU does not count, and without answers nobody does. */
@@ -150,7 +197,7 @@ final class OutgoingSession implements AutoCloseable {
 
     private long pageSizeSummary() {
         long summary = 0;
-        for (RamBlock block : ram.blocks()) {
+        for (RamBlock block : ram.snapshot().blocks()) {
             summary |= block.pageBytes();
         }
         return summary;
@@ -191,7 +238,6 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Sends the rest up to the last byte. */
     void sendRest() {
-        refuseChangedRam();
         returnPath.ifPresent(ReturnPath::expectVerdict);
         switchover.sendRest(precopy, sender, configuration, this::holes);
     }
@@ -204,7 +250,6 @@ final class OutgoingSession implements AutoCloseable {
      * @return the connection over which its memory follows
      */
     PostcopyLink sendPackage(Runnable commit, Runnable devicesLoaded) {
-        refuseChangedRam();
         PostcopyLink next = link.orElseThrow();
         int markPing = ++pings;
         int packagePing = ++pings;
@@ -224,16 +269,6 @@ final class OutgoingSession implements AutoCloseable {
                 asksForOurToken(),
                 returnPath.orElseThrow().peerIsGodwit(),
                 safety);
-    }
-
-    /** The destination has made ready for the blocks that were announced; what came later would be lost. */
-    private void refuseChangedRam() {
-        long version = plan.guest().ram().snapshot().version();
-        if (version != ram.version()) {
-            throw new MigrationException.Machine(
-                    "the guest's list of RAM blocks has changed during the migration, from version " + ram.version()
-                            + " to " + version + "; migrate again");
-        }
     }
 
     /**
@@ -269,6 +304,11 @@ final class OutgoingSession implements AutoCloseable {
         return wireBroke && returnPath.get().awaitVerdict(LAST_WORD_NANOS) instanceof Verdict.Rejected rejected
                 ? new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected), cause)
                 : cause;
+    }
+
+    /** The migration has failed: what comes and goes is of no interest to it any more. */
+    void letRamChange() {
+        ram.close();
     }
 
     /** The guest stays, or nobody knows: it may use its free pages as before. */

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Command;
@@ -70,9 +70,14 @@ final class OutgoingWire implements AutoCloseable {
         send(b -> StreamWriter.ramSetup(b, RAM_SECTION, blocks));
     }
 
+    /** A PART section of {@code ram} with another list of blocks. */
+    void changeRam(List<RamBlockEntry> blocks) {
+        send(b -> StreamWriter.ramChange(b, RAM_SECTION, blocks));
+    }
+
     /** The list of blocks as the stream has it; for postcopy with the sizes of their pages where they are not ordinary. */
-    static List<RamBlockEntry> entries(RamBlocks.Snapshot ram, boolean forPostcopy) {
-        return ram.blocks().stream()
+    static List<RamBlockEntry> entries(List<RamBlock> ram, boolean forPostcopy) {
+        return ram.stream()
                 .map(block -> forPostcopy
                         ? RamBlockEntry.withPages(block.idstr(), block.usedLength(), block.pageBytes())
                         : RamBlockEntry.of(block.idstr(), block.usedLength()))

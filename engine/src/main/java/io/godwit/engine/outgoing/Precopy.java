@@ -7,9 +7,12 @@ import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.RamBlocks;
+import io.godwit.stream.PageRecordWriter;
+import io.godwit.stream.RamBlockEntry;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 
 /**
@@ -23,7 +26,12 @@ final class Precopy implements AutoCloseable {
     /** How soon a change of {@code max-bandwidth} is seen. */
     private static final long LOOK_UP_NANOS = 50_000_000;
 
-    private final RamBlocks.Snapshot ram;
+    private static final String STOPPING =
+            "Memory can neither be added nor taken away now: the guest is being handed over to the"
+                    + " destination of its migration. When that has ended, query-migrate says which of the two hosts has it.";
+
+    private final AnnouncedRam ram;
+    private final OutgoingWire wire;
     private final DirtySync sync;
     private final RamSender sender;
     private final OutgoingProgress progress;
@@ -47,14 +55,16 @@ final class Precopy implements AutoCloseable {
      */
     Precopy(
             OutgoingMigration.Plan plan,
-            RamBlocks.Snapshot ram,
+            AnnouncedRam ram,
+            OutgoingWire wire,
             RamSender sender,
             OutgoingProgress progress,
             PostcopyTrigger trigger,
             Optional<FreePageHints> freePages,
             Runnable arrival) {
         this.ram = ram;
-        this.sync = new DirtySync(plan, ram, progress, freePages);
+        this.wire = wire;
+        this.sync = new DirtySync(plan, ram.snapshot(), progress, freePages);
         this.sender = sender;
         this.progress = progress;
         this.arrival = arrival;
@@ -92,7 +102,8 @@ final class Precopy implements AutoCloseable {
         int walked = 0;
         try {
             while (!trigger.isDue(walked, clock.nanoTime())) {
-                if (walkOnce()) {
+                // A block that came since the last look would have to travel with the guest stopped.
+                if (walkOnce() && ram.holdIfCurrent(STOPPING)) {
                     return false;
                 }
                 walked++;
@@ -118,7 +129,7 @@ final class Precopy implements AutoCloseable {
         sampleBandwidth(progress.transferredBytes.get() - before, sendingNanos);
         harvest();
         return convergence.isReached(
-                ram.dirtyPageCount() * RamBlock.PAGE_BYTES,
+                ram.snapshot().dirtyPageCount() * RamBlock.PAGE_BYTES,
                 progress.bandwidthBytesPerSecond,
                 parameters.get().downtimeLimitMillis());
     }
@@ -154,21 +165,62 @@ final class Precopy implements AutoCloseable {
      * @param limited whether this is a pass: it keeps to {@code max-bandwidth}, and ends early if postcopy is to begin
      */
     void sendAllDirty(boolean limited) {
-        int index = 0;
-        for (RamBlock block : ram.blocks()) {
-            int word = 0;
-            while (word < block.dirtyBitmap().wordCount() && !(limited && trigger.isDueWithinPass(clock.nanoTime()))) {
+        Set<RamBlock> walked = new HashSet<>();
+        Optional<RamBlock> next = firstBut(walked);
+        while (next.isPresent()) {
+            walk(next.get(), limited);
+            boolean _ = walked.add(next.get());
+            next = firstBut(walked);
+        }
+        sender.endOfWalk();
+    }
+
+    private Optional<RamBlock> firstBut(Set<RamBlock> walked) {
+        return ram.snapshot().blocks().stream()
+                .filter(block -> !walked.contains(block))
+                .findFirst();
+    }
+
+    /** Sends what is dirty in one block, as long as there is such a block. */
+    private void walk(RamBlock block, boolean limited) {
+        int word = 0;
+        while (word < block.dirtyBitmap().wordCount() && !(limited && trigger.isDueWithinPass(clock.nanoTime()))) {
+            follow();
+            int index = ram.snapshot().blocks().indexOf(block);
+            if (index < 0 || !block.beginUse()) {
+                return;
+            }
+            long sent = 0;
+            try {
                 word = batch.fill(block.dirtyBitmap(), word);
                 if (batch.count() > 0) {
                     noteSent(block);
-                    long sent = sender.send(index, block, batch);
-                    long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
-                    pause(rateLimit.sent(sent, rate), rate);
+                    sent = sender.send(index, block, batch);
                 }
+            } finally {
+                block.endUse();
             }
-            index++;
+            if (sent > 0) {
+                long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
+                pause(rateLimit.sent(sent, rate), rate);
+            }
+        }
+    }
+
+    /** Tells the destination of blocks that have come and gone; where it cannot follow, none do. */
+    private void follow() {
+        if (!ram.isOutdated()) {
+            return;
         }
         sender.endOfWalk();
+        AnnouncedRam.Change change = ram.change();
+        for (List<RamBlock> list : change.lists()) {
+            List<RamBlockEntry> entries = OutgoingWire.entries(list, false);
+            wire.changeRam(entries);
+            sender.number(new PageRecordWriter(entries));
+        }
+        sync.follow(change.next().blocks());
+        ram.announced(change.next());
     }
 
     /** A page that is sent after all is not left out, whether a sync in the background has said so or one behind the pass. */

@@ -59,6 +59,11 @@ final class RamSender implements AutoCloseable {
         return flush();
     }
 
+    /** The destination numbers blocks by another list from now on; no section may be open. */
+    void number(PageRecordWriter next) {
+        batchOut.number(next);
+    }
+
     /** The bitmap has been walked once: ends the section that is open. */
     void endOfWalk() {
         if (partOpen && !inEndSection) {

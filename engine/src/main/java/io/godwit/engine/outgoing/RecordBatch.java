@@ -20,7 +20,7 @@ final class RecordBatch implements AutoCloseable {
     /** Room for what stands before, between and after the pages: section heads and ends, a command. */
     private static final int FRAMING_BYTES = 256;
 
-    private final PageRecordWriter records;
+    private PageRecordWriter records;
     private final NativeMemory heads;
     private final ByteBuffer headBuffer;
     private final IoVector vector;
@@ -37,6 +37,11 @@ final class RecordBatch implements AutoCloseable {
         this.heads = NativeMemory.allocate(headBytes);
         this.headBuffer = heads.buffer(0, headBytes);
         this.vector = new IoVector(2 * maxPages + 2);
+    }
+
+    /** Pages are numbered by another list of blocks from now on. */
+    void number(PageRecordWriter next) {
+        records = next;
     }
 
     /** Forgets what was written. */

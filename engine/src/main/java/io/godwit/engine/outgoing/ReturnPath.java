@@ -7,6 +7,7 @@ import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.arbiter.TokenAnnouncement;
 import io.godwit.engine.epochs.SafetyAnnouncement;
 import io.godwit.engine.memory.HolesAnnouncement;
+import io.godwit.engine.memory.PlugAnnouncement;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.process.Scheduling;
@@ -74,6 +75,7 @@ final class ReturnPath {
     private volatile boolean peerIsGodwit;
     private volatile boolean peerSendsEpochs;
     private volatile boolean peerTakesHoles;
+    private volatile boolean peerFollowsRam;
 
     /** The way back of a connection over which these blocks are sent. */
     ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
@@ -100,6 +102,11 @@ final class ReturnPath {
     /** Whether the destination has said that it takes a guest of which pages are left out. */
     boolean peerTakesHoles() {
         return peerTakesHoles;
+    }
+
+    /** Whether the destination has said that blocks may come and go. */
+    boolean peerFollowsRam() {
+        return peerFollowsRam;
     }
 
     /** Whether the destination is a Godwit. */
@@ -281,6 +288,7 @@ final class ReturnPath {
             case TokenAnnouncement.OTHER_TOKEN -> peerIsGodwit = true;
             case SafetyAnnouncement.ANSWER -> peerSendsEpochs = true;
             case HolesAnnouncement.ANSWER -> peerTakesHoles = true;
+            case PlugAnnouncement.ANSWER -> peerFollowsRam = true;
             default -> {
                 postcopy.ifPresent(answers -> answers.pong(value, readNanos));
                 lock.lock();

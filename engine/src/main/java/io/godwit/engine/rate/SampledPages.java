@@ -65,23 +65,41 @@ final class SampledPages implements Measurement {
         SplittableRandom random = new SplittableRandom(seed);
         for (int i = 0; i < blocks.size(); i++) {
             RamBlock block = blocks.get(i);
-            long[] kept = hashes.get(i);
-            // What one sampled page stands for.
-            double weight = (double) block.pageCount() / kept.length;
-            for (int sample = 0; sample < kept.length; sample++) {
-                long page = random.nextLong(block.pageCount());
-                // Law 1: a page that has not arrived is not touched, whatever was promised.
-                if (wait.isOver() || !block.isPresent(page)) {
+            // The same numbers are drawn for a block that has gone, so that those of the others stay the same.
+            boolean there = block.beginUse();
+            try {
+                if (!walk(wait, random, block, there, compare, hashes.get(i))) {
                     return false;
                 }
-                long hash = block.memory().hash(page << RamBlock.PAGE_SHIFT, RamBlock.PAGE_BYTES);
-                if (!compare) {
-                    kept[sample] = hash;
-                    continue;
+            } finally {
+                if (there) {
+                    block.endUse();
                 }
-                changedPages += hash == kept[sample] ? 0 : weight;
-                zeroPages += hash == zeroPageHash ? weight : 0;
             }
+        }
+        return true;
+    }
+
+    private boolean walk(
+            Wait wait, SplittableRandom random, RamBlock block, boolean there, boolean compare, long[] kept) {
+        // What one sampled page stands for.
+        double weight = (double) block.pageCount() / kept.length;
+        for (int sample = 0; sample < kept.length; sample++) {
+            long page = random.nextLong(block.pageCount());
+            if (!there) {
+                continue;
+            }
+            // Law 1: a page that has not arrived is not touched, whatever was promised.
+            if (wait.isOver() || !block.isPresent(page)) {
+                return false;
+            }
+            long hash = block.memory().hash(page << RamBlock.PAGE_SHIFT, RamBlock.PAGE_BYTES);
+            if (!compare) {
+                kept[sample] = hash;
+                continue;
+            }
+            changedPages += hash == kept[sample] ? 0 : weight;
+            zeroPages += hash == zeroPageHash ? weight : 0;
         }
         return true;
     }

@@ -56,7 +56,13 @@ final class TrackedPages implements Measurement {
 
     private void harvest() {
         for (RamBlock block : ram.blocks()) {
-            long _ = tracker.harvest(block);
+            if (block.beginUse()) {
+                try {
+                    long _ = tracker.harvest(block);
+                } finally {
+                    block.endUse();
+                }
+            }
         }
     }
 

@@ -27,11 +27,21 @@ public final class MarkedPagesTracker implements DirtyTracker {
         }
     }
 
-    /** Says that a page of {@code block} has been written. */
+    /** A block comes: before anybody writes to it, and before it is in the guest's list. Any thread. */
+    public void add(RamBlock block) {
+        DirtyBitmap _ = marks.put(block, new DirtyBitmap(block.pageCount()));
+    }
+
+    /** A block has gone: its writes are of no interest any more. Any thread. */
+    public void remove(RamBlock block) {
+        Optional<DirtyBitmap> _ = Optional.ofNullable(marks.remove(block));
+    }
+
+    /** Says that a page of {@code block} has been written; of one that has gone nobody wants to know. */
     public void mark(RamBlock block, long page) {
         // Marked even when nobody tracks: a writer that asks first could miss a start between its question and its
         // write.
-        marksOf(block).set(page);
+        Optional.ofNullable(marks.get(block)).ifPresent(written -> written.set(page));
     }
 
     @Override
@@ -45,7 +55,12 @@ public final class MarkedPagesTracker implements DirtyTracker {
         if (!tracking) {
             throw new IllegalStateException("the tracker was not started");
         }
-        DirtyBitmap from = marksOf(block);
+        return Optional.ofNullable(marks.get(block))
+                .map(written -> move(written, block))
+                .orElse(0L);
+    }
+
+    private static long move(DirtyBitmap from, RamBlock block) {
         long found = 0;
         for (int word = 0; word < from.wordCount(); word++) {
             long bits = from.fetchAndClear(word);
@@ -65,10 +80,5 @@ public final class MarkedPagesTracker implements DirtyTracker {
     @Override
     public String description() {
         return "program's marks";
-    }
-
-    private DirtyBitmap marksOf(RamBlock block) {
-        return Optional.ofNullable(marks.get(block))
-                .orElseThrow(() -> new IllegalArgumentException("RAM block " + block.idstr() + " is not tracked"));
     }
 }

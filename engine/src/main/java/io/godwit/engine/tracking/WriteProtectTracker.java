@@ -11,6 +11,7 @@ import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.util.EnumSet;
 import java.util.Optional;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 
 /**
@@ -28,7 +29,12 @@ public final class WriteProtectTracker implements DirtyTracker {
     private static final long BYTES_AT_ONCE = 64L << 20;
 
     private final RamBlocks ram;
+    /** Keeps starting and stopping apart from blocks that come meanwhile. No harvest takes it. */
+    private final ReentrantLock lock = new ReentrantLock();
+
+    // Guarded by lock.
     private Optional<Userfaultfd> armed = Optional.empty();
+
     private Optional<PagemapScan> scan = Optional.empty();
     private volatile LongConsumer calls = _ -> {};
 
@@ -45,23 +51,43 @@ public final class WriteProtectTracker implements DirtyTracker {
 
     @Override
     public void start() {
-        if (armed.isPresent()) {
-            return;
-        }
-        Userfaultfd protection = Userfaultfd.open(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
-        armed = Optional.of(protection);
-        scan = Optional.of(new PagemapScan(REGIONS));
-        for (RamBlock block : ram.snapshot().blocks()) {
-            NativeMemory memory = block.memory();
-            boolean _ = protection.register(
-                    memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
-            long end = memory.address() + block.usedLength();
-            long step = step(block);
-            for (long at = memory.address(); at < end; at += step) {
-                long begin = System.nanoTime();
-                protection.writeProtect(at, Math.min(step, end - at));
-                calls.accept(System.nanoTime() - begin);
+        lock.lock();
+        try {
+            if (armed.isPresent()) {
+                return;
             }
+            Userfaultfd protection = Userfaultfd.open(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
+            armed = Optional.of(protection);
+            scan = Optional.of(new PagemapScan(REGIONS));
+            ram.snapshot().blocks().forEach(block -> protect(protection, block));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * A block comes: before anybody writes to it, and before it is in the guest's list. One that goes need not be told: with its mapping
+     * ends its protection. Any thread.
+     */
+    public void add(RamBlock block) {
+        lock.lock();
+        try {
+            armed.ifPresent(protection -> protect(protection, block));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void protect(Userfaultfd protection, RamBlock block) {
+        NativeMemory memory = block.memory();
+        boolean _ =
+                protection.register(memory.address(), block.usedLength(), EnumSet.of(Userfaultfd.Mode.WRITE_PROTECT));
+        long end = memory.address() + block.usedLength();
+        long step = step(block);
+        for (long at = memory.address(); at < end; at += step) {
+            long begin = System.nanoTime();
+            protection.writeProtect(at, Math.min(step, end - at));
+            calls.accept(System.nanoTime() - begin);
         }
     }
 
@@ -105,11 +131,16 @@ public final class WriteProtectTracker implements DirtyTracker {
 
     @Override
     public void stop() {
-        // Closing the userfaultfd unregisters its ranges, which lifts what protection is left.
-        armed.ifPresent(Userfaultfd::close);
-        scan.ifPresent(PagemapScan::close);
-        armed = Optional.empty();
-        scan = Optional.empty();
+        lock.lock();
+        try {
+            // Closing the userfaultfd unregisters its ranges, which lifts what protection is left.
+            armed.ifPresent(Userfaultfd::close);
+            scan.ifPresent(PagemapScan::close);
+            armed = Optional.empty();
+            scan = Optional.empty();
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override

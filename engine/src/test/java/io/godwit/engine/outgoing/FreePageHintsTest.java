@@ -40,7 +40,7 @@ class FreePageHintsTest {
     private final RamBlock block = new RamBlock("ram", memory);
     private final RamBlocks.Snapshot ram = new RamBlocks(List.of(block)).snapshot();
     private final Kept reporter = new Kept();
-    private final FreePageHints hints = new FreePageHints(ram, reporter);
+    private final FreePageHints hints = new FreePageHints(() -> ram, reporter);
 
     @BeforeEach
     void begin() {
@@ -101,6 +101,23 @@ class FreePageHintsTest {
     }
 
     @Test
+    void aBlockThatCameLaterIsNotHintedAndOneThatWentCountsNoMore() {
+        RamBlocks blocks = new RamBlocks(List.of(block));
+        FreePageHints following = new FreePageHints(blocks::snapshot, reporter);
+        following.open();
+        RamBlock later = new RamBlock("later", memory);
+        blocks.add(later);
+        following.free(reporter.epoch, later, 0, 1);
+        following.free(reporter.epoch, block, 0, 5);
+        assertThat(following.statistics()).isEqualTo(new FreePageStatistics(5, 0, 1, 5));
+        blocks.remove(block, () -> {});
+        following.free(reporter.epoch, block, 5, 5);
+        following.close();
+        following.harvested();
+        assertThat(following.leftOut()).isZero();
+    }
+
+    @Test
     void anotherEpochsHintIsDropped() {
         hints.free(reporter.epoch - 1, block, 0, 300);
         hints.free(reporter.epoch + 1, block, 0, 300);
@@ -113,7 +130,7 @@ class FreePageHintsTest {
     @Test
     void epochsDiffer() {
         Kept other = new Kept();
-        new FreePageHints(ram, other).open();
+        new FreePageHints(() -> ram, other).open();
         assertThat(other.epoch).isNotEqualTo(reporter.epoch).isNotZero();
         assertThat(reporter.epoch).isNotZero();
     }

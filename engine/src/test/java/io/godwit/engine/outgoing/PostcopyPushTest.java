@@ -68,8 +68,8 @@ class PostcopyPushTest {
                         pages,
                         PostcopySender.onMainChannel(
                                 new SwallowingChannel(() -> written(requests)),
-                                new PageRecordWriter(
-                                        OutgoingWire.entries(guest.ram().snapshot(), true)),
+                                new PageRecordWriter(OutgoingWire.entries(
+                                        guest.ram().snapshot().blocks(), true)),
                                 progress,
                                 postcopy),
                         requests,

@@ -52,12 +52,16 @@ class PrecopyBandwidthTest {
                 List.of(),
                 () -> now);
         PageRecordWriter records =
-                new PageRecordWriter(OutgoingWire.entries(guest.ram().snapshot(), false));
+                new PageRecordWriter(OutgoingWire.entries(guest.ram().snapshot().blocks(), false));
         Precopy[] within = new Precopy[1];
-        try (RamSender sender = new RamSender(new SwallowingChannel(() -> {}), records, progress, () -> now);
+        SwallowingChannel channel = new SwallowingChannel(() -> {});
+        try (AnnouncedRam ram = new AnnouncedRam(guest.ram(), "test");
+                OutgoingWire wire = new OutgoingWire(channel, progress);
+                RamSender sender = new RamSender(channel, records, progress, () -> now);
                 Precopy precopy = new Precopy(
                         plan,
-                        guest.ram().snapshot(),
+                        ram,
+                        wire,
                         sender,
                         progress,
                         new PostcopyTrigger(false, () -> parameters),

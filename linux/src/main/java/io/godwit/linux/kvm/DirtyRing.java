@@ -34,7 +34,7 @@ final class DirtyRing {
         return new DirtyRing(Mappings.map(vcpu, RING_OFFSET, byteLength, arena));
     }
 
-    int harvest(int slot, long[] pages) {
+    int harvest(int[] slots, long[] pages) {
         int count = 0;
         while (count < pages.length && entryCount > 0) {
             long at = (long) next * ENTRY;
@@ -42,9 +42,9 @@ final class DirtyRing {
             if (((int) FLAGS.getAcquire(entries, at) & FLAG_DIRTY) == 0) {
                 break;
             }
-            if (entries.get(JAVA_INT, at + 4) == slot) {
-                pages[count++] = entries.get(JAVA_LONG, at + 8);
-            }
+            slots[count] = entries.get(JAVA_INT, at + 4);
+            pages[count] = entries.get(JAVA_LONG, at + 8);
+            count++;
             // ORDERING: release, so that the kernel reuses the entry only after it was read.
             FLAGS.setRelease(entries, at, FLAG_RESET);
             next = (next + 1) % entryCount;

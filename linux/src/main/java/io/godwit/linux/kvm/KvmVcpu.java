@@ -163,11 +163,12 @@ public final class KvmVcpu implements AutoCloseable {
     /**
      * Takes entries from the vCPU's dirty ring; {@link KvmVm#resetDirtyRings} gives them back to the kernel.
      *
-     * @param pages receives page numbers within slots of {@code slot}
+     * @param slots receives the memory slots
+     * @param pages receives the pages' numbers within those; as long as {@code slots}
      * @return how many were taken; less than {@code pages.length} when the ring is empty
      */
-    public int harvestDirtyRing(int slot, long[] pages) {
-        return ring.harvest(slot, pages);
+    public int harvestDirtyRing(int[] slots, long[] pages) {
+        return ring.harvest(slots, pages);
     }
 
     /** Reads a part of the state. */

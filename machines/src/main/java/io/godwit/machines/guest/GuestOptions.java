@@ -14,12 +14,20 @@ import java.util.UUID;
  *
  * @param kind what runs it
  * @param memoryBytes its RAM, a multiple of 2 MiB from 4 MiB to 256 GiB; of an opaque guest the most that is taken in
+ * @param pluggableBytes how much may be plugged in on top of it, all in all; 0 for none
  * @param pages what backs the RAM; of an opaque guest its source decides
  * @param cpus how many vCPUs, 1 to 64
  * @param workload what it does; a guest that is awaited brings its own
  * @param uuid who it is; a guest that is awaited brings its own
  */
-public record GuestOptions(GuestKind kind, long memoryBytes, HostPages pages, int cpus, Workload workload, UUID uuid) {
+public record GuestOptions(
+        GuestKind kind,
+        long memoryBytes,
+        long pluggableBytes,
+        HostPages pages,
+        int cpus,
+        Workload workload,
+        UUID uuid) {
     private static final long DEFAULT_MEMORY = 512L << 20;
     private static final long DEFAULT_WORKING_SET = 64L << 20;
     private static final long DEFAULT_RATE = 20_000;
@@ -33,6 +41,10 @@ public record GuestOptions(GuestKind kind, long memoryBytes, HostPages pages, in
             throw new IllegalArgumentException(
                     "guest memory is a multiple of 2 MiB from 4 MiB to 256 GiB, not %d bytes".formatted(memoryBytes));
         }
+        if (pluggableBytes < 0 || pluggableBytes > BootArea.MAX_BYTE_LENGTH) {
+            throw new IllegalArgumentException(
+                    "memory that may be plugged in is 0 to 256 GiB, not %d bytes".formatted(pluggableBytes));
+        }
         if (cpus < 1 || cpus > BootArea.MAX_VCPUS) {
             throw new IllegalArgumentException("a guest has 1 to " + BootArea.MAX_VCPUS + " vCPUs, not " + cpus);
         }
@@ -43,6 +55,7 @@ public record GuestOptions(GuestKind kind, long memoryBytes, HostPages pages, in
         return new GuestOptions(
                 GuestKind.AUTO,
                 DEFAULT_MEMORY,
+                0,
                 HostPages.ORDINARY,
                 1,
                 new Workload(
@@ -57,31 +70,36 @@ public record GuestOptions(GuestKind kind, long memoryBytes, HostPages pages, in
 
     /** The same with another kind. */
     public GuestOptions withKind(GuestKind other) {
-        return new GuestOptions(other, memoryBytes, pages, cpus, workload, uuid);
+        return new GuestOptions(other, memoryBytes, pluggableBytes, pages, cpus, workload, uuid);
     }
 
     /** The same with other memory. */
     public GuestOptions withMemoryBytes(long other) {
-        return new GuestOptions(kind, other, pages, cpus, workload, uuid);
+        return new GuestOptions(kind, other, pluggableBytes, pages, cpus, workload, uuid);
+    }
+
+    /** The same with room for so many bytes more. */
+    public GuestOptions withPluggableBytes(long other) {
+        return new GuestOptions(kind, memoryBytes, other, pages, cpus, workload, uuid);
     }
 
     /** The same with other pages behind the RAM. */
     public GuestOptions withPages(HostPages other) {
-        return new GuestOptions(kind, memoryBytes, other, cpus, workload, uuid);
+        return new GuestOptions(kind, memoryBytes, pluggableBytes, other, cpus, workload, uuid);
     }
 
     /** The same with other vCPUs. */
     public GuestOptions withCpus(int other) {
-        return new GuestOptions(kind, memoryBytes, pages, other, workload, uuid);
+        return new GuestOptions(kind, memoryBytes, pluggableBytes, pages, other, workload, uuid);
     }
 
     /** The same with another workload. */
     public GuestOptions withWorkload(Workload other) {
-        return new GuestOptions(kind, memoryBytes, pages, cpus, other, uuid);
+        return new GuestOptions(kind, memoryBytes, pluggableBytes, pages, cpus, other, uuid);
     }
 
     /** The same with another identity. */
     public GuestOptions withUuid(UUID other) {
-        return new GuestOptions(kind, memoryBytes, pages, cpus, workload, other);
+        return new GuestOptions(kind, memoryBytes, pluggableBytes, pages, cpus, workload, other);
     }
 }

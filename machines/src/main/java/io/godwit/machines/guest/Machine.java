@@ -47,6 +47,11 @@ public interface Machine extends Guest {
     /** Changes the rate of the program while it runs; 0 is unlimited. */
     void pagesPerSecond(long rate);
 
+    /** What was plugged into it; empty if it cannot have more memory than it was made with. */
+    default Optional<PluggedRam> plugged() {
+        return Optional.empty();
+    }
+
     /** Why the guest stopped by itself, if it did. */
     Optional<Throwable> failure();
 }

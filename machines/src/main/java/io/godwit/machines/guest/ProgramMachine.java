@@ -2,13 +2,18 @@
 // Copyright the Godwit authors
 package io.godwit.machines.guest;
 
+import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.FreePageReporter;
+import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.HintRing;
 import io.godwit.machines.programs.Mismatch;
 import io.godwit.machines.vcpu.HeartbeatMonitor;
 import io.godwit.machines.vcpu.VcpuGroup;
+import io.godwit.stream.DeviceSection;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
@@ -20,6 +25,7 @@ public abstract class ProgramMachine implements Machine {
     private final GuestRam ram;
     private final HeartbeatMonitor heartbeats;
     private final HintRing hints;
+    private final PluggedRam plugged;
 
     /** A machine over RAM that it owns from now on. */
     protected ProgramMachine(GuestOptions options, Origin origin, GuestRam ram) {
@@ -27,6 +33,52 @@ public abstract class ProgramMachine implements Machine {
         this.ram = ram;
         this.heartbeats = new HeartbeatMonitor(options.cpus());
         this.hints = new HintRing(ram.block(), options.cpus());
+        this.plugged = new PluggedRam(options, origin, ram.blocks(), new Dimms());
+    }
+
+    /** Gives the guest memory, tracked from now on. */
+    protected abstract void insert(Dimm dimm);
+
+    /** Takes it away; the memory is unmapped afterwards. */
+    protected abstract void remove(Dimm dimm);
+
+    private final class Dimms implements PluggedRam.Hardware {
+        @Override
+        public void insert(Dimm dimm) {
+            ProgramMachine.this.insert(dimm);
+        }
+
+        @Override
+        public void remove(Dimm dimm) {
+            ProgramMachine.this.remove(dimm);
+        }
+    }
+
+    /** What it has besides memory that comes and goes, in the order of saving and loading. */
+    protected abstract List<DeviceState> ownDevices();
+
+    @Override
+    public final List<DeviceState> devices() {
+        List<DeviceState> all = new ArrayList<>(ownDevices());
+        all.addAll(plugged.devices());
+        return List.copyOf(all);
+    }
+
+    @Override
+    public final void acceptDevices(List<DeviceSection> arriving) {
+        Machine.super.acceptDevices(arriving);
+        plugged.arrived();
+    }
+
+    /** {@inheritDoc} Here: if it was given room for more. */
+    @Override
+    public final Optional<RamPlug> ramPlug() {
+        return plugged.roomBytes() == 0 ? Optional.empty() : Optional.of(plugged);
+    }
+
+    @Override
+    public final Optional<PluggedRam> plugged() {
+        return plugged.roomBytes() == 0 ? Optional.empty() : Optional.of(plugged);
     }
 
     /** Frees what the vCPU threads used; they have ended, and RAM is freed afterwards. */
@@ -108,6 +160,7 @@ public abstract class ProgramMachine implements Machine {
         }
         hints.close();
         release();
+        plugged.close();
         ram.close();
     }
 }

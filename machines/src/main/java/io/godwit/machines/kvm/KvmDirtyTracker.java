@@ -6,31 +6,137 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.KvmVm.DirtyLogging;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 
-/** KVM's dirty log of the one memory slot. It knows what vCPUs write, not what the host writes. */
+/** KVM's dirty log of the guest's memory slots. It knows what vCPUs write, not what the host writes. */
 final class KvmDirtyTracker implements KvmTracker {
     // LIMIT: 64 MiB at a time, so that vCPUs which fault meanwhile wait 0.1 ms for the kernel's lock and not several.
     private static final int WORDS_AT_ONCE = 256;
 
     private final KvmVm vm;
-    private final RamBlock block;
-    private final KvmDirtyLog log;
+    private final Map<RamBlock, Slot> slots = new ConcurrentHashMap<>();
+    /** Keeps starting and stopping apart from blocks that come and go. No harvest takes it. */
+    private final ReentrantLock lock = new ReentrantLock();
+
     private volatile LongConsumer calls = _ -> {};
-    private boolean tracking;
+    private volatile boolean tracking;
 
     /** Gives the block to the guest as its memory from address 0, not logged. */
     KvmDirtyTracker(KvmVm vm, RamBlock block) {
         this.vm = vm;
-        this.block = block;
-        this.log = vm.dirtyLog(SLOT, block.pageCount());
-        map(DirtyLogging.OFF);
+        add(block, SLOT, 0);
+    }
+
+    /** One memory slot with its log. Its lock keeps the slot while it is harvested. */
+    private final class Slot {
+        private final RamBlock block;
+        private final int number;
+        private final long guestAddress;
+        private final KvmDirtyLog log;
+        private final ReentrantLock use = new ReentrantLock();
+        private boolean gone;
+
+        Slot(RamBlock block, int number, long guestAddress) {
+            this.block = block;
+            this.number = number;
+            this.guestAddress = guestAddress;
+            this.log = vm.dirtyLog(number, block.pageCount());
+        }
+
+        void map(DirtyLogging logging) {
+            vm.mapMemory(number, logging, guestAddress, block.memory().address(), block.usedLength());
+        }
+
+        void unmap() {
+            use.lock();
+            try {
+                gone = true;
+                vm.mapMemory(
+                        number, DirtyLogging.OFF, guestAddress, block.memory().address(), 0);
+                log.close();
+            } finally {
+                use.unlock();
+            }
+        }
+
+        long harvest() {
+            use.lock();
+            try {
+                if (gone) {
+                    return 0;
+                }
+                log.fetch();
+                long pages = 0;
+                for (int first = 0; first < log.wordCount(); first += WORDS_AT_ONCE) {
+                    pages += harvest(first, Math.min(WORDS_AT_ONCE, log.wordCount() - first));
+                }
+                return pages;
+            } finally {
+                use.unlock();
+            }
+        }
+
+        private long harvest(int firstWord, int count) {
+            if (log.isClear(firstWord, count)) {
+                return 0;
+            }
+            long pages = 0;
+            try {
+                // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no log.
+                long begin = System.nanoTime();
+                log.clear(firstWord, count);
+                calls.accept(System.nanoTime() - begin);
+            } finally {
+                for (int i = firstWord; i < firstWord + count; i++) {
+                    long word = log.word(i);
+                    pages += Long.bitCount(word);
+                    block.dirtyBitmap().or(i, word);
+                }
+            }
+            return pages;
+        }
+    }
+
+    @Override
+    public void add(RamBlock block, int number, long guestAddress) {
+        lock.lock();
+        try {
+            Slot slot = new Slot(block, number, guestAddress);
+            try {
+                slot.map(tracking ? DirtyLogging.ON : DirtyLogging.OFF);
+            } catch (RuntimeException e) {
+                slot.log.close();
+                throw e;
+            }
+            Slot _ = slots.put(block, slot);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void remove(RamBlock block) {
+        lock.lock();
+        try {
+            Optional.ofNullable(slots.remove(block)).ifPresent(Slot::unmap);
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
     public void start() {
-        map(DirtyLogging.ON);
-        tracking = true;
+        lock.lock();
+        try {
+            slots.values().forEach(slot -> slot.map(DirtyLogging.ON));
+            tracking = true;
+        } finally {
+            lock.unlock();
+        }
     }
 
     @Override
@@ -38,36 +144,7 @@ final class KvmDirtyTracker implements KvmTracker {
         if (!tracking) {
             throw new IllegalStateException("the dirty log of " + harvested.idstr() + " is not switched on");
         }
-        if (harvested != block) {
-            throw new IllegalArgumentException(
-                    "this tracker knows " + block.idstr() + " only, not " + harvested.idstr());
-        }
-        log.fetch();
-        long pages = 0;
-        for (int first = 0; first < log.wordCount(); first += WORDS_AT_ONCE) {
-            pages += harvest(first, Math.min(WORDS_AT_ONCE, log.wordCount() - first));
-        }
-        return pages;
-    }
-
-    private long harvest(int firstWord, int count) {
-        if (log.isClear(firstWord, count)) {
-            return 0;
-        }
-        long pages = 0;
-        try {
-            // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no log.
-            long begin = System.nanoTime();
-            log.clear(firstWord, count);
-            calls.accept(System.nanoTime() - begin);
-        } finally {
-            for (int i = firstWord; i < firstWord + count; i++) {
-                long word = log.word(i);
-                pages += Long.bitCount(word);
-                block.dirtyBitmap().or(i, word);
-            }
-        }
-        return pages;
+        return Optional.ofNullable(slots.get(harvested)).map(Slot::harvest).orElse(0L);
     }
 
     @Override
@@ -82,9 +159,14 @@ final class KvmDirtyTracker implements KvmTracker {
 
     @Override
     public void stop() {
-        if (tracking) {
-            tracking = false;
-            map(DirtyLogging.OFF);
+        lock.lock();
+        try {
+            if (tracking) {
+                tracking = false;
+                slots.values().forEach(slot -> slot.map(DirtyLogging.OFF));
+            }
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -93,12 +175,8 @@ final class KvmDirtyTracker implements KvmTracker {
         return "kvm dirty log";
     }
 
-    private void map(DirtyLogging logging) {
-        vm.mapMemory(SLOT, logging, 0, block.memory().address(), block.usedLength());
-    }
-
     @Override
     public void close() {
-        log.close();
+        slots.values().forEach(slot -> slot.log.close());
     }
 }

@@ -9,6 +9,7 @@ import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.process.Threads;
+import io.godwit.machines.guest.Dimm;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.GuestRam;
@@ -18,7 +19,7 @@ import io.godwit.machines.vcpu.VcpuGroup;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A guest on KVM: one memory slot from address 0, vCPUs, and the heartbeat ports. */
+/** A guest on KVM: memory from address 0, more where it is plugged in, vCPUs, and the heartbeat ports. */
 public final class KvmMachine extends ProgramMachine {
     private static final String MACHINE_TYPE = "godwit-kvm-1";
 
@@ -120,8 +121,19 @@ public final class KvmMachine extends ProgramMachine {
     }
 
     @Override
-    public List<DeviceState> devices() {
-        return List.copyOf(devices);
+    protected List<DeviceState> ownDevices() {
+        return devices;
+    }
+
+    @Override
+    protected void insert(Dimm dimm) {
+        tracker.add(
+                dimm.block(), KvmTracker.SLOT + 1 + dimm.slot(), dimm.address().orElseThrow());
+    }
+
+    @Override
+    protected void remove(Dimm dimm) {
+        tracker.remove(dimm.block());
     }
 
     /** The kernel's dirty log of the guest's RAM, without a tracker around it, to be measured; the caller closes it. */

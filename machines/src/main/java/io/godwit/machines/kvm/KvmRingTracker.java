@@ -8,8 +8,10 @@ import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.KvmVm.DirtyLogging;
 import io.godwit.machines.programs.BootArea;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
@@ -23,55 +25,114 @@ final class KvmRingTracker implements KvmTracker {
     private static final int PAGES_AT_ONCE = 1024;
 
     private final KvmVm vm;
-    private final RamBlock block;
     private final List<KvmVcpu> vcpus;
+    private final List<Slot> slots = new ArrayList<>();
+    private final int[] numbers = new int[PAGES_AT_ONCE];
     private final long[] pages = new long[PAGES_AT_ONCE];
     private final long[] pagesOfVcpus = new long[BootArea.MAX_VCPUS];
-    /** What was taken from the rings since the last harvest; the block's own bitmap changes in a harvest only. */
-    private final DirtyBitmap drained;
 
     private volatile LongConsumer calls = _ -> {};
-    private long movedSinceHarvest;
     private boolean tracking;
 
     /** Gives the block to the guest as its memory from address 0, not logged. The list grows while vCPUs are made. */
     KvmRingTracker(KvmVm vm, RamBlock block, List<KvmVcpu> vcpus) {
         this.vm = vm;
-        this.block = block;
         this.vcpus = vcpus;
-        this.drained = new DirtyBitmap(block.pageCount());
-        map(DirtyLogging.OFF);
+        add(block, SLOT, 0);
+    }
+
+    /** One memory slot. */
+    private final class Slot {
+        private final RamBlock block;
+        private final int number;
+        private final long guestAddress;
+        /** What was taken from the rings since the last harvest; the block's own bitmap changes in a harvest only. */
+        private final DirtyBitmap drained;
+
+        private long movedSinceHarvest;
+
+        Slot(RamBlock block, int number, long guestAddress) {
+            this.block = block;
+            this.number = number;
+            this.guestAddress = guestAddress;
+            this.drained = new DirtyBitmap(block.pageCount());
+        }
+
+        void map(DirtyLogging logging) {
+            vm.mapMemory(number, logging, guestAddress, block.memory().address(), block.usedLength());
+        }
+
+        void unmap() {
+            vm.mapMemory(number, DirtyLogging.OFF, guestAddress, block.memory().address(), 0);
+        }
+
+        void mark(long page) {
+            // An entry may be older than the slot, and be of the longer one that had its number.
+            if (page < block.pageCount()) {
+                drained.set(page);
+                movedSinceHarvest++;
+            }
+        }
+
+        Taken take() {
+            long moved = movedSinceHarvest;
+            movedSinceHarvest = 0;
+            return new Taken(this, moved);
+        }
+
+        void forget() {
+            drained.clearAll();
+            movedSinceHarvest = 0;
+        }
+    }
+
+    /** What a harvest has found in the rings and not yet moved. */
+    private record Taken(Slot slot, long pages) {
+        long move() {
+            for (int word = 0; word < slot.drained.wordCount(); word++) {
+                slot.block.dirtyBitmap().or(word, slot.drained.fetchAndClear(word));
+            }
+            return pages;
+        }
+    }
+
+    @Override
+    public synchronized void add(RamBlock block, int number, long guestAddress) {
+        Slot slot = new Slot(block, number, guestAddress);
+        slot.map(tracking ? DirtyLogging.ON : DirtyLogging.OFF);
+        slots.add(slot);
+    }
+
+    @Override
+    public synchronized void remove(RamBlock block) {
+        Optional<Slot> slot = slotOf(block);
+        slot.ifPresent(Slot::unmap);
+        slot.ifPresent(slots::remove);
+    }
+
+    private Optional<Slot> slotOf(RamBlock block) {
+        return slots.stream().filter(slot -> slot.block == block).findFirst();
     }
 
     @Override
     public synchronized void start() {
         Arrays.fill(pagesOfVcpus, 0);
-        map(DirtyLogging.ON);
+        slots.forEach(slot -> slot.map(DirtyLogging.ON));
         tracking = true;
     }
 
     @Override
     public long harvest(RamBlock harvested) {
-        if (harvested != block) {
-            throw new IllegalArgumentException(
-                    "this tracker knows " + block.idstr() + " only, not " + harvested.idstr());
-        }
-        long moved = take();
-        // Outside the lock, for which a vCPU waits whose ring is full.
-        for (int word = 0; word < drained.wordCount(); word++) {
-            block.dirtyBitmap().or(word, drained.fetchAndClear(word));
-        }
-        return moved;
+        // The slot's bitmap is moved outside the lock, for which a vCPU waits whose ring is full.
+        return take(harvested).map(Taken::move).orElse(0L);
     }
 
-    private synchronized long take() {
+    private synchronized Optional<Taken> take(RamBlock harvested) {
         if (!tracking) {
-            throw new IllegalStateException("the dirty rings of " + block.idstr() + " are not switched on");
+            throw new IllegalStateException("the dirty rings of " + harvested.idstr() + " are not switched on");
         }
         drain();
-        long moved = movedSinceHarvest;
-        movedSinceHarvest = 0;
-        return moved;
+        return slotOf(harvested).map(Slot::take);
     }
 
     @Override
@@ -88,7 +149,7 @@ final class KvmRingTracker implements KvmTracker {
         for (KvmVcpu vcpu : vcpus) {
             int count;
             do {
-                count = vcpu.harvestDirtyRing(SLOT, pages);
+                count = vcpu.harvestDirtyRing(numbers, pages);
                 if (count > 0) {
                     // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no
                     // ring.
@@ -103,10 +164,25 @@ final class KvmRingTracker implements KvmTracker {
     }
 
     private void mark(int count) {
+        Slot slot = slots.getFirst();
         for (int i = 0; i < count; i++) {
-            drained.set(pages[i]);
+            if (slot.number != numbers[i]) {
+                slot = numbered(numbers[i]);
+            }
+            if (slot.number == numbers[i]) {
+                slot.mark(pages[i]);
+            }
         }
-        movedSinceHarvest += count;
+    }
+
+    /** The slot of this number, or another one if there is none any more. */
+    private Slot numbered(int number) {
+        for (Slot slot : slots) {
+            if (slot.number == number) {
+                return slot;
+            }
+        }
+        return slots.getFirst();
     }
 
     @Override
@@ -121,21 +197,16 @@ final class KvmRingTracker implements KvmTracker {
     public synchronized void stop() {
         if (tracking) {
             tracking = false;
-            map(DirtyLogging.OFF);
+            slots.forEach(slot -> slot.map(DirtyLogging.OFF));
             // What is left in the rings would be told to the next one who starts.
             drain();
-            drained.clearAll();
-            movedSinceHarvest = 0;
+            slots.forEach(Slot::forget);
         }
     }
 
     @Override
     public String description() {
         return "kvm dirty rings";
-    }
-
-    private void map(DirtyLogging logging) {
-        vm.mapMemory(SLOT, logging, 0, block.memory().address(), block.usedLength());
     }
 
     @Override

@@ -8,6 +8,7 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.engine.tracking.WriteProtectTracker;
 import io.godwit.linux.memory.Support;
+import io.godwit.machines.guest.Dimm;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.GuestRam;
@@ -17,12 +18,15 @@ import io.godwit.machines.programs.WriteListener;
 import io.godwit.machines.vcpu.VcpuGroup;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /** A guest without virtualisation: its vCPUs are threads that run the program in Java over the guest's RAM. */
 public final class MemoryMachine extends ProgramMachine {
     private static final String MACHINE_TYPE = "godwit-memory-1";
 
     private final DirtyTracker tracker;
+    private final Optional<WriteProtectTracker> byKernel;
+    private final MarkedPagesTracker marks;
     private final List<DeviceState> devices = new ArrayList<>();
     private final VcpuGroup vcpus;
 
@@ -36,10 +40,11 @@ public final class MemoryMachine extends ProgramMachine {
 
     private MemoryMachine(GuestOptions options, Origin origin, GuestRam ram, Tracking tracking) {
         super(options, origin, ram);
-        boolean byKernel = tracking == Tracking.AUTO && !(WriteProtectTracker.support() instanceof Support.Missing);
-        MarkedPagesTracker marks = new MarkedPagesTracker(ram.blocks());
-        tracker = byKernel ? new WriteProtectTracker(ram.blocks()) : marks;
-        WriteListener listener = byKernel ? (_, _) -> {} : (offset, length) -> mark(marks, ram.block(), offset, length);
+        boolean possible = tracking == Tracking.AUTO && !(WriteProtectTracker.support() instanceof Support.Missing);
+        byKernel = possible ? Optional.of(new WriteProtectTracker(ram.blocks())) : Optional.empty();
+        marks = new MarkedPagesTracker(ram.blocks());
+        tracker = possible ? byKernel.get() : marks;
+        WriteListener listener = possible ? (_, _) -> {} : (offset, length) -> mark(marks, ram.block(), offset, length);
         List<ProgramThread> threads = new ArrayList<>();
         for (int index = 0; index < options.cpus(); index++) {
             devices.add(new ProgramState(index, ram.controlBlocks().get(index)));
@@ -93,8 +98,19 @@ public final class MemoryMachine extends ProgramMachine {
     }
 
     @Override
-    public List<DeviceState> devices() {
-        return List.copyOf(devices);
+    protected List<DeviceState> ownDevices() {
+        return devices;
+    }
+
+    @Override
+    protected void insert(Dimm dimm) {
+        marks.add(dimm.block());
+        byKernel.ifPresent(kernel -> kernel.add(dimm.block()));
+    }
+
+    @Override
+    protected void remove(Dimm dimm) {
+        marks.remove(dimm.block());
     }
 
     @Override

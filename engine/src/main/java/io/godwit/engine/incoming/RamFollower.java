@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.MigrationException;
+import io.godwit.engine.guest.RamPlug;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.stream.RamBlockEntry;
+import java.util.List;
+
+/** Makes the list of blocks of a guest that arrives what its source says that it is now. On {@code mig-incoming}. */
+final class RamFollower {
+    private RamFollower() {}
+
+    /**
+     * Drops what is not in the list any more, and makes what is new in it.
+     *
+     * @throws MigrationException.Protocol if a block has become longer or shorter, or the guest cannot have or lose one
+     */
+    static void follow(RamBlocks ours, RamPlug plug, List<RamBlockEntry> next) {
+        try {
+            for (RamBlock block : ours.snapshot().blocks()) {
+                if (next.stream().noneMatch(entry -> entry.idstr().equals(block.idstr()))) {
+                    plug.unplug(block);
+                }
+            }
+            for (RamBlockEntry entry : next) {
+                RamBlock block = ours.snapshot().find(entry.idstr()).orElseGet(() -> plug.plug(entry));
+                if (block.usedLength() != entry.usedLength()) {
+                    throw new MigrationException.Protocol(
+                            "RAM block '" + entry.idstr() + "' of " + block.usedLength() + " bytes has "
+                                    + entry.usedLength() + " in the source's new list; a block keeps its length");
+                }
+            }
+        } catch (MigrationException.Refused e) {
+            throw new MigrationException.Protocol(
+                    "the source's list of RAM blocks has become one that this guest cannot follow: " + e.getMessage(),
+                    e);
+        }
+    }
+}

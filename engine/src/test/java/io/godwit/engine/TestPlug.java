@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import io.godwit.engine.guest.RamPlug;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.tracking.MarkedPagesTracker;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.RamBlockEntry;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Memory that comes and goes in tests: tracked by marks, and counted when it is freed. */
+final class TestPlug implements RamPlug {
+    private final RamBlocks blocks;
+    private final MarkedPagesTracker tracker;
+    private final long limitBytes;
+    private final RamBlock first;
+    final AtomicInteger made = new AtomicInteger();
+    final AtomicInteger freed = new AtomicInteger();
+
+    TestPlug(RamBlocks blocks, MarkedPagesTracker tracker, long limitBytes) {
+        this.blocks = blocks;
+        this.tracker = tracker;
+        this.limitBytes = limitBytes;
+        this.first = blocks.snapshot().blocks().getFirst();
+    }
+
+    @Override
+    public synchronized RamBlock plug(RamBlockEntry entry) {
+        blocks.refuseIfHeld();
+        long plugged = blocks.snapshot().totalBytes() - first.usedLength();
+        if (entry.usedLength() > limitBytes - plugged) {
+            throw new MigrationException.Refused("RAM block '" + entry.idstr() + "' of " + entry.usedLength()
+                    + " bytes: " + (limitBytes - plugged) + " of " + limitBytes + " bytes are left");
+        }
+        NativeMemory memory = NativeMemory.mapAnonymous(entry.usedLength());
+        RamBlock block = new RamBlock(entry.idstr(), memory);
+        tracker.add(block);
+        try {
+            blocks.add(block);
+        } catch (RuntimeException e) {
+            tracker.remove(block);
+            memory.close();
+            throw e;
+        }
+        int _ = made.incrementAndGet();
+        return block;
+    }
+
+    @Override
+    public synchronized void unplug(RamBlock block) {
+        if (block == first) {
+            throw new MigrationException.Refused("RAM block '" + block.idstr() + "' is soldered in");
+        }
+        blocks.remove(block, () -> {
+            block.memory().close();
+            int _ = freed.incrementAndGet();
+        });
+        tracker.remove(block);
+    }
+
+    /** Writes as a guest does: tracked. */
+    void write(RamBlock block, long page, long value) {
+        block.memory().putLong(page * RamBlock.PAGE_BYTES, value);
+        tracker.mark(block, page);
+    }
+
+    /** Noise in every page, tracked. */
+    void fill(RamBlock block, long seed) {
+        block.memory().fillRandom(0, block.usedLength(), seed);
+        for (long page = 0; page < block.pageCount(); page++) {
+            tracker.mark(block, page);
+        }
+    }
+
+    void close() {
+        for (RamBlock block : blocks.snapshot().blocks()) {
+            if (block != first) {
+                block.memory().close();
+            }
+        }
+    }
+}
