@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
-import io.godwit.engine.outgoing.Convergence;
+import io.godwit.engine.policy.Convergence;
 
 /**
  * Migrates a guest in virtual time: the first pass sends every page, each next one what was written during the one before, until the

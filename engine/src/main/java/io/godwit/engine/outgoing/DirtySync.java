@@ -9,6 +9,9 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.policy.AutoConverge;
+import io.godwit.engine.policy.DirtyLimit;
+import io.godwit.engine.policy.ThrottlePolicy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -79,7 +82,9 @@ final class DirtySync {
     /** {@link ThrottlePolicy#isAtMost}. */
     boolean isThrottleAtMost() {
         return throttling.isPresent()
-                && throttling.get().isAtMost(throttle, plan.parameters().get());
+                && throttling
+                        .get()
+                        .isAtMost(throttle.percent(), plan.parameters().get());
     }
 
     /** How long a pass may last, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
@@ -140,9 +145,13 @@ final class DirtySync {
                     now - periodNanos,
                     (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
                     progress.transferredBytes.get() - periodSentBytes);
-            throttling
+            throttle.set(throttling
                     .get()
-                    .judge(period, vcpuPages(), throttle, plan.parameters().get());
+                    .judge(
+                            period,
+                            vcpuPages(),
+                            throttle.percents(),
+                            plan.parameters().get()));
         }
         beginPeriod(now);
     }

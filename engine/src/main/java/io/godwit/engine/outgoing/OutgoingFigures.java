@@ -8,6 +8,7 @@ import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.policy.Convergence;
 import java.util.Optional;
 
 /** Makes the public picture of an outgoing migration out of its state and its figures. */

@@ -8,6 +8,7 @@ import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.policy.Convergence;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.Supplier;

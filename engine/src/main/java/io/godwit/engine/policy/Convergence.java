@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 /**
  * Decides after each pass whether to stop the guest now or to walk once more.
@@ -45,7 +45,7 @@ public final class Convergence {
     }
 
     /** How long the wire needs for the rest; a very long time if its speed is not known. */
-    static long expectedNanos(long remainingBytes, long bytesPerSecond) {
+    public static long expectedNanos(long remainingBytes, long bytesPerSecond) {
         if (remainingBytes == 0) {
             return 0;
         }
