@@ -83,7 +83,7 @@ public record Forecast(List<Outcome> outcomes) {
     }
 
     private static String stuck(SimulatedRun run, Link link, Conditions conditions) {
-        double fitting = (double) link.bytesPerSecond() * conditions.downtimeLimitNanos() / 1e9;
+        double fitting = link.bytesPerSecond() * conditions.downtimeLimitNanos() / 1e9;
         return String.format(
                 Locale.ROOT,
                 "the guest dirties %.1f MiB again in each pass of %.0f ms, and no more than %.1f MiB may be left for a pause"
@@ -91,7 +91,7 @@ public record Forecast(List<Outcome> outcomes) {
                 run.restPages() * PassSimulator.PAGE_BYTES / MIB,
                 run.lastPassNanos() / 1e6,
                 fitting / MIB,
-                conditions.downtimeLimitNanos() / 1_000_000,
+                conditions.parameters().downtimeLimitMillis(),
                 link.bytesPerSecond() / 1e6);
     }
 }

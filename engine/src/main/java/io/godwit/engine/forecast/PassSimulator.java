@@ -77,7 +77,7 @@ public final class PassSimulator {
     public SimulatedRun run(Method method) {
         return switch (method) {
             case PRECOPY, AUTO_CONVERGE, DIRTY_LIMIT -> {
-                Passes passes = new Passes(new Governor(method, conditions.throttling(), writes, vcpus));
+                Passes passes = new Passes(new Governor(method, conditions, vcpus, 0));
                 yield switch (conditions.rule()) {
                     case GODWIT -> passes.untilNothingIsGained();
                     case QEMU -> passes.untilItFits();
@@ -171,7 +171,7 @@ public final class PassSimulator {
         private double leastRest = Double.MAX_VALUE;
         private int vainPasses;
         private double leastAtNanos;
-        private double lastTaken;
+        private double mostTaken;
 
         private Passes(Governor governor) {
             this.governor = governor;
@@ -201,7 +201,7 @@ public final class PassSimulator {
         }
 
         private long limitMillis() {
-            return conditions.downtimeLimitNanos() / 1_000_000;
+            return conditions.parameters().downtimeLimitMillis();
         }
 
         /** Sends, and lets the governor look at it as often as it wants to. */
@@ -213,7 +213,7 @@ public final class PassSimulator {
                 double before = course.guestNanos;
                 go(step);
                 double pages = writes.uniquePages(before, course.guestNanos);
-                governor.judge(step, pages, bytes * step / passNanos, course.guestNanos);
+                governor.judge(step, pages, bytes * step / passNanos);
                 left -= step;
             }
             course.bytes += bytes;
@@ -249,7 +249,7 @@ public final class PassSimulator {
                 double dirtied = dirtied(syncedAt, bulk);
                 course.trackedPages += dirtied;
                 rest = merged(rest, dirtied);
-                governor.judge(course.nanos - syncedAtNanos, dirtied, sentSince, course.guestNanos);
+                governor.judge(course.nanos - syncedAtNanos, dirtied, sentSince);
                 double sinceSync = course.nanos - syncedAtNanos;
                 syncedAt = course.guestNanos;
                 syncedAtNanos = course.nanos;
@@ -300,9 +300,9 @@ public final class PassSimulator {
         }
 
         private boolean isVain(double rest) {
-            if (rest < leastRest * WORTH_MENTIONING || governor.mayTakeMore() || governor.taken() != lastTaken) {
+            if (rest < leastRest * WORTH_MENTIONING || governor.taken() > mostTaken) {
                 leastRest = Math.min(rest, leastRest);
-                lastTaken = governor.taken();
+                mostTaken = Math.max(mostTaken, governor.taken());
                 leastAtNanos = course.nanos;
                 vainPasses = 0;
             }

@@ -4,6 +4,8 @@ package io.godwit.engine.forecast;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -28,7 +30,8 @@ class ForecastTest {
     }
 
     private static Conditions within(StoppingRule rule, long downtimeMillis) {
-        return new Conditions(rule, downtimeMillis * 1_000_000, Throttling.defaults(rule));
+        return new Conditions(
+                rule, MigrationParameters.DEFAULTS.with(MigrationParameter.DOWNTIME_LIMIT, downtimeMillis));
     }
 
     private static Outcome precopy(GuestProfile guest, long bytesPerSecond, StoppingRule rule) {
@@ -177,7 +180,7 @@ class ForecastTest {
         Outcome godwit = precopy(guest, 200 * MB, StoppingRule.GODWIT);
         assertThat(qemu.downtimeNanos().best())
                 .isGreaterThan(5 * godwit.downtimeNanos().best());
-        assertThat(qemu.downtimeNanos().high()).isLessThan(450e6);
+        assertThat(qemu.downtimeNanos().high()).isLessThan(370e6);
     }
 
     @Test
