@@ -25,6 +25,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param totalTimeMillis since the start
  * @param downtimeMillis the pause that was, as the source saw it
  * @param error what went wrong
+ * @param outlook what a Godwit says of the end
  * @param faults what the destination tells, in postcopy, when it is asked and can tell
  */
 record MigrationSample(
@@ -43,6 +44,7 @@ record MigrationSample(
         long totalTimeMillis,
         long downtimeMillis,
         Optional<String> error,
+        Optional<OutlookSample> outlook,
         Optional<FaultSample> faults) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
@@ -62,6 +64,7 @@ record MigrationSample(
                 answer.path("total-time").asLong(0),
                 answer.path("downtime").asLong(0),
                 Optional.ofNullable(answer.path("error-desc").asString(null)),
+                OutlookSample.of(answer.path("x-forecast")),
                 Optional.empty());
     }
 
@@ -83,6 +86,7 @@ record MigrationSample(
                 totalTimeMillis,
                 downtimeMillis,
                 reason,
+                outlook,
                 faults);
     }
 
@@ -109,6 +113,7 @@ record MigrationSample(
                 totalTimeMillis,
                 downtimeMillis,
                 error,
+                outlook,
                 faults);
     }
 
@@ -130,6 +135,7 @@ record MigrationSample(
                 totalTimeMillis,
                 downtimeMillis,
                 error,
+                outlook,
                 told);
     }
 
@@ -188,6 +194,7 @@ record MigrationSample(
                 .put("bandwidthBytesPerSecond", bandwidthBytesPerSecond)
                 .put("expectedDowntimeMillis", expectedDowntimeMillis)
                 .put("totalTimeMillis", totalTimeMillis);
+        outlook.ifPresent(one -> line.set("forecast", one.toJson()));
         error.ifPresent(sentence -> line.put("error", sentence));
         faults.ifPresent(told -> line.set("postcopy", told.toJson()));
         return line;

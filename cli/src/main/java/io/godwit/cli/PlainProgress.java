@@ -18,6 +18,7 @@ final class PlainProgress implements ProgressView {
     private String lastStatus = "";
     private long lastPass = -1;
     private long lastLineMillis;
+    private String lastSentence = "";
 
     PlainProgress(PrintWriter out) {
         this.out = out;
@@ -43,6 +44,14 @@ final class PlainProgress implements ProgressView {
         lastPass = sample.pass();
         lastLineMillis = sample.totalTimeMillis();
         out.println(line(sample));
+        sample.outlook()
+                .filter(outlook -> sample.status().equals("active"))
+                .map(OutlookSample::sentence)
+                .filter(sentence -> !sentence.isEmpty() && !sameButFigures(sentence, lastSentence))
+                .ifPresent(sentence -> {
+                    lastSentence = sentence;
+                    out.println("  " + sentence);
+                });
         out.flush();
     }
 
@@ -53,6 +62,11 @@ final class PlainProgress implements ProgressView {
             lastStatus = "";
             show(last);
         }
+    }
+
+    /** A sentence whose numbers alone have changed is no news. */
+    private static boolean sameButFigures(String one, String other) {
+        return one.replaceAll("[0-9.]+", "").equals(other.replaceAll("[0-9.]+", ""));
     }
 
     static String line(MigrationSample s) {
@@ -67,17 +81,18 @@ final class PlainProgress implements ProgressView {
             return postcopyLine(s);
         }
         return String.format(
-                Locale.ROOT,
-                "%s: %.1f s, pass %d, %,d pages left (%s of %s), dirty %s/s against %s/s, expected downtime %d ms",
-                s.status(),
-                s.totalTimeMillis() / 1e3,
-                s.pass(),
-                s.remainingBytes() / s.pageBytes(),
-                ByteSize.binary(s.remainingBytes()),
-                ByteSize.binary(s.totalBytes()),
-                ByteSize.decimal(s.dirtyBytesPerSecond()),
-                ByteSize.decimal(s.bandwidthBytesPerSecond()),
-                s.expectedDowntimeMillis());
+                        Locale.ROOT,
+                        "%s: %.1f s, pass %d, %,d pages left (%s of %s), dirty %s/s against %s/s, expected downtime %d ms",
+                        s.status(),
+                        s.totalTimeMillis() / 1e3,
+                        s.pass(),
+                        s.remainingBytes() / s.pageBytes(),
+                        ByteSize.binary(s.remainingBytes()),
+                        ByteSize.binary(s.totalBytes()),
+                        ByteSize.decimal(s.dirtyBytesPerSecond()),
+                        ByteSize.decimal(s.bandwidthBytesPerSecond()),
+                        s.expectedDowntimeMillis())
+                + s.outlook().map(outlook -> ", " + outlook.text()).orElse("");
     }
 
     private static String postcopyLine(MigrationSample s) {

@@ -189,6 +189,7 @@ class QmpPostcopyTest {
                 Optional.empty(),
                 Optional.of(postcopy),
                 ThrottleStatistics.NONE,
+                Optional.empty(),
                 Optional.empty());
     }
 }

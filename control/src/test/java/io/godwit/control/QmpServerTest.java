@@ -294,6 +294,7 @@ class QmpServerTest {
                 Optional.of("tcp:127.0.0.1:4444"),
                 Optional.empty(),
                 ThrottleStatistics.NONE,
+                Optional.empty(),
                 Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
@@ -397,6 +398,7 @@ class QmpServerTest {
                 Optional.empty(),
                 Optional.empty(),
                 throttle,
+                Optional.empty(),
                 Optional.empty());
     }
 }

@@ -20,7 +20,8 @@ import java.util.Optional;
  * @param zeroPages pages that travelled as "all zero"
  * @param dirtyPagesPerSecond what the tracker measured over the last pass
  * @param bandwidthBytesPerSecond what the wire carried over the last pass or interval
- * @param expectedDowntimeMillis how long the guest would stand still if it were stopped now
+ * @param expectedDowntimeMillis how long the guest will stand still, as foretold; as long as that is not known or not in sight, how long it would
+ *     if it were stopped now
  * @param setupTimeMillis connecting and announcing
  * @param totalTimeMillis from the start until now or until the end
  * @param downtimeMillis guest stopped, as this side saw it; 0 before
@@ -31,6 +32,7 @@ import java.util.Optional;
  * @param postcopy what postcopy did, once it has begun
  * @param throttle what was taken from the guest's vCPUs
  * @param freePages what the guest said of its free pages, once it was asked
+ * @param forecast what the source says of the end, once something was measured
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -55,7 +57,8 @@ public record MigrationStatistics(
         Optional<String> listenAddress,
         Optional<PostcopyStatistics> postcopy,
         ThrottleStatistics throttle,
-        Optional<FreePageStatistics> freePages) {
+        Optional<FreePageStatistics> freePages,
+        Optional<ForecastStatistics> forecast) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -80,5 +83,6 @@ public record MigrationStatistics(
             Optional.empty(),
             Optional.empty(),
             ThrottleStatistics.NONE,
+            Optional.empty(),
             Optional.empty());
 }

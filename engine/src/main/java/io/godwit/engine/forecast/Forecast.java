@@ -34,11 +34,14 @@ public record Forecast(List<Outcome> outcomes) {
 
     /** What will come of one method. */
     public static Outcome of(Method method, GuestProfile profile, Link link, Conditions conditions) {
+        return of(method, profile, link, conditions, Position.begin(profile));
+    }
+
+    /** What is still to come of a migration that stands somewhere. */
+    static Outcome of(Method method, GuestProfile profile, Link link, Conditions conditions, Position position) {
         Map<Scenario, SimulatedRun> runs = new EnumMap<>(Scenario.class);
         for (Scenario scenario : Scenario.values()) {
-            runs.put(
-                    scenario,
-                    new PassSimulator(profile, profile.curve().at(scenario), link, conditions, scenario).run(method));
+            runs.put(scenario, run(method, profile, link, conditions, position, scenario));
         }
         return new Outcome(
                 method,
@@ -57,6 +60,18 @@ public record Forecast(List<Outcome> outcomes) {
                 .filter(outcome -> outcome.method() == method)
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("this forecast is not about " + method.publicName()));
+    }
+
+    /** One end of the error bars. */
+    static SimulatedRun run(
+            Method method,
+            GuestProfile profile,
+            Link link,
+            Conditions conditions,
+            Position position,
+            Scenario scenario) {
+        GuestWrites writes = profile.curve().at(scenario);
+        return new PassSimulator(profile, writes, link, conditions, scenario, position).run(method);
     }
 
     private static SimulatedRun run(Map<Scenario, SimulatedRun> runs, Scenario scenario) {

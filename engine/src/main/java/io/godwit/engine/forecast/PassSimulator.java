@@ -15,12 +15,12 @@ public final class PassSimulator {
     static final double PAGE_BYTES = 4096;
 
     /** A page with content and its head; a zero page is a head and one byte. */
-    private static final double NORMAL_RECORD_BYTES = PAGE_BYTES + 8;
+    static final double NORMAL_RECORD_BYTES = PAGE_BYTES + 8;
 
     private static final double ZERO_RECORD_BYTES = 9;
 
     /** Looking whether a page holds zeros only. */
-    private static final double ZERO_TEST_NANOS = 150;
+    static final double ZERO_TEST_NANOS = 150;
 
     /** What every pass costs beside its bytes: the harvest, and a thread that must be woken. */
     private static final double PASS_NANOS = 300_000;
@@ -37,8 +37,10 @@ public final class PassSimulator {
     /** How many faults there are for each page that is written for the first time: pages are read, too, and who reads in order faults rarely. */
     private static final Estimate FAULTS_A_WRITE = new Estimate(0.02, 0.7, 3);
 
-    /** Passes that gain nothing for so many and so long do not lead anywhere. */
+    /** Passes that gain nothing for so many and so long, or for very many, do not lead anywhere. */
     private static final int VAIN_PASSES = 60;
+
+    private static final int VERY_MANY_PASSES = 20_000;
 
     private static final double VAIN_NANOS = 60e9;
     private static final double WORTH_MENTIONING = 0.999;
@@ -47,6 +49,7 @@ public final class PassSimulator {
     private static final int PUSH_STEPS = 200;
 
     private final GuestWrites writes;
+    private final Position position;
     private final double normalPages;
     private final double zeroPages;
     private final int vcpus;
@@ -62,10 +65,21 @@ public final class PassSimulator {
      */
     public PassSimulator(
             GuestProfile profile, GuestWrites writes, Link link, Conditions conditions, Scenario scenario) {
+        this(profile, writes, link, conditions, scenario, Position.begin(profile));
+    }
+
+    /** A simulator of what is left of a migration that has begun. */
+    PassSimulator(
+            GuestProfile profile,
+            GuestWrites writes,
+            Link link,
+            Conditions conditions,
+            Scenario scenario,
+            Position position) {
         this.writes = writes;
-        double pages = profile.totalBytes() / PAGE_BYTES;
-        this.zeroPages = pages * scenario.ofRelief(profile.zeroShare());
-        this.normalPages = pages - zeroPages;
+        this.position = position;
+        this.zeroPages = position.pages() * scenario.ofRelief(position.zeroShare());
+        this.normalPages = position.pages() - zeroPages;
         this.vcpus = profile.vcpus();
         this.link = link;
         this.conditions = conditions;
@@ -77,7 +91,7 @@ public final class PassSimulator {
     public SimulatedRun run(Method method) {
         return switch (method) {
             case PRECOPY, AUTO_CONVERGE, DIRTY_LIMIT -> {
-                Passes passes = new Passes(new Governor(method, conditions, vcpus, 0));
+                Passes passes = new Passes(new Governor(method, conditions, vcpus, position.percent()));
                 yield switch (conditions.rule()) {
                     case GODWIT -> passes.untilNothingIsGained();
                     case QEMU -> passes.untilItFits();
@@ -147,7 +161,10 @@ public final class PassSimulator {
     private SimulatedRun finished(Course course, double pause, double faults, double lastPass, double rest) {
         return new SimulatedRun(
                 true,
-                course.nanos + scenario.of(conditions.rule().setupNanos()),
+                course.nanos
+                        + (position.announced()
+                                ? 0
+                                : scenario.of(conditions.rule().setupNanos())),
                 course.bytes,
                 course.passes,
                 pause,
@@ -306,7 +323,9 @@ public final class PassSimulator {
                 leastAtNanos = course.nanos;
                 vainPasses = 0;
             }
-            boolean vain = ++vainPasses > VAIN_PASSES && course.nanos - leastAtNanos > VAIN_NANOS;
+            vainPasses++;
+            boolean vain = vainPasses > VERY_MANY_PASSES
+                    || (vainPasses > VAIN_PASSES && course.nanos - leastAtNanos > VAIN_NANOS);
             return vain || course.nanos > LONGEST_NANOS;
         }
 

@@ -357,6 +357,7 @@ public final class IncomingMigration implements AutoCloseable {
                         .flatMap(PostcopyArrival::statistics)
                         .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
                 ThrottleStatistics.NONE,
+                Optional.empty(),
                 Optional.empty());
     }
 }

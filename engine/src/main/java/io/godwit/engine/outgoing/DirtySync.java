@@ -3,8 +3,10 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.Capability;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.forecast.Autopilot.Choice;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
@@ -15,6 +17,7 @@ import io.godwit.engine.policy.ThrottlePolicy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -34,6 +37,9 @@ final class DirtySync {
     private final Optional<FreePageHints> freePages;
     private final Throttle throttle;
     private final Optional<ThrottlePolicy> throttling;
+    private final Foresight foresight;
+    private final PostcopyTrigger trigger;
+    private final boolean autopilot;
 
     private long syncedAtNanos;
     private long periodNanos;
@@ -44,12 +50,16 @@ final class DirtySync {
     private long backgroundSyncs;
     private long syncNanos;
     private long longestSyncNanos;
+    private int looks;
+    private int lessInARow;
+    private boolean released;
 
     DirtySync(
             OutgoingMigration.Plan plan,
             RamBlocks.Snapshot ram,
             OutgoingProgress progress,
-            Optional<FreePageHints> freePages) {
+            Optional<FreePageHints> freePages,
+            PostcopyTrigger trigger) {
         this.plan = plan;
         this.blocks = ram.blocks();
         this.tracker = plan.guest().dirtyTracker();
@@ -57,6 +67,9 @@ final class DirtySync {
         this.freePages = freePages;
         this.throttle = new Throttle(plan.guest().vcpus(), plan.parameters(), plan.clock());
         this.throttling = throttling(plan.capabilities());
+        this.foresight = new Foresight(plan, ram, progress, trigger);
+        this.trigger = trigger;
+        this.autopilot = plan.capabilities().contains(Capability.AUTOPILOT);
     }
 
     private static Optional<ThrottlePolicy> throttling(Set<Capability> on) {
@@ -72,11 +85,12 @@ final class DirtySync {
         tracker.start();
         syncedAtNanos = plan.clock().nanoTime();
         beginPeriod(syncedAtNanos);
+        foresight.begin(syncedAtNanos);
     }
 
     /** Whether the guest may be throttled for this migration. */
     boolean throttles() {
-        return throttling.isPresent();
+        return throttling.isPresent() || autopilot;
     }
 
     /** {@link ThrottlePolicy#isAtMost}. */
@@ -90,7 +104,27 @@ final class DirtySync {
     /** How long a pass may last, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
     long intervalNanos() {
         MigrationParameters now = plan.parameters().get();
-        return throttling.map(policy -> now.get(policy.interval()) * 1_000_000).orElse(0L);
+        MigrationParameter interval =
+                throttling.map(ThrottlePolicy::interval).orElse(MigrationParameter.BACKGROUND_SYNC_INTERVAL);
+        return throttles() ? now.get(interval) * 1_000_000 : 0;
+    }
+
+    /**
+     * Within the first pass, a few times: what the guest writes is not known before. Not while it may still tell of free pages, because those are taken out
+     * of the bitmap until the first harvest only. Takes nothing from the guest, whose every page is on its way anyway.
+     */
+    void look() {
+        if (freePages.isPresent() && freePages.get().isAsking()) {
+            return;
+        }
+        freePages.ifPresent(FreePageHints::close);
+        lock.lock();
+        try {
+            looks++;
+            long _ = harvest(true);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** At the end of a pass, or with the guest stopped. */
@@ -100,7 +134,7 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
-            long _ = harvest();
+            long _ = harvest(false);
         } finally {
             lock.unlock();
         }
@@ -111,13 +145,13 @@ final class DirtySync {
         lock.lock();
         try {
             backgroundSyncs++;
-            return harvest();
+            return harvest(false);
         } finally {
             lock.unlock();
         }
     }
 
-    private long harvest() {
+    private long harvest(boolean look) {
         long begin = plan.clock().nanoTime();
         long pages = 0;
         for (RamBlock block : blocks) {
@@ -126,21 +160,59 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::harvested);
         long now = plan.clock().nanoTime();
         progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, now - syncedAtNanos));
+        long nanos = now - syncedAtNanos;
         syncedAtNanos = now;
         long took = now - begin;
         syncs++;
         syncNanos += took;
         longestSyncNanos = Math.max(longestSyncNanos, took);
-        judge(now);
+        if (!released && plan.run().state() == RunState.RUNNING) {
+            foresee(now, nanos, pages, look);
+            if (!look) {
+                judge(now);
+            }
+        }
         progress.throttle = statistics();
         return took;
+    }
+
+    private void foresee(long now, long nanos, long pages, boolean look) {
+        foresight.harvested(now, nanos, throttle.percent(), pages);
+        foresight.noteSent(now, look && looks == 1);
+        Optional<Choice> choice = foresight.judge(now, look, throttle.percent());
+        if (!look) {
+            choice.ifPresent(this::steer);
+        }
+    }
+
+    /** More is taken at once, less when it was seen twice that less will do. */
+    private void steer(Choice choice) {
+        if (choice.postcopy()) {
+            trigger.ask();
+        }
+        int now = throttle.percent();
+        lessInARow = choice.percent() < now ? lessInARow + 1 : 0;
+        if (choice.percent() > now || lessInARow >= 2) {
+            throttle.setAll(choice.percent());
+            lessInARow = 0;
+        }
+    }
+
+    /** How many pages the next pass is likely to leave; empty if nobody knows, or {@code autopilot} is off. */
+    OptionalLong pagesAfterPass() {
+        lock.lock();
+        try {
+            return foresight.pagesAfterPass(plan.clock().nanoTime(), throttle.percent());
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void judge(long now) {
         if (now - periodNanos < shortestPeriodNanos()) {
             return;
         }
-        if (throttling.isPresent() && plan.run().state() == RunState.RUNNING) {
+        if (throttling.isPresent()) {
             ThrottlePolicy.Period period = new ThrottlePolicy.Period(
                     now - periodNanos,
                     (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
@@ -213,10 +285,11 @@ final class DirtySync {
         }
     }
 
-    /** Gives the guest its time back. */
+    /** Gives the guest its time back, for good. */
     void release() {
         lock.lock();
         try {
+            released = true;
             throttle.setAll(0);
             progress.throttle = statistics();
         } finally {

@@ -21,6 +21,9 @@ final class Precopy implements AutoCloseable {
     /** LIMIT: a pass this small says nothing about the speed of the wire. */
     private static final long BANDWIDTH_SAMPLE_BYTES = 1 << 20;
 
+    /** When the first pass is looked into, and after that each time it is twice as old. */
+    private static final long FIRST_LOOK_NANOS = 60_000_000;
+
     /** How soon a change of {@code max-bandwidth} is seen. */
     private static final long LOOK_UP_NANOS = 50_000_000;
 
@@ -36,6 +39,9 @@ final class Precopy implements AutoCloseable {
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
+    private boolean firstPass;
+    private long firstPassNanos;
+    private long nextLookNanos;
     private Optional<BackgroundSync> watch = Optional.empty();
     private final Optional<FreePageHints> freePages;
 
@@ -55,7 +61,7 @@ final class Precopy implements AutoCloseable {
             Optional<FreePageHints> freePages,
             Runnable arrival) {
         this.ram = ram;
-        this.sync = new DirtySync(plan, ram, progress, freePages);
+        this.sync = new DirtySync(plan, ram, progress, freePages, trigger);
         this.sender = sender;
         this.progress = progress;
         this.arrival = arrival;
@@ -91,6 +97,9 @@ final class Precopy implements AutoCloseable {
     boolean run() {
         trigger.begin(clock.nanoTime());
         int walked = 0;
+        firstPass = true;
+        firstPassNanos = clock.nanoTime();
+        nextLookNanos = FIRST_LOOK_NANOS;
         try {
             while (!trigger.isDue(walked, clock.nanoTime())) {
                 if (walkOnce()) {
@@ -110,6 +119,7 @@ final class Precopy implements AutoCloseable {
         long startNanos = clock.nanoTime();
         long syncedBefore = sync.syncNanos();
         sendAllDirty(true);
+        firstPass = false;
         if (trigger.isDueWithinPass(clock.nanoTime())) {
             return false;
         }
@@ -121,7 +131,17 @@ final class Precopy implements AutoCloseable {
         return convergence.isReached(
                 ram.dirtyPageCount() * RamBlock.PAGE_BYTES,
                 progress.bandwidthBytesPerSecond,
-                parameters.get().downtimeLimitMillis());
+                parameters.get().downtimeLimitMillis(),
+                sync.pagesAfterPass());
+    }
+
+    /** The pass that sends everything may be long, and something is to be known of the guest before its end. */
+    private void lookIntoFirstPass() {
+        long age = clock.nanoTime() - firstPassNanos;
+        if (age >= nextLookNanos) {
+            nextLookNanos = 2 * age;
+            sync.look();
+        }
     }
 
     private void announcePass() {
@@ -165,6 +185,9 @@ final class Precopy implements AutoCloseable {
                     long sent = sender.send(index, block, batch);
                     long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
                     pause(rateLimit.sent(sent, rate), rate);
+                    if (firstPass) {
+                        lookIntoFirstPass();
+                    }
                 }
             }
             index++;
@@ -183,6 +206,10 @@ final class Precopy implements AutoCloseable {
 
     /** Waits for the rate limit, or until somebody changes it. */
     private void pause(long nanos, long rate) {
+        if (nanos == 0) {
+            return;
+        }
+        long begin = clock.nanoTime();
         long left = nanos;
         while (left > 0
                 && parameters.get().maxBandwidthBytesPerSecond() == rate
@@ -190,6 +217,7 @@ final class Precopy implements AutoCloseable {
             sender.pause(Math.min(left, LOOK_UP_NANOS));
             left -= LOOK_UP_NANOS;
         }
+        long _ = progress.pausedNanos.addAndGet(clock.nanoTime() - begin);
     }
 
     private void sampleBandwidth(long bytes, long nanos) {
