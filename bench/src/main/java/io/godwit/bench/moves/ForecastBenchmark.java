@@ -236,7 +236,7 @@ public final class ForecastBenchmark {
                 quantile(runningSeconds, 0.5),
                 quantile(runningSeconds, 1));
         System.out.println(
-                "to be reached: 80th percentile of the time within 25 %, downtime within 2.0, no wrong 'will finish'");
+                "to be reached: 80th percentile of the time within a quarter, downtime within 2.0, no wrong 'will finish'");
     }
 
     private static double quantile(List<Double> values, double share) {

@@ -14,6 +14,9 @@ public final class Autopilot {
     /** A guest that is throttled at all is to arrive within so many times as its whole memory takes. */
     private static final double PATIENCE = 3;
 
+    /** Beyond what is likely to do, so much of what the guest has left is taken at most to be sure. */
+    private static final double MARGIN = 0.25;
+
     private Autopilot() {}
 
     /**
@@ -32,20 +35,23 @@ public final class Autopilot {
      */
     static Choice choose(
             GuestProfile profile, Link link, Conditions conditions, Position position, boolean postcopyAllowed) {
-        Passes passes = new Passes(profile, link, conditions, position);
-        if (passes.finish(0)) {
+        Passes busy = new Passes(profile, link, conditions, position, Scenario.PESSIMISTIC);
+        if (busy.finish(0)) {
             return new Choice(0, false, "Nothing is taken from the guest: its passes end by themselves.");
         }
+        Passes passes = new Passes(profile, link, conditions, position, Scenario.LIKELY);
         int most = most(conditions.parameters());
         double patience = PATIENCE * profile.totalBytes() * 1e9 / link.bytesPerSecond();
         if (passes.finishWithin(most, patience)) {
-            int percent = passes.least(most, patience);
+            int likely = passes.least(most, patience);
+            int sure = busy.finishWithin(most, patience) ? busy.least(most, patience) : most;
+            int percent = Math.min(sure, likely + (int) ((100 - likely) * MARGIN));
             return new Choice(
                     percent,
                     false,
                     String.format(
                             Locale.ROOT,
-                            "%d %% is taken from the guest: with less its passes would not end, or not within %.0f s.",
+                            "%d %% is taken from the guest: with much less its passes would not end, or not within %.0f s.",
                             percent,
                             Math.ceil(patience / 1e9)));
         }
@@ -72,11 +78,11 @@ public final class Autopilot {
                 parameters.get(MigrationParameter.MAX_CPU_THROTTLE));
     }
 
-    /** The passes of a guest that loses a steady share, at the worst end of the error bars. */
-    private record Passes(GuestProfile profile, Link link, Conditions conditions, Position position) {
+    /** The passes of a guest that loses a steady share. */
+    private record Passes(
+            GuestProfile profile, Link link, Conditions conditions, Position position, Scenario scenario) {
         private SimulatedRun run(int percent) {
-            return Forecast.run(
-                    Method.PRECOPY, profile, link, conditions, position.throttled(percent), Scenario.PESSIMISTIC);
+            return Forecast.run(Method.PRECOPY, profile, link, conditions, position.throttled(percent), scenario);
         }
 
         boolean finish(int percent) {
@@ -89,7 +95,7 @@ public final class Autopilot {
         }
 
         int least(int enough, double nanos) {
-            int tooLittle = 0;
+            int tooLittle = -1;
             int least = enough;
             while (least - tooLittle > 1) {
                 int middle = (tooLittle + least) / 2;

@@ -154,23 +154,55 @@ public final class RunningForecast {
             return Forecast.of(method, profile, link, conditions, position);
         }
 
+        SimulatedRun run(Method method, Scenario scenario) {
+            return Forecast.run(method, profile, link, conditions, position, scenario);
+        }
+
+        /** With a wire so many times as fast, as far as the limit allows. */
+        Case at(double factor) {
+            long limit = now.parameters().maxBandwidthBytesPerSecond();
+            long speed = Math.max(1, (long) (link.bytesPerSecond() * factor));
+            long allowed = limit > 0 ? Math.min(limit, speed) : speed;
+            Link other = Link.of(allowed).withWire(Math.max(allowed, link.wireBytesPerSecond()));
+            return new Case(now, profile, other, conditions, position);
+        }
+
         Case throttled(int percent) {
             return new Case(now, profile, link, conditions, position.throttled(percent));
         }
     }
 
     private Outlook outlook(Outcome outcome, Case it, Optional<String> choice) {
+        Verdict verdict = confirmed(outcome, it);
         return new Outlook(
-                outcome.verdict(),
-                why(outcome, it),
+                verdict,
+                why(verdict, outcome, it),
                 outcome.totalNanos(),
                 outcome.downtimeNanos(),
-                outcome.verdict() instanceof Verdict.WillFinish ? Optional.empty() : Optional.of(help(it)),
+                verdict instanceof Verdict.WillFinish ? Optional.empty() : Optional.of(help(it)),
                 choice);
     }
 
-    private static String why(Outcome outcome, Case it) {
-        return switch (outcome.verdict()) {
+    /** A verdict that another speed of the wire would overturn is none: it has been measured for a moment only. */
+    private Verdict confirmed(Outcome outcome, Case it) {
+        double factor = wire.uncertainty();
+        boolean overturned = switch (outcome.verdict()) {
+            case Verdict.WillFinish _ ->
+                !it.at(1 / factor).run(outcome.method(), Scenario.PESSIMISTIC).finished();
+            case Verdict.WillNotFinish _ ->
+                it.at(factor).run(outcome.method(), Scenario.OPTIMISTIC).finished();
+            case Verdict.Uncertain _ -> false;
+        };
+        return overturned
+                ? new Verdict.Uncertain(String.format(
+                        Locale.ROOT,
+                        "It depends on what the wire carries, which has been about %.0f MB/s so far.",
+                        it.link.bytesPerSecond() / 1e6))
+                : outcome.verdict();
+    }
+
+    private static String why(Verdict verdict, Outcome outcome, Case it) {
+        return switch (verdict) {
             case Verdict.WillFinish _ ->
                 String.format(
                         Locale.ROOT,

@@ -14,6 +14,10 @@ final class WireSpeed {
 
     private static final double WEIGHT_OF_THE_LATEST = 0.5;
 
+    /** A wire that has been measured so often is known. */
+    private static final int MANY = 4;
+
+    private int times;
     private double bytesPerSecond;
     private double unlimitedBytesPerSecond;
 
@@ -29,6 +33,7 @@ final class WireSpeed {
             return;
         }
         double bytes = Math.max(1, normalPages * PassSimulator.NORMAL_RECORD_BYTES) * 1e9;
+        times++;
         bytesPerSecond = mixed(bytesPerSecond, bytes / Math.max(1, sending));
         unlimitedBytesPerSecond = mixed(unlimitedBytesPerSecond, bytes / Math.max(1, sending - pausedNanos));
     }
@@ -40,6 +45,12 @@ final class WireSpeed {
     /** Another limit holds: what was measured below the old one says nothing. */
     void forget() {
         bytesPerSecond = 0;
+        times = 0;
+    }
+
+    /** By what factor it may be off. */
+    double uncertainty() {
+        return times < MANY ? 1.35 : 1.1;
     }
 
     /** The link, as far as it is known. */

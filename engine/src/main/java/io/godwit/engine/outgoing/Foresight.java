@@ -154,7 +154,7 @@ final class Foresight {
         if (!word.equals(lastWord)) {
             lastWord = word;
             LOG.log(
-                    System.Logger.Level.INFO,
+                    System.Logger.Level.DEBUG,
                     "forecast of the migration to {0}: {1}. {2}{3}",
                     plan.uri(),
                     outlook.verdict().word(),

