@@ -63,6 +63,11 @@ final class Governor {
         return Arrays.stream(percents).average().orElse(0) / 100;
     }
 
+    /** Whether what it takes never changes. */
+    boolean isSteady() {
+        return policy.isEmpty();
+    }
+
     /** How long a pass goes on before it is judged; infinite if only at its end. */
     double intervalNanos() {
         return intervalNanos > 0 ? intervalNanos : Double.POSITIVE_INFINITY;
