@@ -68,8 +68,8 @@ public final class Autopilot {
                 : new Choice(
                         most,
                         false,
-                        most + " % is taken from the guest, and that is not enough: " + tooMuch
-                                + ", and postcopy-ram is off.");
+                        most + " % is taken from the guest, the most that is allowed, and its passes do not end;"
+                                + " postcopy-ram is off.");
     }
 
     private static int most(MigrationParameters parameters) {

@@ -16,6 +16,9 @@ import java.util.OptionalDouble;
  * a time.
  */
 public final class RunningForecast {
+    /** A guest that would have to stand still for longer is better helped in another way. */
+    private static final long BEARABLE_MILLIS = 5_000;
+
     private final WriteHistory history = new WriteHistory();
     private final WireSpeed wire = new WireSpeed();
     private final long totalBytes;
@@ -222,7 +225,7 @@ public final class RunningForecast {
         long limit = (long)
                 Math.ceil(busy.restPages() * PassSimulator.NORMAL_RECORD_BYTES * 1.1e3 / it.link.bytesPerSecond());
         long now = it.conditions.parameters().downtimeLimitMillis();
-        if (limit > now && isPossible(limit)) {
+        if (limit > now && limit <= BEARABLE_MILLIS) {
             words.add("downtime-limit=" + limit);
         }
         if (steering == Steering.NONE && it.of(Method.AUTO_CONVERGE).verdict() instanceof Verdict.WillFinish) {
@@ -239,9 +242,5 @@ public final class RunningForecast {
         }
         words.add("more bandwidth");
         return String.join(", or ", words);
-    }
-
-    private static boolean isPossible(long millis) {
-        return millis <= 2_000_000;
     }
 }
