@@ -33,14 +33,11 @@ record OutlookSample(
     /** In a few words. */
     String text() {
         return switch (verdict) {
-            case "will-finish" -> "will finish" + left();
+            case "will-finish" ->
+                timeLeftMillis < 0 ? "will finish" : String.format(Locale.ROOT, "ends in %.1f s", timeLeftMillis / 1e3);
             case "will-not-finish" -> "will not finish";
-            default -> "not sure to finish";
+            default -> "end uncertain";
         };
-    }
-
-    private String left() {
-        return timeLeftMillis < 0 ? "" : String.format(Locale.ROOT, " in %.1f s", timeLeftMillis / 1e3);
     }
 
     /** The reason, unless all is well, and what was chosen or would help. */
