@@ -4,12 +4,13 @@ package io.godwit.cli;
 
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.forecast.Conditions;
 import io.godwit.engine.forecast.Forecast;
 import io.godwit.engine.forecast.GuestProfile;
 import io.godwit.engine.forecast.Link;
 import io.godwit.engine.forecast.Method;
-import io.godwit.engine.forecast.Throttling;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.concurrent.Callable;
@@ -35,6 +36,7 @@ import picocli.CommandLine.TypeConversionException;
 final class AdviseCommand implements Callable<Integer> {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long FIRST_LOOK_MILLIS = 1000;
+    private static final long LONGEST_DOWNTIME_MILLIS = 2_000_000;
     private static final int LONGEST_WATCH_SECONDS = 60;
 
     /** With {@code dirty-limit} the guest may dirty so much of what is sent. */
@@ -108,6 +110,10 @@ final class AdviseCommand implements Callable<Integer> {
                     "--bandwidth must be above 0 and --watch from 1 to " + LONGEST_WATCH_SECONDS + ", not " + bandwidth
                             + " and " + watchSeconds);
         }
+        if (downtimeLimitMillis > LONGEST_DOWNTIME_MILLIS) {
+            throw new ParameterException(
+                    spec.commandLine(), "--downtime-limit must be at most " + LONGEST_DOWNTIME_MILLIS / 1000 + "s");
+        }
         Link link = Link.of(bandwidth).withWire(Math.max(bandwidth, wire == null ? 0 : wire));
         try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), PATIENCE)) {
             advise(client, link);
@@ -133,9 +139,9 @@ final class AdviseCommand implements Callable<Integer> {
     private Conditions conditions(GuestWatch watch, Link link) {
         long perVcpu =
                 (long) (link.bytesPerSecond() * LIMIT_SHARE / watch.profile().vcpus());
-        // The parameter counts in MiB.
-        long limit = Math.max(1, perVcpu >> 20) << 20;
-        Throttling throttling = Throttling.defaults(watch.rule()).withVcpuLimit(limit);
-        return new Conditions(watch.rule(), downtimeLimitMillis * 1_000_000, throttling);
+        MigrationParameters parameters = MigrationParameters.DEFAULTS
+                .with(MigrationParameter.DOWNTIME_LIMIT, downtimeLimitMillis)
+                .with(MigrationParameter.VCPU_DIRTY_LIMIT, Math.max(1, perVcpu >> 20));
+        return new Conditions(watch.rule(), parameters);
     }
 }

@@ -26,6 +26,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param downtimeMillis the pause that was, as the source saw it
  * @param error what went wrong
  * @param throttle what is taken from the guest's time
+ * @param outlook what a Godwit says of the end
  * @param faults what the destination tells, in postcopy, when it is asked and can tell
  */
 record MigrationSample(
@@ -45,6 +46,7 @@ record MigrationSample(
         long downtimeMillis,
         Optional<String> error,
         ThrottleSample throttle,
+        Optional<OutlookSample> outlook,
         Optional<FaultSample> faults) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
@@ -65,6 +67,7 @@ record MigrationSample(
                 answer.path("downtime").asLong(0),
                 Optional.ofNullable(answer.path("error-desc").asString(null)),
                 ThrottleSample.of(answer.path("cpu-throttle-percentage").asInt(0)),
+                OutlookSample.of(answer.path("x-forecast")),
                 Optional.empty());
     }
 
@@ -87,6 +90,7 @@ record MigrationSample(
                 downtimeMillis,
                 reason,
                 throttle,
+                outlook,
                 faults);
     }
 
@@ -114,6 +118,7 @@ record MigrationSample(
                 downtimeMillis,
                 error,
                 throttle,
+                outlook,
                 faults);
     }
 
@@ -136,6 +141,7 @@ record MigrationSample(
                 downtimeMillis,
                 error,
                 throttle.after(earlier.throttle),
+                outlook,
                 faults);
     }
 
@@ -158,6 +164,7 @@ record MigrationSample(
                 downtimeMillis,
                 error,
                 throttle,
+                outlook,
                 told);
     }
 
@@ -218,6 +225,7 @@ record MigrationSample(
                 .put("throttlePercent", throttle.percent())
                 .put("highestThrottlePercent", throttle.highestPercent())
                 .put("totalTimeMillis", totalTimeMillis);
+        outlook.ifPresent(one -> line.set("forecast", one.toJson()));
         error.ifPresent(sentence -> line.put("error", sentence));
         faults.ifPresent(told -> line.set("postcopy", told.toJson()));
         return line;

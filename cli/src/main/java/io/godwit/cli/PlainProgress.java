@@ -18,6 +18,7 @@ final class PlainProgress implements ProgressView {
     private String lastStatus = "";
     private long lastPass = -1;
     private long lastLineMillis;
+    private String lastSentence = "";
 
     PlainProgress(PrintWriter out) {
         this.out = out;
@@ -43,6 +44,14 @@ final class PlainProgress implements ProgressView {
         lastPass = sample.pass();
         lastLineMillis = sample.totalTimeMillis();
         out.println(line(sample));
+        sample.outlook()
+                .filter(outlook -> sample.status().equals("active"))
+                .map(OutlookSample::sentence)
+                .filter(sentence -> !sentence.isEmpty() && !sameButFigures(sentence, lastSentence))
+                .ifPresent(sentence -> {
+                    lastSentence = sentence;
+                    out.println("  " + sentence);
+                });
         out.flush();
     }
 
@@ -53,6 +62,11 @@ final class PlainProgress implements ProgressView {
             lastStatus = "";
             show(last);
         }
+    }
+
+    /** A sentence whose numbers alone have changed is no news. */
+    private static boolean sameButFigures(String one, String other) {
+        return one.replaceAll("[0-9.]+", "").equals(other.replaceAll("[0-9.]+", ""));
     }
 
     static String line(MigrationSample s) {
@@ -79,9 +93,10 @@ final class PlainProgress implements ProgressView {
                 ByteSize.decimal(s.bandwidthBytesPerSecond()),
                 s.expectedDowntimeMillis());
         ThrottleSample throttle = s.throttle();
-        return throttle.isWorthShowing()
-                ? line + ", throttle " + throttle.percent() + " % (highest " + throttle.highestPercent() + " %)"
-                : line;
+        String taken = throttle.isWorthShowing()
+                ? ", throttle " + throttle.percent() + " % (highest " + throttle.highestPercent() + " %)"
+                : "";
+        return line + taken + s.outlook().map(outlook -> ", " + outlook.text()).orElse("");
     }
 
     private static String postcopyLine(MigrationSample s) {

@@ -30,7 +30,7 @@ final class Settings {
             names = "--cap",
             paramLabel = "NAME",
             split = ",",
-            description = "Switch a migration capability on, such as pause-before-switchover.")
+            description = "Switch a migration capability on, such as pause-before-switchover or autopilot.")
     private List<String> capabilities = new ArrayList<>();
 
     /** A parameter for when the user names no value for it. */

@@ -163,11 +163,24 @@ final class TerminalProgress implements ProgressView {
                 outlook(s),
                 s.totalTimeMillis() / 1e3,
                 ByteSize.decimal(s.transferredBytes())));
+        drawSentence(s);
+    }
+
+    /** One line more where there is something to know: why it may not end, what would help, what was chosen. */
+    private void drawSentence(MigrationSample s) {
+        s.outlook()
+                .filter(outlook -> s.status().equals("active"))
+                .map(OutlookSample::sentence)
+                .filter(sentence -> !sentence.isEmpty())
+                .ifPresent(this::line);
     }
 
     private static String outlook(MigrationSample s) {
         if (s.isAtPreSwitchover()) {
             return PlainProgress.AT_PRE_SWITCHOVER;
+        }
+        if (s.outlook().isPresent() && !s.isPostcopy()) {
+            return s.outlook().get().text() + ", pause " + s.expectedDowntimeMillis() + " ms";
         }
         return s.expectedDowntimeMillis() > 0 && !s.isPostcopy()
                 ? "pause if stopped now: " + s.expectedDowntimeMillis() + " ms"

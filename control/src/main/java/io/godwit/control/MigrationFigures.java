@@ -4,6 +4,7 @@ package io.godwit.control;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.ForecastStatistics;
 import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
@@ -48,6 +49,7 @@ final class MigrationFigures {
                 putTimes(answer, statistics);
                 answer.put("expected-downtime", statistics.expectedDowntimeMillis());
                 answer.set("ram", ram(statistics));
+                statistics.forecast().ifPresent(forecast -> answer.set("x-forecast", forecast(forecast)));
                 if (statistics.throttle().percent() > 0) {
                     answer.put("cpu-throttle-percentage", statistics.throttle().percent());
                 }
@@ -123,6 +125,7 @@ final class MigrationFigures {
         answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
         answer.set("throttle", throttle(statistics.throttle()));
         answer.set("waits", waits(statistics.waits()));
+        statistics.forecast().ifPresent(forecast -> answer.set("forecast", forecast(forecast)));
         statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
         statistics
                 .freePages()
@@ -148,6 +151,17 @@ final class MigrationFigures {
     private static ObjectNode histogram(LatencyHistogram.Snapshot snapshot) {
         ObjectNode answer = PostcopyFigures.latency(snapshot);
         answer.set("buckets", PostcopyFigures.buckets(snapshot));
+        return answer;
+    }
+
+    private static ObjectNode forecast(ForecastStatistics forecast) {
+        ObjectNode answer =
+                Json.object().put("verdict", forecast.verdict().word()).put("reason", forecast.why());
+        forecast.leftMillis().ifPresent(millis -> answer.put("time-left", millis));
+        forecast.leftAtMostMillis().ifPresent(millis -> answer.put("time-left-at-most", millis));
+        forecast.downtimeMillis().ifPresent(millis -> answer.put("downtime", millis));
+        forecast.help().ifPresent(help -> answer.put("help", help));
+        forecast.choice().ifPresent(choice -> answer.put("choice", choice));
         return answer;
     }
 

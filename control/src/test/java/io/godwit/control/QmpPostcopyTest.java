@@ -191,6 +191,7 @@ class QmpPostcopyTest {
                 Optional.of(postcopy),
                 ThrottleStatistics.NONE,
                 WaitStatistics.NONE,
+                Optional.empty(),
                 Optional.empty());
     }
 }

@@ -7,14 +7,17 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.Capability;
 import io.godwit.engine.DirtyLimitRound;
 import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.ForecastStatistics;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.WaitStatistics;
+import io.godwit.engine.forecast.Verdict;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
@@ -332,6 +335,7 @@ class QmpServerTest {
                 Optional.empty(),
                 ThrottleStatistics.NONE,
                 WaitStatistics.NONE,
+                Optional.empty(),
                 Optional.empty());
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
@@ -407,11 +411,38 @@ class QmpServerTest {
         }
     }
 
+    @Test
+    void aSourceTellsWhatItForesees() throws IOException {
+        host.statistics = statistics(
+                MigrationStatus.ACTIVE,
+                ThrottleStatistics.NONE,
+                Optional.of(new ForecastStatistics(
+                        new Verdict.WillNotFinish("It is too fast."),
+                        "It is too fast.",
+                        OptionalLong.empty(),
+                        OptionalLong.empty(),
+                        OptionalLong.of(7),
+                        Optional.of("downtime-limit=900"),
+                        Optional.empty())));
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
+                    .contains("\"x-forecast\":{\"verdict\":\"will-not-finish\",\"reason\":\"It is too fast.\","
+                            + "\"downtime\":7,\"help\":\"downtime-limit=900\"}");
+            assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
+                    .contains("\"forecast\":{\"verdict\":\"will-not-finish\"");
+        }
+    }
+
     private static MigrationStatistics statistics(MigrationStatus status) {
         return statistics(status, ThrottleStatistics.NONE);
     }
 
     private static MigrationStatistics statistics(MigrationStatus status, ThrottleStatistics throttle) {
+        return statistics(status, throttle, Optional.empty());
+    }
+
+    private static MigrationStatistics statistics(
+            MigrationStatus status, ThrottleStatistics throttle, Optional<ForecastStatistics> forecast) {
         return new MigrationStatistics(
                 status,
                 true,
@@ -436,6 +467,7 @@ class QmpServerTest {
                 Optional.empty(),
                 throttle,
                 WaitStatistics.NONE,
-                Optional.empty());
+                Optional.empty(),
+                forecast);
     }
 }

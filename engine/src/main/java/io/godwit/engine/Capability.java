@@ -37,7 +37,9 @@ public enum Capability {
     SWITCHOVER_ACK("switchover-ack", false),
     /** Each vCPU that dirties more than its share of what can be sent loses some of its time. */
     DIRTY_LIMIT("dirty-limit", true),
-    MAPPED_RAM("mapped-ram", false);
+    MAPPED_RAM("mapped-ram", false),
+    /** The forecast chooses what is taken from the guest, when it is stopped, and whether it goes ahead by postcopy. Godwit's own. */
+    AUTOPILOT("autopilot", true);
 
     private final String publicName;
     private final boolean available;

@@ -22,9 +22,15 @@ final class CapabilityRules {
         }
         requires(on, Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_RAM);
         requires(on, Capability.POSTCOPY_SAFE, Capability.POSTCOPY_RAM);
-        if (on.contains(Capability.AUTO_CONVERGE) && on.contains(Capability.DIRTY_LIMIT)) {
-            throw new MigrationException.Refused(
-                    "Capabilities 'dirty-limit' and 'auto-converge' both throttle the guest: switch on one of them.");
+        oneOf(on, Capability.DIRTY_LIMIT, Capability.AUTO_CONVERGE);
+        oneOf(on, Capability.AUTOPILOT, Capability.AUTO_CONVERGE);
+        oneOf(on, Capability.AUTOPILOT, Capability.DIRTY_LIMIT);
+    }
+
+    private static void oneOf(Set<Capability> on, Capability one, Capability other) {
+        if (on.contains(one) && on.contains(other)) {
+            throw new MigrationException.Refused("Capabilities '" + one.publicName() + "' and '" + other.publicName()
+                    + "' both throttle the guest: switch on one of them.");
         }
     }
 

@@ -20,7 +20,8 @@ import java.util.Optional;
  * @param zeroPages pages that travelled as "all zero"
  * @param dirtyPagesPerSecond what the tracker measured over the last pass
  * @param bandwidthBytesPerSecond what the wire carried over the last pass or interval
- * @param expectedDowntimeMillis how long the guest would stand still if it were stopped now
+ * @param expectedDowntimeMillis how long the guest will stand still, as foretold; as long as that is not known or not in sight, how long it would
+ *     if it were stopped now
  * @param setupTimeMillis connecting and announcing
  * @param totalTimeMillis from the start until now or until the end
  * @param downtimeMillis guest stopped, as this side saw it; 0 before
@@ -32,6 +33,7 @@ import java.util.Optional;
  * @param throttle what was taken from the guest's vCPUs
  * @param waits how long others waited because of it
  * @param freePages what the guest said of its free pages, once it was asked
+ * @param forecast what the source says of the end, once something was measured
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -57,7 +59,8 @@ public record MigrationStatistics(
         Optional<PostcopyStatistics> postcopy,
         ThrottleStatistics throttle,
         WaitStatistics waits,
-        Optional<FreePageStatistics> freePages) {
+        Optional<FreePageStatistics> freePages,
+        Optional<ForecastStatistics> forecast) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -83,5 +86,6 @@ public record MigrationStatistics(
             Optional.empty(),
             ThrottleStatistics.NONE,
             WaitStatistics.NONE,
+            Optional.empty(),
             Optional.empty());
 }

@@ -30,6 +30,7 @@ import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CountDownLatch;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -517,6 +518,47 @@ class PostcopyArrivalTest {
             again.awaitMessage(new ReturnPathMessage.Shut(0));
         }
         assertThat(destination.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
+        assertWhole();
+    }
+
+    /** The state is told while the first connection is still open; its end must not be that of the next one. */
+    @Test
+    void whoAsksForTheLastWordAtOnceHearsIt() throws Exception {
+        CountDownLatch told = new CountDownLatch(1);
+        CountDownLatch asked = new CountDownLatch(1);
+        destination.addListener(new MigrationListener() {
+            @Override
+            public void passStarted(int pass) {}
+
+            @Override
+            public void statusChanged(MigrationStatus status) {
+                if (status == MigrationStatus.COMPLETED) {
+                    destination.recover("tcp:127.0.0.1:0");
+                    told.countDown();
+                    try {
+                        asked.await();
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    }
+                }
+            }
+        });
+        try (ScriptedSource source = source()) {
+            switchOver(source);
+            source.pages(content, range(0, 16));
+            source.pages(content, range(PAGES / 2, PAGES));
+            source.end();
+        }
+        told.await();
+        try (ScriptedSource again = ScriptedSource.of(address())) {
+            again.command(new Command.Ping(IdentityMark.of(identity)));
+            again.command(new Command.ReceivedBitmap(DowncallGuest.BLOCK));
+            asked.countDown();
+            again.command(new Command.PostcopyResume());
+            again.awaitMessage(new ReturnPathMessage.ResumeAck(1));
+            again.end();
+            again.awaitMessage(new ReturnPathMessage.Shut(0));
+        }
         assertWhole();
     }
 

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
+import io.godwit.engine.MigrationParameter;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;
@@ -17,13 +18,13 @@ import java.util.TreeMap;
  */
 public record Advice(Method method, List<String> capabilities, SequencedMap<String, Long> parameters, String why) {
     /** A guest that loses more than this for the sake of precopy is better off in postcopy. */
-    private static final double BEARABLE_SLOWDOWN = 0.4;
+    private static final double BEARABLE_SLOWDOWN = 0.5;
 
     /** Weighs a forecast. */
     public static Advice of(Forecast forecast, Link link, Conditions conditions) {
         TreeMap<String, Long> parameters = new TreeMap<>();
         parameters.put("max-bandwidth", link.bytesPerSecond());
-        parameters.put("downtime-limit", conditions.downtimeLimitNanos() / 1_000_000);
+        parameters.put("downtime-limit", conditions.parameters().downtimeLimitMillis());
         Outcome plain = forecast.outcome(Method.PRECOPY);
         if (plain.verdict() instanceof Verdict.WillFinish) {
             return new Advice(Method.PRECOPY, List.of(), parameters, plainWhy(plain));
@@ -33,7 +34,8 @@ public record Advice(Method method, List<String> capabilities, SequencedMap<Stri
             if (throttled.verdict() instanceof Verdict.WillFinish
                     && throttled.slowdown().high() <= BEARABLE_SLOWDOWN) {
                 if (method == Method.DIRTY_LIMIT) {
-                    parameters.put("vcpu-dirty-limit", conditions.throttling().vcpuLimitBytesPerSecond() >> 20);
+                    parameters.put(
+                            "vcpu-dirty-limit", conditions.parameters().get(MigrationParameter.VCPU_DIRTY_LIMIT));
                 }
                 return new Advice(method, List.of(method.publicName()), parameters, throttledWhy(plain, throttled));
             }

@@ -2,18 +2,16 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
+import io.godwit.engine.MigrationParameters;
+
 /**
  * What a migration is to keep to.
  *
  * @param rule whose passes they are
- * @param downtimeLimitNanos {@code downtime-limit}
- * @param throttling how the guest is slowed down where that is asked for
+ * @param parameters of the migration: {@code downtime-limit} and those of throttling count; the bandwidth is the {@link Link}'s
  */
-public record Conditions(StoppingRule rule, long downtimeLimitNanos, Throttling throttling) {
-    /** Checks ranges. */
-    public Conditions {
-        if (downtimeLimitNanos < 0) {
-            throw new IllegalArgumentException("a downtime limit of " + downtimeLimitNanos + " ns cannot be kept");
-        }
+public record Conditions(StoppingRule rule, MigrationParameters parameters) {
+    double downtimeLimitNanos() {
+        return parameters.downtimeLimitMillis() * 1e6;
     }
 }

@@ -34,11 +34,14 @@ public record Forecast(List<Outcome> outcomes) {
 
     /** What will come of one method. */
     public static Outcome of(Method method, GuestProfile profile, Link link, Conditions conditions) {
+        return of(method, profile, link, conditions, Position.begin(profile));
+    }
+
+    /** What is still to come of a migration that stands somewhere. */
+    static Outcome of(Method method, GuestProfile profile, Link link, Conditions conditions, Position position) {
         Map<Scenario, SimulatedRun> runs = new EnumMap<>(Scenario.class);
         for (Scenario scenario : Scenario.values()) {
-            runs.put(
-                    scenario,
-                    new PassSimulator(profile, profile.curve().at(scenario), link, conditions, scenario).run(method));
+            runs.put(scenario, run(method, profile, link, conditions, position, scenario));
         }
         return new Outcome(
                 method,
@@ -57,6 +60,18 @@ public record Forecast(List<Outcome> outcomes) {
                 .filter(outcome -> outcome.method() == method)
                 .findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("this forecast is not about " + method.publicName()));
+    }
+
+    /** One end of the error bars. */
+    static SimulatedRun run(
+            Method method,
+            GuestProfile profile,
+            Link link,
+            Conditions conditions,
+            Position position,
+            Scenario scenario) {
+        GuestWrites writes = profile.curve().at(scenario);
+        return new PassSimulator(profile, writes, link, conditions, scenario, position).run(method);
     }
 
     private static SimulatedRun run(Map<Scenario, SimulatedRun> runs, Scenario scenario) {
@@ -83,7 +98,7 @@ public record Forecast(List<Outcome> outcomes) {
     }
 
     private static String stuck(SimulatedRun run, Link link, Conditions conditions) {
-        double fitting = (double) link.bytesPerSecond() * conditions.downtimeLimitNanos() / 1e9;
+        double fitting = link.bytesPerSecond() * conditions.downtimeLimitNanos() / 1e9;
         return String.format(
                 Locale.ROOT,
                 "the guest dirties %.1f MiB again in each pass of %.0f ms, and no more than %.1f MiB may be left for a pause"
@@ -91,7 +106,7 @@ public record Forecast(List<Outcome> outcomes) {
                 run.restPages() * PassSimulator.PAGE_BYTES / MIB,
                 run.lastPassNanos() / 1e6,
                 fitting / MIB,
-                conditions.downtimeLimitNanos() / 1_000_000,
+                conditions.parameters().downtimeLimitMillis(),
                 link.bytesPerSecond() / 1e6);
     }
 }

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
-import io.godwit.engine.outgoing.Convergence;
+import io.godwit.engine.policy.Convergence;
 
 /**
  * Migrates a guest in virtual time: the first pass sends every page, each next one what was written during the one before, until the
@@ -15,12 +15,12 @@ public final class PassSimulator {
     static final double PAGE_BYTES = 4096;
 
     /** A page with content and its head; a zero page is a head and one byte. */
-    private static final double NORMAL_RECORD_BYTES = PAGE_BYTES + 8;
+    static final double NORMAL_RECORD_BYTES = PAGE_BYTES + 8;
 
     private static final double ZERO_RECORD_BYTES = 9;
 
     /** Looking whether a page holds zeros only. */
-    private static final double ZERO_TEST_NANOS = 150;
+    static final double ZERO_TEST_NANOS = 150;
 
     /** What every pass costs beside its bytes: the harvest, and a thread that must be woken. */
     private static final double PASS_NANOS = 300_000;
@@ -37,16 +37,20 @@ public final class PassSimulator {
     /** How many faults there are for each page that is written for the first time: pages are read, too, and who reads in order faults rarely. */
     private static final Estimate FAULTS_A_WRITE = new Estimate(0.02, 0.7, 3);
 
-    /** Passes that gain nothing for so many and so long do not lead anywhere. */
+    /** Passes that gain nothing for so many and so long, or for very many, do not lead anywhere. */
     private static final int VAIN_PASSES = 60;
+
+    private static final int VERY_MANY_PASSES = 5_000;
 
     private static final double VAIN_NANOS = 60e9;
     private static final double WORTH_MENTIONING = 0.999;
     private static final double LONGEST_NANOS = 30 * 86_400e9;
     private static final double WORKING_SET_NANOS = 10e9;
     private static final int PUSH_STEPS = 200;
+    private static final int MOST_STEPS = 200;
 
     private final GuestWrites writes;
+    private final Position position;
     private final double normalPages;
     private final double zeroPages;
     private final int vcpus;
@@ -62,10 +66,21 @@ public final class PassSimulator {
      */
     public PassSimulator(
             GuestProfile profile, GuestWrites writes, Link link, Conditions conditions, Scenario scenario) {
+        this(profile, writes, link, conditions, scenario, Position.begin(profile));
+    }
+
+    /** A simulator of what is left of a migration that has begun. */
+    PassSimulator(
+            GuestProfile profile,
+            GuestWrites writes,
+            Link link,
+            Conditions conditions,
+            Scenario scenario,
+            Position position) {
         this.writes = writes;
-        double pages = profile.totalBytes() / PAGE_BYTES;
-        this.zeroPages = pages * scenario.ofRelief(profile.zeroShare());
-        this.normalPages = pages - zeroPages;
+        this.position = position;
+        this.zeroPages = position.pages() * scenario.ofRelief(position.zeroShare());
+        this.normalPages = position.pages() - zeroPages;
         this.vcpus = profile.vcpus();
         this.link = link;
         this.conditions = conditions;
@@ -77,7 +92,7 @@ public final class PassSimulator {
     public SimulatedRun run(Method method) {
         return switch (method) {
             case PRECOPY, AUTO_CONVERGE, DIRTY_LIMIT -> {
-                Passes passes = new Passes(new Governor(method, conditions.throttling(), writes, vcpus));
+                Passes passes = new Passes(new Governor(method, conditions, vcpus, position.percent()));
                 yield switch (conditions.rule()) {
                     case GODWIT -> passes.untilNothingIsGained();
                     case QEMU -> passes.untilItFits();
@@ -147,7 +162,10 @@ public final class PassSimulator {
     private SimulatedRun finished(Course course, double pause, double faults, double lastPass, double rest) {
         return new SimulatedRun(
                 true,
-                course.nanos + scenario.of(conditions.rule().setupNanos()),
+                course.nanos
+                        + (position.announced()
+                                ? 0
+                                : scenario.of(conditions.rule().setupNanos())),
                 course.bytes,
                 course.passes,
                 pause,
@@ -171,7 +189,7 @@ public final class PassSimulator {
         private double leastRest = Double.MAX_VALUE;
         private int vainPasses;
         private double leastAtNanos;
-        private double lastTaken;
+        private double mostTaken;
 
         private Passes(Governor governor) {
             this.governor = governor;
@@ -201,19 +219,21 @@ public final class PassSimulator {
         }
 
         private long limitMillis() {
-            return conditions.downtimeLimitNanos() / 1_000_000;
+            return conditions.parameters().downtimeLimitMillis();
         }
 
         /** Sends, and lets the governor look at it as often as it wants to. */
         private void walk(double passNanos, double bytes) {
             course.passes++;
             double left = passNanos;
+            // A pass over a wire that hardly moves is not walked second by second.
+            double interval = Math.max(governor.intervalNanos(), passNanos / MOST_STEPS);
             while (left > 0) {
-                double step = Math.min(left, governor.intervalNanos());
+                double step = Math.min(left, interval);
                 double before = course.guestNanos;
                 go(step);
                 double pages = writes.uniquePages(before, course.guestNanos);
-                governor.judge(step, pages, bytes * step / passNanos, course.guestNanos);
+                governor.judge(step, pages, bytes * step / passNanos);
                 left -= step;
             }
             course.bytes += bytes;
@@ -249,7 +269,7 @@ public final class PassSimulator {
                 double dirtied = dirtied(syncedAt, bulk);
                 course.trackedPages += dirtied;
                 rest = merged(rest, dirtied);
-                governor.judge(course.nanos - syncedAtNanos, dirtied, sentSince, course.guestNanos);
+                governor.judge(course.nanos - syncedAtNanos, dirtied, sentSince);
                 double sinceSync = course.nanos - syncedAtNanos;
                 syncedAt = course.guestNanos;
                 syncedAtNanos = course.nanos;
@@ -300,13 +320,18 @@ public final class PassSimulator {
         }
 
         private boolean isVain(double rest) {
-            if (rest < leastRest * WORTH_MENTIONING || governor.mayTakeMore() || governor.taken() != lastTaken) {
+            if (rest < leastRest * WORTH_MENTIONING || governor.taken() > mostTaken) {
                 leastRest = Math.min(rest, leastRest);
-                lastTaken = governor.taken();
+                mostTaken = Math.max(mostTaken, governor.taken());
                 leastAtNanos = course.nanos;
                 vainPasses = 0;
             }
-            boolean vain = ++vainPasses > VAIN_PASSES && course.nanos - leastAtNanos > VAIN_NANOS;
+            vainPasses++;
+            // Nothing changes by waiting where nobody throttles and a curve, which knows no time, takes the guest's
+            // place.
+            boolean steady = position.announced() && governor.isSteady();
+            boolean vain = vainPasses > VERY_MANY_PASSES
+                    || (vainPasses > VAIN_PASSES && (steady || course.nanos - leastAtNanos > VAIN_NANOS));
             return vain || course.nanos > LONGEST_NANOS;
         }
 

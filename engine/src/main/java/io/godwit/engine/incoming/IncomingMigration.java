@@ -264,7 +264,11 @@ public final class IncomingMigration implements AutoCloseable {
 
     private void repeatLastWord(IncomingLink next) {
         try (next) {
+            // The state is told before the first connection is closed, and the session serves one at a time.
+            ended.await();
             postcopy().repeatLastWord(next);
+        } catch (InterruptedException e) {
+            LOG.log(System.Logger.Level.DEBUG, "interrupted before the source could be told that its guest is here", e);
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.WARNING, "the source could not be told that its guest is here", e);
         }
@@ -368,6 +372,7 @@ public final class IncomingMigration implements AutoCloseable {
                         .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
                 ThrottleStatistics.NONE,
                 waits.statistics(),
+                Optional.empty(),
                 Optional.empty());
     }
 }

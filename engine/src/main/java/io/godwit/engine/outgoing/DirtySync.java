@@ -4,15 +4,21 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.DirtyLimitRound;
+import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.forecast.Autopilot.Choice;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.policy.AutoConverge;
+import io.godwit.engine.policy.DirtyLimit;
+import io.godwit.engine.policy.ThrottlePolicy;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -31,6 +37,9 @@ final class DirtySync {
     private final Optional<FreePageHints> freePages;
     private final Throttle throttle;
     private final Optional<ThrottlePolicy> throttling;
+    private final Foresight foresight;
+    private final PostcopyTrigger trigger;
+    private final boolean autopilot;
 
     // Guarded by lock.
     private List<RamBlock> blocks;
@@ -46,6 +55,9 @@ final class DirtySync {
     private long syncNanos;
     private long longestSyncNanos;
     private Optional<DirtyLimitRound> dirtyLimit = Optional.empty();
+    private int looks;
+    private int lessInARow;
+    private boolean released;
 
     // Written under the lock, read by mig-watch without it.
     private volatile long lastSyncNanos;
@@ -55,7 +67,8 @@ final class DirtySync {
             OutgoingMigration.Plan plan,
             RamBlocks.Snapshot ram,
             OutgoingProgress progress,
-            Optional<FreePageHints> freePages) {
+            Optional<FreePageHints> freePages,
+            PostcopyTrigger trigger) {
         this.plan = plan;
         this.blocks = ram.blocks();
         this.tracker = plan.guest().dirtyTracker();
@@ -63,7 +76,11 @@ final class DirtySync {
         this.freePages = freePages;
         this.throttle = new Throttle(plan.throttled(), plan.parameters(), plan.clock());
         this.throttling = throttling(plan.capabilities());
-        this.hurry = throttling.isPresent() && throttling.get().isInHurry();
+        this.foresight = new Foresight(plan, ram, progress, trigger);
+        this.trigger = trigger;
+        this.autopilot = plan.capabilities().contains(Capability.AUTOPILOT);
+        // What autopilot has chosen is seen to be enough, or not, at the next sync.
+        this.hurry = autopilot || (throttling.isPresent() && throttling.get().isInHurry());
     }
 
     private static Optional<ThrottlePolicy> throttling(Set<Capability> on) {
@@ -79,17 +96,19 @@ final class DirtySync {
         tracker.start();
         syncedAtNanos = plan.clock().nanoTime();
         beginPeriod(syncedAtNanos);
+        foresight.begin(syncedAtNanos);
     }
 
     /** Blocks have come and gone. */
-    void follow(List<RamBlock> next) {
+    void follow(RamBlocks.Snapshot next) {
         lock.lock();
         try {
             for (RamBlock block : blocks) {
                 newPagesOfGoneBlocks +=
-                        next.contains(block) ? 0 : block.dirtyBitmap().newlySetCount();
+                        next.blocks().contains(block) ? 0 : block.dirtyBitmap().newlySetCount();
             }
-            blocks = next;
+            blocks = next.blocks();
+            foresight.follow(next);
         } finally {
             lock.unlock();
         }
@@ -97,21 +116,42 @@ final class DirtySync {
 
     /** Whether the guest may be throttled for this migration. */
     boolean throttles() {
-        return throttling.isPresent();
+        return throttling.isPresent() || autopilot;
     }
 
     /** {@link ThrottlePolicy#isAtMost}. */
     boolean isThrottleAtMost() {
         return throttling.isPresent()
-                && throttling.get().isAtMost(throttle, plan.parameters().get());
+                && throttling
+                        .get()
+                        .isAtMost(throttle.percent(), plan.parameters().get());
     }
 
     /** How long a pass may go on from now, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
     long intervalNanos() {
         MigrationParameters now = plan.parameters().get();
-        long parameter =
-                throttling.map(policy -> now.get(policy.interval()) * 1_000_000).orElse(0L);
+        MigrationParameter interval =
+                throttling.map(ThrottlePolicy::interval).orElse(MigrationParameter.BACKGROUND_SYNC_INTERVAL);
+        long parameter = throttles() ? now.get(interval) * 1_000_000 : 0;
         return SyncInterval.nanos(parameter, lastSyncNanos, hurry);
+    }
+
+    /**
+     * Within the first pass, a few times: what the guest writes is not known before. Not while it may still tell of free pages, because those are taken out
+     * of the bitmap until the first harvest only. Takes nothing from the guest, whose every page is on its way anyway.
+     */
+    void look() {
+        if (freePages.isPresent() && freePages.get().isAsking()) {
+            return;
+        }
+        freePages.ifPresent(FreePageHints::close);
+        lock.lock();
+        try {
+            looks++;
+            long _ = harvest(true);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** At the end of a pass, or with the guest stopped. */
@@ -121,7 +161,7 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
-            long _ = harvest();
+            long _ = harvest(false);
         } finally {
             lock.unlock();
         }
@@ -132,13 +172,13 @@ final class DirtySync {
         lock.lock();
         try {
             backgroundSyncs++;
-            return harvest();
+            return harvest(false);
         } finally {
             lock.unlock();
         }
     }
 
-    private long harvest() {
+    private long harvest(boolean look) {
         long begin = plan.clock().nanoTime();
         long pages = 0;
         for (RamBlock block : blocks) {
@@ -147,13 +187,19 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::harvested);
         long now = plan.clock().nanoTime();
         progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, now - syncedAtNanos));
+        long nanos = now - syncedAtNanos;
         syncedAtNanos = now;
         long took = now - begin;
         syncs++;
         syncNanos += took;
         lastSyncNanos = took;
         longestSyncNanos = Math.max(longestSyncNanos, took);
-        judge(now);
+        if (!released && plan.run().state() == RunState.RUNNING) {
+            foresee(now, nanos, pages, look);
+            if (!look) {
+                judge(now);
+            }
+        }
         progress.throttle = statistics();
         return took;
     }
@@ -170,18 +216,52 @@ final class DirtySync {
         }
     }
 
+    private void foresee(long now, long nanos, long pages, boolean look) {
+        foresight.harvested(now, nanos, throttle.percent(), pages);
+        foresight.noteSent(now, look && looks == 1);
+        Optional<Choice> choice = foresight.judge(now, look, throttle.percent());
+        if (!look) {
+            choice.ifPresent(this::steer);
+        }
+    }
+
+    /** More is taken at once, less when it was seen twice that less will do. */
+    private void steer(Choice choice) {
+        if (choice.postcopy()) {
+            trigger.ask();
+        }
+        int now = throttle.percent();
+        lessInARow = choice.percent() < now ? lessInARow + 1 : 0;
+        if (choice.percent() > now || lessInARow >= 2) {
+            throttle.setAll(choice.percent());
+            lessInARow = 0;
+        }
+    }
+
+    /** How many pages the next pass is likely to leave; empty if nobody knows, or {@code autopilot} is off. */
+    OptionalLong pagesAfterPass() {
+        lock.lock();
+        try {
+            return foresight.pagesAfterPass(plan.clock().nanoTime(), throttle.percent());
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private void judge(long now) {
         if (now - periodNanos < shortestPeriodNanos()) {
             return;
         }
-        if (throttling.isPresent() && plan.run().state() == RunState.RUNNING) {
+        if (throttling.isPresent()) {
             ThrottlePolicy.Period period = new ThrottlePolicy.Period(
                     now - periodNanos,
                     (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
                     progress.transferredBytes.get() - periodSentBytes);
             long[] pages = vcpuPages();
             int[] before = throttle.percents();
-            throttling.get().judge(period, pages, throttle, plan.parameters().get());
+            throttle.set(throttling
+                    .get()
+                    .judge(period, pages, before, plan.parameters().get()));
             if (plan.capabilities().contains(Capability.DIRTY_LIMIT) && throttle.highestPercent() > 0) {
                 dirtyLimit = Optional.of(DirtyLimitRound.of(period.nanos(), pages, before, throttle.percents()));
             }
@@ -248,10 +328,11 @@ final class DirtySync {
         }
     }
 
-    /** Gives the guest its time back. */
+    /** Gives the guest its time back, for good. */
     void release() {
         lock.lock();
         try {
+            released = true;
             throttle.setAll(0);
             progress.throttle = statistics();
         } finally {

@@ -48,6 +48,7 @@ final class FreePageHints implements FreePageReporter.Sink {
     private final AtomicLong dropped = new AtomicLong();
     private final AtomicLong refused = new AtomicLong();
     private volatile boolean open;
+    private volatile boolean told;
     private boolean started;
 
     /** Hints of the blocks that are there now; {@code current} says at any time which there are. */
@@ -78,6 +79,11 @@ final class FreePageHints implements FreePageReporter.Sink {
             LOG.log(System.Logger.Level.WARNING, "the guest could not be asked for its free pages", e);
             close();
         }
+    }
+
+    /** Whether the guest may still have something to tell. */
+    boolean isAsking() {
+        return started && !told;
     }
 
     /** Ends asking, before a harvest. Harmless when repeated, or when nothing was begun. */
@@ -146,7 +152,10 @@ final class FreePageHints implements FreePageReporter.Sink {
 
     @Override
     public void done(int hintEpoch) {
-        // The end of the first pass comes when it comes; nobody waits for this word.
+        // Nobody waits for this word; but before it no sync comes in the first pass.
+        if (hintEpoch == epoch) {
+            told = true;
+        }
     }
 
     /** Returns whether all of it was applied. */

@@ -3,13 +3,16 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.ForecastStatistics;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.policy.Convergence;
 import java.util.Optional;
+import java.util.OptionalLong;
 
 /** Makes the public picture of an outgoing migration out of its state and its figures. */
 final class OutgoingFigures {
@@ -26,6 +29,8 @@ final class OutgoingFigures {
         long remainingPages = state instanceof OutgoingState.Completed ? 0 : ram.dirtyPageCount();
         long remaining = remainingPages * RamBlock.PAGE_BYTES;
         long bandwidth = bandwidth(progress, elapsedNanos);
+        Optional<ForecastStatistics> forecast = progress.foretold.map(
+                told -> Foresight.statistics(told, plan.clock().nanoTime()));
         Optional<PostcopyStatistics> postcopy =
                 progress.inPostcopy ? Optional.of(progress.postcopy.statistics(remainingPages)) : Optional.empty();
         return new MigrationStatistics(
@@ -41,7 +46,7 @@ final class OutgoingFigures {
                 progress.zeroPages.get(),
                 progress.dirtyPagesPerSecond,
                 bandwidth,
-                bandwidth == 0 ? 0 : Convergence.expectedNanos(remaining, bandwidth) / 1_000_000,
+                expectedDowntimeMillis(forecast, remaining, bandwidth),
                 progress.setupNanos / 1_000_000,
                 elapsedNanos / 1_000_000,
                 downtimeNanos(progress) / 1_000_000,
@@ -52,7 +57,14 @@ final class OutgoingFigures {
                 postcopy,
                 progress.throttle,
                 waits,
-                progress.freePages.map(FreePageHints::statistics));
+                progress.freePages.map(FreePageHints::statistics),
+                forecast);
+    }
+
+    /** As foretold; without a forecast what the rest would take now. */
+    private static long expectedDowntimeMillis(Optional<ForecastStatistics> forecast, long remaining, long bandwidth) {
+        OptionalLong foretold = forecast.map(ForecastStatistics::downtimeMillis).orElse(OptionalLong.empty());
+        return foretold.orElse(bandwidth == 0 ? 0 : Convergence.expectedNanos(remaining, bandwidth) / 1_000_000);
     }
 
     /** As measured over the last pass; before the first one has ended, over what was sent so far. */

@@ -17,6 +17,9 @@ final class OutgoingProgress {
     final AtomicLong transferredBytes = new AtomicLong();
     final AtomicLong normalPages = new AtomicLong();
     final AtomicLong zeroPages = new AtomicLong();
+    /** Spent waiting to keep to {@code max-bandwidth}. */
+    final AtomicLong pausedNanos = new AtomicLong();
+
     volatile long downtimePages;
     volatile long dirtyPagesPerSecond;
     volatile long bandwidthBytesPerSecond;
@@ -28,6 +31,7 @@ final class OutgoingProgress {
     volatile boolean inPostcopy;
     volatile long packageWrittenNanos;
     volatile long devicesLoadedNanos;
+    volatile Optional<Foresight.Told> foretold = Optional.empty();
     volatile Optional<FreePageHints> freePages = Optional.empty();
     final PostcopyProgress postcopy = new PostcopyProgress();
 }

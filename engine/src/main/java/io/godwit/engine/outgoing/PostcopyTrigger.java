@@ -38,6 +38,12 @@ final class PostcopyTrigger {
         beginNanos = nowNanos;
     }
 
+    /** Whether it will come, sooner or later. */
+    boolean isSettled() {
+        MigrationParameters now = parameters.get();
+        return possible && (asked || now.postcopyStartTimeMillis() > 0 || now.postcopyAfterPasses() > 0);
+    }
+
     /** Whether the switch is due within a pass. */
     boolean isDueWithinPass(long nowNanos) {
         if (!possible) {

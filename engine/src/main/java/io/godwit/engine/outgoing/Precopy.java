@@ -7,6 +7,7 @@ import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.policy.Convergence;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
 import java.util.HashSet;
@@ -22,6 +23,9 @@ import java.util.function.Supplier;
 final class Precopy implements AutoCloseable {
     /** LIMIT: a pass this small says nothing about the speed of the wire. */
     private static final long BANDWIDTH_SAMPLE_BYTES = 1 << 20;
+
+    /** When the first pass is looked into, and after that each time it is twice as old. */
+    private static final long FIRST_LOOK_NANOS = 60_000_000;
 
     /** How soon a change of {@code max-bandwidth} is seen. */
     private static final long LOOK_UP_NANOS = 50_000_000;
@@ -43,6 +47,9 @@ final class Precopy implements AutoCloseable {
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
+    private boolean firstPass;
+    private long firstPassNanos;
+    private long nextLookNanos;
     private Optional<BackgroundSync> watch = Optional.empty();
     private final Optional<FreePageHints> freePages;
 
@@ -64,7 +71,7 @@ final class Precopy implements AutoCloseable {
             Runnable arrival) {
         this.ram = ram;
         this.wire = wire;
-        this.sync = new DirtySync(plan, ram.snapshot(), progress, freePages);
+        this.sync = new DirtySync(plan, ram.snapshot(), progress, freePages, trigger);
         this.sender = sender;
         this.progress = progress;
         this.arrival = arrival;
@@ -100,6 +107,9 @@ final class Precopy implements AutoCloseable {
     boolean run() {
         trigger.begin(clock.nanoTime());
         int walked = 0;
+        firstPass = true;
+        firstPassNanos = clock.nanoTime();
+        nextLookNanos = FIRST_LOOK_NANOS;
         try {
             while (!trigger.isDue(walked, clock.nanoTime())) {
                 // A block that came since the last look would have to travel with the guest stopped.
@@ -120,6 +130,7 @@ final class Precopy implements AutoCloseable {
         long startNanos = clock.nanoTime();
         long syncedBefore = sync.syncNanos();
         sendAllDirty(true);
+        firstPass = false;
         if (trigger.isDueWithinPass(clock.nanoTime())) {
             return false;
         }
@@ -131,7 +142,17 @@ final class Precopy implements AutoCloseable {
         return convergence.isReached(
                 ram.snapshot().dirtyPageCount() * RamBlock.PAGE_BYTES,
                 progress.bandwidthBytesPerSecond,
-                parameters.get().downtimeLimitMillis());
+                parameters.get().downtimeLimitMillis(),
+                sync.pagesAfterPass());
+    }
+
+    /** The pass that sends everything may be long, and something is to be known of the guest before its end. */
+    private void lookIntoFirstPass() {
+        long age = clock.nanoTime() - firstPassNanos;
+        if (age >= nextLookNanos) {
+            nextLookNanos = 2 * age;
+            sync.look();
+        }
     }
 
     private void announcePass() {
@@ -203,6 +224,9 @@ final class Precopy implements AutoCloseable {
             if (sent > 0) {
                 long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
                 pause(rateLimit.sent(sent, rate), rate);
+                if (firstPass) {
+                    lookIntoFirstPass();
+                }
             }
         }
     }
@@ -219,7 +243,7 @@ final class Precopy implements AutoCloseable {
             wire.changeRam(entries);
             sender.number(new PageRecordWriter(entries));
         }
-        sync.follow(change.next().blocks());
+        sync.follow(change.next());
         ram.announced(change.next());
     }
 
@@ -234,6 +258,10 @@ final class Precopy implements AutoCloseable {
 
     /** Waits for the rate limit, or until somebody changes it. */
     private void pause(long nanos, long rate) {
+        if (nanos == 0) {
+            return;
+        }
+        long begin = clock.nanoTime();
         long left = nanos;
         while (left > 0
                 && parameters.get().maxBandwidthBytesPerSecond() == rate
@@ -241,6 +269,7 @@ final class Precopy implements AutoCloseable {
             sender.pause(Math.min(left, LOOK_UP_NANOS));
             left -= LOOK_UP_NANOS;
         }
+        long _ = progress.pausedNanos.addAndGet(clock.nanoTime() - begin);
     }
 
     private void sampleBandwidth(long bytes, long nanos) {

@@ -33,6 +33,13 @@ final class Throttle {
         this.throttledBefore = vcpus.throttledNanos();
     }
 
+    /** Takes so much from each vCPU, or as much of it as is allowed. */
+    synchronized void set(int[] wanted) {
+        for (int vcpu = 0; vcpu < percent.length; vcpu++) {
+            set(vcpu, wanted[vcpu]);
+        }
+    }
+
     /** Takes so much from every vCPU, or as much of it as is allowed. */
     synchronized void setAll(int wanted) {
         for (int vcpu = 0; vcpu < percent.length; vcpu++) {
@@ -40,8 +47,7 @@ final class Throttle {
         }
     }
 
-    /** The same for one. */
-    synchronized void set(int vcpu, int wanted) {
+    private void set(int vcpu, int wanted) {
         int allowed = Math.min(wanted, most());
         boolean before = isAnyThrottled();
         if (percent[vcpu] != allowed) {
@@ -57,16 +63,11 @@ final class Throttle {
     }
 
     /** The most that may be taken now. */
-    int most() {
+    private int most() {
         return (int) parameters.get().get(MigrationParameter.MAX_GUEST_SLOWDOWN);
     }
 
-    /** What one vCPU loses. */
-    synchronized int percent(int vcpu) {
-        return Math.min(percent[vcpu], most());
-    }
-
-    /** What each loses. */
+    /** What each vCPU loses. */
     synchronized int[] percents() {
         int most = most();
         return Arrays.stream(percent).map(one -> Math.min(one, most)).toArray();

@@ -4,6 +4,7 @@ package io.godwit.engine.outgoing;
 
 import jdk.jfr.Category;
 import jdk.jfr.Event;
+import jdk.jfr.FlightRecorder;
 import jdk.jfr.Label;
 import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
@@ -52,29 +53,36 @@ final class WatchEvents {
         long syncs;
     }
 
-    /** Loads all, so that none is loaded while somebody waits. */
+    /** Loads all if anything is recorded, so that none is loaded while somebody waits; the first one takes some tenths of a second. */
     static void prepare() {
-        boolean _ = new Start().isEnabled() || new Sync().isEnabled() || new End().isEnabled();
+        boolean _ = FlightRecorder.isInitialized()
+                && (new Start().isEnabled() || new Sync().isEnabled() || new End().isEnabled());
     }
 
     static void started(long intervalNanos) {
-        Start event = new Start();
-        event.interval = intervalNanos;
-        event.commit();
+        if (FlightRecorder.isInitialized()) {
+            Start event = new Start();
+            event.interval = intervalNanos;
+            event.commit();
+        }
     }
 
     static void synced(int pass, long tookNanos, long intervalNanos) {
-        Sync event = new Sync();
-        event.pass = pass;
-        event.took = tookNanos;
-        event.interval = intervalNanos;
-        event.commit();
+        if (FlightRecorder.isInitialized()) {
+            Sync event = new Sync();
+            event.pass = pass;
+            event.took = tookNanos;
+            event.interval = intervalNanos;
+            event.commit();
+        }
     }
 
     static void ended(String reason, long syncs) {
-        End event = new End();
-        event.reason = reason;
-        event.syncs = syncs;
-        event.commit();
+        if (FlightRecorder.isInitialized()) {
+            End event = new End();
+            event.reason = reason;
+            event.syncs = syncs;
+            event.commit();
+        }
     }
 }

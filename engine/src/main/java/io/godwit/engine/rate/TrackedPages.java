@@ -5,6 +5,7 @@ package io.godwit.engine.rate;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.memory.ZeroSample;
 import io.godwit.engine.rate.DirtyRate.CurvePoint;
 import io.godwit.engine.rate.DirtyRate.Figures;
 import java.util.ArrayList;
@@ -67,6 +68,7 @@ final class TrackedPages implements Measurement {
     }
 
     private Figures figures(long elapsedNanos) {
+        OptionalDouble zeroShare = ZeroSample.of(ram, elapsedNanos).share();
         return switch (request.mode()) {
             case DIRTY_RING -> {
                 long[] pages = tracker.vcpuPages();
@@ -76,14 +78,10 @@ final class TrackedPages implements Measurement {
                                 .mapToObj(count -> DirtyRate.bytesPerSecond(count, elapsedNanos))
                                 .toList(),
                         List.of(),
-                        OptionalDouble.empty());
+                        zeroShare);
             }
             case DIRTY_BITMAP, PAGE_SAMPLING ->
-                new Figures(
-                        DirtyRate.bytesPerSecond(ram.dirtyPageCount(), elapsedNanos),
-                        List.of(),
-                        curve,
-                        OptionalDouble.empty());
+                new Figures(DirtyRate.bytesPerSecond(ram.dirtyPageCount(), elapsedNanos), List.of(), curve, zeroShare);
         };
     }
 

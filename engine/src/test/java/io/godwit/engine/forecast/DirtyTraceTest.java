@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -97,7 +99,7 @@ class DirtyTraceTest {
         GuestProfile profile = new GuestProfile(TOTAL * 4096L, Estimate.exactly(0), trace.curve(INTERVALS), 1);
         Link link = Link.of(megabytes * 1_000_000);
         for (StoppingRule rule : StoppingRule.values()) {
-            Conditions conditions = new Conditions(rule, 300_000_000, Throttling.defaults(rule));
+            Conditions conditions = new Conditions(rule, MigrationParameters.DEFAULTS);
             Outcome foretold = Forecast.of(Method.PRECOPY, profile, link, conditions);
             SimulatedRun replayed =
                     new PassSimulator(profile, trace.replay(), link, conditions, Scenario.LIKELY).run(Method.PRECOPY);
@@ -125,8 +127,8 @@ class DirtyTraceTest {
             Link link = Link.of(numbers.nextInt(40, 400) * 1_000_000L);
             DirtyTrace trace = recorded(set, rate, random, i);
             GuestProfile profile = new GuestProfile(TOTAL * 4096L, Estimate.exactly(0), trace.curve(INTERVALS), 1);
-            Conditions conditions =
-                    new Conditions(StoppingRule.GODWIT, 100_000_000, Throttling.defaults(StoppingRule.GODWIT));
+            Conditions conditions = new Conditions(
+                    StoppingRule.GODWIT, MigrationParameters.DEFAULTS.with(MigrationParameter.DOWNTIME_LIMIT, 100));
             Outcome foretold = Forecast.of(Method.PRECOPY, profile, link, conditions);
             boolean finished = new PassSimulator(profile, trace.replay(), link, conditions, Scenario.LIKELY)
                     .run(Method.PRECOPY)

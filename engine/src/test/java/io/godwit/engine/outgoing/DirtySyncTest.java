@@ -59,7 +59,8 @@ class DirtySyncTest {
                         () -> now),
                 guest.ram().snapshot(),
                 progress,
-                Optional.empty());
+                Optional.empty(),
+                new PostcopyTrigger(false, () -> parameters));
         sync.begin();
         return sync;
     }

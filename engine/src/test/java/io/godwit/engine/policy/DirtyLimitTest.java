@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MonotonicClock;
-import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
-import java.time.Duration;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 
@@ -20,41 +17,20 @@ class DirtyLimitTest {
     private static final long SENT_PAGES = 10_000;
 
     private final DirtyLimit limit = new DirtyLimit();
-    private final Idle vcpus = new Idle();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
-    private final Throttle throttle = new Throttle(vcpus, () -> parameters, MonotonicClock.SYSTEM);
-
-    private static final class Idle implements Vcpus {
-        private final int[] percent = new int[3];
-
-        @Override
-        public int count() {
-            return percent.length;
-        }
-
-        @Override
-        public void pause(Duration deadline) {}
-
-        @Override
-        public void resume() {}
-
-        @Override
-        public void throttle(int vcpu, int wanted) {
-            percent[vcpu] = wanted;
-        }
-    }
+    private int[] percents = new int[3];
 
     /** A second in which vCPUs wrote as they would with all of their time, less what was taken from them. */
     private int[] second(long... wantedPages) {
         long[] pages = new long[wantedPages.length];
-        Arrays.setAll(pages, vcpu -> wantedPages[vcpu] * (100 - throttle.percent(vcpu)) / 100);
-        limit.judge(
+        Arrays.setAll(pages, vcpu -> wantedPages[vcpu] * (100 - percents[vcpu]) / 100);
+        percents = limit.judge(
                 new ThrottlePolicy.Period(
                         SECOND, Arrays.stream(pages).sum() * RamBlock.PAGE_BYTES, SENT_PAGES * RamBlock.PAGE_BYTES),
                 pages,
-                throttle,
+                percents,
                 parameters);
-        return vcpus.percent.clone();
+        return percents;
     }
 
     @Test
@@ -89,10 +65,14 @@ class DirtyLimitTest {
     }
 
     @Test
-    void nobodyLosesMoreThanIsAllowed() {
-        parameters = parameters.with(MigrationParameter.MAX_GUEST_SLOWDOWN, 40);
-        second(40_000, 0, 0);
-        assertThat(second(40_000, 0, 0)).containsExactly(40, 0, 0);
+    void qemuLeavesEachTheSameWhateverTheWireCarries() {
+        DirtyLimit qemu = DirtyLimit.ofQemu();
+        ThrottlePolicy.Period period =
+                new ThrottlePolicy.Period(SECOND, 60_000L * RamBlock.PAGE_BYTES, SENT_PAGES * RamBlock.PAGE_BYTES);
+        long[] pages = {51_200, 256, 0};
+        percents = qemu.judge(period, pages, percents, parameters);
+        // 1 MiB/s is 256 pages.
+        assertThat(qemu.judge(period, pages, percents, parameters)).containsExactly(99, 0, 0);
     }
 
     @Test

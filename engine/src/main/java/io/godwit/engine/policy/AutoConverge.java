@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
+import java.util.Arrays;
 
 /**
  * {@code auto-converge}: how much of its time is to be taken from the guest. Up as QEMU does it: a guest that dirties more than the threshold
@@ -12,7 +13,7 @@ import io.godwit.engine.MigrationParameters;
  *
  * <p>One thread at a time.
  */
-final class AutoConverge implements ThrottlePolicy {
+public final class AutoConverge implements ThrottlePolicy {
     /** Up at the second period that is too much, whether the one before it was or not; down after two in a row that would do with less. */
     private static final int PERIODS = 2;
 
@@ -23,14 +24,36 @@ final class AutoConverge implements ThrottlePolicy {
     private int fewEnough;
     private boolean hurry = true;
 
-    @Override
-    public void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters) {
-        throttle.setAll(judge(throttle.percent(), period.dirtiedBytes(), period.sentBytes(), parameters));
+    private final boolean comesDown;
+
+    /** Godwit's. */
+    public AutoConverge() {
+        this(true);
+    }
+
+    private AutoConverge(boolean comesDown) {
+        this.comesDown = comesDown;
+    }
+
+    /** QEMU's, for forecasts of it: what was taken is not given back before the end. */
+    public static AutoConverge ofQemu() {
+        return new AutoConverge(false);
     }
 
     @Override
-    public boolean isAtMost(Throttle throttle, MigrationParameters parameters) {
-        return throttle.percent() >= Math.min(throttle.most(), parameters.get(MigrationParameter.MAX_CPU_THROTTLE));
+    public int[] judge(Period period, long[] vcpuPages, int[] percents, MigrationParameters parameters) {
+        int now = Arrays.stream(percents).max().orElse(0);
+        int[] wanted = new int[percents.length];
+        Arrays.fill(wanted, judge(now, period.dirtiedBytes(), period.sentBytes(), parameters));
+        return wanted;
+    }
+
+    @Override
+    public boolean isAtMost(int percent, MigrationParameters parameters) {
+        return percent
+                >= Math.min(
+                        parameters.get(MigrationParameter.MAX_GUEST_SLOWDOWN),
+                        parameters.get(MigrationParameter.MAX_CPU_THROTTLE));
     }
 
     @Override
@@ -62,7 +85,9 @@ final class AutoConverge implements ThrottlePolicy {
             tooMany = 0;
             return up(percent, allowed / dirtiedBytes, parameters);
         }
-        if (percent == 0 || dirtiedAt(down(percent, parameters), percent, dirtiedBytes) > MARGIN * allowed) {
+        if (percent == 0
+                || !comesDown
+                || dirtiedAt(down(percent, parameters), percent, dirtiedBytes) > MARGIN * allowed) {
             fewEnough = 0;
             hurry = false;
             return percent;

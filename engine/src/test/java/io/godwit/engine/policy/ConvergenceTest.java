@@ -1,13 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.memory.RamBlock;
+import java.util.OptionalLong;
 import org.junit.jupiter.api.Test;
 
 class ConvergenceTest {
     private static final long GIB_PER_SECOND = 1L << 30;
+
+    @Test
+    void aPassThatIsForeseenToGainNothingIsNotMade() {
+        long rest = 1_000 * RamBlock.PAGE_BYTES;
+        assertThat(new Convergence().isReached(rest, 100_000_000, 300, OptionalLong.of(800)))
+                .isTrue();
+        assertThat(new Convergence().isReached(rest, 100_000_000, 300, OptionalLong.of(700)))
+                .isFalse();
+        assertThat(new Convergence().isReached(rest, 100_000_000, 10, OptionalLong.of(1_000)))
+                .as("more than the limit allows")
+                .isFalse();
+    }
 
     @Test
     void aGuestThatWroteNothingIsStoppedAtOnce() {

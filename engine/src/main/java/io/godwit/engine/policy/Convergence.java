@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
+
+import io.godwit.engine.memory.RamBlock;
+import java.util.OptionalLong;
 
 /**
  * Decides after each pass whether to stop the guest now or to walk once more.
@@ -19,15 +22,22 @@ public final class Convergence {
     private long previousBytes = Long.MAX_VALUE;
     private int polishingPasses;
 
+    /** {@link #isReached(long, long, long, OptionalLong)} where nobody knows what the next pass brings. */
+    public boolean isReached(long remainingBytes, long bytesPerSecond, long downtimeLimitMillis) {
+        return isReached(remainingBytes, bytesPerSecond, downtimeLimitMillis, OptionalLong.empty());
+    }
+
     /**
      * Judges the rest after a pass and its harvest.
      *
      * @param remainingBytes of memory that would have to be sent with the guest stopped
      * @param bytesPerSecond what the wire carries; 0 = not known yet
      * @param downtimeLimitMillis the limit that holds now
+     * @param nextPages how many pages another pass would leave, if somebody knows: one that is foreseen to gain nothing is not made
      * @return whether to stop the guest now
      */
-    public boolean isReached(long remainingBytes, long bytesPerSecond, long downtimeLimitMillis) {
+    public boolean isReached(
+            long remainingBytes, long bytesPerSecond, long downtimeLimitMillis, OptionalLong nextPages) {
         long previous = previousBytes;
         previousBytes = remainingBytes;
         if (remainingBytes == 0) {
@@ -40,12 +50,18 @@ public final class Convergence {
         if (expected <= GOOD_ENOUGH_NANOS) {
             return true;
         }
-        boolean shrinking = previous == Long.MAX_VALUE || remainingBytes < previous - previous / 4;
-        return !shrinking || ++polishingPasses > MAX_POLISHING_PASSES;
+        boolean shrinking = previous == Long.MAX_VALUE || isClearlyLess(remainingBytes, previous);
+        boolean shrinksOn =
+                nextPages.isEmpty() || isClearlyLess(nextPages.getAsLong() * RamBlock.PAGE_BYTES, remainingBytes);
+        return !shrinking || !shrinksOn || ++polishingPasses > MAX_POLISHING_PASSES;
+    }
+
+    private static boolean isClearlyLess(long bytes, long before) {
+        return bytes < before - before / 4;
     }
 
     /** How long the wire needs for the rest; a very long time if its speed is not known. */
-    static long expectedNanos(long remainingBytes, long bytesPerSecond) {
+    public static long expectedNanos(long remainingBytes, long bytesPerSecond) {
         if (remainingBytes == 0) {
             return 0;
         }

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 
 /** Decides, from what the guest dirtied and the wire carried, how much of their time its vCPUs lose. One thread at a time. */
-sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
+public sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
     /**
      * What happened from one sync to another.
      *
@@ -17,14 +17,20 @@ sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
     record Period(long nanos, long dirtiedBytes, long sentBytes) {}
 
     /**
-     * Judges a period and sets the throttle.
+     * Judges a period.
      *
      * @param vcpuPages what each vCPU wrote; all the same if the tracker cannot tell them apart
+     * @param percents what each vCPU loses now
+     * @return what each is to lose from now on, before {@code max-guest-slowdown} bounds it
      */
-    void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters);
+    int[] judge(Period period, long[] vcpuPages, int[] percents, MigrationParameters parameters);
 
-    /** Whether nothing more can be taken from the guest, and nothing will be given back within a pass. */
-    boolean isAtMost(Throttle throttle, MigrationParameters parameters);
+    /**
+     * Whether nothing more can be taken from the guest, and nothing will be given back within a pass.
+     *
+     * @param percent what the vCPU loses that loses most
+     */
+    boolean isAtMost(int percent, MigrationParameters parameters);
 
     /** Whether the latest period gave a reason to change something, so that the next is better judged sooner than {@link #interval} says. */
     boolean isInHurry();

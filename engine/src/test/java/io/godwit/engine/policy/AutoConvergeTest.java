@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -92,5 +92,13 @@ class AutoConvergeTest {
     void itStaysWhereOneStepLessWouldBeTooLittle() {
         // At 80 percent 0.3 of what is sent: at 70 it would be 0.45, more than 0.8 of the threshold.
         assertThat(after(80, SENT * 3 / 10, 6)).containsOnly(80);
+    }
+
+    @Test
+    void qemuNeverComesDown() {
+        AutoConverge qemu = AutoConverge.ofQemu();
+        for (int i = 0; i < 6; i++) {
+            assertThat(qemu.judge(50, SENT / 100, SENT, parameters)).isEqualTo(50);
+        }
     }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.outgoing;
+package io.godwit.engine.policy;
 
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
@@ -14,38 +14,55 @@ import java.util.Arrays;
  *
  * <p>One thread at a time.
  */
-final class DirtyLimit implements ThrottlePolicy {
+public final class DirtyLimit implements ThrottlePolicy {
     private static final int PERIODS = 2;
 
+    private final boolean divides;
     private int tooMany;
 
+    /** Godwit's. */
+    public DirtyLimit() {
+        this(true);
+    }
+
+    private DirtyLimit(boolean divides) {
+        this.divides = divides;
+    }
+
+    /** QEMU's, for forecasts of it: {@code vcpu-dirty-limit} is what each vCPU has, whatever the wire allows. */
+    public static DirtyLimit ofQemu() {
+        return new DirtyLimit(false);
+    }
+
     @Override
-    public void judge(Period period, long[] vcpuPages, Throttle throttle, MigrationParameters parameters) {
+    public int[] judge(Period period, long[] vcpuPages, int[] percents, MigrationParameters parameters) {
         double threshold = parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0;
         double allowedBytes = period.sentBytes() * threshold;
         if (tooMany < PERIODS) {
             tooMany += period.dirtiedBytes() > allowedBytes ? 1 : 0;
         }
         if (tooMany < PERIODS) {
-            return;
+            return percents;
         }
         double[] wanted = new double[vcpuPages.length];
         for (int vcpu = 0; vcpu < wanted.length; vcpu++) {
             // What it would write with all of its time.
-            wanted[vcpu] = vcpuPages[vcpu] * 100.0 / (100 - throttle.percent(vcpu));
+            wanted[vcpu] = vcpuPages[vcpu] * 100.0 / (100 - percents[vcpu]);
         }
         double least = (double) (parameters.get(MigrationParameter.VCPU_DIRTY_LIMIT) << 20)
                 / RamBlock.PAGE_BYTES
                 * period.nanos()
                 / 1e9;
-        double share = Math.max(least, share(wanted, allowedBytes / RamBlock.PAGE_BYTES));
+        double share = divides ? Math.max(least, share(wanted, allowedBytes / RamBlock.PAGE_BYTES)) : least;
+        int[] next = new int[wanted.length];
         for (int vcpu = 0; vcpu < wanted.length; vcpu++) {
-            throttle.set(vcpu, wanted[vcpu] <= share ? 0 : percentFor(share / wanted[vcpu]));
+            next[vcpu] = wanted[vcpu] <= share ? 0 : percentFor(share / wanted[vcpu]);
         }
+        return next;
     }
 
     @Override
-    public boolean isAtMost(Throttle throttle, MigrationParameters parameters) {
+    public boolean isAtMost(int percent, MigrationParameters parameters) {
         // Every period may give back.
         return false;
     }

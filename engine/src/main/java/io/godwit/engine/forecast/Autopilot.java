@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.forecast;
+
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import java.util.Locale;
+
+/**
+ * Chooses how a migration that runs goes on: the least that must be taken from the guest so that its passes end, or postcopy where that
+ * is allowed and they do not end otherwise. Pure arithmetic.
+ */
+public final class Autopilot {
+    /** A guest that is throttled at all is to arrive within so many times as its whole memory takes. */
+    private static final double PATIENCE = 3;
+
+    /** Beyond what is likely to do, so much of what the guest has left is taken at most to be sure. */
+    private static final double MARGIN = 0.25;
+
+    private Autopilot() {}
+
+    /**
+     * What is to be done.
+     *
+     * @param percent to be taken from each vCPU
+     * @param postcopy whether the guest is to go ahead of its memory
+     * @param sentence what was chosen, and why
+     */
+    public record Choice(int percent, boolean postcopy, String sentence) {}
+
+    /**
+     * Chooses.
+     *
+     * @param postcopyAllowed whether {@code postcopy-ram} is on
+     */
+    static Choice choose(
+            GuestProfile profile, Link link, Conditions conditions, Position position, boolean postcopyAllowed) {
+        Passes busy = new Passes(profile, link, conditions, position, Scenario.PESSIMISTIC);
+        if (busy.finish(0)) {
+            return new Choice(0, false, "Nothing is taken from the guest: its passes end by themselves.");
+        }
+        Passes passes = new Passes(profile, link, conditions, position, Scenario.LIKELY);
+        int most = most(conditions.parameters());
+        double patience = PATIENCE * profile.totalBytes() * 1e9 / link.bytesPerSecond();
+        if (passes.finishWithin(most, patience)) {
+            int likely = passes.least(most, patience);
+            int sure = busy.finishWithin(most, patience) ? busy.least(most, patience) : most;
+            int percent = Math.min(sure, likely + (int) ((100 - likely) * MARGIN));
+            return new Choice(
+                    percent,
+                    false,
+                    String.format(
+                            Locale.ROOT,
+                            "%d %% is taken from the guest: with much less its passes would not end, or not within %.0f s.",
+                            percent,
+                            Math.ceil(patience / 1e9)));
+        }
+        String tooMuch = "its passes would not end " + (most == 0 ? "" : "even ") + "with " + most
+                + " % taken from it, the most that is allowed";
+        if (postcopyAllowed) {
+            return new Choice(0, true, "The guest goes ahead of its memory, by postcopy: " + tooMuch + ".");
+        }
+        return passes.finish(most)
+                ? new Choice(
+                        most,
+                        false,
+                        most + " % is taken from the guest, the most that is allowed: it ends, but not soon.")
+                : new Choice(
+                        most,
+                        false,
+                        most + " % is taken from the guest, the most that is allowed, and its passes do not end;"
+                                + " postcopy-ram is off.");
+    }
+
+    private static int most(MigrationParameters parameters) {
+        return (int) Math.min(
+                parameters.get(MigrationParameter.MAX_GUEST_SLOWDOWN),
+                parameters.get(MigrationParameter.MAX_CPU_THROTTLE));
+    }
+
+    /** The passes of a guest that loses a steady share. */
+    private record Passes(
+            GuestProfile profile, Link link, Conditions conditions, Position position, Scenario scenario) {
+        private SimulatedRun run(int percent) {
+            return Forecast.run(Method.PRECOPY, profile, link, conditions, position.throttled(percent), scenario);
+        }
+
+        boolean finish(int percent) {
+            return run(percent).finished();
+        }
+
+        boolean finishWithin(int percent, double nanos) {
+            SimulatedRun run = run(percent);
+            return run.finished() && run.totalNanos() <= nanos;
+        }
+
+        int least(int enough, double nanos) {
+            int tooLittle = -1;
+            int least = enough;
+            while (least - tooLittle > 1) {
+                int middle = (tooLittle + least) / 2;
+                if (finishWithin(middle, nanos)) {
+                    least = middle;
+                } else {
+                    tooLittle = middle;
+                }
+            }
+            return least;
+        }
+    }
+}

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.godwit.engine.forecast.Verdict;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.concurrent.locks.LockSupport;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Real guests whose migration steers itself. */
+@Timeout(120)
+class AutopilotMigrationTest {
+    /** Some 12,800 pages a second, where the wire carries 10,000. */
+    private static final long TOO_FAST = 5_000_000;
+
+    @TempDir
+    Path locks;
+
+    private MigrationParameters parameters = MigrationParameters.DEFAULTS;
+
+    @BeforeEach
+    void aNarrowWire() {
+        parameters = parameters
+                .with(MigrationParameter.MAX_BANDWIDTH, 40_000_000)
+                .with(MigrationParameter.DOWNTIME_LIMIT, 10)
+                .with(MigrationParameter.BACKGROUND_SYNC_INTERVAL, 100);
+    }
+
+    private Pair pair(long restNanos) {
+        Pair pair = new Pair(locks);
+        pair.sourceGuest.restNanos = restNanos;
+        pair.source.setParameters(parameters);
+        return pair;
+    }
+
+    @Test
+    void aGuestThatIsTooFastIsSlowedDownUntilItFitsAndHasItsTimeBack() throws Exception {
+        try (Pair pair = pair(TOO_FAST)) {
+            pair.source.setCapability(Capability.AUTOPILOT, true);
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            pair.assertRunsAtDestinationOnly();
+            assertThat(pair.source.statistics().throttle().highestPercent()).isPositive();
+            assertThat(pair.source.statistics().throttle().percent()).isZero();
+            assertThat(pair.sourceGuest.throttlePercent).isZero();
+            assertThat(pair.source.statistics().forecast().flatMap(ForecastStatistics::choice))
+                    .isPresent();
+        }
+    }
+
+    @Test
+    void aGuestThatRestsLosesNothing() throws Exception {
+        try (Pair pair = pair(100 * TOO_FAST)) {
+            pair.source.setCapability(Capability.AUTOPILOT, true);
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            pair.assertRunsAtDestinationOnly();
+            assertThat(pair.source.statistics().throttle().highestPercent()).isZero();
+        }
+    }
+
+    @Test
+    void withoutAutopilotTheVerdictIsToldAndTheGuestLeftAlone() throws Exception {
+        try (Pair pair = pair(10_000)) {
+            pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
+            ForecastStatistics forecast = awaitRefusal(pair.source);
+            assertThat(forecast.help()).isPresent();
+            assertThat(forecast.choice()).isEmpty();
+            assertThat(pair.sourceGuest.throttlePercent).isZero();
+            pair.source.cancel();
+            pair.awaitEnds();
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    private static ForecastStatistics awaitRefusal(Migrator source) {
+        long deadline = System.nanoTime() + Pair.PATIENCE.toNanos();
+        while (true) {
+            Optional<ForecastStatistics> forecast = source.statistics().forecast();
+            if (forecast.isPresent() && forecast.get().verdict() instanceof Verdict.WillNotFinish) {
+                return forecast.get();
+            }
+            assertThat(System.nanoTime()).as(source.statistics().toString()).isLessThan(deadline);
+            LockSupport.parkNanos(1_000_000);
+        }
+    }
+
+    @Test
+    @Tag("kernel")
+    void whereSlowingDownIsNotAllowedTheGuestGoesAheadByPostcopy() {
+        try (PostcopyPair pair = new PostcopyPair(locks)) {
+            pair.source.setParameters(parameters
+                    .with(MigrationParameter.DOWNTIME_LIMIT, 0)
+                    .with(MigrationParameter.MAX_GUEST_SLOWDOWN, 0));
+            pair.source.setCapability(Capability.AUTOPILOT, true);
+            pair.source.migrate(pair.listen());
+            pair.assertArrived();
+            assertThat(pair.source.statistics().postcopy()).isPresent();
+            assertThat(pair.source.statistics().throttle().highestPercent()).isZero();
+        }
+    }
+
+    @Test
+    void onlyOneThrottlesAGuest() {
+        try (Pair pair = pair(TOO_FAST)) {
+            pair.source.setCapability(Capability.AUTOPILOT, true);
+            assertThatThrownBy(() -> pair.source.setCapability(Capability.AUTO_CONVERGE, true))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("autopilot");
+        }
+    }
+}
