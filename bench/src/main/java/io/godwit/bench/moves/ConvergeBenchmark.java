@@ -11,7 +11,7 @@ import tools.jackson.databind.JsonNode;
 
 /**
  * How a guest moves that writes faster than the wire carries, with {@code auto-converge} at its defaults: time, bytes, and how much of its work
- * it loses. Godwit without and with background syncs, beside QEMU under the same load.
+ * it loses. Godwit without and with background syncs, and with {@code autopilot}, beside QEMU under the same load.
  */
 public final class ConvergeBenchmark {
     private static final long SECOND = 1_000_000_000L;
@@ -25,7 +25,8 @@ public final class ConvergeBenchmark {
         QEMU("qemu", 0),
         NO_SYNC("godwit, no background sync", 0),
         DEFAULT("godwit, background-sync-interval of 5 s", 5000),
-        RESPONSIVE("godwit, background-sync-interval of 500 ms", 500);
+        RESPONSIVE("godwit, background-sync-interval of 500 ms", 500),
+        AUTOPILOT("godwit, autopilot", 5000);
 
         private final String text;
         private final long intervalMillis;
@@ -89,7 +90,7 @@ public final class ConvergeBenchmark {
         waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = qemu ? Host.qemu(Integer.toString(MEBIBYTES), load, false) : Host.godwit(guest);
                 Host to = qemu ? Host.qemu(Integer.toString(MEBIBYTES), load, true) : Host.godwit(waiting)) {
-            from.capabilities("events", "auto-converge");
+            from.capabilities("events", result.kind == Kind.AUTOPILOT ? "autopilot" : "auto-converge");
             from.limit(bytesPerSecond);
             if (!qemu) {
                 from.parameter("background-sync-interval", result.kind.intervalMillis);
