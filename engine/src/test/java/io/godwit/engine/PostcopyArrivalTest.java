@@ -4,142 +4,27 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.junit.jupiter.api.Assumptions.abort;
 
-import io.godwit.engine.arbiter.Arbiter;
-import io.godwit.engine.arbiter.FileLockArbiter;
-import io.godwit.engine.arbiter.IdentityMark;
-import io.godwit.engine.arbiter.TokenAnnouncement;
-import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.linux.memory.Support;
-import io.godwit.linux.memory.Userfaultfd;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
 import io.godwit.stream.ReturnPathMessage;
-import java.io.IOException;
 import java.net.Socket;
-import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.OptionalLong;
-import java.util.Set;
-import java.util.UUID;
-import java.util.concurrent.CountDownLatch;
-import java.util.stream.LongStream;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
-import org.junit.jupiter.api.io.TempDir;
 
-/** A guest that arrives by postcopy from a source that says what the test wants. */
+/** The way of a guest that arrives by postcopy, and what is refused on it. */
 @Tag("kernel")
 @Timeout(120)
-class PostcopyArrivalTest {
-    private static final long PAGES = DowncallGuest.PAGES;
-
-    @TempDir
-    Path directory;
-
-    private final UUID identity = UUID.randomUUID();
-    private final NativeMemory content = NativeMemory.allocate(DowncallGuest.RAM_BYTES);
-    private DowncallGuest guest;
-    private RunControl run;
-    private Migrator destination;
-
-    @BeforeEach
-    void listen() {
-        if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER) instanceof Support.Missing missing) {
-            abort(missing.sentence());
-        }
-        guest = new DowncallGuest(UUID.randomUUID(), new CountingGuest.Census());
-        guest.idle = true;
-        run = new RunControl(guest, new FileLockArbiter(directory), RunState.INMIGRATE);
-        destination = new Migrator(guest, run);
-        destination.setParameters(MigrationParameters.DEFAULTS.with(MigrationParameter.CONNECT_TIMEOUT, 2000));
-        destination.setCapability(Capability.POSTCOPY_RAM, true);
-        destination.setVerifying(true);
-        content.fillRandom(DowncallGuest.TABLE_PAGES * 4096L, DowncallGuest.RAM_BYTES / 2, 7);
-        for (long page = DowncallGuest.TABLE_PAGES; page < PAGES; page++) {
-            content.putLong(page * 4096, 0);
-        }
-    }
-
-    @AfterEach
-    void close() {
-        destination.close();
-        run.shutdown();
-        guest.close();
-        content.close();
-    }
-
-    private ScriptedSource source() throws Exception {
-        destination.migrateIncoming("tcp:127.0.0.1:0");
-        return ScriptedSource.of(address());
-    }
-
-    private String address() {
-        return destination.statistics().listenAddress().orElseThrow();
-    }
-
-    private static long[] range(long from, long to) {
-        return LongStream.range(from, to).toArray();
-    }
-
-    private void awaitStatus(MigrationStatus status) {
-        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (destination.statistics().status() != status) {
-            assertThat(System.nanoTime() - deadline)
-                    .as("waiting for " + status + ", now " + destination.statistics())
-                    .isNegative();
-            Thread.onSpinWait();
-        }
-    }
-
-    /** Half of it in precopy, and the guest runs. */
-    private void switchOver(ScriptedSource source) throws Exception {
-        try (FileLockArbiter token = new FileLockArbiter(directory)) {
-            assertThat(token.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Won.class);
-            source.begin(identity, true);
-            source.command(new Command.Ping(TokenAnnouncement.QUESTION));
-            source.awaitMessage(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
-        }
-        source.pages(content, range(0, PAGES / 2));
-        source.discard(0, 4096 * 16);
-        source.command(new Command.Ping(2));
-        source.pack(DowncallGuest.register(42));
-        source.awaitMessage(new ReturnPathMessage.Pong(3));
-        awaitStatus(MigrationStatus.POSTCOPY_ACTIVE);
-        awaitRunning();
-    }
-
-    /** The status says postcopy-active from LISTEN on, as QEMU's does; until the guest runs here it is still the source's. */
-    private void awaitRunning() {
-        long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (run.state() != RunState.RUNNING) {
-            assertThat(System.nanoTime() - deadline)
-                    .as("waiting for the guest to run, now " + destination.statistics())
-                    .isNegative();
-            Thread.onSpinWait();
-        }
-    }
-
-    private void assertWhole() {
-        for (long page = 0; page < PAGES; page++) {
-            assertThat(guest.block().isPresent(page)).isTrue();
-        }
-        assertThat(NativeMemory.mismatch(guest.memory(), 0, content, 0, DowncallGuest.RAM_BYTES))
-                .as("first byte that differs")
-                .isEqualTo(-1);
-    }
-
+class PostcopyArrivalTest extends PostcopyArrivalLab {
     @Test
     void aGuestRunsBeforeItsMemoryHasCome() throws Exception {
         try (ScriptedSource source = source();
@@ -154,6 +39,9 @@ class PostcopyArrivalTest {
             source.pages(content, 3);
             toucher.join();
             assertThat(run.state()).isEqualTo(RunState.RUNNING);
+            assertThatThrownBy(() -> guest.ram().remove(guest.block(), () -> {}))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("still arriving");
             source.pages(content, range(0, 3));
             source.pages(content, range(4, 16));
             source.pages(content, range(PAGES / 2, PAGES));
@@ -161,59 +49,13 @@ class PostcopyArrivalTest {
             source.awaitMessage(new ReturnPathMessage.Shut(0));
             assertThat(destination.awaitEnd(Duration.ofSeconds(20))).isTrue();
             assertThat(destination.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
+            guest.ram().refuseIfHeld();
             assertWhole();
             PostcopyStatistics figures = destination.statistics().postcopy().orElseThrow();
             assertThat(figures.latency().whole().count()).isEqualTo(1);
             assertThat(figures.requests()).isEqualTo(1);
             assertThat(figures.missingPages()).isZero();
         }
-    }
-
-    @Test
-    void aPauseAndARecoveryBringTheRest() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-            Thread toucher = new Thread(
-                    () -> {
-                        try (NativeMemory scratch = NativeMemory.allocate(4096)) {
-                            guest.touch(PAGES - 1, scratch);
-                        }
-                    },
-                    "toucher");
-            toucher.start();
-            assertThat(source.awaitRequest().offset()).isEqualTo((PAGES - 1) * 4096);
-            source.cut();
-            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-            assertThat(destination.statistics().owner()).contains(GuestOwner.HERE);
-            destination.recover("tcp:127.0.0.1:0");
-            try (ScriptedSource again = ScriptedSource.of(address())) {
-                again.command(new Command.Ping(IdentityMark.of(identity)));
-                again.command(new Command.ReceivedBitmap(DowncallGuest.BLOCK));
-                again.command(new Command.PostcopyResume());
-                again.awaitMessage(new ReturnPathMessage.ResumeAck(1));
-                assertThat(again.awaitRequest().offset()).isEqualTo((PAGES - 1) * 4096);
-                again.pages(content, range(PAGES / 2, PAGES));
-                toucher.join();
-                again.pages(content, range(0, 16));
-                again.end();
-                again.awaitMessage(new ReturnPathMessage.Shut(0));
-            }
-            assertThat(destination.awaitEnd(Duration.ofSeconds(20))).isTrue();
-            assertWhole();
-            assertThat(destination.statistics().postcopy().orElseThrow().recoveries())
-                    .isEqualTo(1);
-        }
-    }
-
-    /** Before the guest runs here every error leaves it with the source, and says so. */
-    private void assertRefused(ScriptedSource source, String... reasons) throws Exception {
-        assertThat(source.untilEnd()).contains(new ScriptedSource.Heard.Message(new ReturnPathMessage.Shut(1)));
-        assertThat(destination.awaitEnd(Duration.ofSeconds(20))).isTrue();
-        assertThat(destination.statistics().status()).isEqualTo(MigrationStatus.FAILED);
-        assertThat(destination.statistics().error().orElseThrow()).contains(reasons);
-        assertThat(destination.statistics().owner()).contains(GuestOwner.PEER);
-        assertThat(run.state()).isEqualTo(RunState.INMIGRATE);
-        assertThat(guest.block().isPresent(PAGES - 1)).isTrue();
     }
 
     @Test
@@ -315,62 +157,6 @@ class PostcopyArrivalTest {
     }
 
     @Test
-    void nonsenseOnTheMainChannelPausesAndTheRestComesOverAnotherConnection() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-            source.raw(new byte[] {0x55, 0x55});
-            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-            assertThat(destination.statistics().error().orElseThrow()).contains("Unknown section type");
-        }
-        recoverAndFinish();
-        assertWhole();
-    }
-
-    @Test
-    void nonsenseBehindPagesPausesAndTheFirstRecoveryGoesOn() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-            source.pagesAndNonsense(content, 0, 1, 2);
-            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-        }
-        recoverAndFinish();
-        assertWhole();
-    }
-
-    @Test
-    void theTokenOfAGuestThatRunsHereIsNotGivenUpToAnswerAQuestion() throws Exception {
-        try (ScriptedSource source = source();
-                FileLockArbiter other = new FileLockArbiter(directory)) {
-            switchOver(source);
-            source.command(new Command.Ping(TokenAnnouncement.QUESTION));
-            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-            assertThat(destination.statistics().error().orElseThrow()).contains("the guest has arrived");
-            assertThat(other.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);
-        }
-        recoverAndFinish();
-        assertWhole();
-    }
-
-    private void recoverAndFinish() throws Exception {
-        destination.recover("tcp:127.0.0.1:0");
-        try (ScriptedSource again = ScriptedSource.of(address())) {
-            resume(again);
-            again.pages(content, range(0, 16));
-            again.pages(content, range(PAGES / 2, PAGES));
-            again.end();
-            again.awaitMessage(new ReturnPathMessage.Shut(0));
-        }
-        awaitStatus(MigrationStatus.COMPLETED);
-    }
-
-    private void resume(ScriptedSource again) throws Exception {
-        again.command(new Command.Ping(IdentityMark.of(identity)));
-        again.command(new Command.ReceivedBitmap(DowncallGuest.BLOCK));
-        again.command(new Command.PostcopyResume());
-        again.awaitMessage(new ReturnPathMessage.ResumeAck(1));
-    }
-
-    @Test
     void aPageThatComesTwiceDoesNotUndoWhatTheGuestWrote() throws Exception {
         try (ScriptedSource source = source();
                 NativeMemory scratch = NativeMemory.allocate(4096)) {
@@ -442,126 +228,7 @@ class PostcopyArrivalTest {
             assertThat(silent.isConnected()).isTrue();
         }
     }
-
-    private Socket connect() throws IOException {
-        URI uri = URI.create("tcp://" + address().substring("tcp:".length()));
-        return new Socket(uri.getHost(), uri.getPort());
-    }
-
-    @Test
-    void aLostPreemptChannelPauses() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-            try (Socket preempt = connect()) {
-                ScriptedSource.preempt(preempt, source.blocks(), content, 2);
-                while (!guest.block().isPresent(2)) {
-                    Thread.onSpinWait();
-                }
-            }
-            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-        }
-        recoverAndFinish();
-        assertWhole();
-    }
-
-    @Test
-    void anotherGuestsSourceIsTurnedAway() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-        }
-        awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-        destination.recover("tcp:127.0.0.1:0");
-        try (ScriptedSource other = ScriptedSource.of(address())) {
-            other.command(new Command.Ping(IdentityMark.of(UUID.randomUUID())));
-            assertThat(other.untilEnd()).isEmpty();
-        }
-        while (!destination.statistics().error().orElse("").contains("not the one of guest " + identity)) {
-            Thread.onSpinWait();
-        }
-        recoverAndFinish();
-        assertWhole();
-    }
-
-    @Test
-    void aRecoveryThatIsCutIsPausedAgainAndGoesOnLater() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-        }
-        awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-        destination.recover("tcp:127.0.0.1:0");
-        try (Socket stranger = connect()) {
-            assertThat(stranger.isConnected()).isTrue();
-        }
-        try (ScriptedSource again = ScriptedSource.of(address())) {
-            again.command(new Command.Ping(IdentityMark.of(identity)));
-            assertThat(again.nextMessage()).isEqualTo(new ReturnPathMessage.Pong(IdentityMark.of(identity)));
-            awaitStatus(MigrationStatus.POSTCOPY_RECOVER);
-        }
-        awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
-        recoverAndFinish();
-        assertWhole();
-    }
-
-    @Test
-    void whoMissedTheLastWordHearsItAgain() throws Exception {
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-            source.pages(content, range(0, 16));
-            source.pages(content, range(PAGES / 2, PAGES));
-            source.end();
-        }
-        awaitStatus(MigrationStatus.COMPLETED);
-        destination.recover("tcp:127.0.0.1:0");
-        try (ScriptedSource again = ScriptedSource.of(address())) {
-            resume(again);
-            again.end();
-            again.awaitMessage(new ReturnPathMessage.Shut(0));
-        }
-        assertThat(destination.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
-        assertWhole();
-    }
-
     /** The state is told while the first connection is still open; its end must not be that of the next one. */
-    @Test
-    void whoAsksForTheLastWordAtOnceHearsIt() throws Exception {
-        CountDownLatch told = new CountDownLatch(1);
-        CountDownLatch asked = new CountDownLatch(1);
-        destination.addListener(new MigrationListener() {
-            @Override
-            public void passStarted(int pass) {}
-
-            @Override
-            public void statusChanged(MigrationStatus status) {
-                if (status == MigrationStatus.COMPLETED) {
-                    destination.recover("tcp:127.0.0.1:0");
-                    told.countDown();
-                    try {
-                        asked.await();
-                    } catch (InterruptedException e) {
-                        Thread.currentThread().interrupt();
-                    }
-                }
-            }
-        });
-        try (ScriptedSource source = source()) {
-            switchOver(source);
-            source.pages(content, range(0, 16));
-            source.pages(content, range(PAGES / 2, PAGES));
-            source.end();
-        }
-        told.await();
-        try (ScriptedSource again = ScriptedSource.of(address())) {
-            again.command(new Command.Ping(IdentityMark.of(identity)));
-            again.command(new Command.ReceivedBitmap(DowncallGuest.BLOCK));
-            asked.countDown();
-            again.command(new Command.PostcopyResume());
-            again.awaitMessage(new ReturnPathMessage.ResumeAck(1));
-            again.end();
-            again.awaitMessage(new ReturnPathMessage.Shut(0));
-        }
-        assertWhole();
-    }
-
     @Test
     void aHostThatEndsWhileMemoryIsMissingDoesNotHang() throws Exception {
         guest.idle = false;

@@ -2,6 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.bench.moves;
 
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 
@@ -18,13 +21,14 @@ final class WarmMemory implements AutoCloseable {
         this.keeper = keeper;
     }
 
-    /** Twice so many MiB, until it is closed; nothing where the floor is not built. */
+    /** Twice so many MiB, but three quarters of what is there at most, until it is closed; nothing where the floor is not built. */
     static WarmMemory of(int mebibytes) throws Exception {
         if (!Floor.isBuilt()) {
             return new WarmMemory(Optional.empty());
         }
-        ChildProcess keeper = new ChildProcess(
-                List.of(Floor.PROGRAM.toString(), "-k", "-b", Integer.toString(2 * mebibytes)), "warm");
+        long kept = Math.min(2L * mebibytes, availableMebibytes() * 3 / 4);
+        ChildProcess keeper =
+                new ChildProcess(List.of(Floor.PROGRAM.toString(), "-k", "-b", Long.toString(kept)), "warm");
         try {
             String _ = keeper.awaitReady();
         } catch (Exception e) {
@@ -32,6 +36,15 @@ final class WarmMemory implements AutoCloseable {
             throw e;
         }
         return new WarmMemory(Optional.of(keeper));
+    }
+
+    private static long availableMebibytes() throws IOException {
+        return Files.readString(Path.of("/proc/meminfo"))
+                .lines()
+                .filter(line -> line.startsWith("MemAvailable:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("[^0-9]", "")) >> 10)
+                .findFirst()
+                .orElse(0);
     }
 
     @Override

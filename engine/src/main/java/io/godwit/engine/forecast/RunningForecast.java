@@ -21,7 +21,7 @@ public final class RunningForecast {
 
     private final WriteHistory history = new WriteHistory();
     private final WireSpeed wire = new WireSpeed();
-    private final long totalBytes;
+    private long totalBytes;
     private final int vcpus;
     private final Steering steering;
     private long limitBytesPerSecond;
@@ -72,6 +72,11 @@ public final class RunningForecast {
         this.totalBytes = totalBytes;
         this.vcpus = vcpus;
         this.steering = steering;
+    }
+
+    /** The guest has more memory now, or less. */
+    public void resize(long newTotalBytes) {
+        totalBytes = newTotalBytes;
     }
 
     /**

@@ -229,6 +229,7 @@ public final class IncomingMigration implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.WARNING, "the guest runs here, but the source could not be told so", e);
         }
+        session.letRamChange();
         become(new IncomingState.Completed(), "the guest is here");
     }
 

@@ -8,6 +8,7 @@ import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
@@ -34,6 +35,12 @@ import java.util.Optional;
 final class IncomingSession implements StreamListener, AutoCloseable {
     private static final int STAGING_BYTES = 256 << 10;
 
+    /** LIMIT: each costs this side a mapping at most; a guest's memory is plugged by people. */
+    private static final int MAX_LIST_CHANGES = 4096;
+
+    private static final String STILL_ARRIVING = "Memory can neither be added nor taken away now: the guest's memory is"
+            + " still arriving. When query-migrate says completed, try again.";
+
     private record Connection(Channel channel, ChannelInput input, ReturnPathOut returnPath) {
         void close() {
             returnPath.close();
@@ -51,6 +58,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private volatile Optional<PostcopyArrival> arrival = Optional.empty();
     private List<DeviceSection> devices = List.of();
     private Optional<Bytes> packaged = Optional.empty();
+    private Optional<RamBlocks.Hold> hold = Optional.empty();
+    private int listChanges;
     private boolean advised;
     private boolean reconnected;
     private boolean resumed;
@@ -441,6 +450,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         plan.guest().acceptRam(blocks);
         returnPath().blocks(blocks);
         if (advised) {
+            // Pages, faults and epochs go by this list until all of it is there.
+            hold = Optional.of(plan.guest().ram().hold(STILL_ARRIVING));
             PostcopyArrival made = new PostcopyArrival(plan.guest(), blocks, plan.withDigests(), progress);
             arrival = Optional.of(made);
             placeInto(made.precopyPlacer());
@@ -456,6 +467,10 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     @Override
     public void ramBlocksChanged(List<RamBlockEntry> blocks) {
+        if (++listChanges > MAX_LIST_CHANGES) {
+            throw new MigrationException.Protocol("the source has changed its list of RAM blocks " + listChanges
+                    + " times; " + MAX_LIST_CHANGES + " are possible in one migration");
+        }
         RamReceiver plain = precopy.orElseThrow(() -> new MigrationException.Protocol(
                 "the source changes its list of RAM blocks in a migration that may become postcopy"));
         RamPlug plug = plan.guest().ramPlug().orElseThrow();
@@ -493,11 +508,17 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         return receiver.orElseThrow(() -> new IllegalStateException("pages before the list of blocks"));
     }
 
+    /** All memory is here: blocks may come and go. */
+    void letRamChange() {
+        hold.ifPresent(RamBlocks.Hold::close);
+    }
+
     /** Frees everything, the watch over the guest's memory included. */
     @Override
     public void close() {
         disconnect();
         arrival.ifPresent(PostcopyArrival::close);
+        letRamChange();
         agreement.close();
     }
 }

@@ -87,6 +87,7 @@ final class PostcopyDestination {
         }
         finish();
         confirm();
+        session.letRamChange();
         states.become(new IncomingState.Completed(), "all memory is here");
     }
 

@@ -163,7 +163,13 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         long harvested = 0;
         if (tracking) {
             for (RamBlock block : guest.ram().snapshot().blocks()) {
-                harvested += tracker.harvest(block);
+                if (block.beginUse()) {
+                    try {
+                        harvested += tracker.harvest(block);
+                    } finally {
+                        block.endUse();
+                    }
+                }
             }
         }
         double[] rates = new double[vcpus.count()];
@@ -195,8 +201,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     private void takeTracker() {
         if (surroundings.isTrackerFree()) {
-            guest.dirtyTracker().start();
+            // Before it starts: one that starts half has to be stopped too.
             tracking = true;
+            guest.dirtyTracker().start();
         }
         vcpuPagesBefore = guest.dirtyTracker().vcpuPages();
         sinceNanos = clock.nanoTime();

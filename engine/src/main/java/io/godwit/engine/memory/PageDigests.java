@@ -35,9 +35,14 @@ public final class PageDigests {
 
     /** Digests of a guest of which no page has arrived yet. */
     public PageDigests(RamBlocks.Snapshot ram) {
+        this(ram, List.of(), List.of());
+    }
+
+    private PageDigests(RamBlocks.Snapshot ram, List<RamBlock> before, List<long[]> hashesBefore) {
         blocks = ram.blocks();
         for (RamBlock block : blocks) {
-            hashes.add(new long[Math.toIntExact(block.pageCount())]);
+            int was = before.indexOf(block);
+            hashes.add(was >= 0 ? hashesBefore.get(was) : new long[Math.toIntExact(block.pageCount())]);
         }
         try (NativeMemory zero = NativeMemory.allocate(RamBlock.PAGE_BYTES)) {
             zeroPageHash = present(zero.hash(0, RamBlock.PAGE_BYTES));
@@ -60,14 +65,7 @@ public final class PageDigests {
 
     /** The same over another list: of blocks that stay, the hashes stay. */
     public PageDigests following(RamBlocks.Snapshot ram) {
-        PageDigests next = new PageDigests(ram);
-        for (int block = 0; block < next.blocks.size(); block++) {
-            int was = blocks.indexOf(next.blocks.get(block));
-            if (was >= 0) {
-                next.hashes.set(block, hashes.get(was));
-            }
-        }
-        return next;
+        return new PageDigests(ram, blocks, hashes);
     }
 
     private void placed(int blockIndex, long page) {

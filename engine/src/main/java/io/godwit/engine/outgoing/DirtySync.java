@@ -328,10 +328,14 @@ final class DirtySync {
         }
     }
 
-    /** Gives the guest its time back, for good. */
+    /** Gives the guest its time back, for good. Does nothing when repeated. */
     void release() {
         lock.lock();
         try {
+            if (released) {
+                // The next migration may have begun to throttle.
+                return;
+            }
             released = true;
             throttle.setAll(0);
             progress.throttle = statistics();

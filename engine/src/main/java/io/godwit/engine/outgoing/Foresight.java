@@ -81,6 +81,7 @@ final class Foresight {
     /** Blocks have come and gone. */
     void follow(RamBlocks.Snapshot next) {
         ram = next;
+        forecast.resize(next.totalBytes());
     }
 
     /** A sync has found so many pages, written within {@code nanos} by a guest of which {@code percent} were taken. */

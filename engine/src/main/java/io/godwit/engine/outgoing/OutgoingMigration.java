@@ -161,11 +161,11 @@ public final class OutgoingMigration implements AutoCloseable {
     }
 
     private void run() {
-        waits.watch(plan.guest());
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         try (Channel channel = Transports.connect(plan.uri(), patience, life.abort());
                 AnnouncedRam ram = OutgoingSession.holdRam(plan);
                 OutgoingSession session = new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress)) {
+            waits.watch(plan.guest());
             conduct(session);
         } catch (RuntimeException | Error e) {
             // Only what comes before the session begins ends here: the guest was not touched.
@@ -177,7 +177,6 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private void finish() {
         life.abort().close();
-        waits.end(plan.guest());
         endNanos = plan.clock().nanoTime();
         ended.countDown();
     }
@@ -203,7 +202,7 @@ public final class OutgoingMigration implements AutoCloseable {
             Throwable cause = session.toldCause(e);
             session.giveBackFreePages();
             GuestOwner owner = settleOwner(session, e);
-            stopTracking();
+            letGo(session);
             session.letRamChange();
             life.fail(cause, owner);
             return;
@@ -211,7 +210,7 @@ public final class OutgoingMigration implements AutoCloseable {
         if (link.isPresent()) {
             pushRest(session, link.get());
         } else {
-            stopTracking();
+            letGo(session);
             life.complete("the destination runs the guest");
         }
     }
@@ -227,7 +226,7 @@ public final class OutgoingMigration implements AutoCloseable {
     private void pushRest(OutgoingSession session, PostcopyLink link) {
         life.advance(new OutgoingState.PostcopyActive(), "the package is written");
         Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, session.handover()), link);
-        stopTracking();
+        letGo(session);
         switch (end) {
             case Postcopy.End.Completed _ -> life.complete("the destination has everything");
             case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> life.fail(cause, owner);
@@ -256,12 +255,18 @@ public final class OutgoingMigration implements AutoCloseable {
         }
     }
 
-    /** A tracker that cannot be stopped makes the guest slower; it decides nothing. */
-    private void stopTracking() {
+    /** Before the end is told, because the next migration of this guest may begin at once. What fails here makes the guest slower; it decides nothing. */
+    private void letGo(OutgoingSession session) {
+        evenIfItFails("the guest's time could not be given back", session::endPasses);
+        evenIfItFails("dirty tracking could not be stopped", plan.guest().dirtyTracker()::stop);
+        evenIfItFails("waits are still counted", () -> waits.end(plan.guest()));
+    }
+
+    private static void evenIfItFails(String otherwise, Runnable step) {
         try {
-            plan.guest().dirtyTracker().stop();
+            step.run();
         } catch (RuntimeException | Error e) {
-            LOG.log(System.Logger.Level.WARNING, "dirty tracking could not be stopped", e);
+            LOG.log(System.Logger.Level.WARNING, otherwise, e);
         }
     }
 }

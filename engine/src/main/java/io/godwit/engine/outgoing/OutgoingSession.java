@@ -311,6 +311,11 @@ final class OutgoingSession implements AutoCloseable {
         ram.close();
     }
 
+    /** There are no more passes: the guest has all of its time. */
+    void endPasses() {
+        precopy.close();
+    }
+
     /** The guest stays, or nobody knows: it may use its free pages as before. */
     void giveBackFreePages() {
         freePages.ifPresent(FreePageHints::abandon);

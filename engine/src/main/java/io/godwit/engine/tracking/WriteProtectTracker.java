@@ -10,7 +10,9 @@ import io.godwit.linux.memory.PagemapScan;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 
@@ -34,6 +36,8 @@ public final class WriteProtectTracker implements DirtyTracker {
 
     // Guarded by lock.
     private Optional<Userfaultfd> armed = Optional.empty();
+    /** Blocks that came one by one: told of here before they are in the guest's list. */
+    private final Set<RamBlock> told = new HashSet<>();
 
     private Optional<PagemapScan> scan = Optional.empty();
     private volatile LongConsumer calls = _ -> {};
@@ -59,20 +63,35 @@ public final class WriteProtectTracker implements DirtyTracker {
             Userfaultfd protection = Userfaultfd.open(Userfaultfd.WRITE_TRACKING, Userfaultfd.Faults.USER);
             armed = Optional.of(protection);
             scan = Optional.of(new PagemapScan(REGIONS));
-            ram.snapshot().blocks().forEach(block -> protect(protection, block));
+            Set<RamBlock> blocks = new HashSet<>(ram.snapshot().blocks());
+            blocks.addAll(told);
+            blocks.forEach(block -> protect(protection, block));
+        } catch (RuntimeException | Error e) {
+            stop();
+            throw e;
         } finally {
             lock.unlock();
         }
     }
 
     /**
-     * A block comes: before anybody writes to it, and before it is in the guest's list. One that goes need not be told: with its mapping
-     * ends its protection. Any thread.
+     * A block comes: before anybody writes to it, and before it is in the guest's list. Any thread.
      */
     public void add(RamBlock block) {
         lock.lock();
         try {
             armed.ifPresent(protection -> protect(protection, block));
+            boolean _ = told.add(block);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A block that came has gone from the guest's list, and its memory is about to be unmapped, with which its protection ends. Any thread. */
+    public void remove(RamBlock block) {
+        lock.lock();
+        try {
+            boolean _ = told.remove(block);
         } finally {
             lock.unlock();
         }

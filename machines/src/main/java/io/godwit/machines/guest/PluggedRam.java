@@ -11,6 +11,7 @@ import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.stream.RamBlockEntry;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -33,6 +34,9 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
     // As QEMU's q35: nothing is plugged in below 4 GiB.
     private static final long LOWEST_ADDRESS = 4L << 30;
     private static final long GIB = 1L << 30;
+
+    /** LIMIT: a section's name is a byte long, and {@link DimmState}'s has another word behind the block's name. */
+    private static final int MAX_NAME_BYTES = 250;
 
     /** What a kind of machine does so that its guest has the memory and writes to it are tracked. */
     public interface Hardware {
@@ -90,14 +94,19 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
             blocks.refuseIfHeld();
             refuse(entry);
             NativeMemory memory = HostPages.ORDINARY.map(entry.idstr(), entry.usedLength());
-            memory.advise(0, entry.usedLength(), Advice.HUGEPAGE);
-            RamBlock block = new RamBlock(entry.idstr(), memory);
-            insert(new Dimm(
-                    ids.getOrDefault(entry.idstr(), entry.idstr()),
-                    block,
-                    freeSlot(),
-                    placesKnown ? OptionalLong.of(freeAddress(entry.usedLength())) : OptionalLong.empty()));
-            return block;
+            try {
+                memory.advise(0, entry.usedLength(), Advice.HUGEPAGE);
+                RamBlock block = new RamBlock(entry.idstr(), memory);
+                insert(new Dimm(
+                        ids.getOrDefault(entry.idstr(), entry.idstr()),
+                        block,
+                        freeSlot(),
+                        placesKnown ? OptionalLong.of(freeAddress(entry.usedLength())) : OptionalLong.empty()));
+                return block;
+            } catch (RuntimeException | Error e) {
+                memory.close();
+                throw e;
+            }
         } finally {
             lock.unlock();
         }
@@ -109,6 +118,10 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
             used += dimm.block().usedLength();
         }
         String what = "Memory '" + entry.idstr() + "' of " + entry.usedLength() + " bytes cannot be plugged in: ";
+        if (entry.idstr().getBytes(StandardCharsets.UTF_8).length > MAX_NAME_BYTES) {
+            throw new MigrationException.Refused(
+                    what + "its name may have " + MAX_NAME_BYTES + " bytes, so that its place can be told by it.");
+        }
         if (entry.usedLength() % BootArea.GRANULE != 0) {
             throw new MigrationException.Refused(what + "it must be a multiple of " + BootArea.GRANULE + ".");
         }
@@ -125,14 +138,8 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
     }
 
     private void insert(Dimm dimm) {
-        NativeMemory memory = dimm.block().memory();
-        try {
-            if (placesKnown) {
-                hardware.insert(dimm);
-            }
-        } catch (RuntimeException | Error e) {
-            memory.close();
-            throw e;
+        if (placesKnown) {
+            hardware.insert(dimm);
         }
         try {
             blocks.add(dimm.block());
@@ -141,7 +148,6 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
             if (placesKnown) {
                 hardware.remove(dimm);
             }
-            memory.close();
             throw e;
         }
         List<Dimm> next = new ArrayList<>(dimms);

@@ -108,7 +108,7 @@ final class KvmDirtyTracker implements KvmTracker {
             Slot slot = new Slot(block, number, guestAddress);
             try {
                 slot.map(tracking ? DirtyLogging.ON : DirtyLogging.OFF);
-            } catch (RuntimeException e) {
+            } catch (RuntimeException | Error e) {
                 slot.log.close();
                 throw e;
             }
@@ -132,8 +132,9 @@ final class KvmDirtyTracker implements KvmTracker {
     public void start() {
         lock.lock();
         try {
-            slots.values().forEach(slot -> slot.map(DirtyLogging.ON));
+            // Before they are logged, so that stop() undoes it if one of them cannot be.
             tracking = true;
+            slots.values().forEach(slot -> slot.map(DirtyLogging.ON));
         } finally {
             lock.unlock();
         }

@@ -104,13 +104,14 @@ public final class MemoryMachine extends ProgramMachine {
 
     @Override
     protected void insert(Dimm dimm) {
-        marks.add(dimm.block());
         byKernel.ifPresent(kernel -> kernel.add(dimm.block()));
+        marks.add(dimm.block());
     }
 
     @Override
     protected void remove(Dimm dimm) {
         marks.remove(dimm.block());
+        byKernel.ifPresent(kernel -> kernel.remove(dimm.block()));
     }
 
     @Override
