@@ -11,6 +11,7 @@ import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 
@@ -25,6 +26,12 @@ public final class StillGuest implements Guest, DirtyTracker, Vcpus {
 
     /** What the tracker says of vCPUs. */
     public long[] vcpuPages = {};
+
+    /** The block that is harvested, or was last. */
+    public Optional<RamBlock> harvested = Optional.empty();
+
+    /** What a start of the tracker does besides. */
+    public Runnable onStart = () -> {};
 
     /** How often the tracker was started, less how often it was stopped. */
     public int tracking;
@@ -81,10 +88,12 @@ public final class StillGuest implements Guest, DirtyTracker, Vcpus {
     @Override
     public void start() {
         tracking++;
+        onStart.run();
     }
 
     @Override
-    public long harvest(RamBlock harvested) {
+    public long harvest(RamBlock block) {
+        harvested = Optional.of(block);
         return onHarvest.getAsLong();
     }
 

@@ -166,6 +166,22 @@ class RunningForecastTest {
         assertThat(later.percent()).as(later.sentence()).isZero();
     }
 
+    /** What was plugged in is written to as well: more than there was before, and more than the wire carries. */
+    @Test
+    void memoryThatComesCounts() {
+        double more = 8 * TOTAL_PAGES;
+        Course course = new Course(Steering.NONE, sweep(more, 2 * PAGES_A_SECOND));
+        course.forecast.resize((long) (more * 4096));
+        double seconds = more / PAGES_A_SECOND;
+        course.unsent = 0;
+        double written = course.guest.applyAsDouble(seconds);
+        course.nanos += seconds * 1e9;
+        course.forecast.harvested((long) course.nanos, (long) (seconds * 1e9), 0, (long) written);
+        course.forecast.sent((long) (seconds * 1e9), 0, (long) more, 0, 0);
+        course.dirty = written;
+        assertThat(course.judge().outlook().why()).contains("dirties 8192.0 MiB again");
+    }
+
     @Test
     void whatIsAllowedBoundsTheAutopilot() {
         Course course = new Course(Steering.AUTOPILOT, sweep(200_000, 3 * PAGES_A_SECOND));

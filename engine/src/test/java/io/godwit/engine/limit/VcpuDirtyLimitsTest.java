@@ -3,9 +3,13 @@
 package io.godwit.engine.limit;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.StillGuest;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.linux.memory.NativeMemory;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.AfterEach;
@@ -96,6 +100,35 @@ class VcpuDirtyLimitsTest {
         assertThat(guest.tracking).as("nobody wants it").isZero();
         limits.set(List.of(0), 10);
         assertThat(guest.tracking).as("and again").isOne();
+    }
+
+    /** Unplugged while its neighbour is harvested, it has no memory any more that could be. */
+    @Test
+    void aBlockThatHasGoneIsNotHarvested() {
+        try (NativeMemory memory = NativeMemory.mapAnonymous(1 << 20)) {
+            RamBlock dimm = new RamBlock("dimm", memory);
+            guest.ram().add(dimm);
+            guest.onHarvest = () -> {
+                assertThat(guest.harvested).isNotEqualTo(Optional.of(dimm));
+                guest.ram().remove(dimm, () -> {});
+                return 80 * MIB;
+            };
+            limits.set(List.of(0), 10);
+            long _ = now.addAndGet(SECOND);
+            limits.judge();
+            assertThat(guest.percents()).containsExactly(75, 0);
+        }
+    }
+
+    @Test
+    void aTrackerThatStartsHalfIsStopped() {
+        guest.onStart = () -> {
+            throw new IllegalStateException("the second block cannot be tracked");
+        };
+        assertThatThrownBy(() -> limits.set(List.of(0), 10)).hasMessageContaining("second block");
+        assertThat(guest.tracking).isOne();
+        limits.yieldTracker();
+        assertThat(guest.tracking).isZero();
     }
 
     @Test

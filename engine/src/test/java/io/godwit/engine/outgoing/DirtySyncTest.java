@@ -117,6 +117,16 @@ class DirtySyncTest {
         sync.release();
     }
 
+    /** A migration's end is told before all of it is cleared away. */
+    @Test
+    void whatTheNextMigrationTakesIsNotGivenBackByTheLastOne() {
+        DirtySync sync = begin(Set.of(Capability.AUTO_CONVERGE));
+        sync.release();
+        guest.throttle(0, 50);
+        sync.release();
+        assertThat(guest.percents()).containsExactly(50, 0);
+    }
+
     @Test
     void aDirtyLimitIsJudgedByItsOwnPeriodAndNobodyElseIsInAHurry() {
         DirtySync sync = begin(Set.of(Capability.DIRTY_LIMIT));
