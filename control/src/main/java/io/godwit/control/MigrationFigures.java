@@ -49,7 +49,10 @@ final class MigrationFigures {
                 putTimes(answer, statistics);
                 answer.put("expected-downtime", statistics.expectedDowntimeMillis());
                 answer.set("ram", ram(statistics));
-                statistics.forecast().ifPresent(forecast -> answer.set("x-forecast", forecast(forecast)));
+                statistics
+                        .forecast()
+                        .filter(_ -> statistics.status() == MigrationStatus.ACTIVE)
+                        .ifPresent(forecast -> answer.set("x-forecast", forecast(forecast)));
                 if (statistics.throttle().percent() > 0) {
                     answer.put("cpu-throttle-percentage", statistics.throttle().percent());
                 }

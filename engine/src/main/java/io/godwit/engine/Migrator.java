@@ -560,6 +560,11 @@ public final class Migrator implements AutoCloseable {
             MigrationStatistics now = statistics();
             return now.outgoing() && !now.status().isEnded() ? now.dirtyPagesPerSecond() : 0;
         }
+
+        @Override
+        public long migrationSyncs() {
+            return statistics().throttle().syncs();
+        }
     }
 
     private void refuseIfClosed() {

@@ -55,8 +55,12 @@ public final class Autopilot {
                             percent,
                             Math.ceil(patience / 1e9)));
         }
-        String tooMuch = "its passes would not end " + (most == 0 ? "" : "even ") + "with " + most
-                + " % taken from it, the most that is allowed";
+        String tooMuch = String.format(
+                Locale.ROOT,
+                "its passes would not end, or not within %.0f s, %swith %d %% taken from it, the most that is allowed",
+                Math.ceil(patience / 1e9),
+                most == 0 ? "" : "even ",
+                most);
         if (postcopyAllowed) {
             return new Choice(0, true, "The guest goes ahead of its memory, by postcopy: " + tooMuch + ".");
         }

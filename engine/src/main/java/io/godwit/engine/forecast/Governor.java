@@ -73,8 +73,8 @@ final class Governor {
         return intervalNanos > 0 ? intervalNanos : Double.POSITIVE_INFINITY;
     }
 
-    /** Judges what was dirtied and sent since the last time. */
-    void judge(double nanos, double pages, double bytes) {
+    /** Judges what was dirtied and sent since the last time; {@code endsPass} if a pass has ended. */
+    void judge(double nanos, double pages, double bytes, boolean endsPass) {
         sinceNanos += nanos;
         dirtiedPages += pages;
         sentBytes += bytes;
@@ -84,7 +84,7 @@ final class Governor {
         long[] vcpuPages = new long[percents.length];
         Arrays.fill(vcpuPages, (long) (dirtiedPages / vcpuPages.length));
         ThrottlePolicy.Period period = new ThrottlePolicy.Period(
-                (long) sinceNanos, (long) (dirtiedPages * PassSimulator.PAGE_BYTES), (long) sentBytes);
+                (long) sinceNanos, (long) (dirtiedPages * PassSimulator.PAGE_BYTES), (long) sentBytes, endsPass);
         int[] wanted = policy.get().judge(period, vcpuPages, percents, parameters);
         int most = (int) parameters.get(MigrationParameter.MAX_GUEST_SLOWDOWN);
         percents = Arrays.stream(wanted).map(one -> Math.min(one, most)).toArray();

@@ -233,8 +233,8 @@ public final class PassSimulator {
                 double before = course.guestNanos;
                 go(step);
                 double pages = writes.uniquePages(before, course.guestNanos);
-                governor.judge(step, pages, bytes * step / passNanos);
                 left -= step;
+                governor.judge(step, pages, bytes * step / passNanos, left <= 0);
             }
             course.bytes += bytes;
         }
@@ -269,7 +269,7 @@ public final class PassSimulator {
                 double dirtied = dirtied(syncedAt, bulk);
                 course.trackedPages += dirtied;
                 rest = merged(rest, dirtied);
-                governor.judge(course.nanos - syncedAtNanos, dirtied, sentSince);
+                governor.judge(course.nanos - syncedAtNanos, dirtied, sentSince, true);
                 double sinceSync = course.nanos - syncedAtNanos;
                 syncedAt = course.guestNanos;
                 syncedAtNanos = course.nanos;

@@ -16,6 +16,8 @@ import java.util.OptionalDouble;
  * a time.
  */
 public final class RunningForecast {
+    private static final long UNKNOWN = -1;
+
     /** A guest that would have to stand still for longer is better helped in another way. */
     private static final long BEARABLE_MILLIS = 5_000;
 
@@ -24,7 +26,7 @@ public final class RunningForecast {
     private long totalBytes;
     private final int vcpus;
     private final Steering steering;
-    private long limitBytesPerSecond;
+    private long limitBytesPerSecond = UNKNOWN;
 
     /** Who says how the migration ends. */
     public enum Steering {
@@ -95,14 +97,16 @@ public final class RunningForecast {
      * @param nanos in this time
      * @param pausedNanos of it to keep to {@code limitBytesPerSecond}
      * @param limit {@code max-bandwidth}, 0 = none
+     * @return false if that is too little to say anything, and better told together with what follows
      */
-    public void sent(long nanos, long pausedNanos, long normalPages, long zeroPages, long limit) {
-        if (limit != limitBytesPerSecond) {
-            limitBytesPerSecond = limit;
+    public boolean sent(long nanos, long pausedNanos, long normalPages, long zeroPages, long limit) {
+        boolean changed = limit != limitBytesPerSecond && limitBytesPerSecond != UNKNOWN;
+        limitBytesPerSecond = limit;
+        if (changed) {
             wire.forget();
-            return;
+            return true;
         }
-        wire.sent(nanos, pausedNanos, normalPages, zeroPages);
+        return wire.sent(nanos, pausedNanos, normalPages, zeroPages);
     }
 
     /** How many pages a pass over those that are dirty is likely to leave; empty if that is not known. */

@@ -14,6 +14,9 @@ final class WireSpeed {
 
     private static final double WEIGHT_OF_THE_LATEST = 0.5;
 
+    /** What took less time counts less: a harvest and a way there and back are part of it. */
+    private static final double FULL_WEIGHT_NANOS = 100e6;
+
     /** A wire that has been measured so often is known. */
     private static final int MANY = 4;
 
@@ -26,20 +29,28 @@ final class WireSpeed {
      *
      * @param nanos in this time
      * @param pausedNanos of it for {@code max-bandwidth}
+     * @return false if that says nothing
      */
-    void sent(long nanos, long pausedNanos, long normalPages, long zeroPages) {
-        double sending = nanos - zeroPages * PassSimulator.ZERO_TEST_NANOS;
-        if (normalPages < LEAST_PAGES && sending < SILENCE_NANOS) {
-            return;
+    boolean sent(long nanos, long pausedNanos, long normalPages, long zeroPages) {
+        double testing = zeroPages * PassSimulator.ZERO_TEST_NANOS;
+        double sending = nanos - testing;
+        // Mostly zero pages, which says more of the processor than of the wire.
+        boolean tooFew = testing > nanos / 2.0 || (normalPages < LEAST_PAGES && sending < SILENCE_NANOS);
+        if (tooFew) {
+            return false;
         }
         double bytes = Math.max(1, normalPages * PassSimulator.NORMAL_RECORD_BYTES) * 1e9;
+        double weight = WEIGHT_OF_THE_LATEST * Math.min(1, nanos / FULL_WEIGHT_NANOS);
         times++;
-        bytesPerSecond = mixed(bytesPerSecond, bytes / Math.max(1, sending));
-        unlimitedBytesPerSecond = mixed(unlimitedBytesPerSecond, bytes / Math.max(1, sending - pausedNanos));
+        bytesPerSecond = mixed(bytesPerSecond, bytes / Math.max(1, sending), weight);
+        // A pause is booked when it is over, so that there may be more of it than of the time.
+        double unpaused = Math.max(sending / 4, sending - pausedNanos);
+        unlimitedBytesPerSecond = mixed(unlimitedBytesPerSecond, bytes / Math.max(1, unpaused), weight);
+        return true;
     }
 
-    private static double mixed(double before, double latest) {
-        return before == 0 ? latest : before + WEIGHT_OF_THE_LATEST * (latest - before);
+    private static double mixed(double before, double latest, double weight) {
+        return before == 0 ? latest : before + weight * (latest - before);
     }
 
     /** Another limit holds: what was measured below the old one says nothing. */

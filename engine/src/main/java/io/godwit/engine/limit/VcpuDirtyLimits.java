@@ -34,6 +34,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
         /** What all vCPUs together dirty by the figures of the migration that has the tracker, in pages a second; 0 if not known yet. */
         long migrationPagesPerSecond();
+
+        /** How often the migration has synchronised: its figure is of the latest time. */
+        long migrationSyncs();
     }
 
     private static final System.Logger LOG = System.getLogger(VcpuDirtyLimits.class.getName());
@@ -53,6 +56,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     private final int[] percent;
     private long[] vcpuPagesBefore = new long[0];
     private long sinceNanos;
+    private long judgedSyncs;
     private boolean tracking;
     private boolean closed;
     private Optional<Thread> watcher = Optional.empty();
@@ -175,6 +179,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         double[] rates = new double[vcpus.count()];
         long[] counts = tracker.vcpuPages();
         if (counts.length == 0) {
+            if (!tracking && !isNewSync()) {
+                return new double[0];
+            }
             double all = tracking ? harvested / seconds : surroundings.migrationPagesPerSecond();
             Arrays.fill(rates, all / Math.max(1, rates.length));
             return tracking || all > 0 ? rates : new double[0];
@@ -186,6 +193,14 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         }
         vcpuPagesBefore = counts;
         return rates;
+    }
+
+    /** A figure is judged once: it was measured at what is taken since the judgement before. */
+    private boolean isNewSync() {
+        long syncs = surroundings.migrationSyncs();
+        boolean isNew = syncs != judgedSyncs;
+        judgedSyncs = syncs;
+        return isNew;
     }
 
     private void take(int vcpu, int wanted) {

@@ -49,6 +49,7 @@ final class DirtySync {
     private long periodNanos;
     private long periodSentBytes;
     private long periodNewPages;
+    private long periodHarvestedPages;
     private long[] periodVcpuPages = new long[0];
     private long syncs;
     private long backgroundSyncs;
@@ -57,11 +58,19 @@ final class DirtySync {
     private Optional<DirtyLimitRound> dirtyLimit = Optional.empty();
     private int looks;
     private int lessInARow;
+    private int postcopyInARow;
     private boolean released;
 
     // Written under the lock, read by mig-watch without it.
     private volatile long lastSyncNanos;
     private volatile boolean hurry;
+
+    /** When a sync takes place. */
+    private enum Occasion {
+        LOOK,
+        WITHIN_PASS,
+        PASS_END
+    }
 
     DirtySync(
             OutgoingMigration.Plan plan,
@@ -139,16 +148,18 @@ final class DirtySync {
     /**
      * Within the first pass, a few times: what the guest writes is not known before. Not while it may still tell of free pages, because those are taken out
      * of the bitmap until the first harvest only. Takes nothing from the guest, whose every page is on its way anyway.
+     *
+     * @return how long it took, in nanoseconds
      */
-    void look() {
+    long look() {
         if (freePages.isPresent() && freePages.get().isAsking()) {
-            return;
+            return 0;
         }
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
             looks++;
-            long _ = harvest(true);
+            return harvest(Occasion.LOOK);
         } finally {
             lock.unlock();
         }
@@ -161,7 +172,7 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
-            long _ = harvest(false);
+            long _ = harvest(Occasion.PASS_END);
         } finally {
             lock.unlock();
         }
@@ -172,18 +183,19 @@ final class DirtySync {
         lock.lock();
         try {
             backgroundSyncs++;
-            return harvest(false);
+            return harvest(Occasion.WITHIN_PASS);
         } finally {
             lock.unlock();
         }
     }
 
-    private long harvest(boolean look) {
+    private long harvest(Occasion occasion) {
         long begin = plan.clock().nanoTime();
         long pages = 0;
         for (RamBlock block : blocks) {
             pages += harvest(block);
         }
+        periodHarvestedPages += pages;
         freePages.ifPresent(FreePageHints::harvested);
         long now = plan.clock().nanoTime();
         progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, now - syncedAtNanos));
@@ -195,10 +207,11 @@ final class DirtySync {
         lastSyncNanos = took;
         longestSyncNanos = Math.max(longestSyncNanos, took);
         if (!released && plan.run().state() == RunState.RUNNING) {
-            foresee(now, nanos, pages, look);
-            if (!look) {
-                judge(now);
+            foresee(now, nanos, pages, occasion);
+            if (occasion != Occasion.LOOK) {
+                judge(now, occasion == Occasion.PASS_END);
             }
+            lastSyncNanos = plan.clock().nanoTime() - begin;
         }
         progress.throttle = statistics();
         return took;
@@ -216,19 +229,24 @@ final class DirtySync {
         }
     }
 
-    private void foresee(long now, long nanos, long pages, boolean look) {
+    private void foresee(long now, long nanos, long pages, Occasion occasion) {
+        boolean look = occasion == Occasion.LOOK;
         foresight.harvested(now, nanos, throttle.percent(), pages);
-        foresight.noteSent(now, look && looks == 1);
+        foresight.noteSent(now, look && looks == 1, occasion == Occasion.PASS_END);
         Optional<Choice> choice = foresight.judge(now, look, throttle.percent());
         if (!look) {
             choice.ifPresent(this::steer);
         }
     }
 
-    /** More is taken at once, less when it was seen twice that less will do. */
+    /** More is taken at once, less when it was seen twice that less will do; and twice, that only postcopy will, because there is no way back. */
     private void steer(Choice choice) {
+        postcopyInARow = choice.postcopy() ? postcopyInARow + 1 : 0;
         if (choice.postcopy()) {
-            trigger.ask();
+            if (postcopyInARow >= 2) {
+                trigger.ask();
+            }
+            return;
         }
         int now = throttle.percent();
         lessInARow = choice.percent() < now ? lessInARow + 1 : 0;
@@ -248,7 +266,7 @@ final class DirtySync {
         }
     }
 
-    private void judge(long now) {
+    private void judge(long now, boolean endsPass) {
         if (now - periodNanos < shortestPeriodNanos()) {
             return;
         }
@@ -256,7 +274,8 @@ final class DirtySync {
             ThrottlePolicy.Period period = new ThrottlePolicy.Period(
                     now - periodNanos,
                     (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
-                    progress.transferredBytes.get() - periodSentBytes);
+                    progress.transferredBytes.get() - periodSentBytes,
+                    endsPass);
             long[] pages = vcpuPages();
             int[] before = throttle.percents();
             throttle.set(throttling
@@ -275,7 +294,7 @@ final class DirtySync {
         long[] now = tracker.vcpuPages();
         if (now.length == 0) {
             now = new long[plan.guest().vcpus().count()];
-            Arrays.fill(now, (newPages() - periodNewPages) / now.length);
+            Arrays.fill(now, periodHarvestedPages / now.length);
             return now;
         }
         for (int vcpu = 0; vcpu < now.length; vcpu++) {
@@ -293,6 +312,7 @@ final class DirtySync {
         periodNanos = now;
         periodSentBytes = progress.transferredBytes.get();
         periodNewPages = newPages();
+        periodHarvestedPages = 0;
         periodVcpuPages = tracker.vcpuPages();
     }
 

@@ -89,18 +89,25 @@ final class Foresight {
         forecast.harvested(nowNanos, nanos, percent / 100.0, pages);
     }
 
-    /** Takes note of what was sent since the last time; {@code fillsBuffers} if that says more of buffers than of the wire. */
-    void noteSent(long nowNanos, boolean fillsBuffers) {
+    /**
+     * Takes note of what was sent since the last time.
+     *
+     * @param fillsBuffers if that says more of buffers than of the wire
+     * @param endsPass if not, what is too little to say anything counts together with what is sent next
+     */
+    void noteSent(long nowNanos, boolean fillsBuffers, boolean endsPass) {
         long normal = progress.normalPages.get();
         long zero = progress.zeroPages.get();
         long paused = progress.pausedNanos.get();
-        if (!fillsBuffers) {
-            forecast.sent(
-                    nowNanos - sentAtNanos,
-                    paused - sentPausedNanos,
-                    normal - sentNormalPages,
-                    zero - sentZeroPages,
-                    plan.parameters().get().maxBandwidthBytesPerSecond());
+        boolean taken = fillsBuffers
+                || forecast.sent(
+                        nowNanos - sentAtNanos,
+                        paused - sentPausedNanos,
+                        normal - sentNormalPages,
+                        zero - sentZeroPages,
+                        plan.parameters().get().maxBandwidthBytesPerSecond());
+        if (!taken && !endsPass) {
+            return;
         }
         sentAtNanos = nowNanos;
         sentNormalPages = normal;

@@ -46,7 +46,8 @@ final class OutgoingFigures {
                 progress.zeroPages.get(),
                 progress.dirtyPagesPerSecond,
                 bandwidth,
-                expectedDowntimeMillis(forecast, remaining, bandwidth),
+                expectedDowntimeMillis(
+                        forecast.filter(_ -> state instanceof OutgoingState.Active), remaining, bandwidth),
                 progress.setupNanos / 1_000_000,
                 elapsedNanos / 1_000_000,
                 downtimeNanos(progress) / 1_000_000,

@@ -127,8 +127,10 @@ final class Precopy implements AutoCloseable {
     /** One pass; whether the rest is small enough now. A pass that postcopy cuts short says nothing. */
     private boolean walkOnce() {
         long before = progress.transferredBytes.get();
-        long startNanos = clock.nanoTime();
+        // In this order, here and below: who asks waits for the end of a sync that runs, and a pass is never shorter
+        // than its syncs.
         long syncedBefore = sync.syncNanos();
+        long startNanos = clock.nanoTime();
         sendAllDirty(true);
         firstPass = false;
         if (trigger.isDueWithinPass(clock.nanoTime())) {
@@ -136,7 +138,8 @@ final class Precopy implements AutoCloseable {
         }
         arrival.run();
         // What syncs within the pass took, the wire did not carry less for.
-        long sendingNanos = clock.nanoTime() - startNanos - (sync.syncNanos() - syncedBefore);
+        long syncedNanos = sync.syncNanos() - syncedBefore;
+        long sendingNanos = clock.nanoTime() - startNanos - syncedNanos;
         sampleBandwidth(progress.transferredBytes.get() - before, sendingNanos);
         harvest();
         return convergence.isReached(
@@ -150,8 +153,8 @@ final class Precopy implements AutoCloseable {
     private void lookIntoFirstPass() {
         long age = clock.nanoTime() - firstPassNanos;
         if (age >= nextLookNanos) {
-            nextLookNanos = 2 * age;
-            sync.look();
+            // A guest so big that a look is dear is looked at less often: they take a fiftieth of the time at most.
+            nextLookNanos = Math.max(2 * age, age + 50 * sync.look());
         }
     }
 

@@ -9,12 +9,12 @@ import java.util.Arrays;
 /**
  * {@code auto-converge}: how much of its time is to be taken from the guest. Up as QEMU does it: a guest that dirties more than the threshold
  * allows, twice since the last step, loses {@code cpu-throttle-initial} percent and each time {@code cpu-throttle-increment} more. And down again, which
- * QEMU never does, once the guest would keep below the threshold at the lower step too.
+ * QEMU never does, once the guest would keep below the threshold at the lower step too, at the ends of two passes in a row.
  *
  * <p>One thread at a time.
  */
 public final class AutoConverge implements ThrottlePolicy {
-    /** Up at the second period that is too much, whether the one before it was or not; down after two in a row that would do with less. */
+    /** Up at the second period that is too much, whether the one before it was or not; down after two in a row at the ends of passes that would do with less. */
     private static final int PERIODS = 2;
 
     /** So far below the threshold a lower step has to look before it is taken: what is foreseen is not exact. */
@@ -44,7 +44,7 @@ public final class AutoConverge implements ThrottlePolicy {
     public int[] judge(Period period, long[] vcpuPages, int[] percents, MigrationParameters parameters) {
         int now = Arrays.stream(percents).max().orElse(0);
         int[] wanted = new int[percents.length];
-        Arrays.fill(wanted, judge(now, period.dirtiedBytes(), period.sentBytes(), parameters));
+        Arrays.fill(wanted, judge(now, period, parameters));
         return wanted;
     }
 
@@ -70,12 +70,11 @@ public final class AutoConverge implements ThrottlePolicy {
      * Judges a period.
      *
      * @param percent that is taken now
-     * @param dirtiedBytes that have to be sent again because of this period
-     * @param sentBytes in the same period
      * @return what is to be taken from now on
      */
-    int judge(int percent, long dirtiedBytes, long sentBytes, MigrationParameters parameters) {
-        double allowed = sentBytes * (parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0);
+    int judge(int percent, Period period, MigrationParameters parameters) {
+        long dirtiedBytes = period.dirtiedBytes();
+        double allowed = period.sentBytes() * (parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0);
         hurry = true;
         if (dirtiedBytes > allowed) {
             fewEnough = 0;
@@ -84,6 +83,10 @@ public final class AutoConverge implements ThrottlePolicy {
             }
             tooMany = 0;
             return up(percent, allowed / dirtiedBytes, parameters);
+        }
+        if (!period.endsPass()) {
+            hurry = false;
+            return percent;
         }
         if (percent == 0
                 || !comesDown

@@ -13,8 +13,10 @@ public sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
      * @param nanos how long it lasted
      * @param dirtiedBytes that have to be sent again because of it
      * @param sentBytes what the wire carried
+     * @param endsPass whether a pass has ended with it. In the beginning of a pass most of what the guest writes is still to be sent anyway, so that it seems
+     *     to write little
      */
-    record Period(long nanos, long dirtiedBytes, long sentBytes) {}
+    record Period(long nanos, long dirtiedBytes, long sentBytes, boolean endsPass) {}
 
     /**
      * Judges a period.

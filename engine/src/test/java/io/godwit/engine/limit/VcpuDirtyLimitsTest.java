@@ -26,6 +26,7 @@ class VcpuDirtyLimitsTest {
     private final AtomicLong now = new AtomicLong();
     private boolean trackerFree = true;
     private long migrationRate;
+    private long migrationSyncs;
     private final VcpuDirtyLimits limits = new VcpuDirtyLimits(
             guest,
             guest,
@@ -38,6 +39,11 @@ class VcpuDirtyLimitsTest {
                 @Override
                 public long migrationPagesPerSecond() {
                     return migrationRate;
+                }
+
+                @Override
+                public long migrationSyncs() {
+                    return migrationSyncs;
                 }
             },
             now::get);
@@ -171,8 +177,15 @@ class VcpuDirtyLimitsTest {
         limits.judge();
         assertThat(guest.percents()).as("nothing is known, nothing changes").containsExactly(50, 0);
         migrationRate = 80 * MIB;
+        migrationSyncs = 1;
         limits.judge();
         assertThat(guest.percents()).containsExactly(88, 0);
+        limits.judge();
+        assertThat(guest.percents()).as("nothing new was measured").containsExactly(88, 0);
+        migrationRate = 20 * MIB;
+        migrationSyncs = 2;
+        limits.judge();
+        assertThat(guest.percents()).as("right").containsExactly(88, 0);
     }
 
     @Test

@@ -17,11 +17,15 @@ class AutoConvergeTest {
     private final AutoConverge autoConverge = new AutoConverge();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
 
+    private static ThrottlePolicy.Period passOf(long dirtiedBytes) {
+        return new ThrottlePolicy.Period(1_000_000_000, dirtiedBytes, SENT, true);
+    }
+
     private List<Integer> after(int percent, long dirtied, int periods) {
         List<Integer> steps = new ArrayList<>();
         int now = percent;
         for (int i = 0; i < periods; i++) {
-            now = autoConverge.judge(now, dirtied, SENT, parameters);
+            now = autoConverge.judge(now, passOf(dirtied), parameters);
             steps.add(now);
         }
         return steps;
@@ -34,20 +38,20 @@ class AutoConvergeTest {
 
     @Test
     void twiceNeedNotBeInARowAsAtQemu() {
-        assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isZero();
+        assertThat(autoConverge.judge(0, passOf(SENT), parameters)).isZero();
         assertThat(after(0, SENT / 10, 5)).containsOnly(0);
-        assertThat(autoConverge.judge(0, SENT, SENT, parameters)).isEqualTo(20);
-        assertThat(autoConverge.judge(20, SENT, SENT, parameters))
+        assertThat(autoConverge.judge(0, passOf(SENT), parameters)).isEqualTo(20);
+        assertThat(autoConverge.judge(20, passOf(SENT), parameters))
                 .as("each step begins to count anew")
                 .isEqualTo(20);
     }
 
     @Test
     void aStepDownBeginsToCountAnewToo() {
-        assertThat(autoConverge.judge(50, SENT, SENT, parameters)).isEqualTo(50);
+        assertThat(autoConverge.judge(50, passOf(SENT), parameters)).isEqualTo(50);
         assertThat(after(50, SENT / 100, 2)).containsExactly(50, 40);
-        assertThat(autoConverge.judge(40, SENT, SENT, parameters)).isEqualTo(40);
-        assertThat(autoConverge.judge(40, SENT, SENT, parameters)).isEqualTo(50);
+        assertThat(autoConverge.judge(40, passOf(SENT), parameters)).isEqualTo(40);
+        assertThat(autoConverge.judge(40, passOf(SENT), parameters)).isEqualTo(50);
     }
 
     @Test
@@ -98,7 +102,20 @@ class AutoConvergeTest {
     void qemuNeverComesDown() {
         AutoConverge qemu = AutoConverge.ofQemu();
         for (int i = 0; i < 6; i++) {
-            assertThat(qemu.judge(50, SENT / 100, SENT, parameters)).isEqualTo(50);
+            assertThat(qemu.judge(50, passOf(SENT / 100), parameters)).isEqualTo(50);
         }
+    }
+
+    /** What it rewrites in the beginning of a pass is mostly still to be sent, so that even a guest that is far too fast seems slow. */
+    @Test
+    void withinAPassNothingIsGivenBack() {
+        AutoConverge autoConverge = new AutoConverge();
+        ThrottlePolicy.Period within = new ThrottlePolicy.Period(1_000_000_000, 0, SENT, false);
+        for (int i = 0; i < 5; i++) {
+            assertThat(autoConverge.judge(50, within, parameters)).isEqualTo(50);
+            assertThat(autoConverge.isInHurry()).isFalse();
+        }
+        assertThat(autoConverge.judge(50, passOf(0), parameters)).isEqualTo(50);
+        assertThat(autoConverge.judge(50, passOf(0), parameters)).isEqualTo(40);
     }
 }

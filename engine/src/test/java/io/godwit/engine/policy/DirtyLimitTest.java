@@ -26,7 +26,10 @@ class DirtyLimitTest {
         Arrays.setAll(pages, vcpu -> wantedPages[vcpu] * (100 - percents[vcpu]) / 100);
         percents = limit.judge(
                 new ThrottlePolicy.Period(
-                        SECOND, Arrays.stream(pages).sum() * RamBlock.PAGE_BYTES, SENT_PAGES * RamBlock.PAGE_BYTES),
+                        SECOND,
+                        Arrays.stream(pages).sum() * RamBlock.PAGE_BYTES,
+                        SENT_PAGES * RamBlock.PAGE_BYTES,
+                        false),
                 pages,
                 percents,
                 parameters);
@@ -67,8 +70,8 @@ class DirtyLimitTest {
     @Test
     void qemuLeavesEachTheSameWhateverTheWireCarries() {
         DirtyLimit qemu = DirtyLimit.ofQemu();
-        ThrottlePolicy.Period period =
-                new ThrottlePolicy.Period(SECOND, 60_000L * RamBlock.PAGE_BYTES, SENT_PAGES * RamBlock.PAGE_BYTES);
+        ThrottlePolicy.Period period = new ThrottlePolicy.Period(
+                SECOND, 60_000L * RamBlock.PAGE_BYTES, SENT_PAGES * RamBlock.PAGE_BYTES, true);
         long[] pages = {51_200, 256, 0};
         percents = qemu.judge(period, pages, percents, parameters);
         // 1 MiB/s is 256 pages.
