@@ -73,25 +73,7 @@ record MigrationSample(
 
     /** The same figures, which are the last there were, with how it ended. */
     MigrationSample endedAs(String end, Optional<String> reason) {
-        return new MigrationSample(
-                end,
-                pass,
-                totalBytes,
-                remainingBytes,
-                transferredBytes,
-                normalPages,
-                zeroPages,
-                pageBytes,
-                dirtyPagesPerSecond,
-                bandwidthBytesPerSecond,
-                expectedDowntimeMillis,
-                setupTimeMillis,
-                totalTimeMillis,
-                downtimeMillis,
-                reason,
-                throttle,
-                outlook,
-                faults);
+        return with(end, bandwidthBytesPerSecond, reason, throttle, faults);
     }
 
     /** The same; with the wire's rate since an earlier sample where the source has not measured one yet. */
@@ -101,54 +83,28 @@ record MigrationSample(
             return this;
         }
         long rate = Math.max(0, (transferredBytes - earlier.transferredBytes) * 1000 / millis);
-        return new MigrationSample(
-                status,
-                pass,
-                totalBytes,
-                remainingBytes,
-                transferredBytes,
-                normalPages,
-                zeroPages,
-                pageBytes,
-                dirtyPagesPerSecond,
-                rate,
-                expectedDowntimeMillis,
-                setupTimeMillis,
-                totalTimeMillis,
-                downtimeMillis,
-                error,
-                throttle,
-                outlook,
-                faults);
+        return with(status, rate, error, throttle, faults);
     }
 
     /** The same; with the highest throttle since the start, which no source tells, where there was a higher one before. */
     MigrationSample withThrottleSince(MigrationSample earlier) {
-        return new MigrationSample(
-                status,
-                pass,
-                totalBytes,
-                remainingBytes,
-                transferredBytes,
-                normalPages,
-                zeroPages,
-                pageBytes,
-                dirtyPagesPerSecond,
-                bandwidthBytesPerSecond,
-                expectedDowntimeMillis,
-                setupTimeMillis,
-                totalTimeMillis,
-                downtimeMillis,
-                error,
-                throttle.after(earlier.throttle),
-                outlook,
-                faults);
+        return with(status, bandwidthBytesPerSecond, error, throttle.after(earlier.throttle), faults);
     }
 
     /** The same with what the destination told. */
     MigrationSample withFaults(Optional<FaultSample> told) {
+        return with(status, bandwidthBytesPerSecond, error, throttle, told);
+    }
+
+    /** The same but for these. */
+    private MigrationSample with(
+            String newStatus,
+            long newBandwidth,
+            Optional<String> newError,
+            ThrottleSample newThrottle,
+            Optional<FaultSample> newFaults) {
         return new MigrationSample(
-                status,
+                newStatus,
                 pass,
                 totalBytes,
                 remainingBytes,
@@ -157,15 +113,15 @@ record MigrationSample(
                 zeroPages,
                 pageBytes,
                 dirtyPagesPerSecond,
-                bandwidthBytesPerSecond,
+                newBandwidth,
                 expectedDowntimeMillis,
                 setupTimeMillis,
                 totalTimeMillis,
                 downtimeMillis,
-                error,
-                throttle,
+                newError,
+                newThrottle,
                 outlook,
-                told);
+                newFaults);
     }
 
     /** Whether the guest lives at the destination while its memory is not all there. */

@@ -29,6 +29,18 @@ public interface DirtyTracker {
      */
     long harvest(RamBlock block);
 
+    /** {@link #harvest} of a block that may leave the guest's list at any time: of one that has gone nothing, and its memory stays mapped meanwhile. */
+    default long harvestUnlessGone(RamBlock block) {
+        if (!block.beginUse()) {
+            return 0;
+        }
+        try {
+            return harvest(block);
+        } finally {
+            block.endUse();
+        }
+    }
+
     /** Whether it can track a guest whose memory is still arriving, which the kernel watches for pages that are missing. */
     default boolean worksWhileArriving() {
         return true;

@@ -167,13 +167,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         long harvested = 0;
         if (tracking) {
             for (RamBlock block : guest.ram().snapshot().blocks()) {
-                if (block.beginUse()) {
-                    try {
-                        harvested += tracker.harvest(block);
-                    } finally {
-                        block.endUse();
-                    }
-                }
+                harvested += tracker.harvestUnlessGone(block);
             }
         }
         double[] rates = new double[vcpus.count()];

@@ -193,7 +193,7 @@ final class DirtySync {
         long begin = plan.clock().nanoTime();
         long pages = 0;
         for (RamBlock block : blocks) {
-            pages += harvest(block);
+            pages += tracker.harvestUnlessGone(block);
         }
         periodHarvestedPages += pages;
         freePages.ifPresent(FreePageHints::harvested);
@@ -215,18 +215,6 @@ final class DirtySync {
         }
         progress.throttle = statistics();
         return took;
-    }
-
-    /** One that has gone has nothing that anybody wants. */
-    private long harvest(RamBlock block) {
-        if (!block.beginUse()) {
-            return 0;
-        }
-        try {
-            return tracker.harvest(block);
-        } finally {
-            block.endUse();
-        }
     }
 
     private void foresee(long now, long nanos, long pages, Occasion occasion) {

@@ -57,13 +57,7 @@ final class TrackedPages implements Measurement {
 
     private void harvest() {
         for (RamBlock block : ram.blocks()) {
-            if (block.beginUse()) {
-                try {
-                    long _ = tracker.harvest(block);
-                } finally {
-                    block.endUse();
-                }
-            }
+            long _ = tracker.harvestUnlessGone(block);
         }
     }
 

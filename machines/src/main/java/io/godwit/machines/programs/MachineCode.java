@@ -89,8 +89,8 @@ final class MachineCode {
             e9 72 ff ff ff                 ; jmp write
             """;
 
-    /** Checks and rewrites the stamps of its pages, sweep after sweep. */
-    private static final String DIRTIER = """
+    /** One beat, and how many pages are owed since the last one in r8. What follows begins with {@code chunk}. */
+    private static final String BEAT = """
             start: # one beat: wait for the next tick, or only beat when the rate is unlimited
             ba 60 06 00 00                 ; mov edx,0x660
             b8 64 06 00 00                 ; mov eax,0x664
@@ -110,32 +110,16 @@ final class MachineCode {
             49 89 c0                       ; mov r8,rax
             49 c1 e8 20                    ; shr r8,0x20
             74 bb                          ; je start
-            """ + STAMPING.formatted("16 ff ff ff");
+            """;
+
+    /** Checks and rewrites the stamps of its pages, sweep after sweep. */
+    private static final String DIRTIER = BEAT + STAMPING.formatted("16 ff ff ff");
 
     /**
      * Checks and steps one byte of each page, round and round. Counts how many cycles of the time stamp counter the first touch of each
      * took: a page that has yet to arrive from another host shows there.
      */
-    private static final String STEPPER = """
-            start: # one beat: wait for the next tick, or only beat when the rate is unlimited
-            ba 60 06 00 00                 ; mov edx,0x660
-            b8 64 06 00 00                 ; mov eax,0x664
-            48 83 7f 20 00                 ; cmp [RATE],0x0
-            0f 44 d0                       ; cmove edx,eax
-            ed                             ; in eax,dx
-            48 ff 87 88 00 00 00           ; inc [BEATS]
-            48 01 87 90 00 00 00           ; add [TICKS],rax
-            4c 8b 47 38                    ; mov r8,[BURST]
-            48 8b 4f 20                    ; mov rcx,[RATE]
-            48 85 c9                       ; test rcx,rcx
-            74 17                          ; je chunk
-            48 0f af c1                    ; imul rax,rcx
-            48 03 47 58                    ; add rax,[ACCUMULATOR]
-            89 c1                          ; mov ecx,eax
-            48 89 4f 58                    ; mov [ACCUMULATOR],rcx
-            49 89 c0                       ; mov r8,rax
-            49 c1 e8 20                    ; shr r8,0x20
-            74 bb                          ; je start
+    private static final String STEPPER = BEAT + """
             chunk: # at most BURST pages between two beats, r8 = pages still owed, r9 = pages of this chunk
             4c 8b 4f 38                    ; mov r9,[BURST]
             4d 39 c8                       ; cmp r8,r9
