@@ -9,6 +9,7 @@ import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.tracking.MarkedPagesTracker;
@@ -148,9 +149,9 @@ final class CountingGuest implements Guest {
             }
 
             @Override
-            public long harvest(RamBlock harvested) {
+            public long harvest(RamBlock harvested, DirtyBitmap found) {
                 beforeHarvest.run();
-                return tracker.harvest(harvested);
+                return tracker.harvest(harvested, found);
             }
 
             @Override

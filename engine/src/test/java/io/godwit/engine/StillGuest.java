@@ -6,6 +6,7 @@ import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -13,7 +14,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.function.LongSupplier;
+import java.util.function.ToLongFunction;
 
 /** A guest that does nothing by itself: its tracker and its vCPUs say and keep what a test wants. One thread at a time. */
 public final class StillGuest implements Guest, DirtyTracker, Vcpus {
@@ -21,8 +22,8 @@ public final class StillGuest implements Guest, DirtyTracker, Vcpus {
     private final RamBlocks blocks;
     private final int[] percent;
 
-    /** What a harvest does, and how many pages it says it has found. */
-    public LongSupplier onHarvest = () -> 0;
+    /** What a harvest does, which is to set bits of pages that it has found, and how many it says these are. */
+    public ToLongFunction<DirtyBitmap> onHarvest = _ -> 0;
 
     /** What the tracker says of vCPUs. */
     public long[] vcpuPages = {};
@@ -92,9 +93,9 @@ public final class StillGuest implements Guest, DirtyTracker, Vcpus {
     }
 
     @Override
-    public long harvest(RamBlock block) {
+    public long harvest(RamBlock block, DirtyBitmap found) {
         harvested = Optional.of(block);
-        return onHarvest.getAsLong();
+        return onHarvest.applyAsLong(found);
     }
 
     @Override

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import java.util.function.LongConsumer;
 
@@ -9,8 +10,8 @@ import java.util.function.LongConsumer;
  * Knows which pages have been written. What the guest writes is found by the kernel or marked by the program; what the host writes
  * (device emulation, loading) must be marked by whoever writes it, with {@link RamBlock#markHostWrite}.
  *
- * <p>A tracker touches a block's dirty bitmap in {@link #harvest} only: before the first harvest, a page that the guest gave up before it wrote
- * to it again is taken out of the bitmap, and the tracker must still know of that write then.
+ * <p>A tracker gives up what it knows in {@link #harvest} only: before the first harvest, a page that the guest gave up before it wrote
+ * to it again is taken out of the dirty bitmap, and the tracker must still know of that write then.
  *
  * <p>Called by one thread at a time, never by two.
  */
@@ -19,26 +20,37 @@ public interface DirtyTracker {
     void start();
 
     /**
-     * Moves what was written since the last call into the block's dirty bitmap and arms the tracker again, so that no write is
+     * Moves what was written since the last call into {@code found} and arms the tracker again, so that no write is
      * lost in between. The guest may run meanwhile; after it has been paused one call finds all that is left.
      *
      * <p>A block may leave the guest's list at any time: of one that has gone nothing is reported. Who calls keeps its memory mapped, see
      * {@link RamBlock#beginUse}.
      *
-     * @return the number of pages that the tracker reported, whether or not they were dirty already
+     * @param found a bitmap of the block's pages, in which bits are set and none cleared
+     * @return the number of pages that the tracker reported, whether or not their bits were set already
      */
-    long harvest(RamBlock block);
+    long harvest(RamBlock block, DirtyBitmap found);
+
+    /** Into the block's dirty bitmap. */
+    default long harvest(RamBlock block) {
+        return harvest(block, block.dirtyBitmap());
+    }
 
     /** {@link #harvest} of a block that may leave the guest's list at any time: of one that has gone nothing, and its memory stays mapped meanwhile. */
-    default long harvestUnlessGone(RamBlock block) {
+    default long harvestUnlessGone(RamBlock block, DirtyBitmap found) {
         if (!block.beginUse()) {
             return 0;
         }
         try {
-            return harvest(block);
+            return harvest(block, found);
         } finally {
             block.endUse();
         }
+    }
+
+    /** Into the block's dirty bitmap. */
+    default long harvestUnlessGone(RamBlock block) {
+        return harvestUnlessGone(block, block.dirtyBitmap());
     }
 
     /** Whether it can track a guest whose memory is still arriving, which the kernel watches for pages that are missing. */

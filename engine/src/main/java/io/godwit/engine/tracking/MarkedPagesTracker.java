@@ -51,25 +51,25 @@ public final class MarkedPagesTracker implements DirtyTracker {
     }
 
     @Override
-    public long harvest(RamBlock block) {
+    public long harvest(RamBlock block, DirtyBitmap found) {
         if (!tracking) {
             throw new IllegalStateException("the tracker was not started");
         }
         return Optional.ofNullable(marks.get(block))
-                .map(written -> move(written, block))
+                .map(written -> move(written, found))
                 .orElse(0L);
     }
 
-    private static long move(DirtyBitmap from, RamBlock block) {
-        long found = 0;
+    private static long move(DirtyBitmap from, DirtyBitmap to) {
+        long pages = 0;
         for (int word = 0; word < from.wordCount(); word++) {
             long bits = from.fetchAndClear(word);
             if (bits != 0) {
-                block.dirtyBitmap().or(word, bits);
-                found += Long.bitCount(bits);
+                to.or(word, bits);
+                pages += Long.bitCount(bits);
             }
         }
-        return found;
+        return pages;
     }
 
     @Override

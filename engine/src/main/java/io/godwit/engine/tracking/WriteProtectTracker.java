@@ -3,6 +3,7 @@
 package io.godwit.engine.tracking;
 
 import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -116,12 +117,12 @@ public final class WriteProtectTracker implements DirtyTracker {
     }
 
     @Override
-    public long harvest(RamBlock block) {
+    public long harvest(RamBlock block, DirtyBitmap found) {
         PagemapScan pages = scan.orElseThrow(() -> new IllegalStateException("the tracker was not started"));
         long base = block.memory().address();
         long end = base + block.usedLength();
         long at = base;
-        long found = 0;
+        long written = 0;
         while (at < end) {
             long begin = System.nanoTime();
             int regions = pages.scan(at, Math.min(at + step(block), end));
@@ -129,12 +130,12 @@ public final class WriteProtectTracker implements DirtyTracker {
             for (int i = 0; i < regions; i++) {
                 long first = (pages.regionStart(i) - base) >>> RamBlock.PAGE_SHIFT;
                 long count = (pages.regionEnd(i) - pages.regionStart(i)) >>> RamBlock.PAGE_SHIFT;
-                block.dirtyBitmap().setRange(first, count);
-                found += count;
+                found.setRange(first, count);
+                written += count;
             }
             at = pages.walkEnd();
         }
-        return found;
+        return written;
     }
 
     @Override

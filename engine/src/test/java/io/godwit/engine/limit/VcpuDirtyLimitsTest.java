@@ -114,7 +114,7 @@ class VcpuDirtyLimitsTest {
         try (NativeMemory memory = NativeMemory.mapAnonymous(1 << 20)) {
             RamBlock dimm = new RamBlock("dimm", memory);
             guest.ram().add(dimm);
-            guest.onHarvest = () -> {
+            guest.onHarvest = _ -> {
                 assertThat(guest.harvested).isNotEqualTo(Optional.of(dimm));
                 guest.ram().remove(dimm, () -> {});
                 return 80 * MIB;
@@ -139,7 +139,7 @@ class VcpuDirtyLimitsTest {
 
     @Test
     void aTrackerThatDoesNotTellVcpusApartMakesThemTheSame() {
-        guest.onHarvest = () -> 80 * MIB;
+        guest.onHarvest = _ -> 80 * MIB;
         limits.set(List.of(0), 10);
         long _ = now.addAndGet(SECOND);
         limits.judge();
@@ -167,7 +167,7 @@ class VcpuDirtyLimitsTest {
 
     @Test
     void withoutCountsOfVcpusTheMigrationsFigureCounts() {
-        guest.onHarvest = () -> 40 * MIB;
+        guest.onHarvest = _ -> 40 * MIB;
         limits.set(List.of(0), 10);
         long _ = now.addAndGet(SECOND);
         limits.judge();
@@ -201,7 +201,7 @@ class VcpuDirtyLimitsTest {
 
     @Test
     void aTrackerThatFailsEndsTheLimits() {
-        guest.onHarvest = () -> {
+        guest.onHarvest = _ -> {
             throw new IllegalStateException("the tracker fails");
         };
         limits.set(List.of(0, 1), 10);

@@ -37,7 +37,7 @@ class PrecopyBandwidthTest {
     /** Sends one pass in a second of the clock, with syncs within it that take as long as is asked. */
     private long measuredBytesPerSecond() {
         guest.memory().fillRandom(0, BYTES, 1);
-        guest.onHarvest = () -> {
+        guest.onHarvest = _ -> {
             now += harvestNanos;
             return 0;
         };

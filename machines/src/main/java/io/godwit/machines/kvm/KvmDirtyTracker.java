@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.kvm;
 
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVm;
@@ -63,7 +64,7 @@ final class KvmDirtyTracker implements KvmTracker {
             }
         }
 
-        long harvest() {
+        long harvest(DirtyBitmap found) {
             use.lock();
             try {
                 if (gone) {
@@ -72,7 +73,7 @@ final class KvmDirtyTracker implements KvmTracker {
                 log.fetch();
                 long pages = 0;
                 for (int first = 0; first < log.wordCount(); first += WORDS_AT_ONCE) {
-                    pages += harvest(first, Math.min(WORDS_AT_ONCE, log.wordCount() - first));
+                    pages += harvest(first, Math.min(WORDS_AT_ONCE, log.wordCount() - first), found);
                 }
                 return pages;
             } finally {
@@ -80,7 +81,7 @@ final class KvmDirtyTracker implements KvmTracker {
             }
         }
 
-        private long harvest(int firstWord, int count) {
+        private long harvest(int firstWord, int count, DirtyBitmap found) {
             if (log.isClear(firstWord, count)) {
                 return 0;
             }
@@ -94,7 +95,7 @@ final class KvmDirtyTracker implements KvmTracker {
                 for (int i = firstWord; i < firstWord + count; i++) {
                     long word = log.word(i);
                     pages += Long.bitCount(word);
-                    block.dirtyBitmap().or(i, word);
+                    found.or(i, word);
                 }
             }
             return pages;
@@ -141,11 +142,13 @@ final class KvmDirtyTracker implements KvmTracker {
     }
 
     @Override
-    public long harvest(RamBlock harvested) {
+    public long harvest(RamBlock harvested, DirtyBitmap found) {
         if (!tracking) {
             throw new IllegalStateException("the dirty log of " + harvested.idstr() + " is not switched on");
         }
-        return Optional.ofNullable(slots.get(harvested)).map(Slot::harvest).orElse(0L);
+        return Optional.ofNullable(slots.get(harvested))
+                .map(slot -> slot.harvest(found))
+                .orElse(0L);
     }
 
     @Override

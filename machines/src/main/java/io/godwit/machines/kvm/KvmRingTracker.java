@@ -88,9 +88,9 @@ final class KvmRingTracker implements KvmTracker {
 
     /** What a harvest has found in the rings and not yet moved. */
     private record Taken(Slot slot, long pages) {
-        long move() {
+        long moveTo(DirtyBitmap found) {
             for (int word = 0; word < slot.drained.wordCount(); word++) {
-                slot.block.dirtyBitmap().or(word, slot.drained.fetchAndClear(word));
+                found.or(word, slot.drained.fetchAndClear(word));
             }
             return pages;
         }
@@ -122,9 +122,9 @@ final class KvmRingTracker implements KvmTracker {
     }
 
     @Override
-    public long harvest(RamBlock harvested) {
+    public long harvest(RamBlock harvested, DirtyBitmap found) {
         // The slot's bitmap is moved outside the lock, for which a vCPU waits whose ring is full.
-        return take(harvested).map(Taken::move).orElse(0L);
+        return take(harvested).map(taken -> taken.moveTo(found)).orElse(0L);
     }
 
     private synchronized Optional<Taken> take(RamBlock harvested) {

@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -237,7 +238,7 @@ public final class OpaqueGuest implements Machine {
         public void start() {}
 
         @Override
-        public long harvest(RamBlock block) {
+        public long harvest(RamBlock block, DirtyBitmap found) {
             return 0;
         }
 
