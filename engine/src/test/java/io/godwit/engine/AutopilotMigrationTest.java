@@ -7,8 +7,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.forecast.Verdict;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
+import jdk.jfr.Recording;
+import jdk.jfr.consumer.RecordingFile;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
@@ -43,10 +46,22 @@ class AutopilotMigrationTest {
 
     @Test
     void aGuestThatIsTooFastIsSlowedDownUntilItFitsAndHasItsTimeBack() throws Exception {
-        try (Pair pair = pair(TOO_FAST)) {
+        try (Pair pair = pair(TOO_FAST);
+                Recording recording = new Recording()) {
+            recording.enable("io.godwit.Forecast");
+            recording.start();
             pair.source.setCapability(Capability.AUTOPILOT, true);
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));
             pair.assertRunsAtDestinationOnly();
+            Path file = locks.resolve("forecast.jfr");
+            recording.dump(file);
+            assertThat(RecordingFile.readAllEvents(file).stream()
+                            .filter(event -> event.getEventType().getName().equals("io.godwit.Forecast")))
+                    .as("what was foretold, and what was done")
+                    .anyMatch(event -> event.getString("choice").contains("% is taken from the guest")
+                            && event.getString("why").endsWith("."))
+                    .allMatch(event -> List.of("uncertain", "will-finish", "will-not-finish")
+                            .contains(event.getString("verdict")));
             assertThat(pair.source.statistics().throttle().highestPercent()).isPositive();
             assertThat(pair.source.statistics().throttle().percent()).isZero();
             assertThat(pair.sourceGuest.throttlePercent).isZero();

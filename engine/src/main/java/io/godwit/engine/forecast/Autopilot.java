@@ -14,6 +14,9 @@ public final class Autopilot {
     /** A guest that is throttled at all is to arrive within so many times as its whole memory takes. */
     private static final double PATIENCE = 3;
 
+    /** And it is to lose, all in all, no more of its time than so many times what it would lose if it were throttled most, and so for the shortest time. */
+    private static final double SPARING = 1.5;
+
     /** Beyond what is likely to do, so much of what the guest has left is taken at most to be sure. */
     private static final double MARGIN = 0.25;
 
@@ -51,9 +54,8 @@ public final class Autopilot {
                     false,
                     String.format(
                             Locale.ROOT,
-                            "%d %% is taken from the guest: with much less its passes would not end, or not within %.0f s.",
-                            percent,
-                            Math.ceil(patience / 1e9)));
+                            "%d %% is taken from the guest: with much less its passes would not end, or take so long that it would lose more.",
+                            percent));
         }
         String tooMuch = String.format(
                 Locale.ROOT,
@@ -98,12 +100,18 @@ public final class Autopilot {
             return run.finished() && run.totalNanos() <= nanos;
         }
 
+        private static double lostNanos(SimulatedRun run) {
+            return run.slowdown() * run.totalNanos();
+        }
+
         int least(int enough, double nanos) {
+            double bearable = SPARING * lostNanos(run(enough));
             int tooLittle = -1;
             int least = enough;
             while (least - tooLittle > 1) {
                 int middle = (tooLittle + least) / 2;
-                if (finishWithin(middle, nanos)) {
+                SimulatedRun run = run(middle);
+                if (run.finished() && run.totalNanos() <= nanos && lostNanos(run) <= bearable) {
                     least = middle;
                 } else {
                     tooLittle = middle;

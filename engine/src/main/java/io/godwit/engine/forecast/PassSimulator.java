@@ -3,6 +3,7 @@
 package io.godwit.engine.forecast;
 
 import io.godwit.engine.policy.Convergence;
+import io.godwit.engine.policy.FirstPassLooks;
 
 /**
  * Migrates a guest in virtual time: the first pass sends every page, each next one what was written during the one before, until the
@@ -40,7 +41,7 @@ public final class PassSimulator {
     /** Passes that gain nothing for so many and so long, or for very many, do not lead anywhere. */
     private static final int VAIN_PASSES = 60;
 
-    private static final int VERY_MANY_PASSES = 5_000;
+    private static final int VERY_MANY_PASSES = 2_000;
 
     private static final double VAIN_NANOS = 60e9;
     private static final double WORTH_MENTIONING = 0.999;
@@ -48,6 +49,7 @@ public final class PassSimulator {
     private static final double WORKING_SET_NANOS = 10e9;
     private static final int PUSH_STEPS = 200;
     private static final int MOST_STEPS = 200;
+    private static final int MOST_STEPS_IN_ALL = 4_000;
 
     private final GuestWrites writes;
     private final Position position;
@@ -119,14 +121,50 @@ public final class PassSimulator {
                 + zero * Math.max(ZERO_RECORD_BYTES / bytesPerNano, ZERO_TEST_NANOS);
     }
 
+    /** What the pass that is on, or the first, leaves for the next. */
+    private double hotPages() {
+        return switch (conditions.rule()) {
+            case GODWIT -> position.announced() ? position.hotPages() : foundHot();
+            case QEMU -> 0;
+        };
+    }
+
+    /** What the first pass leaves for the second because its looks find it written; wherever it lies, if it is not all where the pass begins. */
+    private double foundHot() {
+        double total = normalPages + zeroPages;
+        if (total == 0 || scenario == Scenario.PESSIMISTIC) {
+            return 0;
+        }
+        double wholeNanos = sendNanos(normalPages, zeroPages);
+        double ahead = 1;
+        double nanos = 0;
+        double left = 0;
+        double hotShare = 0;
+        long look = FirstPassLooks.FIRST_NANOS;
+        while (true) {
+            double needed = ahead * wholeNanos * (1 - hotShare);
+            double walked = needed <= look - nanos ? ahead : ahead * (look - nanos) / needed;
+            left += walked * hotShare;
+            ahead -= walked;
+            if (ahead <= 0) {
+                return Math.min(normalPages, left * total);
+            }
+            nanos = look;
+            hotShare = Math.min(1, writes.uniquePages(0, nanos) / total);
+            look = FirstPassLooks.nextNanos(look, 0);
+        }
+    }
+
     private SimulatedRun afterOnePass() {
         Course course = new Course();
-        double bytes = normalPages * NORMAL_RECORD_BYTES + zeroPages * ZERO_RECORD_BYTES;
-        course.nanos = sendNanos(normalPages, zeroPages);
+        double hot = hotPages();
+        double normal = Math.max(0, normalPages - hot);
+        double bytes = normal * NORMAL_RECORD_BYTES + zeroPages * ZERO_RECORD_BYTES;
+        course.nanos = sendNanos(normal, zeroPages);
         course.guestNanos = course.nanos;
         course.bytes = bytes;
         course.passes = 1;
-        double left = writes.uniquePages(0, course.guestNanos);
+        double left = Math.max(hot, writes.uniquePages(0, course.guestNanos));
         course.trackedPages = left;
         return push(left, 0, course);
     }
@@ -190,6 +228,7 @@ public final class PassSimulator {
         private int vainPasses;
         private double leastAtNanos;
         private double mostTaken;
+        private int stepsLeft = MOST_STEPS_IN_ALL;
 
         private Passes(Governor governor) {
             this.governor = governor;
@@ -197,14 +236,18 @@ public final class PassSimulator {
 
         private SimulatedRun untilNothingIsGained() {
             Convergence convergence = new Convergence();
-            double pages = normalPages;
+            double left = hotPages();
+            double pages = Math.max(0, normalPages - left);
             double zero = zeroPages;
+            // What was hot before this begins is not among what is written from now on.
+            double owed = position.announced() ? left : 0;
             while (true) {
                 double bytes = pages * NORMAL_RECORD_BYTES + zero * ZERO_RECORD_BYTES;
                 double passNanos = sendNanos(pages, zero) + link.roundTripNanos() + PASS_NANOS;
                 double begin = course.guestNanos;
                 walk(passNanos, bytes);
-                pages = writes.uniquePages(begin, course.guestNanos);
+                pages = merged(owed, writes.uniquePages(begin, course.guestNanos));
+                owed = 0;
                 zero = 0;
                 course.trackedPages += pages;
                 // A pass with nothing in it says nothing of the wire.
@@ -226,14 +269,15 @@ public final class PassSimulator {
         private void walk(double passNanos, double bytes) {
             course.passes++;
             double left = passNanos;
-            // A pass over a wire that hardly moves is not walked second by second.
-            double interval = Math.max(governor.intervalNanos(), passNanos / MOST_STEPS);
+            // A pass over a wire that hardly moves is not walked second by second, nor are very many passes.
+            double interval = stepsLeft <= 0 ? passNanos : Math.max(governor.intervalNanos(), passNanos / MOST_STEPS);
             while (left > 0) {
                 double step = Math.min(left, interval);
                 double before = course.guestNanos;
                 go(step);
                 double pages = writes.uniquePages(before, course.guestNanos);
                 left -= step;
+                stepsLeft--;
                 governor.judge(step, pages, bytes * step / passNanos, left <= 0);
             }
             course.bytes += bytes;

@@ -6,10 +6,12 @@ import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.forecast.Autopilot.Choice;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalDouble;
+import java.util.stream.Stream;
 
 /**
  * The model of a migration that runs. It is told what each sync found and what was sent, and says how it goes on. No clock of its own; one thread at
@@ -21,12 +23,15 @@ public final class RunningForecast {
     /** A guest that would have to stand still for longer is better helped in another way. */
     private static final long BEARABLE_MILLIS = 5_000;
 
+    private static final int MOST_PERCENT = 99;
+
     private final WriteHistory history = new WriteHistory();
     private final WireSpeed wire = new WireSpeed();
     private long totalBytes;
     private final int vcpus;
     private final Steering steering;
     private long limitBytesPerSecond = UNKNOWN;
+    private long lookedIntoNanos;
 
     /** Who says how the migration ends. */
     public enum Steering {
@@ -52,6 +57,7 @@ public final class RunningForecast {
      * @param nowNanos by the clock that all moments are of
      * @param parameters that hold now
      * @param dirtyPages that are still to be sent
+     * @param hotPages those of them that this pass leaves for the next
      * @param zeroShare what share of them holds zeros only
      * @param percent that is taken from the vCPUs
      * @param postcopyAllowed whether {@code postcopy-ram} is on
@@ -61,6 +67,7 @@ public final class RunningForecast {
             long nowNanos,
             MigrationParameters parameters,
             long dirtyPages,
+            long hotPages,
             Estimate zeroShare,
             int percent,
             boolean postcopyAllowed,
@@ -88,7 +95,14 @@ public final class RunningForecast {
      * @param taken what share of this time the guest was kept from running, from 0 to 1
      */
     public void harvested(long nowNanos, long nanos, double taken, long pages) {
-        history.add(nowNanos, (long) (nanos * (1 - taken)), pages);
+        long guestNanos = (long) (nanos * (1 - taken));
+        history.add(nowNanos, guestNanos, pages);
+        lookedIntoNanos += guestNanos;
+    }
+
+    /** All syncs so far together, which were looks into the first pass, found so many different pages. */
+    public void foundInFirstPass(long nowNanos, long hotPages) {
+        history.add(nowNanos, lookedIntoNanos, hotPages);
     }
 
     /**
@@ -148,7 +162,7 @@ public final class RunningForecast {
                 new GuestProfile(totalBytes, now.zeroShare(), curve.get(), vcpus),
                 link.get(),
                 new Conditions(StoppingRule.GODWIT, now.parameters()),
-                new Position(now.dirtyPages(), now.zeroShare(), now.percent(), true));
+                new Position(now.dirtyPages(), now.hotPages(), now.zeroShare(), now.percent(), true));
         if (now.postcopyComes()) {
             return new Judgement(outlook(it.of(Method.PRECOPY_THEN_POSTCOPY), it, Optional.empty()), Optional.empty());
         }
@@ -240,9 +254,8 @@ public final class RunningForecast {
         if (steering == Steering.NONE && it.of(Method.AUTO_CONVERGE).verdict() instanceof Verdict.WillFinish) {
             words.add("the capability auto-converge or autopilot");
         }
-        if (steering == Steering.AUTOPILOT
-                && it.conditions.parameters().get(MigrationParameter.MAX_GUEST_SLOWDOWN) < 99) {
-            words.add("a higher max-guest-slowdown");
+        if (steering == Steering.AUTOPILOT) {
+            lowestBound(it.conditions.parameters()).ifPresent(bound -> words.add("a higher " + bound.publicName()));
         }
         if (!it.now.postcopyAllowed()) {
             words.add("the capability postcopy-ram");
@@ -251,5 +264,12 @@ public final class RunningForecast {
         }
         words.add("more bandwidth");
         return String.join(", or ", words);
+    }
+
+    /** What keeps more from being taken from the guest, if anything does. */
+    private static Optional<MigrationParameter> lowestBound(MigrationParameters parameters) {
+        return Stream.of(MigrationParameter.MAX_GUEST_SLOWDOWN, MigrationParameter.MAX_CPU_THROTTLE)
+                .filter(bound -> parameters.get(bound) < MOST_PERCENT)
+                .min(Comparator.comparingLong(parameters::get));
     }
 }

@@ -142,8 +142,13 @@ public final class DirtyBitmap {
 
     /** How many bits are set: exact when nobody writes meanwhile. */
     public long count() {
+        return count(0, words.length);
+    }
+
+    /** How many bits are set in the words from {@code first} to before {@code behind}. */
+    public long count(int first, int behind) {
         long count = 0;
-        for (int i = 0; i < words.length; i++) {
+        for (int i = first; i < behind; i++) {
             count += Long.bitCount((long) WORD.getAcquire(words, i));
         }
         return count;

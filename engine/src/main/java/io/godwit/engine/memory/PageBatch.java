@@ -43,12 +43,22 @@ public final class PageBatch {
         count = 0;
         int at = word;
         while (at < bitmap.wordCount() && count + 64 <= pages.length) {
-            long bits = bitmap.fetchAndClear(at);
-            long base = (long) at << 6;
-            while (bits != 0) {
-                pages[count++] = base + Long.numberOfTrailingZeros(bits);
-                bits &= bits - 1;
-            }
+            add(bitmap.fetchAndClear(at), (long) at << 6);
+            at++;
+        }
+        return at;
+    }
+
+    /**
+     * The same, but leaves those that are set in {@code left} too.
+     *
+     * @param left of the same block
+     */
+    public int fillBut(DirtyBitmap left, DirtyBitmap bitmap, int word) {
+        count = 0;
+        int at = word;
+        while (at < bitmap.wordCount() && count + 64 <= pages.length) {
+            add(bitmap.fetchAndClear(at, ~left.peek(at)), (long) at << 6);
             at++;
         }
         return at;
@@ -67,10 +77,7 @@ public final class PageBatch {
             long base = at & ~63L;
             long wanted = lowest(bitmap.peek(word) & (-1L << at), Math.min(limit, pages.length) - count);
             long bits = wanted == 0 ? 0 : bitmap.fetchAndClear(word, wanted);
-            while (bits != 0) {
-                pages[count++] = base + Long.numberOfTrailingZeros(bits);
-                bits &= bits - 1;
-            }
+            add(bits, base);
             if (count == limit || count == pages.length) {
                 return pages[count - 1] + 1;
             }
@@ -85,6 +92,12 @@ public final class PageBatch {
             pages[i] = first + i;
         }
         count = number;
+    }
+
+    private void add(long bits, long base) {
+        for (long rest = bits; rest != 0; rest &= rest - 1) {
+            pages[count++] = base + Long.numberOfTrailingZeros(rest);
+        }
     }
 
     /** The {@code number} lowest set bits. */

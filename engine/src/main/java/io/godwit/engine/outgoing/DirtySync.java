@@ -3,74 +3,50 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.Capability;
-import io.godwit.engine.DirtyLimitRound;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.forecast.Autopilot.Choice;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.policy.AutoConverge;
-import io.godwit.engine.policy.DirtyLimit;
-import io.godwit.engine.policy.ThrottlePolicy;
-import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.ToLongFunction;
 
 /**
  * Synchronises the dirty bitmaps with the tracker: at the end of a pass on {@code mig-outgoing}, within a long one on {@code mig-watch}, one of
- * them at a time. After each it judges whether the guest has to be throttled. No vCPU takes the lock, nor does it stand in the way of who sends pages.
+ * them at a time; and lets {@link Foresight}, {@link Throttling} and {@link Steersman} make of it what they can. No vCPU takes the lock, nor does it stand in
+ * the way of who sends pages.
  */
 final class DirtySync {
-    /** QEMU judges no shorter period; here a shorter interval is judged too. */
-    private static final long SHORTEST_PERIOD_NANOS = 1_000_000_000;
-
     private final ReentrantLock lock = new ReentrantLock();
     private final OutgoingMigration.Plan plan;
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
     private final Optional<FreePageHints> freePages;
     private final Throttle throttle;
-    private final Optional<ThrottlePolicy> throttling;
+    private final Throttling throttling;
     private final Foresight foresight;
-    private final PostcopyTrigger trigger;
+    private final Steersman steersman;
     private final boolean autopilot;
 
     // Guarded by lock.
     private List<RamBlock> blocks;
     private long newPagesOfGoneBlocks;
-
     private long syncedAtNanos;
-    private long periodNanos;
-    private long periodSentBytes;
-    private long periodNewPages;
-    private long periodHarvestedPages;
-    private long[] periodVcpuPages = new long[0];
     private long syncs;
     private long backgroundSyncs;
     private long syncNanos;
     private long longestSyncNanos;
-    private Optional<DirtyLimitRound> dirtyLimit = Optional.empty();
-    private int looks;
-    private int lessInARow;
-    private int postcopyInARow;
+    private long harvestNanos;
+    private boolean isFirstLook = true;
     private boolean released;
 
     // Written under the lock, read by mig-watch without it.
     private volatile long lastSyncNanos;
     private volatile boolean hurry;
-
-    /** When a sync takes place. */
-    private enum Occasion {
-        LOOK,
-        WITHIN_PASS,
-        PASS_END
-    }
 
     DirtySync(
             OutgoingMigration.Plan plan,
@@ -84,19 +60,11 @@ final class DirtySync {
         this.progress = progress;
         this.freePages = freePages;
         this.throttle = new Throttle(plan.throttled(), plan.parameters(), plan.clock());
-        this.throttling = throttling(plan.capabilities());
+        this.throttling = new Throttling(plan, progress, throttle);
         this.foresight = new Foresight(plan, ram, progress, trigger);
-        this.trigger = trigger;
+        this.steersman = new Steersman(throttle, trigger);
         this.autopilot = plan.capabilities().contains(Capability.AUTOPILOT);
-        // What autopilot has chosen is seen to be enough, or not, at the next sync.
-        this.hurry = autopilot || (throttling.isPresent() && throttling.get().isInHurry());
-    }
-
-    private static Optional<ThrottlePolicy> throttling(Set<Capability> on) {
-        if (on.contains(Capability.DIRTY_LIMIT)) {
-            return Optional.of(new DirtyLimit());
-        }
-        return on.contains(Capability.AUTO_CONVERGE) ? Optional.of(new AutoConverge()) : Optional.empty();
+        this.hurry = isInHurry();
     }
 
     /** Every page is to be sent, and from now on writes are tracked. */
@@ -104,7 +72,7 @@ final class DirtySync {
         blocks.forEach(RamBlock::beginSending);
         tracker.start();
         syncedAtNanos = plan.clock().nanoTime();
-        beginPeriod(syncedAtNanos);
+        throttling.begin(syncedAtNanos, newPages());
         foresight.begin(syncedAtNanos);
     }
 
@@ -125,41 +93,48 @@ final class DirtySync {
 
     /** Whether the guest may be throttled for this migration. */
     boolean throttles() {
-        return throttling.isPresent() || autopilot;
+        return throttling.isOn() || autopilot;
     }
 
-    /** {@link ThrottlePolicy#isAtMost}. */
+    /** {@link Throttling#isAtMost}. */
     boolean isThrottleAtMost() {
-        return throttling.isPresent()
-                && throttling
-                        .get()
-                        .isAtMost(throttle.percent(), plan.parameters().get());
+        return throttling.isAtMost();
     }
 
     /** How long a pass may go on from now, in nanoseconds, until it is synchronised in the background; 0 = for ever. */
     long intervalNanos() {
-        MigrationParameters now = plan.parameters().get();
-        MigrationParameter interval =
-                throttling.map(ThrottlePolicy::interval).orElse(MigrationParameter.BACKGROUND_SYNC_INTERVAL);
-        long parameter = throttles() ? now.get(interval) * 1_000_000 : 0;
-        return SyncInterval.nanos(parameter, lastSyncNanos, hurry);
+        long millis = plan.parameters().get().get(throttling.interval());
+        return SyncInterval.nanos(throttles() ? millis * 1_000_000 : 0, lastSyncNanos, hurry);
+    }
+
+    /** What autopilot has chosen is seen to be enough, or not, at the next sync. */
+    private boolean isInHurry() {
+        return autopilot || throttling.isInHurry();
     }
 
     /**
      * Within the first pass, a few times: what the guest writes is not known before. Not while it may still tell of free pages, because those are taken out
      * of the bitmap until the first harvest only. Takes nothing from the guest, whose every page is on its way anyway.
      *
+     * @param hot learns what was written
      * @return how long it took, in nanoseconds
      */
-    long look() {
+    long look(HotPages hot) {
         if (freePages.isPresent() && freePages.get().isAsking()) {
             return 0;
         }
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
-            looks++;
-            return harvest(Occasion.LOOK);
+            long begin = plan.clock().nanoTime();
+            harvest(block -> hot.harvest(tracker, block));
+            if (isRunning()) {
+                foresight.noteSent(syncedAtNanos, isFirstLook, false);
+                Optional<Choice> _ = foresight.judge(syncedAtNanos, hot.count(), throttle.percent());
+            }
+            isFirstLook = false;
+            progress.throttle = statistics();
+            return plan.clock().nanoTime() - begin;
         } finally {
             lock.unlock();
         }
@@ -172,7 +147,22 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
-            long _ = harvest(Occasion.PASS_END);
+            harvest(tracker::harvestUnlessGone);
+            if (isRunning()) {
+                foresight.noteSent(syncedAtNanos, false, true);
+            }
+            progress.throttle = statistics();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** After {@link #sync} at the end of a pass that another one follows. */
+    void judgePass() {
+        lock.lock();
+        try {
+            judge(true);
+            progress.throttle = statistics();
         } finally {
             lock.unlock();
         }
@@ -183,65 +173,54 @@ final class DirtySync {
         lock.lock();
         try {
             backgroundSyncs++;
-            return harvest(Occasion.WITHIN_PASS);
+            long took = harvest(tracker::harvestUnlessGone);
+            if (isRunning()) {
+                foresight.noteSent(syncedAtNanos, false, false);
+            }
+            judge(false);
+            progress.throttle = statistics();
+            return took;
         } finally {
             lock.unlock();
         }
     }
 
-    private long harvest(Occasion occasion) {
+    private boolean isRunning() {
+        return !released && plan.run().state() == RunState.RUNNING;
+    }
+
+    private long harvest(ToLongFunction<RamBlock> harvest) {
         long begin = plan.clock().nanoTime();
-        long pages = 0;
-        for (RamBlock block : blocks) {
-            pages += tracker.harvestUnlessGone(block);
-        }
-        periodHarvestedPages += pages;
+        long pages = blocks.stream().mapToLong(harvest).sum();
+        throttling.harvested(pages);
         freePages.ifPresent(FreePageHints::harvested);
         long now = plan.clock().nanoTime();
-        progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, now - syncedAtNanos));
         long nanos = now - syncedAtNanos;
+        progress.dirtyPagesPerSecond = (long) (pages * 1e9 / Math.max(1, nanos));
         syncedAtNanos = now;
         long took = now - begin;
         syncs++;
         syncNanos += took;
+        harvestNanos = took;
         lastSyncNanos = took;
         longestSyncNanos = Math.max(longestSyncNanos, took);
-        if (!released && plan.run().state() == RunState.RUNNING) {
-            foresee(now, nanos, pages, occasion);
-            if (occasion != Occasion.LOOK) {
-                judge(now, occasion == Occasion.PASS_END);
-            }
-            lastSyncNanos = plan.clock().nanoTime() - begin;
+        double taken = throttle.takenShare(nanos);
+        if (isRunning()) {
+            foresight.harvested(now, nanos, taken, pages);
         }
-        progress.throttle = statistics();
         return took;
     }
 
-    private void foresee(long now, long nanos, long pages, Occasion occasion) {
-        boolean look = occasion == Occasion.LOOK;
-        foresight.harvested(now, nanos, throttle.percent(), pages);
-        foresight.noteSent(now, look && looks == 1, occasion == Occasion.PASS_END);
-        Optional<Choice> choice = foresight.judge(now, look, throttle.percent());
-        if (!look) {
-            choice.ifPresent(this::steer);
-        }
-    }
-
-    /** More is taken at once, less when it was seen twice that less will do; and twice, that only postcopy will, because there is no way back. */
-    private void steer(Choice choice) {
-        postcopyInARow = choice.postcopy() ? postcopyInARow + 1 : 0;
-        if (choice.postcopy()) {
-            if (postcopyInARow >= 2) {
-                trigger.ask();
-            }
+    /** What the latest sync found. */
+    private void judge(boolean endsPass) {
+        if (!isRunning()) {
             return;
         }
-        int now = throttle.percent();
-        lessInARow = choice.percent() < now ? lessInARow + 1 : 0;
-        if (choice.percent() > now || lessInARow >= 2) {
-            throttle.setAll(choice.percent());
-            lessInARow = 0;
-        }
+        long begin = plan.clock().nanoTime();
+        foresight.judge(syncedAtNanos, throttle.percent()).ifPresent(steersman::steer);
+        throttling.judge(syncedAtNanos, newPages(), intervalNanos(), endsPass);
+        hurry = isInHurry();
+        lastSyncNanos = harvestNanos + plan.clock().nanoTime() - begin;
     }
 
     /** How many pages the next pass is likely to leave; empty if nobody knows, or {@code autopilot} is off. */
@@ -254,59 +233,9 @@ final class DirtySync {
         }
     }
 
-    private void judge(long now, boolean endsPass) {
-        if (now - periodNanos < shortestPeriodNanos()) {
-            return;
-        }
-        if (throttling.isPresent()) {
-            ThrottlePolicy.Period period = new ThrottlePolicy.Period(
-                    now - periodNanos,
-                    (newPages() - periodNewPages) * RamBlock.PAGE_BYTES,
-                    progress.transferredBytes.get() - periodSentBytes,
-                    endsPass);
-            long[] pages = vcpuPages();
-            int[] before = throttle.percents();
-            throttle.set(throttling
-                    .get()
-                    .judge(period, pages, before, plan.parameters().get()));
-            if (plan.capabilities().contains(Capability.DIRTY_LIMIT) && throttle.highestPercent() > 0) {
-                dirtyLimit = Optional.of(DirtyLimitRound.of(period.nanos(), pages, before, throttle.percents()));
-            }
-            hurry = throttling.get().isInHurry();
-        }
-        beginPeriod(now);
-    }
-
-    /** What each vCPU wrote in this period, or each the same if the tracker does not know. */
-    private long[] vcpuPages() {
-        long[] now = tracker.vcpuPages();
-        if (now.length == 0) {
-            now = new long[plan.guest().vcpus().count()];
-            Arrays.fill(now, periodHarvestedPages / now.length);
-            return now;
-        }
-        for (int vcpu = 0; vcpu < now.length; vcpu++) {
-            now[vcpu] -= vcpu < periodVcpuPages.length ? periodVcpuPages[vcpu] : 0;
-        }
-        return now;
-    }
-
-    private long shortestPeriodNanos() {
-        long interval = intervalNanos();
-        return interval == 0 ? SHORTEST_PERIOD_NANOS : Math.min(interval, SHORTEST_PERIOD_NANOS) * 9 / 10;
-    }
-
-    private void beginPeriod(long now) {
-        periodNanos = now;
-        periodSentBytes = progress.transferredBytes.get();
-        periodNewPages = newPages();
-        periodHarvestedPages = 0;
-        periodVcpuPages = tracker.vcpuPages();
-    }
-
-    /** Pages that have become dirty so far without having been so. */
+    /** Pages that so far have to be sent again, or later than it was their turn, because the guest wrote them. */
     private long newPages() {
-        long pages = newPagesOfGoneBlocks;
+        long pages = newPagesOfGoneBlocks + progress.hotPages.get();
         for (RamBlock block : blocks) {
             pages += block.dirtyBitmap().newlySetCount();
         }
@@ -323,7 +252,7 @@ final class DirtySync {
                 backgroundSyncs,
                 syncNanos / 1000,
                 longestSyncNanos / 1000,
-                dirtyLimit);
+                throttling.dirtyLimit());
     }
 
     /** Nanoseconds that all syncs have taken so far. */

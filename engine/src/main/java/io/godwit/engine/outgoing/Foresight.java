@@ -84,9 +84,9 @@ final class Foresight {
         forecast.resize(next.totalBytes());
     }
 
-    /** A sync has found so many pages, written within {@code nanos} by a guest of which {@code percent} were taken. */
-    void harvested(long nowNanos, long nanos, int percent, long pages) {
-        forecast.harvested(nowNanos, nanos, percent / 100.0, pages);
+    /** {@link RunningForecast#harvested}. */
+    void harvested(long nowNanos, long nanos, double taken, long pages) {
+        forecast.harvested(nowNanos, nanos, taken, pages);
     }
 
     /**
@@ -116,20 +116,31 @@ final class Foresight {
     }
 
     /**
-     * Judges, unless that was done just now.
+     * Judges at the end of the first pass or after it, unless that was done just now.
      *
-     * @param inFirstPass whether pages are left that nobody has looked at
      * @param percent that is taken from the guest
      * @return what {@code autopilot} chooses, if it is on
      */
-    Optional<Choice> judge(long nowNanos, boolean inFirstPass, int percent) {
-        if (nowNanos - judgedAtNanos < SHORTEST_NANOS && progress.pass.get() > 1) {
-            return Optional.empty();
-        }
-        judgedAtNanos = nowNanos;
-        RunningForecast.Judgement judgement =
-                forecast.judge(now(nowNanos, inFirstPass ? zeroShare(nowNanos) : NO_ZEROS, percent));
-        tell(new Told(judgement.outlook(), nowNanos));
+    Optional<Choice> judge(long nowNanos, int percent) {
+        return nowNanos - judgedAtNanos < SHORTEST_NANOS
+                ? Optional.empty()
+                : judge(now(nowNanos, NO_ZEROS, 0, percent));
+    }
+
+    /**
+     * Judges within the first pass, where pages are left that nobody has looked at.
+     *
+     * @param hotPages that this pass leaves for the next
+     */
+    Optional<Choice> judge(long nowNanos, long hotPages, int percent) {
+        forecast.foundInFirstPass(nowNanos, hotPages);
+        return judge(now(nowNanos, zeroShare(nowNanos), hotPages, percent));
+    }
+
+    private Optional<Choice> judge(RunningForecast.Now now) {
+        judgedAtNanos = now.nowNanos();
+        RunningForecast.Judgement judgement = forecast.judge(now);
+        tell(new Told(judgement.outlook(), now.nowNanos()));
         return judgement.choice();
     }
 
@@ -138,16 +149,17 @@ final class Foresight {
         if (!plan.capabilities().contains(Capability.AUTOPILOT)) {
             return OptionalLong.empty();
         }
-        OptionalDouble pages = forecast.pagesAfterPass(now(nowNanos, NO_ZEROS, percent));
+        OptionalDouble pages = forecast.pagesAfterPass(now(nowNanos, NO_ZEROS, 0, percent));
         return pages.isPresent() ? OptionalLong.of((long) Math.ceil(pages.getAsDouble())) : OptionalLong.empty();
     }
 
-    private RunningForecast.Now now(long nowNanos, Estimate zeroShare, int percent) {
+    private RunningForecast.Now now(long nowNanos, Estimate zeroShare, long hotPages, int percent) {
         MigrationParameters parameters = plan.parameters().get();
         return new RunningForecast.Now(
                 nowNanos,
                 parameters,
                 ram.dirtyPageCount(),
+                hotPages,
                 zeroShare,
                 percent,
                 plan.capabilities().contains(Capability.POSTCOPY_RAM),

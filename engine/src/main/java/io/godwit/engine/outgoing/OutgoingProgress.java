@@ -20,6 +20,9 @@ final class OutgoingProgress {
     /** Spent waiting to keep to {@code max-bandwidth}. */
     final AtomicLong pausedNanos = new AtomicLong();
 
+    /** That were left for the second pass because the guest was seen to write them. */
+    final AtomicLong hotPages = new AtomicLong();
+
     volatile long downtimePages;
     volatile long dirtyPagesPerSecond;
     volatile long bandwidthBytesPerSecond;

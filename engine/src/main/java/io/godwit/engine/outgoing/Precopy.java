@@ -5,9 +5,11 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.policy.Convergence;
+import io.godwit.engine.policy.FirstPassLooks;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
 import java.util.HashSet;
@@ -23,9 +25,6 @@ import java.util.function.Supplier;
 final class Precopy implements AutoCloseable {
     /** LIMIT: a pass this small says nothing about the speed of the wire. */
     private static final long BANDWIDTH_SAMPLE_BYTES = 1 << 20;
-
-    /** When the first pass is looked into, and after that each time it is twice as old. */
-    private static final long FIRST_LOOK_NANOS = 60_000_000;
 
     /** How soon a change of {@code max-bandwidth} is seen. */
     private static final long LOOK_UP_NANOS = 50_000_000;
@@ -47,7 +46,9 @@ final class Precopy implements AutoCloseable {
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
-    private boolean firstPass;
+    /** In the first pass. */
+    private Optional<HotPages> hot = Optional.empty();
+
     private long firstPassNanos;
     private long nextLookNanos;
     private Optional<BackgroundSync> watch = Optional.empty();
@@ -107,9 +108,9 @@ final class Precopy implements AutoCloseable {
     boolean run() {
         trigger.begin(clock.nanoTime());
         int walked = 0;
-        firstPass = true;
+        hot = Optional.of(new HotPages());
         firstPassNanos = clock.nanoTime();
-        nextLookNanos = FIRST_LOOK_NANOS;
+        nextLookNanos = FirstPassLooks.FIRST_NANOS;
         try {
             while (!trigger.isDue(walked, clock.nanoTime())) {
                 // A block that came since the last look would have to travel with the guest stopped.
@@ -132,7 +133,7 @@ final class Precopy implements AutoCloseable {
         long syncedBefore = sync.syncNanos();
         long startNanos = clock.nanoTime();
         sendAllDirty(true);
-        firstPass = false;
+        hot = Optional.empty();
         if (trigger.isDueWithinPass(clock.nanoTime())) {
             return false;
         }
@@ -142,19 +143,22 @@ final class Precopy implements AutoCloseable {
         long sendingNanos = clock.nanoTime() - startNanos - syncedNanos;
         sampleBandwidth(progress.transferredBytes.get() - before, sendingNanos);
         harvest();
-        return convergence.isReached(
+        boolean reached = convergence.isReached(
                 ram.snapshot().dirtyPageCount() * RamBlock.PAGE_BYTES,
                 progress.bandwidthBytesPerSecond,
                 parameters.get().downtimeLimitMillis(),
                 sync.pagesAfterPass());
+        if (!reached) {
+            sync.judgePass();
+        }
+        return reached;
     }
 
     /** The pass that sends everything may be long, and something is to be known of the guest before its end. */
-    private void lookIntoFirstPass() {
+    private void lookIntoFirstPass(HotPages written) {
         long age = clock.nanoTime() - firstPassNanos;
         if (age >= nextLookNanos) {
-            // A guest so big that a look is dear is looked at less often: they take a fiftieth of the time at most.
-            nextLookNanos = Math.max(2 * age, age + 50 * sync.look());
+            nextLookNanos = FirstPassLooks.nextNanos(age, sync.look(written));
         }
     }
 
@@ -216,7 +220,7 @@ final class Precopy implements AutoCloseable {
             }
             long sent = 0;
             try {
-                word = batch.fill(block.dirtyBitmap(), word);
+                word = fill(block, word);
                 if (batch.count() > 0) {
                     noteSent(block);
                     sent = sender.send(index, block, batch);
@@ -227,11 +231,20 @@ final class Precopy implements AutoCloseable {
             if (sent > 0) {
                 long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
                 pause(rateLimit.sent(sent, rate), rate);
-                if (firstPass) {
-                    lookIntoFirstPass();
-                }
+                hot.ifPresent(this::lookIntoFirstPass);
             }
         }
+    }
+
+    /** The first pass leaves what it has seen written: that is the first that the second one sends. */
+    private int fill(RamBlock block, int word) {
+        if (hot.isEmpty()) {
+            return batch.fill(block.dirtyBitmap(), word);
+        }
+        DirtyBitmap left = hot.get().of(block);
+        int next = batch.fillBut(left, block.dirtyBitmap(), word);
+        long _ = progress.hotPages.addAndGet(left.count(word, next));
+        return next;
     }
 
     /** Tells the destination of blocks that have come and gone; where it cannot follow, none do. */

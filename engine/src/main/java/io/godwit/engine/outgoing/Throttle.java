@@ -20,6 +20,7 @@ final class Throttle {
     private final MonotonicClock clock;
     private final int[] percent;
     private final long[] throttledBefore;
+    private long takenBefore;
     private int highest;
     private long sinceNanos;
     private long lastedNanos;
@@ -31,6 +32,7 @@ final class Throttle {
         this.clock = clock;
         this.percent = new int[vcpus.count()];
         this.throttledBefore = vcpus.throttledNanos();
+        this.takenBefore = Arrays.stream(throttledBefore).sum();
     }
 
     /** Takes so much from each vCPU, or as much of it as is allowed. */
@@ -95,6 +97,23 @@ final class Throttle {
             most = Math.max(most, now[vcpu] - throttledBefore[vcpu]);
         }
         return most;
+    }
+
+    /**
+     * What share of the vCPUs' time was taken since the last time somebody asked, by whomever, from 0 to 1: as measured, or where nobody can measure it
+     * as it is wanted now.
+     *
+     * @param nanos how long ago that was
+     */
+    double takenShare(long nanos) {
+        long[] now = vcpus.throttledNanos();
+        if (now.length == 0) {
+            return Arrays.stream(percents()).average().orElse(0) / 100;
+        }
+        long all = Arrays.stream(now).sum();
+        long taken = all - takenBefore;
+        takenBefore = all;
+        return Math.clamp((double) taken / now.length / Math.max(1, nanos), 0.0, 1.0);
     }
 
     /** How long throttling of any strength has lasted. */

@@ -75,8 +75,8 @@ public final class AutoConverge implements ThrottlePolicy {
     int judge(int percent, Period period, MigrationParameters parameters) {
         long dirtiedBytes = period.dirtiedBytes();
         double allowed = period.sentBytes() * (parameters.get(MigrationParameter.THROTTLE_TRIGGER_THRESHOLD) / 100.0);
-        hurry = true;
         if (dirtiedBytes > allowed) {
+            hurry = true;
             fewEnough = 0;
             if (++tooMany < PERIODS) {
                 return percent;
@@ -85,7 +85,7 @@ public final class AutoConverge implements ThrottlePolicy {
             return up(percent, allowed / dirtiedBytes, parameters);
         }
         if (!period.endsPass()) {
-            hurry = false;
+            // No reason to be at ease either: early in a pass every guest looks slow.
             return percent;
         }
         if (percent == 0
@@ -95,6 +95,7 @@ public final class AutoConverge implements ThrottlePolicy {
             hurry = false;
             return percent;
         }
+        hurry = true;
         if (++fewEnough < PERIODS) {
             return percent;
         }

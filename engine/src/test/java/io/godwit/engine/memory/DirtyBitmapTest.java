@@ -109,4 +109,22 @@ class DirtyBitmapTest {
         assertThat(seen.cardinality()).isEqualTo(500);
         assertThat(bitmap.count()).isZero();
     }
+
+    @Test
+    void batchLeavesWhatItIsToldToLeave() {
+        DirtyBitmap bitmap = new DirtyBitmap(200);
+        bitmap.setRange(0, 200);
+        DirtyBitmap left = new DirtyBitmap(200);
+        left.setRange(60, 10);
+        left.set(199);
+        PageBatch batch = new PageBatch(256);
+        assertThat(batch.fillBut(left, bitmap, 0)).isEqualTo(bitmap.wordCount());
+        assertThat(batch.count()).isEqualTo(189);
+        for (int i = 0; i < batch.count(); i++) {
+            assertThat(left.isSet(batch.page(i))).isFalse();
+        }
+        assertThat(bitmap.toWords()).isEqualTo(left.toWords());
+        assertThat(left.count(0, 1)).isEqualTo(4);
+        assertThat(left.count(1, 4)).isEqualTo(7);
+    }
 }

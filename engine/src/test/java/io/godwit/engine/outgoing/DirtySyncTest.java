@@ -42,9 +42,9 @@ class DirtySyncTest {
 
     private DirtySync begin(Set<Capability> capabilities) {
         run.cont();
-        guest.onHarvest = () -> {
+        guest.onHarvest = found -> {
             now += syncMillis * MILLI;
-            dirty.setRange(0, dirtyPages);
+            found.setRange(0, dirtyPages);
             return dirtyPages;
         };
         DirtySync sync = new DirtySync(
@@ -73,6 +73,15 @@ class DirtySyncTest {
         long _ = sync.syncInBackground();
     }
 
+    /** The same, and a pass ends with it. */
+    private void pass(DirtySync sync) {
+        dirty.clearAll();
+        long _ = progress.transferredBytes.addAndGet((long) PAGES * RamBlock.PAGE_BYTES);
+        now += 1000 * MILLI;
+        sync.sync();
+        sync.judgePass();
+    }
+
     private static long millis(DirtySync sync) {
         return sync.intervalNanos() / MILLI;
     }
@@ -88,6 +97,8 @@ class DirtySyncTest {
         assertThat(millis(sync)).as("it may have to go up").isEqualTo(500);
         dirtyPages = PAGES * 45 / 100;
         second(sync);
+        assertThat(millis(sync)).as("early in a pass every guest looks slow").isEqualTo(500);
+        pass(sync);
         assertThat(millis(sync)).as("it is right").isEqualTo(5000);
         dirtyPages = PAGES;
         second(sync);

@@ -20,6 +20,7 @@ class ThrottleTest {
 
     private static final class Idle implements Vcpus {
         private final int[] percent = new int[3];
+        private long[] throttled = {};
 
         @Override
         public int count() {
@@ -36,6 +37,11 @@ class ThrottleTest {
         public void throttle(int vcpu, int wanted) {
             percent[vcpu] = wanted;
         }
+
+        @Override
+        public long[] throttledNanos() {
+            return throttled.clone();
+        }
     }
 
     @Test
@@ -46,5 +52,19 @@ class ThrottleTest {
         throttle.setAll(0);
         assertThat(vcpus.percent).containsExactly(0, 0, 0);
         assertThat(throttle.highestPercent()).isEqualTo(40);
+    }
+
+    @Test
+    void whatWasTakenIsMeasuredWhereThatCanBe() {
+        throttle.set(new int[] {30, 15, 0});
+        assertThat(throttle.takenShare(100)).as("as it is wanted").isEqualTo(0.15);
+        vcpus.throttled = new long[] {1000, 0, 2000};
+        Throttle measured = new Throttle(vcpus, () -> parameters, MonotonicClock.SYSTEM);
+        measured.set(new int[] {30, 15, 0});
+        vcpus.throttled = new long[] {1050, 10, 2000};
+        assertThat(measured.takenShare(100)).as("60 of 300").isEqualTo(0.2);
+        assertThat(measured.takenShare(100)).as("nothing since").isZero();
+        vcpus.throttled = new long[] {2050, 1010, 3000};
+        assertThat(measured.takenShare(100)).as("no more than all").isEqualTo(1);
     }
 }

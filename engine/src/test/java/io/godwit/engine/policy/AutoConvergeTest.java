@@ -113,7 +113,9 @@ class AutoConvergeTest {
         ThrottlePolicy.Period within = new ThrottlePolicy.Period(1_000_000_000, 0, SENT, false);
         for (int i = 0; i < 5; i++) {
             assertThat(autoConverge.judge(50, within, parameters)).isEqualTo(50);
-            assertThat(autoConverge.isInHurry()).isFalse();
+            assertThat(autoConverge.isInHurry())
+                    .as("nor is it a reason to wait")
+                    .isTrue();
         }
         assertThat(autoConverge.judge(50, passOf(0), parameters)).isEqualTo(50);
         assertThat(autoConverge.judge(50, passOf(0), parameters)).isEqualTo(40);

@@ -25,6 +25,8 @@ final class BeatPacer implements BeatPort {
     private long owedNanos;
     private volatile long sliceStart;
     private final AtomicLong throttledNanos = new AtomicLong();
+    /** Since when it is kept from running; 0 = it is not. */
+    private volatile long keptSince;
 
     BeatPacer(Heartbeat heartbeat, VcpuThread thread) {
         this.heartbeat = heartbeat;
@@ -94,12 +96,15 @@ final class BeatPacer implements BeatPort {
         owedNanos += Math.min(ran, LONGEST_RUN_NANOS) * percent / (100 - percent);
         long end = now + owedNanos;
         long woken = now;
+        keptSince = now;
         while (woken - end < 0 && !isPauseWanted()) {
             LockSupport.parkNanos(this, end - woken);
             woken = System.nanoTime();
         }
         // Who slept too long owes less the next time: on average it is what was asked for.
         owedNanos = Math.max(-LONGEST_RUN_NANOS, end - woken);
+        // ORDERING: in this order, so that who reads in between counts the time once or not yet, never twice.
+        keptSince = 0;
         long _ = throttledNanos.addAndGet(woken - now);
         // The guest's time stands still meanwhile, as for a program that needs the processor.
         tickBase += woken - now;
@@ -117,9 +122,11 @@ final class BeatPacer implements BeatPort {
         thread.waited(VcpuWaits.Cause.TRACKED_WRITE, nanos);
     }
 
-    /** For how long {@link #throttle} has kept the vCPU so far. Any thread. */
+    /** For how long {@link #throttle} has kept the vCPU so far, this moment included. Any thread. */
     long throttledNanos() {
-        return throttledNanos.get();
+        long before = throttledNanos.get();
+        long since = keptSince;
+        return before + (since == 0 ? 0 : Math.max(0, System.nanoTime() - since));
     }
 
     /** Since when the vCPU has run without coming by here. Any thread. */

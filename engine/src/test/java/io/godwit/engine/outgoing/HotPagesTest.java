@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.engine.MigrationListener;
+import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.StillGuest;
+import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.transport.MigrationUri;
+import io.godwit.stream.PageRecordWriter;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What the guest is seen to write within the first pass is sent in the second. By a clock that each write to the wire moves. */
+class HotPagesTest {
+    private static final int PAGES = 8192;
+    private static final int FIRST_HOT = 6000;
+    private static final int HOT = 1000;
+    private static final long BETWEEN_WRITES_NANOS = 20_000_000;
+
+    private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 1);
+    private final OutgoingProgress progress = new OutgoingProgress();
+    private final MigrationParameters parameters = MigrationParameters.DEFAULTS
+            .with(MigrationParameter.MAX_BANDWIDTH, 0)
+            .with(MigrationParameter.DOWNTIME_LIMIT, 0);
+    private final List<Long> sentBeforePass = new ArrayList<>();
+    private long now;
+
+    @AfterEach
+    void unmap() {
+        guest.close();
+    }
+
+    /** Walks until nothing is left. */
+    private void walk() {
+        guest.memory().fillRandom(0, (long) PAGES * RamBlock.PAGE_BYTES, 1);
+        OutgoingMigration.Plan plan = new OutgoingMigration.Plan(
+                guest,
+                guest.vcpus(),
+                new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH),
+                MigrationUri.parse("exec:true"),
+                () -> parameters,
+                Set.of(),
+                List.of(new MigrationListener() {
+                    @Override
+                    public void statusChanged(MigrationStatus status) {}
+
+                    @Override
+                    public void passStarted(int pass) {
+                        boolean _ = sentBeforePass.add(progress.normalPages.get());
+                    }
+                }),
+                () -> now);
+        PageRecordWriter records =
+                new PageRecordWriter(OutgoingWire.entries(guest.ram().snapshot().blocks(), false));
+        SwallowingChannel channel = new SwallowingChannel(() -> now += BETWEEN_WRITES_NANOS);
+        try (AnnouncedRam ram = new AnnouncedRam(guest.ram(), "test");
+                OutgoingWire wire = new OutgoingWire(channel, progress);
+                RamSender sender = new RamSender(channel, records, progress, () -> now);
+                Precopy precopy = new Precopy(
+                        plan,
+                        ram,
+                        wire,
+                        sender,
+                        progress,
+                        new PostcopyTrigger(false, () -> parameters),
+                        Optional.empty(),
+                        () -> {})) {
+            precopy.begin(false);
+            assertThat(precopy.run()).isFalse();
+        }
+    }
+
+    private boolean isFirstPass() {
+        return progress.pass.get() == 1;
+    }
+
+    @Test
+    void whatIsSeenToBeWrittenAheadIsSentOnceInTheSecondPass() {
+        guest.onHarvest = found -> {
+            if (!isFirstPass()) {
+                return 0;
+            }
+            found.setRange(FIRST_HOT, HOT);
+            return HOT;
+        };
+        walk();
+        assertThat(sentBeforePass.get(1)).as("in the first pass").isEqualTo(PAGES - HOT);
+        assertThat(progress.normalPages.get()).as("in all of them").isEqualTo(PAGES);
+        assertThat(progress.hotPages.get()).isEqualTo(HOT);
+        assertThat(guest.ram().snapshot().dirtyPageCount()).isZero();
+    }
+
+    @Test
+    void whatWasSentBeforeItWasWrittenIsSentAgain() {
+        guest.onHarvest = found -> {
+            if (!isFirstPass() || progress.normalPages.get() < FIRST_HOT + HOT) {
+                return 0;
+            }
+            found.setRange(FIRST_HOT, HOT);
+            return HOT;
+        };
+        walk();
+        assertThat(progress.normalPages.get()).isEqualTo(PAGES + HOT);
+        assertThat(progress.hotPages.get()).isZero();
+    }
+
+    /** A look that comes later finds other pages: those of the look before are left all the same. */
+    @Test
+    void whatWasWrittenOnceStaysHotToTheEndOfThePass() {
+        int[] harvests = new int[1];
+        guest.onHarvest = found -> {
+            int first = FIRST_HOT + 10 * harvests[0]++;
+            if (!isFirstPass() || progress.normalPages.get() >= FIRST_HOT) {
+                return 0;
+            }
+            found.setRange(first, 10);
+            return 10;
+        };
+        walk();
+        assertThat(harvests[0]).as("looks, and one harvest for each pass").isGreaterThan(4);
+        assertThat(progress.normalPages.get()).isEqualTo(PAGES);
+        assertThat(progress.hotPages.get()).isGreaterThan(20);
+    }
+
+    @Test
+    void aGuestThatWritesAllOfItsMemoryEndsTheFirstPassSoon() {
+        DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
+        guest.onHarvest = found -> {
+            if (!isFirstPass()) {
+                return 0;
+            }
+            found.setRange(0, PAGES);
+            return PAGES;
+        };
+        walk();
+        assertThat(sentBeforePass.get(1)).isLessThan(PAGES / 2);
+        assertThat(dirty.count()).isZero();
+    }
+}
