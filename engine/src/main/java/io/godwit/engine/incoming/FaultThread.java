@@ -7,6 +7,7 @@ import io.godwit.linux.io.Polling;
 import io.godwit.linux.memory.FaultEvents;
 import io.godwit.linux.memory.Userfaultfd;
 import io.godwit.linux.process.Scheduling;
+import io.godwit.linux.process.ThreadEnd;
 
 /**
  * The thread {@code uffd-fault}: learns from the kernel who waits for which page, and asks the source for it, once. It lives from the moment
@@ -78,7 +79,7 @@ final class FaultThread implements AutoCloseable {
     @Override
     public void close() {
         stop.raise();
-        PostcopyThreads.join(thread);
+        ThreadEnd.await(thread);
         stop.close();
     }
 }

@@ -6,6 +6,7 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.process.Scheduling;
+import io.godwit.linux.process.ThreadEnd;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamListener;
@@ -132,7 +133,7 @@ final class PostcopyLink {
      * @return what went wrong, if anything
      */
     Optional<Throwable> awaitEnd(boolean refusesHoles) {
-        listenThread.ifPresent(PostcopyThreads::join);
+        listenThread.ifPresent(ThreadEnd::await);
         awaitPreempt(refusesHoles);
         awaitSafetyEnd();
         endPreempt();
@@ -162,7 +163,7 @@ final class PostcopyLink {
             lock.unlock();
         }
         link.cut(reason);
-        listenThread.ifPresent(PostcopyThreads::join);
+        listenThread.ifPresent(ThreadEnd::await);
         endPreempt();
         arrival.requests().detach();
     }
@@ -218,7 +219,7 @@ final class PostcopyLink {
             lock.unlock();
         }
         link.endPreempt();
-        threads.forEach(PostcopyThreads::join);
+        threads.forEach(ThreadEnd::await);
     }
 
     private void listen() {

@@ -2,27 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-/** Makes and ends the threads that a guest that arrives by postcopy waits for. All in one place, so that they are scheduled alike. */
+/** Makes the threads that a guest that arrives by postcopy waits for. All in one place, so that they are scheduled alike. */
 final class PostcopyThreads {
     private PostcopyThreads() {}
 
     /** Starts a platform thread. */
     static Thread start(String name, Runnable work) {
         return Thread.ofPlatform().name(name).start(work);
-    }
-
-    /** Waits for a thread's end; who tells it to end has done so. An interrupt is kept for later. */
-    static void join(Thread thread) {
-        boolean interrupted = false;
-        while (thread.isAlive()) {
-            try {
-                thread.join();
-            } catch (InterruptedException e) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.guest.RunControl;
+import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -40,6 +41,6 @@ final class UnfinishedGuest {
             Thread.currentThread().interrupt();
         }
         arrival.giveUp();
-        PostcopyThreads.join(stopper);
+        ThreadEnd.await(stopper);
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.engine.limit;
 
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.policy.DirtyLimit;
 
 /**
  * The limit of one vCPU.
@@ -28,7 +29,6 @@ public record VcpuDirtyLimit(int vcpu, long mebibytesPerSecond, long currentMebi
     int percent(double pagesPerSecond, int percentBefore) {
         // What it would dirty with all of its time.
         double wanted = pagesPerSecond * 100 / (100 - percentBefore);
-        double allowed = mebibytesPerSecond * PAGES_IN_MEBIBYTE;
-        return wanted <= allowed ? 0 : (int) Math.clamp(Math.ceil(100 * (1 - allowed / wanted)), 0, 99);
+        return DirtyLimit.percent(wanted, mebibytesPerSecond * PAGES_IN_MEBIBYTE);
     }
 }

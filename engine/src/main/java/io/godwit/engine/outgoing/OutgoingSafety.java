@@ -10,6 +10,7 @@ import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
+import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
 
 /**
@@ -121,13 +122,7 @@ final class OutgoingSafety implements AutoCloseable {
                 interrupted = true;
             }
             abort.raise("the connection is given up");
-            while (thread.isAlive()) {
-                try {
-                    thread.join();
-                } catch (InterruptedException _) {
-                    interrupted = true;
-                }
-            }
+            ThreadEnd.await(thread);
             channel.close();
             abort.close();
             if (interrupted) {

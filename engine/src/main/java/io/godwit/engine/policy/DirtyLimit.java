@@ -56,7 +56,7 @@ public final class DirtyLimit implements ThrottlePolicy {
         double share = divides ? Math.max(least, share(wanted, allowedBytes / RamBlock.PAGE_BYTES)) : least;
         int[] next = new int[wanted.length];
         for (int vcpu = 0; vcpu < wanted.length; vcpu++) {
-            next[vcpu] = wanted[vcpu] <= share ? 0 : percentFor(share / wanted[vcpu]);
+            next[vcpu] = percent(wanted[vcpu], share);
         }
         return next;
     }
@@ -78,8 +78,15 @@ public final class DirtyLimit implements ThrottlePolicy {
         return MigrationParameter.VCPU_DIRTY_LIMIT_PERIOD;
     }
 
-    private static int percentFor(double part) {
-        return (int) Math.clamp(Math.ceil(100 * (1 - part)), 0, 99);
+    /**
+     * How much of its time a vCPU has to lose.
+     *
+     * @param wanted what it would write with all of its time
+     * @param allowed what it may write in the same time
+     * @return percent, 0 to 99
+     */
+    public static int percent(double wanted, double allowed) {
+        return wanted <= allowed ? 0 : (int) Math.clamp(Math.ceil(100 * (1 - allowed / wanted)), 0, 99);
     }
 
     /** The most that one may have, if all together may have {@code total} and those who want less leave the rest to the others. */
