@@ -11,7 +11,9 @@ import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.RamStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.TimeStatistics;
 import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
 import java.util.Optional;
@@ -47,7 +49,7 @@ final class MigrationFigures {
                     POSTCOPY_RECOVER,
                     CANCELLING -> {
                 putTimes(answer, statistics);
-                answer.put("expected-downtime", statistics.expectedDowntimeMillis());
+                answer.put("expected-downtime", statistics.time().expectedDowntimeMillis());
                 answer.set("ram", ram(statistics));
                 statistics
                         .forecast()
@@ -64,7 +66,7 @@ final class MigrationFigures {
             }
             case COMPLETED -> {
                 putTimes(answer, statistics);
-                answer.put("downtime", statistics.downtimeMillis());
+                answer.put("downtime", statistics.time().downtimeMillis());
                 answer.set("ram", ram(statistics));
             }
         }
@@ -72,33 +74,34 @@ final class MigrationFigures {
     }
 
     private static void putTimes(ObjectNode answer, MigrationStatistics statistics) {
-        answer.put("total-time", statistics.totalTimeMillis());
-        answer.put("setup-time", statistics.setupTimeMillis());
+        answer.put("total-time", statistics.time().totalMillis());
+        answer.put("setup-time", statistics.time().setupMillis());
         answer.put("x-longest-vcpu-wait", statistics.waits().longestVcpuNanos());
         answer.put("x-longest-command-wait", statistics.waits().commands().maxNanos());
     }
 
     private static ObjectNode ram(MigrationStatistics statistics) {
+        RamStatistics ram = statistics.ram();
         Optional<PostcopyStatistics> postcopy = statistics.postcopy();
         long postcopyBytes = postcopy.map(PostcopyStatistics::transferredBytes).orElse(0L);
-        long downtimeBytes = Math.min(statistics.downtimePages() * RamBlock.PAGE_BYTES, statistics.transferredBytes());
+        long downtimeBytes = Math.min(statistics.time().downtimePages() * RamBlock.PAGE_BYTES, ram.transferredBytes());
         return Json.object()
-                .put("transferred", statistics.transferredBytes())
-                .put("remaining", statistics.remainingBytes())
-                .put("total", statistics.totalBytes())
-                .put("duplicate", statistics.zeroPages())
-                .put("normal", statistics.normalPages())
-                .put("normal-bytes", statistics.normalPages() * RamBlock.PAGE_BYTES)
-                .put("dirty-pages-rate", statistics.dirtyPagesPerSecond())
-                .put("mbps", statistics.bandwidthBytesPerSecond() * 8 / 1e6)
-                .put("dirty-sync-count", statistics.pass())
+                .put("transferred", ram.transferredBytes())
+                .put("remaining", ram.remainingBytes())
+                .put("total", ram.totalBytes())
+                .put("duplicate", ram.zeroPages())
+                .put("normal", ram.normalPages())
+                .put("normal-bytes", ram.normalPages() * RamBlock.PAGE_BYTES)
+                .put("dirty-pages-rate", ram.dirtyPagesPerSecond())
+                .put("mbps", ram.bandwidthBytesPerSecond() * 8 / 1e6)
+                .put("dirty-sync-count", ram.pass())
                 .put(
                         "postcopy-requests",
                         postcopy.map(PostcopyStatistics::requests).orElse(0L))
                 .put("page-size", RamBlock.PAGE_BYTES)
                 .put("multifd-bytes", 0)
-                .put("pages-per-second", statistics.bandwidthBytesPerSecond() / RamBlock.PAGE_BYTES)
-                .put("precopy-bytes", Math.max(0, statistics.transferredBytes() - downtimeBytes - postcopyBytes))
+                .put("pages-per-second", ram.bandwidthBytesPerSecond() / RamBlock.PAGE_BYTES)
+                .put("precopy-bytes", Math.max(0, ram.transferredBytes() - downtimeBytes - postcopyBytes))
                 .put("downtime-bytes", downtimeBytes)
                 .put("postcopy-bytes", postcopyBytes)
                 .put("dirty-sync-missed-zero-copy", 0);
@@ -111,27 +114,28 @@ final class MigrationFigures {
         statistics.error().ifPresent(error -> answer.put("error-desc", error));
         statistics.owner().ifPresent(owner -> answer.put("owner", MigrationWords.ownerName(owner)));
         statistics.listenAddress().ifPresent(address -> answer.put("listen-address", address));
-        answer.put("pass", statistics.pass())
-                .put("total-bytes", statistics.totalBytes())
-                .put("remaining-bytes", statistics.remainingBytes())
-                .put("transferred-bytes", statistics.transferredBytes())
-                .put("normal-pages", statistics.normalPages())
-                .put("zero-pages", statistics.zeroPages())
-                .put("dirty-pages-per-second", statistics.dirtyPagesPerSecond())
-                .put("bandwidth-bytes-per-second", statistics.bandwidthBytesPerSecond())
-                .put("expected-downtime-millis", statistics.expectedDowntimeMillis())
-                .put("setup-time-millis", statistics.setupTimeMillis())
-                .put("total-time-millis", statistics.totalTimeMillis())
-                .put("downtime-millis", statistics.downtimeMillis())
-                .put("downtime-pages", statistics.downtimePages())
-                .put("tracker", statistics.tracker());
-        answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
+        RamStatistics ram = statistics.ram();
+        TimeStatistics time = statistics.time();
+        answer.put("pass", ram.pass())
+                .put("total-bytes", ram.totalBytes())
+                .put("remaining-bytes", ram.remainingBytes())
+                .put("transferred-bytes", ram.transferredBytes())
+                .put("normal-pages", ram.normalPages())
+                .put("zero-pages", ram.zeroPages())
+                .put("dirty-pages-per-second", ram.dirtyPagesPerSecond())
+                .put("bandwidth-bytes-per-second", ram.bandwidthBytesPerSecond())
+                .put("expected-downtime-millis", time.expectedDowntimeMillis())
+                .put("setup-time-millis", time.setupMillis())
+                .put("total-time-millis", time.totalMillis())
+                .put("downtime-millis", time.downtimeMillis())
+                .put("downtime-pages", time.downtimePages())
+                .put("tracker", ram.tracker());
+        answer.set("downtime-parts", downtimeParts(time.downtimeParts()));
         answer.set("throttle", throttle(statistics.throttle()));
         answer.set("waits", waits(statistics.waits()));
         statistics.forecast().ifPresent(forecast -> answer.set("forecast", forecast(forecast)));
         statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
-        statistics
-                .freePages()
+        ram.freePages()
                 .ifPresent(free -> answer.set(
                         "free-pages",
                         Json.object()
