@@ -3,7 +3,7 @@
 package io.godwit.control;
 
 import java.io.ByteArrayOutputStream;
-import java.math.BigInteger;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
 import tools.jackson.core.JacksonException;
@@ -49,6 +49,13 @@ public final class Json {
         }
     }
 
+    /** A value that is written without ever being a tree: for what is asked for often. */
+    @FunctionalInterface
+    interface Written {
+        /** Writes exactly one value. */
+        void writeTo(JsonGenerator out);
+    }
+
     /** An object without members. */
     public static ObjectNode object() {
         return NODES.objectNode();
@@ -90,6 +97,18 @@ public final class Json {
     /** Writes a value on one line, in UTF-8, without a line end. */
     public static byte[] write(JsonNode value) {
         return write(value, ObjectWriteContext.empty());
+    }
+
+    /** Writes a value on one line, in UTF-8, without a line end; closes {@code to}. */
+    static void write(Written value, OutputStream to) {
+        try (JsonGenerator out = FACTORY.createGenerator(ObjectWriteContext.empty(), to)) {
+            value.writeTo(out);
+        }
+    }
+
+    /** A tree as a value among others. */
+    static Written tree(JsonNode value) {
+        return out -> write(out, value);
     }
 
     /** Writes a value for people: a line for each member, indented. */
@@ -182,13 +201,11 @@ public final class Json {
     }
 
     private static void writeNumber(JsonGenerator out, JsonNode value) {
-        Number number = value.numberValue();
-        if (number instanceof BigInteger big) {
-            out.writeNumber(big);
-        } else if (value.isIntegralNumber()) {
-            out.writeNumber(number.longValue());
-        } else {
-            out.writeNumber(number.doubleValue());
+        switch (value.numberType()) {
+            case INT, LONG -> out.writeNumber(value.longValue());
+            case BIG_INTEGER -> out.writeNumber(value.bigIntegerValue());
+            case FLOAT, DOUBLE, BIG_DECIMAL -> out.writeNumber(value.doubleValue());
+            case null -> throw new IllegalArgumentException("no number: " + value);
         }
     }
 }

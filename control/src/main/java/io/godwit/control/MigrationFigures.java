@@ -11,31 +11,41 @@ import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.RamStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.TimeStatistics;
 import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
 import java.util.Optional;
 import java.util.Set;
+import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The engine's figures in QMP's words: names, types and units are those of QEMU's {@code query-migrate} and its neighbours. */
+/**
+ * The engine's figures in QMP's words: names, types and units are those of QEMU's {@code query-migrate} and its neighbours. What is asked for again and again
+ * while a migration runs is written straight from the snapshot; a tree between would be most of what a query costs.
+ */
 final class MigrationFigures {
     private MigrationFigures() {}
 
-    /** {@code query-migrate}. */
-    static ObjectNode queryMigrate(MigrationStatistics statistics) {
-        ObjectNode answer = Json.object();
-        if (statistics.status() == MigrationStatus.NONE) {
-            return answer;
+    /** Writes {@code query-migrate}. */
+    static void queryMigrate(JsonGenerator out, MigrationStatistics statistics) {
+        out.writeStartObject();
+        if (statistics.status() != MigrationStatus.NONE) {
+            out.writeStringProperty("status", statistics.status().publicName());
+            text(out, "error-desc", statistics.error());
+            statistics.listenAddress().ifPresent(address -> socketAddresses(out, address));
+            if (statistics.outgoing()) {
+                outgoing(out, statistics);
+            } else {
+                statistics.postcopy().ifPresent(postcopy -> PostcopyFigures.blocktime(out, postcopy));
+            }
         }
-        answer.put("status", statistics.status().publicName());
-        statistics.error().ifPresent(error -> answer.put("error-desc", error));
-        statistics.listenAddress().ifPresent(address -> answer.set("socket-address", socketAddresses(address)));
-        if (!statistics.outgoing()) {
-            statistics.postcopy().ifPresent(postcopy -> PostcopyFigures.putBlocktime(answer, postcopy));
-            return answer;
-        }
+        out.writeEndObject();
+    }
+
+    private static void outgoing(JsonGenerator out, MigrationStatistics statistics) {
         switch (statistics.status()) {
             case NONE, SETUP, CANCELLED, FAILED -> {}
             case ACTIVE,
@@ -46,150 +56,165 @@ final class MigrationFigures {
                     POSTCOPY_RECOVER_SETUP,
                     POSTCOPY_RECOVER,
                     CANCELLING -> {
-                putTimes(answer, statistics);
-                answer.put("expected-downtime", statistics.expectedDowntimeMillis());
-                answer.set("ram", ram(statistics));
-                statistics
-                        .forecast()
-                        .filter(_ -> statistics.status() == MigrationStatus.ACTIVE)
-                        .ifPresent(forecast -> answer.set("x-forecast", forecast(forecast)));
-                if (statistics.throttle().percent() > 0) {
-                    answer.put("cpu-throttle-percentage", statistics.throttle().percent());
+                times(out, statistics);
+                out.writeNumberProperty("expected-downtime", statistics.time().expectedDowntimeMillis());
+                ram(out, statistics);
+                if (statistics.status() == MigrationStatus.ACTIVE) {
+                    statistics.forecast().ifPresent(forecast -> forecast(out, "x-forecast", forecast));
                 }
-                statistics
-                        .throttle()
-                        .dirtyLimit()
-                        .ifPresent(round -> answer.put("dirty-limit-throttle-time-per-round", round.throttleMicros())
-                                .put("dirty-limit-ring-full-time", round.ringFullMicros()));
+                if (statistics.throttle().percent() > 0) {
+                    out.writeNumberProperty(
+                            "cpu-throttle-percentage", statistics.throttle().percent());
+                }
+                statistics.throttle().dirtyLimit().ifPresent(round -> {
+                    out.writeNumberProperty("dirty-limit-throttle-time-per-round", round.throttleMicros());
+                    out.writeNumberProperty("dirty-limit-ring-full-time", round.ringFullMicros());
+                });
             }
             case COMPLETED -> {
-                putTimes(answer, statistics);
-                answer.put("downtime", statistics.downtimeMillis());
-                answer.set("ram", ram(statistics));
+                times(out, statistics);
+                out.writeNumberProperty("downtime", statistics.time().downtimeMillis());
+                ram(out, statistics);
             }
         }
-        return answer;
     }
 
-    private static void putTimes(ObjectNode answer, MigrationStatistics statistics) {
-        answer.put("total-time", statistics.totalTimeMillis());
-        answer.put("setup-time", statistics.setupTimeMillis());
-        answer.put("x-longest-vcpu-wait", statistics.waits().longestVcpuNanos());
-        answer.put("x-longest-command-wait", statistics.waits().commands().maxNanos());
+    private static void times(JsonGenerator out, MigrationStatistics statistics) {
+        out.writeNumberProperty("total-time", statistics.time().totalMillis());
+        out.writeNumberProperty("setup-time", statistics.time().setupMillis());
+        out.writeNumberProperty("x-longest-vcpu-wait", statistics.waits().longestVcpuNanos());
+        out.writeNumberProperty(
+                "x-longest-command-wait", statistics.waits().commands().maxNanos());
     }
 
-    private static ObjectNode ram(MigrationStatistics statistics) {
+    private static void ram(JsonGenerator out, MigrationStatistics statistics) {
+        RamStatistics ram = statistics.ram();
         Optional<PostcopyStatistics> postcopy = statistics.postcopy();
         long postcopyBytes = postcopy.map(PostcopyStatistics::transferredBytes).orElse(0L);
-        long downtimeBytes = Math.min(statistics.downtimePages() * RamBlock.PAGE_BYTES, statistics.transferredBytes());
-        return Json.object()
-                .put("transferred", statistics.transferredBytes())
-                .put("remaining", statistics.remainingBytes())
-                .put("total", statistics.totalBytes())
-                .put("duplicate", statistics.zeroPages())
-                .put("normal", statistics.normalPages())
-                .put("normal-bytes", statistics.normalPages() * RamBlock.PAGE_BYTES)
-                .put("dirty-pages-rate", statistics.dirtyPagesPerSecond())
-                .put("mbps", statistics.bandwidthBytesPerSecond() * 8 / 1e6)
-                .put("dirty-sync-count", statistics.pass())
-                .put(
-                        "postcopy-requests",
-                        postcopy.map(PostcopyStatistics::requests).orElse(0L))
-                .put("page-size", RamBlock.PAGE_BYTES)
-                .put("multifd-bytes", 0)
-                .put("pages-per-second", statistics.bandwidthBytesPerSecond() / RamBlock.PAGE_BYTES)
-                .put("precopy-bytes", Math.max(0, statistics.transferredBytes() - downtimeBytes - postcopyBytes))
-                .put("downtime-bytes", downtimeBytes)
-                .put("postcopy-bytes", postcopyBytes)
-                .put("dirty-sync-missed-zero-copy", 0);
+        long downtimeBytes = Math.min(statistics.time().downtimePages() * RamBlock.PAGE_BYTES, ram.transferredBytes());
+        out.writeObjectPropertyStart("ram");
+        out.writeNumberProperty("transferred", ram.transferredBytes());
+        out.writeNumberProperty("remaining", ram.remainingBytes());
+        out.writeNumberProperty("total", ram.totalBytes());
+        out.writeNumberProperty("duplicate", ram.zeroPages());
+        out.writeNumberProperty("normal", ram.normalPages());
+        out.writeNumberProperty("normal-bytes", ram.normalPages() * RamBlock.PAGE_BYTES);
+        out.writeNumberProperty("dirty-pages-rate", ram.dirtyPagesPerSecond());
+        out.writeNumberProperty("mbps", ram.bandwidthBytesPerSecond() * 8 / 1e6);
+        out.writeNumberProperty("dirty-sync-count", ram.pass());
+        out.writeNumberProperty(
+                "postcopy-requests", postcopy.map(PostcopyStatistics::requests).orElse(0L));
+        out.writeNumberProperty("page-size", RamBlock.PAGE_BYTES);
+        out.writeNumberProperty("multifd-bytes", 0);
+        out.writeNumberProperty("pages-per-second", ram.bandwidthBytesPerSecond() / RamBlock.PAGE_BYTES);
+        out.writeNumberProperty("precopy-bytes", Math.max(0, ram.transferredBytes() - downtimeBytes - postcopyBytes));
+        out.writeNumberProperty("downtime-bytes", downtimeBytes);
+        out.writeNumberProperty("postcopy-bytes", postcopyBytes);
+        out.writeNumberProperty("dirty-sync-missed-zero-copy", 0);
+        out.writeEndObject();
     }
 
-    /** {@code x-godwit-statistics}: the whole snapshot, ended or not, with the parts of the downtime. */
-    static ObjectNode statistics(MigrationStatistics statistics) {
-        ObjectNode answer =
-                Json.object().put("status", statistics.status().publicName()).put("outgoing", statistics.outgoing());
-        statistics.error().ifPresent(error -> answer.put("error-desc", error));
-        statistics.owner().ifPresent(owner -> answer.put("owner", MigrationWords.ownerName(owner)));
-        statistics.listenAddress().ifPresent(address -> answer.put("listen-address", address));
-        answer.put("pass", statistics.pass())
-                .put("total-bytes", statistics.totalBytes())
-                .put("remaining-bytes", statistics.remainingBytes())
-                .put("transferred-bytes", statistics.transferredBytes())
-                .put("normal-pages", statistics.normalPages())
-                .put("zero-pages", statistics.zeroPages())
-                .put("dirty-pages-per-second", statistics.dirtyPagesPerSecond())
-                .put("bandwidth-bytes-per-second", statistics.bandwidthBytesPerSecond())
-                .put("expected-downtime-millis", statistics.expectedDowntimeMillis())
-                .put("setup-time-millis", statistics.setupTimeMillis())
-                .put("total-time-millis", statistics.totalTimeMillis())
-                .put("downtime-millis", statistics.downtimeMillis())
-                .put("downtime-pages", statistics.downtimePages())
-                .put("tracker", statistics.tracker());
-        answer.set("downtime-parts", downtimeParts(statistics.downtimeParts()));
-        answer.set("throttle", throttle(statistics.throttle()));
-        answer.set("waits", waits(statistics.waits()));
-        statistics.forecast().ifPresent(forecast -> answer.set("forecast", forecast(forecast)));
-        statistics.postcopy().ifPresent(postcopy -> answer.set("postcopy", PostcopyFigures.whole(postcopy)));
-        statistics
-                .freePages()
-                .ifPresent(free -> answer.set(
-                        "free-pages",
-                        Json.object()
-                                .put("hinted", free.hinted())
-                                .put("dropped", free.dropped())
-                                .put("refused", free.refused())
-                                .put("left-out", free.leftOut())));
-        return answer;
+    /** Writes {@code x-godwit-statistics}: the whole snapshot, ended or not, with the parts of the downtime. */
+    static void statistics(JsonGenerator out, MigrationStatistics statistics) {
+        RamStatistics ram = statistics.ram();
+        TimeStatistics time = statistics.time();
+        out.writeStartObject();
+        out.writeStringProperty("status", statistics.status().publicName());
+        out.writeBooleanProperty("outgoing", statistics.outgoing());
+        text(out, "error-desc", statistics.error());
+        text(out, "owner", statistics.owner().map(MigrationWords::ownerName));
+        text(out, "listen-address", statistics.listenAddress());
+        out.writeNumberProperty("pass", ram.pass());
+        out.writeNumberProperty("total-bytes", ram.totalBytes());
+        out.writeNumberProperty("remaining-bytes", ram.remainingBytes());
+        out.writeNumberProperty("transferred-bytes", ram.transferredBytes());
+        out.writeNumberProperty("normal-pages", ram.normalPages());
+        out.writeNumberProperty("zero-pages", ram.zeroPages());
+        out.writeNumberProperty("dirty-pages-per-second", ram.dirtyPagesPerSecond());
+        out.writeNumberProperty("bandwidth-bytes-per-second", ram.bandwidthBytesPerSecond());
+        out.writeNumberProperty("expected-downtime-millis", time.expectedDowntimeMillis());
+        out.writeNumberProperty("setup-time-millis", time.setupMillis());
+        out.writeNumberProperty("total-time-millis", time.totalMillis());
+        out.writeNumberProperty("downtime-millis", time.downtimeMillis());
+        out.writeNumberProperty("downtime-pages", time.downtimePages());
+        out.writeStringProperty("tracker", ram.tracker());
+        downtimeParts(out, time.downtimeParts());
+        throttle(out, statistics.throttle());
+        waits(out, statistics.waits());
+        statistics.forecast().ifPresent(forecast -> forecast(out, "forecast", forecast));
+        statistics.postcopy().ifPresent(postcopy -> PostcopyFigures.whole(out, postcopy));
+        ram.freePages().ifPresent(free -> {
+            out.writeObjectPropertyStart("free-pages");
+            out.writeNumberProperty("hinted", free.hinted());
+            out.writeNumberProperty("dropped", free.dropped());
+            out.writeNumberProperty("refused", free.refused());
+            out.writeNumberProperty("left-out", free.leftOut());
+            out.writeEndObject();
+        });
+        out.writeEndObject();
     }
 
-    private static ObjectNode waits(WaitStatistics waits) {
-        ObjectNode answer = Json.object();
-        ArrayNode vcpus = answer.putArray("vcpus");
-        waits.vcpus().forEach(vcpu -> vcpus.add(histogram(vcpu)));
-        answer.set("tracker-calls", histogram(waits.trackerCalls()));
-        answer.set("commands", histogram(waits.commands()));
-        return answer;
+    private static void waits(JsonGenerator out, WaitStatistics waits) {
+        out.writeObjectPropertyStart("waits");
+        out.writeArrayPropertyStart("vcpus");
+        waits.vcpus().forEach(vcpu -> {
+            out.writeStartObject();
+            histogram(out, vcpu);
+        });
+        out.writeEndArray();
+        out.writeObjectPropertyStart("tracker-calls");
+        histogram(out, waits.trackerCalls());
+        out.writeObjectPropertyStart("commands");
+        histogram(out, waits.commands());
+        out.writeEndObject();
     }
 
-    private static ObjectNode histogram(LatencyHistogram.Snapshot snapshot) {
-        ObjectNode answer = PostcopyFigures.latency(snapshot);
-        answer.set("buckets", PostcopyFigures.buckets(snapshot));
-        return answer;
+    private static void histogram(JsonGenerator out, LatencyHistogram.Snapshot snapshot) {
+        PostcopyFigures.latencyMembers(out, snapshot);
+        PostcopyFigures.buckets(out, "buckets", snapshot);
+        out.writeEndObject();
     }
 
-    private static ObjectNode forecast(ForecastStatistics forecast) {
-        ObjectNode answer =
-                Json.object().put("verdict", forecast.verdict().word()).put("reason", forecast.why());
-        forecast.leftMillis().ifPresent(millis -> answer.put("time-left", millis));
-        forecast.leftAtMostMillis().ifPresent(millis -> answer.put("time-left-at-most", millis));
-        forecast.downtimeMillis().ifPresent(millis -> answer.put("downtime", millis));
-        forecast.help().ifPresent(help -> answer.put("help", help));
-        forecast.choice().ifPresent(choice -> answer.put("choice", choice));
-        return answer;
+    private static void forecast(JsonGenerator out, String name, ForecastStatistics forecast) {
+        out.writeObjectPropertyStart(name);
+        out.writeStringProperty("verdict", forecast.verdict().word());
+        out.writeStringProperty("reason", forecast.why());
+        forecast.leftMillis().ifPresent(millis -> out.writeNumberProperty("time-left", millis));
+        forecast.leftAtMostMillis().ifPresent(millis -> out.writeNumberProperty("time-left-at-most", millis));
+        forecast.downtimeMillis().ifPresent(millis -> out.writeNumberProperty("downtime", millis));
+        text(out, "help", forecast.help());
+        text(out, "choice", forecast.choice());
+        out.writeEndObject();
     }
 
-    private static ObjectNode throttle(ThrottleStatistics throttle) {
-        return Json.object()
-                .put("percent", throttle.percent())
-                .put("highest-percent", throttle.highestPercent())
-                .put("throttled-millis", throttle.throttledMillis())
-                .put("throttling-millis", throttle.throttlingMillis())
-                .put("syncs", throttle.syncs())
-                .put("background-syncs", throttle.backgroundSyncs())
-                .put("sync-micros", throttle.syncMicros())
-                .put("longest-sync-micros", throttle.longestSyncMicros());
+    private static void throttle(JsonGenerator out, ThrottleStatistics throttle) {
+        out.writeObjectPropertyStart("throttle");
+        out.writeNumberProperty("percent", throttle.percent());
+        out.writeNumberProperty("highest-percent", throttle.highestPercent());
+        out.writeNumberProperty("throttled-millis", throttle.throttledMillis());
+        out.writeNumberProperty("throttling-millis", throttle.throttlingMillis());
+        out.writeNumberProperty("syncs", throttle.syncs());
+        out.writeNumberProperty("background-syncs", throttle.backgroundSyncs());
+        out.writeNumberProperty("sync-micros", throttle.syncMicros());
+        out.writeNumberProperty("longest-sync-micros", throttle.longestSyncMicros());
+        out.writeEndObject();
     }
 
-    private static ObjectNode downtimeParts(DowntimeParts parts) {
-        return Json.object()
-                .put("stop-nanos", parts.stopNanos())
-                .put("harvest-nanos", parts.harvestNanos())
-                .put("pages-nanos", parts.pagesNanos())
-                .put("device-nanos", parts.deviceNanos())
-                .put("handover-nanos", parts.handoverNanos())
-                .put("load-nanos", parts.loadNanos())
-                .put("token-nanos", parts.tokenNanos())
-                .put("start-nanos", parts.startNanos());
+    private static void downtimeParts(JsonGenerator out, DowntimeParts parts) {
+        out.writeObjectPropertyStart("downtime-parts");
+        out.writeNumberProperty("stop-nanos", parts.stopNanos());
+        out.writeNumberProperty("harvest-nanos", parts.harvestNanos());
+        out.writeNumberProperty("pages-nanos", parts.pagesNanos());
+        out.writeNumberProperty("device-nanos", parts.deviceNanos());
+        out.writeNumberProperty("handover-nanos", parts.handoverNanos());
+        out.writeNumberProperty("load-nanos", parts.loadNanos());
+        out.writeNumberProperty("token-nanos", parts.tokenNanos());
+        out.writeNumberProperty("start-nanos", parts.startNanos());
+        out.writeEndObject();
+    }
+
+    private static void text(JsonGenerator out, String name, Optional<String> text) {
+        text.ifPresent(value -> out.writeStringProperty(name, value));
     }
 
     /** {@code query-migrate-parameters}. */
@@ -214,17 +239,21 @@ final class MigrationFigures {
         return answer;
     }
 
-    private static ArrayNode socketAddresses(String uri) {
-        ArrayNode addresses = Json.array();
+    private static void socketAddresses(JsonGenerator out, String uri) {
+        out.writeArrayPropertyStart("socket-address");
         if (uri.startsWith("unix:")) {
-            addresses.add(Json.object().put("type", "unix").put("path", uri.substring(5)));
+            out.writeStartObject();
+            out.writeStringProperty("type", "unix");
+            out.writeStringProperty("path", uri.substring(5));
+            out.writeEndObject();
         } else if (uri.startsWith("tcp:")) {
             QmpAddress.Tcp tcp = (QmpAddress.Tcp) QmpAddress.parse(uri);
-            addresses.add(Json.object()
-                    .put("type", "inet")
-                    .put("host", tcp.host())
-                    .put("port", Integer.toString(tcp.port())));
+            out.writeStartObject();
+            out.writeStringProperty("type", "inet");
+            out.writeStringProperty("host", tcp.host());
+            out.writeStringProperty("port", Integer.toString(tcp.port()));
+            out.writeEndObject();
         }
-        return addresses;
+        out.writeEndArray();
     }
 }

@@ -5,8 +5,7 @@ package io.godwit.control;
 import io.godwit.engine.EpochStatistics;
 import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.PostcopyStatistics;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
+import tools.jackson.core.JsonGenerator;
 
 /** The figures of postcopy in QMP's words: those that QEMU's destination tells since 10.1, and all that Godwit measures. */
 final class PostcopyFigures {
@@ -17,8 +16,8 @@ final class PostcopyFigures {
 
     private PostcopyFigures() {}
 
-    /** The members of {@code query-migrate} at a destination. A vCPU that never waited has zeros. */
-    static void putBlocktime(ObjectNode answer, PostcopyStatistics postcopy) {
+    /** Writes the members of {@code query-migrate} at a destination. A vCPU that never waited has zeros. */
+    static void blocktime(JsonGenerator out, PostcopyStatistics postcopy) {
         int vcpuCount = 1
                 + postcopy.vcpus().stream()
                         .mapToInt(PostcopyStatistics.VcpuWait::vcpu)
@@ -38,94 +37,105 @@ final class PostcopyFigures {
             }
         }
         LatencyHistogram.Snapshot whole = postcopy.latency().whole();
-        answer.put("postcopy-blocktime", postcopy.blocktimeNanos() / NANOS_A_MILLI);
-        ArrayNode blocktimes = answer.putArray("postcopy-vcpu-blocktime");
-        answer.put("postcopy-latency", whole.meanNanos());
-        answer.set("postcopy-latency-dist", doublings(whole));
-        ArrayNode latencies = answer.putArray("postcopy-vcpu-latency");
+        out.writeNumberProperty("postcopy-blocktime", postcopy.blocktimeNanos() / NANOS_A_MILLI);
+        out.writeArrayPropertyStart("postcopy-vcpu-blocktime");
         for (int vcpu = 0; vcpu < vcpuCount; vcpu++) {
-            blocktimes.add(waitedNanos[vcpu] / NANOS_A_MILLI);
-            latencies.add(mean(waitedNanos[vcpu], faults[vcpu]));
+            out.writeNumber(waitedNanos[vcpu] / NANOS_A_MILLI);
         }
-        answer.put("postcopy-non-vcpu-latency", mean(otherNanos, otherFaults));
+        out.writeEndArray();
+        out.writeNumberProperty("postcopy-latency", whole.meanNanos());
+        out.writeArrayPropertyStart("postcopy-latency-dist");
+        for (long count : whole.doublingsOfMicros(DOUBLINGS)) {
+            out.writeNumber(count);
+        }
+        out.writeEndArray();
+        out.writeArrayPropertyStart("postcopy-vcpu-latency");
+        for (int vcpu = 0; vcpu < vcpuCount; vcpu++) {
+            out.writeNumber(mean(waitedNanos[vcpu], faults[vcpu]));
+        }
+        out.writeEndArray();
+        out.writeNumberProperty("postcopy-non-vcpu-latency", mean(otherNanos, otherFaults));
     }
 
-    /** The member {@code postcopy} of {@code x-godwit-statistics}. */
-    static ObjectNode whole(PostcopyStatistics postcopy) {
-        ObjectNode answer = Json.object()
-                .put("requests", postcopy.requests())
-                .put("requested-pages", postcopy.requestedPages())
-                .put("pushed-pages", postcopy.pushedPages())
-                .put("transferred-bytes", postcopy.transferredBytes())
-                .put("missing-pages", postcopy.missingPages())
-                .put("waiting-faults", postcopy.waitingFaults())
-                .put("recoveries", postcopy.recoveries())
-                .put("blocktime-nanos", postcopy.blocktimeNanos());
+    /** Writes the member {@code postcopy} of {@code x-godwit-statistics}. */
+    static void whole(JsonGenerator out, PostcopyStatistics postcopy) {
+        out.writeObjectPropertyStart("postcopy");
+        out.writeNumberProperty("requests", postcopy.requests());
+        out.writeNumberProperty("requested-pages", postcopy.requestedPages());
+        out.writeNumberProperty("pushed-pages", postcopy.pushedPages());
+        out.writeNumberProperty("transferred-bytes", postcopy.transferredBytes());
+        out.writeNumberProperty("missing-pages", postcopy.missingPages());
+        out.writeNumberProperty("waiting-faults", postcopy.waitingFaults());
+        out.writeNumberProperty("recoveries", postcopy.recoveries());
+        out.writeNumberProperty("blocktime-nanos", postcopy.blocktimeNanos());
         PostcopyStatistics.FaultLatency parts = postcopy.latency();
-        ObjectNode latency = answer.putObject("latency");
-        latency.set("whole", latency(parts.whole()));
-        latency.set("event", latency(parts.event()));
-        latency.set("request", latency(parts.request()));
-        latency.set("source", latency(parts.source()));
-        latency.set("wire", latency(parts.wire()));
-        latency.set("place", latency(parts.place()));
-        answer.set("latency-buckets", buckets(parts.whole()));
-        ArrayNode vcpus = answer.putArray("vcpus");
+        out.writeObjectPropertyStart("latency");
+        latency(out, "whole", parts.whole());
+        latency(out, "event", parts.event());
+        latency(out, "request", parts.request());
+        latency(out, "source", parts.source());
+        latency(out, "wire", parts.wire());
+        latency(out, "place", parts.place());
+        out.writeEndObject();
+        buckets(out, "latency-buckets", parts.whole());
+        out.writeArrayPropertyStart("vcpus");
         for (PostcopyStatistics.VcpuWait wait : postcopy.vcpus()) {
-            vcpus.add(Json.object()
-                    .put("vcpu", wait.vcpu())
-                    .put("faults", wait.faults())
-                    .put("waited-nanos", wait.waitedNanos())
-                    .put("longest-nanos", wait.longestNanos()));
+            out.writeStartObject();
+            out.writeNumberProperty("vcpu", wait.vcpu());
+            out.writeNumberProperty("faults", wait.faults());
+            out.writeNumberProperty("waited-nanos", wait.waitedNanos());
+            out.writeNumberProperty("longest-nanos", wait.longestNanos());
+            out.writeEndObject();
         }
-        postcopy.safety().ifPresent(safety -> answer.set("safety", safety(safety)));
-        return answer;
+        out.writeEndArray();
+        postcopy.safety().ifPresent(safety -> safety(out, safety));
+        out.writeEndObject();
     }
 
-    private static ObjectNode safety(EpochStatistics safety) {
-        ObjectNode answer = Json.object()
-                .put("active", safety.active())
-                .put("epochs", safety.epochs())
-                .put("last-epoch", safety.lastEpoch())
-                .put("pages", safety.pages())
-                .put("bytes", safety.bytes())
-                .put("held-outputs", safety.heldOutputs())
-                .put("released-outputs", safety.releasedOutputs())
-                .put("given-up", safety.givenUp());
-        answer.set("pause", latency(safety.pause()));
-        answer.set("output-delay", latency(safety.outputDelay()));
-        return answer;
+    private static void safety(JsonGenerator out, EpochStatistics safety) {
+        out.writeObjectPropertyStart("safety");
+        out.writeBooleanProperty("active", safety.active());
+        out.writeNumberProperty("epochs", safety.epochs());
+        out.writeNumberProperty("last-epoch", safety.lastEpoch());
+        out.writeNumberProperty("pages", safety.pages());
+        out.writeNumberProperty("bytes", safety.bytes());
+        out.writeNumberProperty("held-outputs", safety.heldOutputs());
+        out.writeNumberProperty("released-outputs", safety.releasedOutputs());
+        out.writeStringProperty("given-up", safety.givenUp());
+        latency(out, "pause", safety.pause());
+        latency(out, "output-delay", safety.outputDelay());
+        out.writeEndObject();
     }
 
-    /** A histogram in short. */
-    static ObjectNode latency(LatencyHistogram.Snapshot snapshot) {
-        ObjectNode answer = Json.object().put("count", snapshot.count());
+    private static void latency(JsonGenerator out, String name, LatencyHistogram.Snapshot snapshot) {
+        out.writeObjectPropertyStart(name);
+        latencyMembers(out, snapshot);
+        out.writeEndObject();
+    }
+
+    /** Writes a histogram in short, as members of the object that has been begun. */
+    static void latencyMembers(JsonGenerator out, LatencyHistogram.Snapshot snapshot) {
+        out.writeNumberProperty("count", snapshot.count());
         if (snapshot.count() > 0) {
-            answer.put("mean-nanos", snapshot.meanNanos())
-                    .put("p50-nanos", snapshot.percentileNanos(50))
-                    .put("p90-nanos", snapshot.percentileNanos(90))
-                    .put("p99-nanos", snapshot.percentileNanos(99))
-                    .put("p99.9-nanos", snapshot.percentileNanos(99.9))
-                    .put("max-nanos", snapshot.maxNanos());
+            out.writeNumberProperty("mean-nanos", snapshot.meanNanos());
+            out.writeNumberProperty("p50-nanos", snapshot.percentileNanos(50));
+            out.writeNumberProperty("p90-nanos", snapshot.percentileNanos(90));
+            out.writeNumberProperty("p99-nanos", snapshot.percentileNanos(99));
+            out.writeNumberProperty("p99.9-nanos", snapshot.percentileNanos(99.9));
+            out.writeNumberProperty("max-nanos", snapshot.maxNanos());
         }
-        return answer;
     }
 
     /** So that who asks twice can tell what came between: pairs of a duration and how many took up to that. */
-    static ArrayNode buckets(LatencyHistogram.Snapshot snapshot) {
-        ArrayNode answer = Json.array();
-        for (LatencyHistogram.Bucket bucket : snapshot.buckets()) {
-            answer.add(Json.array().add(bucket.upToNanos()).add(bucket.count()));
-        }
-        return answer;
-    }
-
-    private static ArrayNode doublings(LatencyHistogram.Snapshot snapshot) {
-        ArrayNode answer = Json.array();
-        for (long count : snapshot.doublingsOfMicros(DOUBLINGS)) {
-            answer.add(count);
-        }
-        return answer;
+    static void buckets(JsonGenerator out, String name, LatencyHistogram.Snapshot snapshot) {
+        out.writeArrayPropertyStart(name);
+        snapshot.forEachBucket((upToNanos, count) -> {
+            out.writeStartArray();
+            out.writeNumber(upToNanos);
+            out.writeNumber(count);
+            out.writeEndArray();
+        });
+        out.writeEndArray();
     }
 
     private static long mean(long sumNanos, long count) {

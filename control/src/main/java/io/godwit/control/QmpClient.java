@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
+import io.godwit.linux.process.Scheduling;
 import java.io.IOException;
 import java.net.SocketTimeoutException;
 import java.net.StandardSocketOptions;
@@ -28,7 +29,7 @@ import tools.jackson.databind.node.ObjectNode;
 /**
  * Drives a host over QMP: Godwit's or QEMU's.
  *
- * <p>Threads: any may call; a virtual thread reads answers and events. Every wait has a deadline.
+ * <p>Threads: any may call; one of its own reads answers and events. Every wait has a deadline.
  */
 public final class QmpClient implements AutoCloseable {
     /** LIMIT: events nobody has asked for yet; the oldest go first. */
@@ -58,7 +59,7 @@ public final class QmpClient implements AutoCloseable {
     public static QmpClient connect(QmpAddress address, Duration timeout) {
         SocketChannel channel = open(address, timeout);
         QmpClient client = new QmpClient(address, channel);
-        Thread.ofVirtual().name("qmp-client-read").start(client::read);
+        Thread.ofPlatform().daemon().name("qmp-client-read").start(client::read);
         try {
             client.await(client.greeting, "a greeting", timeout);
             client.execute("qmp_capabilities", Json.object(), timeout);
@@ -203,6 +204,7 @@ public final class QmpClient implements AutoCloseable {
     }
 
     private void read() {
+        boolean _ = Scheduling.answersAtOnce();
         JsonFramer framer = new JsonFramer(new JsonFramer.Sink() {
             @Override
             public void text(byte[] utf8) {

@@ -4,6 +4,7 @@ package io.godwit.control;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunState;
 import java.util.EnumMap;
@@ -12,8 +13,10 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiConsumer;
 import java.util.function.Consumer;
 import java.util.function.Function;
+import tools.jackson.core.JsonGenerator;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -23,7 +26,7 @@ import tools.jackson.databind.node.ObjectNode;
  * look wait for nobody.
  */
 final class QmpCommands {
-    private record Command(boolean changes, Function<QmpArguments, JsonNode> body) {}
+    private record Command(boolean changes, Function<QmpArguments, Json.Written> body) {}
 
     private final HostControl host;
     private final Consumer<String> announceDeleted;
@@ -42,13 +45,13 @@ final class QmpCommands {
         look("query-status", _ -> status());
         look("query-version", _ -> GodwitVersion.toJson());
         look("query-commands", _ -> names());
-        look("query-migrate", _ -> MigrationFigures.queryMigrate(host.statistics()));
+        figures("query-migrate", MigrationFigures::queryMigrate);
         look("query-migrate-parameters", _ -> MigrationFigures.parameters(host.parameters()));
         look("query-migrate-capabilities", _ -> MigrationFigures.capabilities(host.capabilities()));
         look("query-dirty-rate", arguments -> DirtyRateWords.answer(arguments, host.dirtyRate()));
         look("query-vcpu-dirty-limit", _ -> DirtyLimitWords.answer(host.vcpuDirtyLimits()));
         look("query-memory-devices", _ -> host.memory().devices());
-        look("x-godwit-statistics", _ -> MigrationFigures.statistics(host.statistics()));
+        figures("x-godwit-statistics", MigrationFigures::statistics);
         look("x-godwit-guest", arguments -> host.guestFigures(heartbeatQuery(arguments)));
         look("x-godwit-ram-digest", _ -> host.ramDigest());
         change("stop", _ -> host.stop());
@@ -77,7 +80,7 @@ final class QmpCommands {
      *
      * @throws QmpException for what QMP itself refuses; what the host refuses comes as the exception it threw
      */
-    JsonNode execute(String name, ObjectNode members) {
+    Json.Written execute(String name, ObjectNode members) {
         Command command = commands.get(name);
         if (command == null) {
             throw new QmpException(QmpException.COMMAND_NOT_FOUND, "The command " + name + " has not been found");
@@ -106,11 +109,22 @@ final class QmpCommands {
         }
     }
 
+    private void figures(String name, BiConsumer<JsonGenerator, MigrationStatistics> body) {
+        put(name, _ -> {
+            MigrationStatistics statistics = host.statistics();
+            return out -> body.accept(out, statistics);
+        });
+    }
+
     private void look(String name, Function<QmpArguments, JsonNode> body) {
+        put(name, arguments -> Json.tree(body.apply(arguments)));
+    }
+
+    private void put(String name, Function<QmpArguments, Json.Written> body) {
         // Queries take their arguments before they answer, so nothing is left to reject afterwards but what nobody
         // knows.
         commands.put(name, new Command(false, arguments -> {
-            JsonNode answer = body.apply(arguments);
+            Json.Written answer = body.apply(arguments);
             arguments.rejectUnexpected();
             return answer;
         }));
@@ -137,7 +151,7 @@ final class QmpCommands {
                 arguments.rejectUnexpected();
             }
             body.accept(arguments);
-            return Json.object();
+            return Json.tree(Json.object());
         }));
     }
 

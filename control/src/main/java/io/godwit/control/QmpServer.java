@@ -28,11 +28,11 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Answers QMP for one host: greeting, capabilities, commands, events, as QEMU does.
  *
- * <p>Threads: accepts and serves on virtual threads of its own. The listeners that it adds to the host only queue a record for each
- * session and never wait.
+ * <p>Threads: accepts on a virtual thread; each session has a thread that answers and a virtual one for events. The listeners that it adds to
+ * the host only queue a record for each session and never wait.
  */
 public final class QmpServer implements AutoCloseable {
-    /** LIMIT: more clients than any operator has; each costs two virtual threads and a queue. */
+    /** LIMIT: more clients than any operator has; each costs two threads, one of them virtual, and a queue. */
     static final int MAX_SESSIONS = 64;
 
     private static final System.Logger LOG = System.getLogger(QmpServer.class.getName());

@@ -2,19 +2,24 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
+import io.godwit.linux.process.Scheduling;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
+import java.util.Optional;
+import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.ReentrantLock;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One client. The reader takes commands and carries them out in their order; the writer sends answers and events in the order in which they
- * were queued. A client that does not read its answers holds up nobody but itself; one that does not read its events is dropped.
+ * One client. The reader takes commands, carries them out in their order and writes the answers itself: a second thread for that would have to be woken,
+ * and where the processors are busy with a migration each waking may cost a tick of the scheduler. Events wait in a queue and go out before the next answer,
+ * or by the session's other thread. A client that does not read its answers holds up nobody but itself; one that does not read its events is dropped.
  */
 final class QmpSession {
     /** LIMIT: events of a long migration, some thousand passes, while the client looks away. */
@@ -24,24 +29,20 @@ final class QmpSession {
     private static final int READ_BYTES = 16 << 10;
     private static final long LAST_ANSWERS_NANOS = 1_000_000_000;
 
-    /** What the writer sends. */
-    private sealed interface Output {
-        /** An answer or the greeting. {@code written} is told when it is. */
-        record Answer(ObjectNode json, Runnable written) implements Output {}
-
-        /** An event. */
-        record Event(Notice notice) implements Output {}
-
-        /** Nothing more comes. */
-        record End() implements Output {}
-    }
-
     private final SocketChannel channel;
     private final QmpCommands commands;
     private final Runnable ended;
-    private final BlockingQueue<Output> queue = new LinkedBlockingQueue<>(QUEUE_LENGTH);
+    private final BlockingQueue<Notice> events = new ArrayBlockingQueue<>(QUEUE_LENGTH);
+    // One permit for each reason to look whether something is to be sent.
+    private final Semaphore bell = new Semaphore(0);
     private final CountDownLatch written = new CountDownLatch(1);
+    // The reader's.
+    private final QmpLine answer = new QmpLine();
+    // Held while anything is sent, so that events and answers leave in the order in which they came about.
+    private final ReentrantLock sending = new ReentrantLock();
+    private final QmpLine event = new QmpLine();
     private volatile boolean negotiated;
+    private volatile boolean finishing;
 
     QmpSession(SocketChannel channel, QmpCommands commands, Runnable ended) {
         this.channel = channel;
@@ -51,18 +52,18 @@ final class QmpSession {
 
     /** Starts both threads; the greeting is the first thing sent. */
     void start(String name) {
-        ObjectNode greeting = Json.object();
-        ObjectNode body = greeting.putObject("QMP");
-        body.set("version", GodwitVersion.toJson());
-        body.set("capabilities", Json.array());
-        queue.add(new Output.Answer(greeting, () -> {}));
-        Thread.ofVirtual().name(name + "-write").start(this::write);
-        Thread.ofVirtual().name(name + "-read").start(this::read);
+        Thread.ofVirtual().name(name + "-events").start(this::sendEvents);
+        Thread.ofPlatform().daemon().name(name).start(this::serve);
     }
 
     /** Queues an event if the client has negotiated. Never waits: a client whose queue is full is dropped. */
     void notice(Notice notice) {
-        if (negotiated && !queue.offer(new Output.Event(notice))) {
+        if (!negotiated) {
+            return;
+        }
+        if (events.offer(notice)) {
+            bell.release();
+        } else {
             LOG.log(
                     System.Logger.Level.WARNING,
                     "QMP session dropped: its client left {0} events unread",
@@ -71,11 +72,10 @@ final class QmpSession {
         }
     }
 
-    /** Lets the writer send what is queued and then close; does not wait. */
+    /** Lets what is queued be sent and the connection then be closed; does not wait. */
     void finish() {
-        if (!queue.offer(new Output.End())) {
-            drop();
-        }
+        finishing = true;
+        bell.release();
     }
 
     /** Waits until all is sent after {@link #finish}, but no longer than the deadline, and closes. */
@@ -99,7 +99,8 @@ final class QmpSession {
         }
     }
 
-    private void read() {
+    private void serve() {
+        boolean _ = Scheduling.answersAtOnce();
         ByteBuffer in = ByteBuffer.allocate(READ_BYTES);
         JsonFramer framer = new JsonFramer(new JsonFramer.Sink() {
             @Override
@@ -109,10 +110,12 @@ final class QmpSession {
 
             @Override
             public void broken(String reason) {
-                answer(error(QmpException.generic("JSON parse error, " + reason)), () -> {});
+                refuse("JSON parse error, " + reason);
             }
         });
         try {
+            answer.set(Json.tree(greeting()));
+            boolean _ = send();
             while (channel.read(in) >= 0) {
                 in.flip();
                 framer.consume(in);
@@ -124,22 +127,30 @@ final class QmpSession {
             LOG.log(System.Logger.Level.DEBUG, "QMP session ended: {0}", e.getMessage());
         } finally {
             drop();
+            finish();
             ended.run();
         }
     }
 
-    private void write() {
+    private static ObjectNode greeting() {
+        ObjectNode greeting = Json.object();
+        ObjectNode body = greeting.putObject("QMP");
+        body.set("version", GodwitVersion.toJson());
+        body.set("capabilities", Json.array());
+        return greeting;
+    }
+
+    private void sendEvents() {
         try {
-            while (true) {
-                switch (queue.take()) {
-                    case Output.Answer(ObjectNode json, Runnable told) -> {
-                        send(json);
-                        told.run();
-                    }
-                    case Output.Event(Notice notice) -> send(notice.toJson());
-                    case Output.End() -> {
-                        return;
-                    }
+            boolean last = false;
+            while (!last) {
+                bell.acquire();
+                last = finishing;
+                sending.lock();
+                try {
+                    sendQueued();
+                } finally {
+                    sending.unlock();
                 }
             }
         } catch (IOException e) {
@@ -152,29 +163,43 @@ final class QmpSession {
         }
     }
 
-    private void send(ObjectNode json) throws IOException {
-        byte[] text = Json.write(json);
-        ByteBuffer line = ByteBuffer.allocate(text.length + 2)
-                .put(text)
-                .put((byte) '\r')
-                .put((byte) '\n')
-                .flip();
-        while (line.hasRemaining()) {
-            channel.write(line);
+    /** Under {@code sending}. */
+    private void sendQueued() throws IOException {
+        for (Notice next = events.poll(); next != null; next = events.poll()) {
+            event.set(Json.tree(next.toJson()));
+            write(event);
         }
     }
 
-    /** Waits when the client does not read: it is the client's own reader that stands still then. */
-    private void answer(ObjectNode json, Runnable told) {
+    /**
+     * Sends the answer; whether it could, else the session ends. Waits when the client does not read: it is the client's own reader that stands still
+     * then.
+     */
+    private boolean send() {
+        sending.lock();
         try {
-            while (!queue.offer(new Output.Answer(json, told), 1, TimeUnit.SECONDS)) {
-                if (!channel.isOpen()) {
-                    return;
-                }
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
+            sendQueued();
+            write(answer);
+            return true;
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.DEBUG, "QMP session ended: {0}", e.getMessage());
+            drop();
+            return false;
+        } finally {
+            sending.unlock();
         }
+    }
+
+    private void write(QmpLine line) throws IOException {
+        ByteBuffer bytes = line.bytes();
+        while (bytes.hasRemaining()) {
+            channel.write(bytes);
+        }
+    }
+
+    private void refuse(String reason) {
+        answer.set(framed("error", error(QmpException.generic(reason)), Optional.empty()));
+        boolean _ = send();
     }
 
     private void take(byte[] utf8) {
@@ -183,37 +208,54 @@ final class QmpSession {
         try {
             request = Json.parse(utf8);
         } catch (Json.SyntaxException e) {
-            answer(error(QmpException.generic("JSON parse error, " + e.getMessage())), () -> {});
+            refuse("JSON parse error, " + e.getMessage());
             return;
         }
         if (!(request instanceof ObjectNode object)) {
-            answer(error(QmpException.generic("QMP input must be a JSON object")), () -> {});
+            refuse("QMP input must be a JSON object");
             return;
         }
-        ObjectNode answer = execute(object);
-        object.optional("id").ifPresent(id -> answer.set("id", id));
+        boolean done = execute(object);
         String name = object.path("execute").asString("");
-        answer(answer, () -> commands.took(name, System.nanoTime() - begin));
-        if (answer.has("return")) {
+        if (send()) {
+            commands.took(name, System.nanoTime() - begin);
+        }
+        if (done) {
             commands.answered(name);
         }
     }
 
-    private ObjectNode execute(ObjectNode request) {
+    /** Carries a command out and has its answer ready to be sent; whether it was not refused. */
+    private boolean execute(ObjectNode request) {
+        Optional<JsonNode> id = request.optional("id");
         try {
             String name = QmpRequest.command(request);
             ObjectNode arguments = QmpRequest.arguments(request);
-            ObjectNode answer = Json.object();
-            answer.set("return", name.equals("qmp_capabilities") ? negotiate(arguments) : dispatch(name, arguments));
-            return answer;
+            Json.Written value = name.equals("qmp_capabilities") ? negotiate(arguments) : dispatch(name, arguments);
+            answer.set(framed("return", value, id));
+            return true;
         } catch (QmpException e) {
-            return error(e);
+            answer.set(framed("error", error(e), id));
         } catch (RuntimeException e) {
-            return error(QmpException.generic(sentence(e)));
+            answer.set(framed("error", error(QmpException.generic(sentence(e))), id));
         }
+        return false;
     }
 
-    private JsonNode negotiate(ObjectNode members) {
+    private static Json.Written framed(String member, Json.Written value, Optional<JsonNode> id) {
+        return out -> {
+            out.writeStartObject();
+            out.writeName(member);
+            value.writeTo(out);
+            id.ifPresent(given -> {
+                out.writeName("id");
+                Json.tree(given).writeTo(out);
+            });
+            out.writeEndObject();
+        };
+    }
+
+    private Json.Written negotiate(ObjectNode members) {
         if (negotiated) {
             throw new QmpException(
                     QmpException.COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
@@ -225,10 +267,10 @@ final class QmpSession {
         }
         arguments.rejectUnexpected();
         negotiated = true;
-        return Json.object();
+        return Json.tree(Json.object());
     }
 
-    private JsonNode dispatch(String name, ObjectNode arguments) {
+    private Json.Written dispatch(String name, ObjectNode arguments) {
         if (!negotiated) {
             throw new QmpException(
                     QmpException.COMMAND_NOT_FOUND, "Expecting capabilities negotiation with 'qmp_capabilities'");
@@ -246,9 +288,7 @@ final class QmpSession {
         return "internal error: " + e;
     }
 
-    private static ObjectNode error(QmpException e) {
-        ObjectNode answer = Json.object();
-        answer.putObject("error").put("class", e.errorClass()).put("desc", e.getMessage());
-        return answer;
+    private static Json.Written error(QmpException e) {
+        return Json.tree(Json.object().put("class", e.errorClass()).put("desc", e.getMessage()));
     }
 }

@@ -9,7 +9,9 @@ import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.RamStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.TimeStatistics;
 import io.godwit.engine.WaitStatistics;
 import java.io.IOException;
 import java.util.List;
@@ -172,26 +174,12 @@ class QmpPostcopyTest {
                 outgoing,
                 Optional.of("the wire broke"),
                 Optional.empty(),
-                2,
-                1 << 30,
-                1 << 20,
-                1_000_000,
-                100,
-                50,
-                1000,
-                100_000_000,
-                12,
-                1,
-                200,
-                3,
-                DowntimeParts.NONE,
-                1,
-                "test",
                 Optional.empty(),
-                Optional.of(postcopy),
+                new RamStatistics(1 << 30, 1 << 20, 1_000_000, 100, 50, 2, 1000, 100_000_000, "test", Optional.empty()),
+                new TimeStatistics(1, 200, 12, 3, DowntimeParts.NONE, 1),
                 ThrottleStatistics.NONE,
                 WaitStatistics.NONE,
-                Optional.empty(),
+                Optional.of(postcopy),
                 Optional.empty());
     }
 }

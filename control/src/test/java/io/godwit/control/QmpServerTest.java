@@ -10,7 +10,9 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.ForecastStatistics;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.RamStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.TimeStatistics;
 import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.forecast.Verdict;
 import java.io.IOException;
@@ -316,23 +318,9 @@ class QmpServerTest {
                 false,
                 s.error(),
                 s.owner(),
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                0,
-                DowntimeParts.NONE,
-                0,
-                "",
                 Optional.of("tcp:127.0.0.1:4444"),
-                Optional.empty(),
+                RamStatistics.NONE,
+                TimeStatistics.NONE,
                 ThrottleStatistics.NONE,
                 WaitStatistics.NONE,
                 Optional.empty(),
@@ -448,23 +436,9 @@ class QmpServerTest {
                 true,
                 Optional.empty(),
                 Optional.empty(),
-                2,
-                1 << 30,
-                1 << 20,
-                500_000,
-                100,
-                50,
-                1000,
-                100_000_000,
-                12,
-                1,
-                200,
-                0,
-                DowntimeParts.NONE,
-                0,
-                "test",
                 Optional.empty(),
-                Optional.empty(),
+                new RamStatistics(1 << 30, 1 << 20, 500_000, 100, 50, 2, 1000, 100_000_000, "test", Optional.empty()),
+                new TimeStatistics(1, 200, 12, 0, DowntimeParts.NONE, 0),
                 throttle,
                 WaitStatistics.NONE,
                 Optional.empty(),

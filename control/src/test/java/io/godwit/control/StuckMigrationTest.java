@@ -22,6 +22,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
 /** A destination that never reads holds up the migration's thread and nobody else. */
@@ -37,8 +39,44 @@ class StuckMigrationTest {
             "stop",
             "cont");
 
+    /** Before snapshots held only what is told, and answers were written without a tree: 31,500 and 60,500 bytes, this client's not counted. */
+    @ParameterizedTest
+    @CsvSource({"query-migrate, 8000", "x-godwit-statistics, 15000"})
+    void aQueryAllocatesLittle(String command, long mostBytes) throws Exception {
+        int queries = 50;
+        withStuckMigration((machine, host, session) -> {
+            // The guest stands still, so that nothing but the query allocates.
+            ask(session, "stop");
+            AllocatedBytes.Round round = () -> {
+                for (int i = 0; i < queries; i++) {
+                    assertThat(session.ask("{\"execute\":\"" + command + "\"}")).contains("\"status\":\"active\"");
+                }
+            };
+            round.run();
+            assertThat(AllocatedBytes.leastOf(10, round) / queries).isBetween(500L, mostBytes);
+        });
+    }
+
     @Test
     void everyCommandIsAnsweredAndTheGuestRunsWhileNothingCanBeSent() throws Exception {
+        withStuckMigration((machine, host, session) -> {
+            COMMANDS.forEach(command -> ask(session, command));
+            long work = machine.workPages();
+            await(() -> machine.workPages() > work + 1000);
+            await(StuckMigrationTest::isStuck);
+            assertThat(host.statistics().waits().vcpus()).hasSize(1);
+            await(() -> host.statistics().waits().commands().count() >= COMMANDS.size());
+            ask(session, "migrate_cancel");
+            await(() ->
+                    ask(session, "query-migrate").path("status").asString("").equals("cancelled"));
+        });
+    }
+
+    private interface Body {
+        void run(Machine machine, MachineHost host, RawSession session) throws Exception;
+    }
+
+    private static void withStuckMigration(Body body) throws Exception {
         // More than all buffers between two sockets hold.
         Workload workload = new Workload(GuestProgram.DIRTIER, 4L << 20, 0, WriteOrder.SWEEP, RamFill.RANDOM, 4711);
         Machine machine = Machines.create(GuestOptions.defaults()
@@ -56,15 +94,7 @@ class StuckMigrationTest {
                             + deaf.getLocalPort() + "\"}}"))
                     .isEqualTo("{\"return\":{}}");
             await(StuckMigrationTest::isStuck);
-            COMMANDS.forEach(command -> ask(session, command));
-            long work = machine.workPages();
-            await(() -> machine.workPages() > work + 1000);
-            await(StuckMigrationTest::isStuck);
-            assertThat(host.statistics().waits().vcpus()).hasSize(1);
-            await(() -> host.statistics().waits().commands().count() >= COMMANDS.size());
-            ask(session, "migrate_cancel");
-            await(() ->
-                    ask(session, "query-migrate").path("status").asString("").equals("cancelled"));
+            body.run(machine, host, session);
         }
     }
 

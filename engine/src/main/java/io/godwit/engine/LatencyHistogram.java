@@ -4,9 +4,6 @@ package io.godwit.engine;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
-import java.util.Arrays;
-import java.util.List;
-import java.util.stream.IntStream;
 
 /**
  * Counts durations in buckets that are narrow for short ones and wide for long ones: sixteen for each doubling, so that a percentile is
@@ -23,6 +20,8 @@ public final class LatencyHistogram {
     private static final int MAX = BUCKETS + 1;
 
     private final long[] counts = new long[BUCKETS + 2];
+    // A bit for each bucket that is not empty, so that a snapshot need not look at all of them: few are ever used.
+    private final long[] used = new long[BUCKETS / Long.SIZE];
 
     /** An empty histogram. */
     public LatencyHistogram() {}
@@ -30,19 +29,42 @@ public final class LatencyHistogram {
     /** Counts one duration; a negative one, which a clock read on two cores may give, counts as 0. */
     public void record(long nanos) {
         long value = Math.max(0, nanos);
-        long _ = (long) COUNT.getAndAddRelease(counts, bucket(value), 1L);
+        int bucket = bucket(value);
+        long _ = (long) COUNT.getAndAddRelease(counts, bucket, 1L);
         long _ = (long) COUNT.getAndAddRelease(counts, SUM, value);
         long max = (long) COUNT.getAcquire(counts, MAX);
         while (value > max && !COUNT.weakCompareAndSetRelease(counts, MAX, max, value)) {
             max = (long) COUNT.getAcquire(counts, MAX);
         }
+        // ORDERING: after the count, so that who sees the bit sees a bucket that is not empty.
+        if (((long) COUNT.getAcquire(used, bucket / Long.SIZE) >>> bucket & 1) == 0) {
+            long _ = (long) COUNT.getAndBitwiseOrRelease(used, bucket / Long.SIZE, 1L << bucket);
+        }
     }
 
-    /** What was counted so far. */
+    /** What was counted so far: a copy of the buckets that are not empty. */
     public Snapshot snapshot() {
-        long[] copy = new long[BUCKETS];
-        Arrays.setAll(copy, i -> (long) COUNT.getAcquire(counts, i));
-        return new Snapshot(copy, (long) COUNT.getAcquire(counts, SUM), (long) COUNT.getAcquire(counts, MAX));
+        long[] seen = new long[used.length];
+        int size = 0;
+        for (int word = 0; word < seen.length; word++) {
+            seen[word] = (long) COUNT.getAcquire(used, word);
+            size += Long.bitCount(seen[word]);
+        }
+        if (size == 0) {
+            return Snapshot.EMPTY;
+        }
+        int[] buckets = new int[size];
+        long[] copy = new long[size];
+        int next = 0;
+        for (int word = 0; word < seen.length; word++) {
+            for (long left = seen[word]; left != 0; left &= left - 1) {
+                int bucket = word * Long.SIZE + Long.numberOfTrailingZeros(left);
+                buckets[next] = bucket;
+                copy[next] = (long) COUNT.getAcquire(counts, bucket);
+                next++;
+            }
+        }
+        return new Snapshot(buckets, copy, (long) COUNT.getAcquire(counts, SUM), (long) COUNT.getAcquire(counts, MAX));
     }
 
     private static int bucket(long value) {
@@ -64,27 +86,38 @@ public final class LatencyHistogram {
         return (long) (SUB_BUCKETS + sub + 1) << doubling;
     }
 
-    /**
-     * One step of a histogram.
-     *
-     * @param upToNanos the longest duration that belongs to it
-     * @param count how many fell into it
-     */
-    public record Bucket(long upToNanos, long count) {}
+    /** Takes the steps of a histogram. */
+    @FunctionalInterface
+    public interface Buckets {
+        /**
+         * Takes one step.
+         *
+         * @param upToNanos the longest duration that belongs to it
+         * @param count how many fell into it
+         */
+        void take(long upToNanos, long count);
+    }
 
-    /** A histogram at one moment. Immutable. */
+    /** A histogram at one moment, as large as it has buckets that are not empty. Immutable. */
     public static final class Snapshot {
         /** Nothing counted. */
-        public static final Snapshot EMPTY = new Snapshot(new long[BUCKETS], 0, 0);
+        public static final Snapshot EMPTY = new Snapshot(new int[0], new long[0], 0, 0);
 
+        // Those that are not empty, shortest first, and what fell into them.
+        private final int[] buckets;
         private final long[] counts;
         private final long count;
         private final long sumNanos;
         private final long maxNanos;
 
-        private Snapshot(long[] counts, long sumNanos, long maxNanos) {
+        private Snapshot(int[] buckets, long[] counts, long sumNanos, long maxNanos) {
+            this.buckets = buckets;
             this.counts = counts;
-            this.count = Arrays.stream(counts).sum();
+            long all = 0;
+            for (long one : counts) {
+                all += one;
+            }
+            this.count = all;
             this.sumNanos = sumNanos;
             this.maxNanos = maxNanos;
         }
@@ -122,19 +155,18 @@ public final class LatencyHistogram {
             long seen = 0;
             for (int i = 0; i < counts.length; i++) {
                 seen += counts[i];
-                if (seen >= rank && seen > 0) {
-                    return Math.min(maxNanos, upperBound(i) - 1);
+                if (seen >= rank) {
+                    return Math.min(maxNanos, upperBound(buckets[i]) - 1);
                 }
             }
             return maxNanos;
         }
 
-        /** The buckets that are not empty, shortest first. */
-        public List<Bucket> buckets() {
-            return IntStream.range(0, counts.length)
-                    .filter(i -> counts[i] != 0)
-                    .mapToObj(i -> new Bucket(upperBound(i) - 1, counts[i]))
-                    .toList();
+        /** Gives the buckets that are not empty, shortest first. */
+        public void forEachBucket(Buckets to) {
+            for (int i = 0; i < buckets.length; i++) {
+                to.take(upperBound(buckets[i]) - 1, counts[i]);
+            }
         }
 
         /**
@@ -146,11 +178,9 @@ public final class LatencyHistogram {
         public long[] doublingsOfMicros(int buckets) {
             long[] doublings = new long[buckets];
             for (int i = 0; i < counts.length; i++) {
-                if (counts[i] != 0) {
-                    long micros = Math.max(1, (upperBound(i) - 1) / 1000);
-                    int doubling = 63 - Long.numberOfLeadingZeros(micros);
-                    doublings[Math.min(buckets - 1, doubling)] += counts[i];
-                }
+                long micros = Math.max(1, (upperBound(this.buckets[i]) - 1) / 1000);
+                int doubling = 63 - Long.numberOfLeadingZeros(micros);
+                doublings[Math.min(buckets - 1, doubling)] += counts[i];
             }
             return doublings;
         }

@@ -558,7 +558,7 @@ public final class Migrator implements AutoCloseable {
         @Override
         public long migrationPagesPerSecond() {
             MigrationStatistics now = statistics();
-            return now.outgoing() && !now.status().isEnded() ? now.dirtyPagesPerSecond() : 0;
+            return now.outgoing() && !now.status().isEnded() ? now.ram().dirtyPagesPerSecond() : 0;
         }
 
         @Override

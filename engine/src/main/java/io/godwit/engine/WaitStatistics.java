@@ -29,9 +29,10 @@ public record WaitStatistics(
 
     /** The longest wait of any vCPU, in nanoseconds; 0 if none waited. */
     public long longestVcpuNanos() {
-        return vcpus.stream()
-                .mapToLong(LatencyHistogram.Snapshot::maxNanos)
-                .max()
-                .orElse(0);
+        long longest = 0;
+        for (LatencyHistogram.Snapshot vcpu : vcpus) {
+            longest = Math.max(longest, vcpu.maxNanos());
+        }
+        return longest;
     }
 }

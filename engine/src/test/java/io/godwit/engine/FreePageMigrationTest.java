@@ -42,7 +42,7 @@ class FreePageMigrationTest {
     }
 
     private static FreePageStatistics figures(Pair pair) {
-        return pair.source.statistics().freePages().orElseThrow();
+        return pair.source.statistics().ram().freePages().orElseThrow();
     }
 
     private static boolean isSame(Pair pair, long page) {
@@ -142,7 +142,7 @@ class FreePageMigrationTest {
             holder[0] = pair;
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.FREE_PAGE_HINTS, 0));
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));
-            assertThat(pair.source.statistics().freePages()).isEmpty();
+            assertThat(pair.source.statistics().ram().freePages()).isEmpty();
             assertThat(reporter.epoch).isZero();
             assertThat(isSame(pair, USED + 4)).isTrue();
             pair.assertRunsAtDestinationOnly();
@@ -246,7 +246,14 @@ class FreePageMigrationTest {
                 RamBlock block = holder[0].sourceGuest.block();
                 sink.free(epoch, block, USED, FREE);
                 told.release();
-                while (holder[0].source.statistics().freePages().orElseThrow().dropped() < 100) {
+                while (holder[0]
+                                .source
+                                .statistics()
+                                .ram()
+                                .freePages()
+                                .orElseThrow()
+                                .dropped()
+                        < 100) {
                     sink.free(epoch, block, USED, FREE);
                     sink.free(epoch, block, -1, Long.MAX_VALUE);
                 }

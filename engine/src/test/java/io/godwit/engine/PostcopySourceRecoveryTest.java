@@ -182,7 +182,7 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
                 ScriptedDestination destination = new ScriptedDestination(BLOCKS, script)) {
             switchTo(pair, destination);
             awaitPaused(pair);
-            assertThat(pair.source.statistics().remainingBytes()).isZero();
+            assertThat(pair.source.statistics().ram().remainingBytes()).isZero();
             destination.expectRecovery();
             pair.source.resume(destination.uri());
             assertCompletes(pair, destination);
@@ -238,10 +238,10 @@ class PostcopySourceRecoveryTest extends PostcopySourceLab {
                     script.bitmap("rom", PAGES / 8, 0, 0x0123456789abcdefL))) {
                 script.wrongBitmap = Optional.of(wrong);
                 destination.expectRecovery();
-                long before = pair.source.statistics().remainingBytes();
+                long before = pair.source.statistics().ram().remainingBytes();
                 pair.source.resume(destination.uri());
                 awaitPaused(pair);
-                assertThat(pair.source.statistics().remainingBytes()).isEqualTo(before);
+                assertThat(pair.source.statistics().ram().remainingBytes()).isEqualTo(before);
                 destination.cut();
             }
             script.wrongBitmap = Optional.empty();

@@ -119,7 +119,7 @@ class RamPlugTest {
                 plugged.source.fill(block, 12);
                 made.set(Optional.of(block));
             });
-            assertThat(plugged.pair.source.statistics().pass()).isGreaterThan(1);
+            assertThat(plugged.pair.source.statistics().ram().pass()).isGreaterThan(1);
             plugged.assertArrived("ram", "big", "new");
         }
     }
@@ -172,7 +172,7 @@ class RamPlugTest {
             }));
             plugged.migrate(1 << 20, () -> {});
             assertThat(plugged.pair.source.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
-            assertThat(plugged.pair.source.statistics().downtimePages()).isZero();
+            assertThat(plugged.pair.source.statistics().time().downtimePages()).isZero();
             assertThat(plugged.pair.destination.digestsAtSwitchover().blockDigests())
                     .hasSize(3)
                     .isEqualTo(plugged.pair.source.digestsAtSwitchover().blockDigests());

@@ -133,8 +133,8 @@ class ThrottlingTest {
             await(() -> pair.sourceGuest.throttlePercent == 35);
             await(() -> Thread.getAllStackTraces().keySet().stream()
                     .noneMatch(thread -> thread.getName().equals("mig-watch")));
-            int pass = pair.source.statistics().pass();
-            await(() -> pair.source.statistics().pass() > pass + 2);
+            int pass = pair.source.statistics().ram().pass();
+            await(() -> pair.source.statistics().ram().pass() > pass + 2);
             assertThat(pair.source.statistics().throttle().highestPercent()).isEqualTo(35);
             pair.sourceGuest.restNanos = 10 * A_LITTLE_TOO_FAST;
             pair.awaitEnds();
@@ -146,7 +146,7 @@ class ThrottlingTest {
     void limitsOfVcpusHoldWithinAMigrationButADirtyLimitedOneSetsThemItself() throws Exception {
         try (Pair pair = pair(FAR_TOO_FAST)) {
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
-            await(() -> pair.source.statistics().pass() > 2);
+            await(() -> pair.source.statistics().ram().pass() > 2);
             pair.source.setVcpuDirtyLimit(OptionalLong.of(0), 1);
             await(() -> pair.sourceGuest.throttlePercent > 0);
             assertThat(pair.source.statistics().throttle().highestPercent())
@@ -185,7 +185,7 @@ class ThrottlingTest {
     void withoutTheCapabilityNobodyIsThrottledAndNobodyWatches() throws Exception {
         try (Pair pair = pair(FAR_TOO_FAST)) {
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
-            await(() -> pair.source.statistics().pass() > 4);
+            await(() -> pair.source.statistics().ram().pass() > 4);
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0));
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.DOWNTIME_LIMIT, 2000));
             pair.awaitEnds();

@@ -66,7 +66,7 @@ final class WarmUp {
     }
 
     private static boolean isOver(Migrator source, long end) {
-        return source.statistics().normalPages() > PAGES || System.nanoTime() - end >= 0;
+        return source.statistics().ram().normalPages() > PAGES || System.nanoTime() - end >= 0;
     }
 
     private static void run(GuestOptions options, long end) {

@@ -94,7 +94,7 @@ final class BalloonerMoveTest {
                 assertThat(destination.statistics().status())
                         .as(() -> source.statistics() + "; " + destination.statistics())
                         .isEqualTo(MigrationStatus.COMPLETED);
-                FreePageStatistics free = source.statistics().freePages().orElseThrow();
+                FreePageStatistics free = source.statistics().ram().freePages().orElseThrow();
                 assertThat(free.hinted()).as(free::toString).isPositive();
                 assertThat(free.refused()).as(free::toString).isZero();
                 if (capabilities.isEmpty()) {

@@ -161,10 +161,10 @@ class IncomingFromQemuTest {
     }
 
     private static void assertCountsAgree(MigrationStatistics ours, String theirs) {
-        assertThat(ours.transferredBytes()).isEqualTo(number(theirs, "transferred"));
-        assertThat(ours.normalPages()).isEqualTo(number(theirs, "normal"));
-        assertThat(ours.zeroPages()).isEqualTo(number(theirs, "duplicate"));
-        assertThat(ours.totalBytes()).isEqualTo(number(theirs, "total"));
+        assertThat(ours.ram().transferredBytes()).isEqualTo(number(theirs, "transferred"));
+        assertThat(ours.ram().normalPages()).isEqualTo(number(theirs, "normal"));
+        assertThat(ours.ram().zeroPages()).isEqualTo(number(theirs, "duplicate"));
+        assertThat(ours.ram().totalBytes()).isEqualTo(number(theirs, "total"));
     }
 
     private static long number(String json, String member) {

@@ -7,7 +7,9 @@ import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.RamStatistics;
 import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.TimeStatistics;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
@@ -333,7 +335,6 @@ public final class IncomingMigration implements AutoCloseable {
         long first = progress.firstByteNanos;
         long until = isEnded() ? endNanos : plan.clock().nanoTime();
         long elapsed = first == 0 ? 0 : Math.max(1, until - first);
-        long bytes = progress.transferredBytes.get();
         Optional<String> error = switch (now) {
             case IncomingState.Failed failed -> Optional.of(failed.error());
             case IncomingState.PostcopyPaused paused -> Optional.of(paused.error());
@@ -352,28 +353,29 @@ public final class IncomingMigration implements AutoCloseable {
                 false,
                 error,
                 owner,
-                0,
+                Optional.of(link.address().toString()),
+                ram(elapsed),
+                new TimeStatistics(0, elapsed / 1_000_000, 0, 0, progress.parts, 0),
+                ThrottleStatistics.NONE,
+                waits.statistics(),
+                session.arrival()
+                        .flatMap(PostcopyArrival::statistics)
+                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
+                Optional.empty());
+    }
+
+    private RamStatistics ram(long elapsedNanos) {
+        long bytes = progress.transferredBytes.get();
+        return new RamStatistics(
                 plan.guest().ram().snapshot().totalBytes(),
                 0,
                 bytes,
                 progress.normalPages.get(),
                 progress.zeroPages.get(),
                 0,
-                elapsed == 0 ? 0 : (long) (bytes * 1e9 / elapsed),
                 0,
-                0,
-                elapsed / 1_000_000,
-                0,
-                progress.parts,
-                0,
+                elapsedNanos == 0 ? 0 : (long) (bytes * 1e9 / elapsedNanos),
                 "",
-                Optional.of(link.address().toString()),
-                session.arrival()
-                        .flatMap(PostcopyArrival::statistics)
-                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
-                ThrottleStatistics.NONE,
-                waits.statistics(),
-                Optional.empty(),
                 Optional.empty());
     }
 }

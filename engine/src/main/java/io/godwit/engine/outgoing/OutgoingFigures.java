@@ -7,6 +7,8 @@ import io.godwit.engine.ForecastStatistics;
 import io.godwit.engine.GuestOwner;
 import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.RamStatistics;
+import io.godwit.engine.TimeStatistics;
 import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -25,47 +27,61 @@ final class OutgoingFigures {
             OutgoingProgress progress,
             WaitStatistics waits,
             long elapsedNanos) {
-        RamBlocks.Snapshot ram = plan.guest().ram().snapshot();
-        long remainingPages = state instanceof OutgoingState.Completed ? 0 : ram.dirtyPageCount();
-        long remaining = remainingPages * RamBlock.PAGE_BYTES;
-        long bandwidth = bandwidth(progress, elapsedNanos);
+        RamStatistics ram = ram(plan, state, progress, elapsedNanos);
         Optional<ForecastStatistics> forecast = progress.foretold.map(
                 told -> Foresight.statistics(told, plan.clock().nanoTime()));
-        Optional<PostcopyStatistics> postcopy =
-                progress.inPostcopy ? Optional.of(progress.postcopy.statistics(remainingPages)) : Optional.empty();
+        long expectedDowntimeMillis =
+                expectedDowntimeMillis(forecast.filter(_ -> state instanceof OutgoingState.Active), ram);
+        Optional<PostcopyStatistics> postcopy = progress.inPostcopy
+                ? Optional.of(progress.postcopy.statistics(ram.remainingBytes() / RamBlock.PAGE_BYTES))
+                : Optional.empty();
         return new MigrationStatistics(
                 state.status(),
                 true,
                 error(state),
                 owner(state),
-                progress.pass.get(),
-                ram.totalBytes(),
-                remaining,
-                progress.transferredBytes.get(),
-                progress.normalPages.get(),
-                progress.zeroPages.get(),
-                progress.dirtyPagesPerSecond,
-                bandwidth,
-                expectedDowntimeMillis(
-                        forecast.filter(_ -> state instanceof OutgoingState.Active), remaining, bandwidth),
-                progress.setupNanos / 1_000_000,
-                elapsedNanos / 1_000_000,
-                downtimeNanos(progress) / 1_000_000,
-                parts(progress),
-                progress.downtimePages,
-                plan.guest().dirtyTracker().description(),
                 Optional.empty(),
-                postcopy,
+                ram,
+                time(progress, expectedDowntimeMillis, elapsedNanos),
                 progress.throttle,
                 waits,
-                progress.freePages.map(FreePageHints::statistics),
+                postcopy,
                 forecast);
     }
 
+    private static RamStatistics ram(
+            OutgoingMigration.Plan plan, OutgoingState state, OutgoingProgress progress, long elapsedNanos) {
+        RamBlocks.Snapshot blocks = plan.guest().ram().snapshot();
+        long remainingPages = state instanceof OutgoingState.Completed ? 0 : blocks.dirtyPageCount();
+        return new RamStatistics(
+                blocks.totalBytes(),
+                remainingPages * RamBlock.PAGE_BYTES,
+                progress.transferredBytes.get(),
+                progress.normalPages.get(),
+                progress.zeroPages.get(),
+                progress.pass.get(),
+                progress.dirtyPagesPerSecond,
+                bandwidth(progress, elapsedNanos),
+                plan.guest().dirtyTracker().description(),
+                progress.freePages.map(FreePageHints::statistics));
+    }
+
+    private static TimeStatistics time(OutgoingProgress progress, long expectedDowntimeMillis, long elapsedNanos) {
+        return new TimeStatistics(
+                progress.setupNanos / 1_000_000,
+                elapsedNanos / 1_000_000,
+                expectedDowntimeMillis,
+                downtimeNanos(progress) / 1_000_000,
+                parts(progress),
+                progress.downtimePages);
+    }
+
     /** As foretold; without a forecast what the rest would take now. */
-    private static long expectedDowntimeMillis(Optional<ForecastStatistics> forecast, long remaining, long bandwidth) {
+    private static long expectedDowntimeMillis(Optional<ForecastStatistics> forecast, RamStatistics ram) {
         OptionalLong foretold = forecast.map(ForecastStatistics::downtimeMillis).orElse(OptionalLong.empty());
-        return foretold.orElse(bandwidth == 0 ? 0 : Convergence.expectedNanos(remaining, bandwidth) / 1_000_000);
+        long bandwidth = ram.bandwidthBytesPerSecond();
+        return foretold.orElse(
+                bandwidth == 0 ? 0 : Convergence.expectedNanos(ram.remainingBytes(), bandwidth) / 1_000_000);
     }
 
     /** As measured over the last pass; before the first one has ended, over what was sent so far. */

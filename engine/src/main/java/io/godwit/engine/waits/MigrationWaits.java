@@ -6,6 +6,7 @@ import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.VcpuWaits;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -72,7 +73,10 @@ public final class MigrationWaits implements VcpuWaits {
 
     /** What was counted so far. */
     public WaitStatistics statistics() {
-        return new WaitStatistics(
-                vcpus.stream().map(LatencyHistogram::snapshot).toList(), trackerCalls.snapshot(), commands.snapshot());
+        List<LatencyHistogram.Snapshot> waited = new ArrayList<>(vcpus.size());
+        for (LatencyHistogram vcpu : vcpus) {
+            waited.add(vcpu.snapshot());
+        }
+        return new WaitStatistics(waited, trackerCalls.snapshot(), commands.snapshot());
     }
 }

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.control;
+
+import java.io.ByteArrayOutputStream;
+import java.nio.ByteBuffer;
+
+/** A line that goes out to a client. Its memory stays for the next one, so that an answer costs none. Threads: one at a time. */
+final class QmpLine extends ByteArrayOutputStream {
+    private static final int FIRST_BYTES = 1024;
+
+    QmpLine() {
+        super(FIRST_BYTES);
+    }
+
+    /** Makes it the line of this value. */
+    void set(Json.Written value) {
+        reset();
+        Json.write(value, this);
+        write('\r');
+        write('\n');
+    }
+
+    /** Its bytes, good until it is set again. */
+    ByteBuffer bytes() {
+        return ByteBuffer.wrap(buf, 0, count);
+    }
+}
