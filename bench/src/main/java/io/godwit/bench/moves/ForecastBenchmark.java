@@ -162,9 +162,11 @@ public final class ForecastBenchmark {
      * @param stuck whether it is known that it never would have
      * @param seconds how long it was watched
      * @param words what it said of itself, each change of it
+     * @param why the reason that it gave last
      * @param rest what was left pass by pass
      */
-    private record Move(Optional<JsonNode> end, boolean stuck, double seconds, List<Word> words, String rest) {
+    private record Move(
+            Optional<JsonNode> end, boolean stuck, double seconds, List<Word> words, String why, String rest) {
         String first() {
             return words.stream()
                     .map(Word::verdict)
@@ -195,6 +197,7 @@ public final class ForecastBenchmark {
                 firstPassMillis, total.path("high").asDouble(total.path("best").asDouble(0)));
         RestWatch rest = new RestWatch();
         List<Word> words = new ArrayList<>();
+        String why = "";
         long begin = System.nanoTime();
         from.migrate(uri);
         while (true) {
@@ -205,10 +208,11 @@ public final class ForecastBenchmark {
                     && (words.isEmpty() || !words.getLast().verdict.equals(verdict))) {
                 words.add(new Word(verdict, now.path("total-time").asDouble(0) / 1e3));
             }
+            why = now.path("x-forecast").path("reason").asString(why);
             rest.look(now);
             switch (now.path("status").asString("")) {
                 case "completed" -> {
-                    return new Move(Optional.of(now), false, millis / 1e3, words, rest.toString());
+                    return new Move(Optional.of(now), false, millis / 1e3, words, why, rest.toString());
                 }
                 case "failed", "cancelled" -> throw new IllegalStateException("the migration ended: " + now);
                 default -> LockSupport.parkNanos(LOOK_AGAIN_NANOS);
@@ -216,7 +220,7 @@ public final class ForecastBenchmark {
             boolean stuck = millis > horizon + LATE_MILLIS && rest.isStuck();
             if (stuck || millis > Math.max(LONGEST_MILLIS, firstPassMillis + LONGEST_MILLIS / 2)) {
                 JsonNode _ = from.ask("migrate_cancel");
-                return new Move(Optional.empty(), stuck, millis / 1e3, words, rest.toString());
+                return new Move(Optional.empty(), stuck, millis / 1e3, words, why, rest.toString());
             }
         }
     }
@@ -230,11 +234,12 @@ public final class ForecastBenchmark {
             givenUp++;
             System.out.printf(
                     Locale.ROOT,
-                    "%sgiven up after %.0f s, undecided (%s); itself %s%n",
+                    "%sgiven up after %.0f s, undecided (%s); itself %s: %s%n",
                     told,
                     move.seconds,
                     move.rest,
-                    move.words);
+                    move.words,
+                    move.why);
             return;
         }
         boolean finished = move.end.isPresent();
@@ -247,11 +252,12 @@ public final class ForecastBenchmark {
         if (!finished) {
             System.out.printf(
                     Locale.ROOT,
-                    "%sdid not finish, watched for %.0f s (%s); itself %s%n",
+                    "%sdid not finish, watched for %.0f s (%s); itself %s: %s%n",
                     told,
                     move.seconds,
                     move.rest,
-                    move.words);
+                    move.words,
+                    move.why);
             return;
         }
         double took = move.end.get().path("total-time").asDouble();
