@@ -10,6 +10,7 @@
 //   random=1   the sweep's order is without locality: steps near the golden section of the set, round and round
 //   beat=N     shows '~' N times a second, so that whoever reads along sees when the machine stood still
 //   mark=N     shows '+' after each N pages written, so that whoever reads along sees its work
+//   owe=US     how much undone work it catches up with, in microseconds of its rate, after it was kept from running (default 10000)
 //   ring=3     works in ring 3, where it cannot sleep and watches the clock instead; for hypervisors that are slow in ring 0. It
 //              gets there by sysexit on a processor that calls itself Intel's, by iret on others. Without it, the program
 //              sleeps between the ticks of a 1 kHz timer, and takes no more of the host's processors than its work needs
@@ -48,7 +49,7 @@ struct gate {
 
 // What was asked for, by the options.
 static struct {
-    u32 mebibytes, set_mebibytes, rate, ring, random, beat, mark;
+    u32 mebibytes, set_mebibytes, rate, ring, random, beat, mark, owe_micros;
 } wanted;
 
 extern void enter_ring3(void (*program)(void), int by_sysexit);
@@ -207,6 +208,7 @@ static void beat(void) {
 static void dirty(u64 from, u32 page_count, u32 rate) {
     u64 cycles_a_second = calibrate();
     u64 cycles_a_page = cycles_a_second / rate;
+    u64 owed_cycles = cycles_a_second / 1000000 * wanted.owe_micros;
     if (wanted.ring != 3) {
         start_timer();
     }
@@ -219,9 +221,9 @@ static void dirty(u64 from, u32 page_count, u32 rate) {
         wait_for_tick();
         u64 now = cycles();
         beat();
-        // What a pause of the machine left undone is not caught up with, beyond a hundredth of a second.
-        if ((long long)(now - due) > (long long)(cycles_a_second / 100)) {
-            due = now - cycles_a_second / 100;
+        // What a pause of the machine left undone is not caught up with, beyond what was asked for.
+        if ((long long)(now - due) > (long long)owed_cycles) {
+            due = now - owed_cycles;
         }
         for (; (long long)(now - due) >= 0; due += cycles_a_page) {
             volatile u32 *stamp = (volatile u32 *)(from + (u64)page * PAGE_BYTES);
@@ -269,6 +271,7 @@ void run(const struct loader_info *loader) {
     wanted.random = option(options, "random", 0);
     wanted.beat = option(options, "beat", 0);
     wanted.mark = option(options, "mark", 0);
+    wanted.owe_micros = option(options, "owe", 10000);
     set_interrupts();
     if (wanted.mebibytes > all_mebibytes || wanted.set_mebibytes > all_mebibytes || wanted.set_mebibytes == 0) {
         show("load: fill and set must be at most ", all_mebibytes, " MiB here\n");

@@ -5,6 +5,8 @@ package io.godwit.bench;
 import io.godwit.bench.micro.MicroBenchmarks;
 import io.godwit.bench.moves.ControlBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark;
+import io.godwit.bench.moves.ConvergeBenchmark.Guests;
+import io.godwit.bench.moves.DirtyLimitBenchmark;
 import io.godwit.bench.moves.FaultBenchmark;
 import io.godwit.bench.moves.ForecastBenchmark;
 import io.godwit.bench.moves.HintsBenchmark;
@@ -15,6 +17,7 @@ import io.godwit.bench.moves.SafeBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
 import io.godwit.bench.moves.SwitchBenchmark;
 import io.godwit.bench.moves.TransferBenchmark;
+import io.godwit.bench.moves.UnansweredBenchmark;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -32,8 +35,9 @@ public final class Main {
               push          postcopy: throughput of the background push, beside precopy
               progress      postcopy: the guest's work after the switch, beside QEMU
               safe          postcopy-safe: what it costs the guest, and how long its outputs wait
-              converge      auto-converge: time, bytes and the guest's loss, beside QEMU
-              hints         the first pass with and without the guest's hints of free pages
+              converge      auto-converge: time, bytes and the guest's loss, beside QEMU; converge:kvm and converge:software for one kind of guest,
+                            converge:limit for dirty-limit beside auto-converge when one vCPU writes much and one little
+              hints         the first pass with and without the guest's hints of free pages; hints:unanswered for a guest that never answers
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
@@ -90,8 +94,20 @@ public final class Main {
             case "push" -> PushBenchmark.run(count(runs, quick ? 1 : 5));
             case "progress" -> ProgressBenchmark.run(count(runs, quick ? 1 : 3));
             case "safe" -> SafeBenchmark.run(count(runs, quick ? 1 : 3));
-            case "converge" -> ConvergeBenchmark.run(count(runs, 1));
-            case "hints" -> HintsBenchmark.run(count(runs, 2));
+            case "converge" -> {
+                for (Guests guests : Guests.values()) {
+                    ConvergeBenchmark.run(guests, count(runs, 1));
+                }
+                DirtyLimitBenchmark.run(count(runs, 1));
+            }
+            case "converge:kvm" -> ConvergeBenchmark.run(Guests.KVM, count(runs, 1));
+            case "converge:software" -> ConvergeBenchmark.run(Guests.SOFTWARE, count(runs, 1));
+            case "converge:limit" -> DirtyLimitBenchmark.run(count(runs, 1));
+            case "hints" -> {
+                HintsBenchmark.run(count(runs, 2));
+                UnansweredBenchmark.run(count(runs, quick ? 3 : 9));
+            }
+            case "hints:unanswered" -> UnansweredBenchmark.run(count(runs, quick ? 3 : 9));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);
             default -> {

@@ -105,6 +105,22 @@ final class GuestArguments {
                             + " vCPU (default: log).")
     private @Nullable KvmTracking tracking;
 
+    // What only the benchmarks ask for.
+    @Option(
+            names = "--first-vcpu-share",
+            hidden = true,
+            paramLabel = "PERCENT",
+            description =
+                    "How much of the working set and of its rate is the first vCPU's, 1 to 99; the others share the"
+                            + " rest (default: the same for all).")
+    private int firstVcpuPercent;
+
+    @Option(
+            names = "--mute",
+            hidden = true,
+            description = "Ask the guest for its free pages although its program does not answer.")
+    private boolean mute;
+
     GuestKind kind() {
         return kind;
     }
@@ -122,7 +138,9 @@ final class GuestArguments {
                             pagesPerSecond,
                             order,
                             fill,
-                            DEFAULTS.workload().seed()));
+                            DEFAULTS.workload().seed(),
+                            firstVcpuPercent,
+                            mute));
         } catch (IllegalArgumentException e) {
             throw new CommandFailure("Not possible: " + e.getMessage() + ".", e);
         }
@@ -186,6 +204,12 @@ final class GuestArguments {
         }
         if (hugePageBytes != null) {
             words.addAll(List.of("--huge-pages", Long.toString(hugePageBytes)));
+        }
+        if (firstVcpuPercent != 0) {
+            words.addAll(List.of("--first-vcpu-share", Integer.toString(firstVcpuPercent)));
+        }
+        if (mute) {
+            words.add("--mute");
         }
         if (tracking != null) {
             words.addAll(List.of("--tracking", tracking(chosen).toString()));

@@ -255,8 +255,14 @@ public final class MachineHost implements HostControl, AutoCloseable {
             }
         }
         ArrayNode vcpus = figures.putArray("vcpus");
+        long[] workPages = machine.vcpuWorkPages();
+        long[] throttledNanos = machine.vcpus().throttledNanos();
         for (Heartbeat heartbeat : machine.heartbeats().vcpus()) {
-            ObjectNode vcpu = Json.object().put("beats", heartbeat.count());
+            int index = vcpus.size();
+            ObjectNode vcpu = Json.object()
+                    .put("beats", heartbeat.count())
+                    .put("work-pages", workPages[index])
+                    .put("throttled-nanos", throttledNanos[index]);
             heartbeat.lastNanos().ifPresent(nanos -> vcpu.put("last-beat-nanos", nanos));
             heartbeat.firstAfter(query.afterNanos()).ifPresent(nanos -> vcpu.put("first-beat-nanos", nanos));
             if (query.toNanos() > query.fromNanos()) {

@@ -6,7 +6,6 @@ import io.godwit.control.Json;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -16,92 +15,117 @@ import tools.jackson.databind.JsonNode;
 
 /**
  * What {@code godwit advise} says of guests of random memory, working set, rate and order, and over random bandwidths, beside what
- * becomes of their migration, and what the migration said of itself meanwhile. The workloads come from a seed that no constant of the forecast was
- * chosen by. Whatever they are, 30 of them take less than 25 minutes: who has not arrived in time is given up.
+ * becomes of their migration, and what the migration said of itself meanwhile. Every third workload writes more than its wire carries. The workloads come from seeds that
+ * no constant of the forecast was chosen by.
+ *
+ * <p>A migration does not finish if its rest no longer shrinks ({@link RestWatch}) and 10 s have passed since it should have ended by its forecast, or since its
+ * first pass if it has none. One of which neither can be said in time is given up and counts for nothing.
  */
 public final class ForecastBenchmark {
     private static final long SEED = 0x7468697274796eL;
+    private static final long TOO_FAST_SEED = 0x746f6f66617374L;
+    private static final int TOO_FAST_EVERY = 3;
     private static final long LOOK_AGAIN_NANOS = 50_000_000;
-    private static final double SHORTEST_CAP_MILLIS = 15_000;
-    private static final double LONGEST_CAP_MILLIS = 40_000;
-    private static final long LONGEST_NANOS = 1_440_000_000_000L;
+    private static final double LATE_MILLIS = 10_000;
+    private static final double LONGEST_MILLIS = 120_000;
+    private static final long LONGEST_NANOS = 2_400_000_000_000L;
 
     /** What a loopback carries here, for the rest that leaves with the guest stopped. */
     private static final String WIRE = "1500000000";
 
-    private final List<Double> timeErrors = new ArrayList<>();
-    private final List<Double> downtimeRatios = new ArrayList<>();
-    private int wrongPromises;
-    private int wrongRefusals;
-    private int undecided;
-    private int cutOff;
-    private int wrongOfRunning;
-    private final List<Double> runningSeconds = new ArrayList<>();
+    private static final String WILL = "will-finish";
+    private static final String WILL_NOT = "will-not-finish";
+    private static final String UNCERTAIN = "uncertain";
 
-    private ForecastBenchmark() {}
+    private final Series timeErrors = new Series("total time off by", "%");
+    private final Series downtimeRatios = new Series("downtime off by a factor of", "");
+    private final Tally advised = new Tally("advise");
+    private final Tally firstWords = new Tally("the running migration's first verdict");
+    private final Tally lastWords = new Tally("the running migration's last verdict");
+    private final Series toldFinish = new Series("finished: said so itself after", "s");
+    private final Series toldNotFinish = new Series("did not finish: said so itself after", "s");
+    private int toldWithinSecond;
+    private int givenUp;
 
-    private record Workload(int memoryMib, int setMib, int pagesPerSecond, boolean random, long bytesPerSecond) {
-        static Workload next(SplittableRandom random) {
-            int memory = 128 << random.nextInt(3);
-            int set = random.nextInt(8, memory - memory / 8);
-            // Both are spread over their orders of magnitude.
-            int rate = (int) Math.exp(random.nextDouble(Math.log(500), Math.log(80_000)));
-            long bandwidth = (long) Math.exp(random.nextDouble(Math.log(40e6), Math.log(400e6)));
-            return new Workload(memory, set, rate, random.nextBoolean(), bandwidth);
+    private final boolean qemu;
+
+    private ForecastBenchmark(boolean qemu) {
+        this.qemu = qemu;
+    }
+
+    /** Verdicts by what became of it. */
+    private static final class Tally {
+        private final String who;
+        private int finished;
+        private int saidFinished;
+        private int wronglyRefused;
+        private int stuck;
+        private int saidStuck;
+        private int wronglyPromised;
+
+        Tally(String who) {
+            this.who = who;
         }
 
-        Host host(boolean qemu, boolean incoming) throws Exception {
-            if (qemu) {
-                return Host.qemu("" + memoryMib, "set=" + setMib + " rate=" + pagesPerSecond, incoming);
+        void add(boolean hasFinished, String verdict) {
+            if (hasFinished) {
+                finished++;
+                saidFinished += verdict.equals(WILL) ? 1 : 0;
+                wronglyRefused += verdict.equals(WILL_NOT) ? 1 : 0;
+            } else {
+                stuck++;
+                saidStuck += verdict.equals(WILL_NOT) ? 1 : 0;
+                wronglyPromised += verdict.equals(WILL) ? 1 : 0;
             }
-            List<String> words = new ArrayList<>(List.of("--guest", "auto", "--memory", memoryMib + "M"));
-            words.addAll(List.of("--working-set", setMib + "M", "--dirty-rate", "" + pagesPerSecond));
-            words.addAll(List.of("--write-order", random ? "random" : "sweep"));
-            if (incoming) {
-                words.addAll(List.of("--incoming", "tcp:127.0.0.1:0"));
-            }
-            return Host.godwit(words);
         }
 
         @Override
         public String toString() {
-            return String.format(
-                    Locale.ROOT,
-                    "%4d MiB, set %4d MiB, %6d pages/s %s, %3.0f MB/s",
-                    memoryMib,
-                    setMib,
-                    pagesPerSecond,
-                    random ? "random" : "sweep ",
-                    bytesPerSecond / 1e6);
+            return "%s: of %d that finished: right %d, wrong 'will not finish' %d, uncertain %d; of %d that did not: right %d, wrong 'will finish' %d, uncertain %d"
+                    .formatted(
+                            who,
+                            finished,
+                            saidFinished,
+                            wronglyRefused,
+                            finished - saidFinished - wronglyRefused,
+                            stuck,
+                            saidStuck,
+                            wronglyPromised,
+                            stuck - saidStuck - wronglyPromised);
         }
     }
 
     /** Compares {@code runs} forecasts with their migrations, Godwit's or QEMU's. */
     public static void run(int runs, boolean qemu) throws Exception {
-        ForecastBenchmark benchmark = new ForecastBenchmark();
+        ForecastBenchmark benchmark = new ForecastBenchmark(qemu);
         SplittableRandom random = new SplittableRandom(SEED);
-        System.out.printf("seed %#x%n", SEED);
+        SplittableRandom tooFast = new SplittableRandom(TOO_FAST_SEED);
+        System.out.printf("seeds %#x, and %#x for each third, which writes too fast%n", SEED, TOO_FAST_SEED);
         long begin = System.nanoTime();
         for (int i = 0; i < runs; i++) {
             if (System.nanoTime() - begin > LONGEST_NANOS) {
                 System.out.printf("time is up after %d of %d workloads%n", i, runs);
                 break;
             }
-            Workload workload = Workload.next(random);
+            ForecastWorkload any = ForecastWorkload.next(random);
+            ForecastWorkload workload = i % TOO_FAST_EVERY == TOO_FAST_EVERY - 1
+                    ? ForecastWorkload.nextTooFast(tooFast, i / TOO_FAST_EVERY % 2 == 1)
+                    : any;
             try (Host from = workload.host(qemu, false);
                     Host to = workload.host(qemu, true)) {
                 Optional<JsonNode> precopy = advise(from, workload);
                 if (precopy.isEmpty()) {
                     return;
                 }
-                benchmark.compare(workload, precopy.get(), benchmark.move(from, to, qemu, workload, precopy.get()));
+                benchmark.compare(workload, precopy.get(), benchmark.move(from, to, workload, precopy.get()));
             }
         }
         benchmark.print();
     }
 
     /** What is foretold of plain precopy. */
-    private static Optional<JsonNode> advise(Host from, Workload workload) throws IOException, InterruptedException {
+    private static Optional<JsonNode> advise(Host from, ForecastWorkload workload)
+            throws IOException, InterruptedException {
         List<String> command = List.of(
                 System.getProperty("godwit.launcher", "./godwit"),
                 "advise",
@@ -123,128 +147,141 @@ public final class ForecastBenchmark {
                 .path(0));
     }
 
+    /** A verdict that a running migration came to, and after how many seconds. */
+    private record Word(String verdict, double afterSeconds) {
+        @Override
+        public String toString() {
+            return String.format(Locale.ROOT, "%s after %.1f s", verdict, afterSeconds);
+        }
+    }
+
     /**
      * A migration.
      *
-     * @param end its figures; empty if it has not ended in time
-     * @param capMillis how long that was
-     * @param running the first verdict of its own that was one; empty if there was none
-     * @param afterSeconds when that came
+     * @param end its figures; empty if it did not finish
+     * @param stuck whether it is known that it never would have
+     * @param seconds how long it was watched
+     * @param words what it said of itself, each change of it
+     * @param why the reason that it gave last
+     * @param rest what was left pass by pass
      */
-    private record Move(Optional<JsonNode> end, double capMillis, String running, double afterSeconds) {}
+    private record Move(
+            Optional<JsonNode> end, boolean stuck, double seconds, List<Word> words, String why, String rest) {
+        String first() {
+            return words.stream()
+                    .map(Word::verdict)
+                    .filter(verdict -> !verdict.equals(UNCERTAIN))
+                    .findFirst()
+                    .orElse(UNCERTAIN);
+        }
 
-    /** Migrates. */
-    private Move move(Host from, Host to, boolean qemu, Workload workload, JsonNode foretold) {
+        String last() {
+            return words.isEmpty() ? UNCERTAIN : words.getLast().verdict;
+        }
+
+        /** When it first said so; empty if it never did. */
+        Optional<Double> said(String verdict) {
+            return words.stream()
+                    .filter(word -> word.verdict.equals(verdict))
+                    .map(Word::afterSeconds)
+                    .findFirst();
+        }
+    }
+
+    private Move move(Host from, Host to, ForecastWorkload workload, JsonNode foretold) {
         from.limit(workload.bytesPerSecond());
         String uri = qemu ? to.listen() : to.listensAt();
-        double patience = Math.clamp(
-                2 * foretold.path("totalMillis").path("best").asDouble(0), SHORTEST_CAP_MILLIS, LONGEST_CAP_MILLIS);
-        String running = "";
-        double after = 0;
-        long deadline = System.nanoTime() + (long) (patience * 1e6);
+        double firstPassMillis = workload.memoryMib() * 1e3 * (1 << 20) / workload.bytesPerSecond();
+        JsonNode total = foretold.path("totalMillis");
+        double horizon = Math.max(
+                firstPassMillis, total.path("high").asDouble(total.path("best").asDouble(0)));
+        RestWatch rest = new RestWatch();
+        List<Word> words = new ArrayList<>();
+        String why = "";
+        long begin = System.nanoTime();
         from.migrate(uri);
-        while (System.nanoTime() < deadline) {
+        while (true) {
             JsonNode now = from.ask("query-migrate");
-            String verdict = now.path("x-forecast").path("verdict").asString("uncertain");
-            if (running.isEmpty() && !verdict.equals("uncertain")) {
-                running = verdict;
-                after = now.path("total-time").asDouble(0) / 1e3;
+            double millis = (System.nanoTime() - begin) / 1e6;
+            String verdict = now.path("x-forecast").path("verdict").asString("");
+            if (!verdict.isEmpty()
+                    && (words.isEmpty() || !words.getLast().verdict.equals(verdict))) {
+                words.add(new Word(verdict, now.path("total-time").asDouble(0) / 1e3));
             }
+            why = now.path("x-forecast").path("reason").asString(why);
+            rest.look(now);
             switch (now.path("status").asString("")) {
                 case "completed" -> {
-                    return new Move(Optional.of(now), patience, running, after);
+                    return new Move(Optional.of(now), false, millis / 1e3, words, why, rest.toString());
                 }
                 case "failed", "cancelled" -> throw new IllegalStateException("the migration ended: " + now);
                 default -> LockSupport.parkNanos(LOOK_AGAIN_NANOS);
             }
+            boolean stuck = millis > horizon + LATE_MILLIS && rest.isStuck();
+            if (stuck || millis > Math.max(LONGEST_MILLIS, firstPassMillis + LONGEST_MILLIS / 2)) {
+                JsonNode _ = from.ask("migrate_cancel");
+                return new Move(Optional.empty(), stuck, millis / 1e3, words, why, rest.toString());
+            }
         }
-        JsonNode _ = from.ask("migrate_cancel");
-        return new Move(Optional.empty(), patience, running, after);
     }
 
-    private void compare(Workload workload, JsonNode foretold, Move move) {
-        Optional<JsonNode> actual = move.end();
-        if (!move.running().isEmpty()) {
-            runningSeconds.add(move.afterSeconds());
-            wrongOfRunning += move.running().equals(actual.isPresent() ? "will-not-finish" : "will-finish") ? 1 : 0;
-        }
-        String itself = move.running().isEmpty()
-                ? "no verdict of its own"
-                : String.format(Locale.ROOT, "itself %s after %.1f s", move.running(), move.afterSeconds());
+    private void compare(ForecastWorkload workload, JsonNode foretold, Move move) {
         String verdict = foretold.path("verdict").asString("");
         double time = foretold.path("totalMillis").path("best").asDouble(Double.NaN);
         double downtime = foretold.path("downtimeMillis").path("best").asDouble(Double.NaN);
-        if (verdict.equals("uncertain")) {
-            undecided++;
-        }
-        if (actual.isEmpty()) {
-            // One that was promised for later than anybody waited has broken no promise.
-            boolean inTime = foretold.path("totalMillis").path("high").asDouble(Double.MAX_VALUE) < move.capMillis();
-            wrongPromises += verdict.equals("will-finish") && inTime ? 1 : 0;
-            cutOff += verdict.equals("will-finish") && !inTime ? 1 : 0;
+        String told = String.format(Locale.ROOT, "%s: %s, %.0f ms, down %.0f ms; ", workload, verdict, time, downtime);
+        if (move.end.isEmpty() && !move.stuck) {
+            givenUp++;
             System.out.printf(
                     Locale.ROOT,
-                    "%s: %s, %.0f ms; did not finish within %.0f s; %s%n",
-                    workload,
-                    verdict,
-                    time,
-                    move.capMillis() / 1e3,
-                    itself);
+                    "%sgiven up after %.0f s, undecided (%s); itself %s: %s%n",
+                    told,
+                    move.seconds,
+                    move.rest,
+                    move.words,
+                    move.why);
             return;
         }
-        wrongRefusals += verdict.equals("will-not-finish") ? 1 : 0;
-        double took = actual.get().path("total-time").asDouble();
-        double stood = Math.max(1, actual.get().path("downtime").asDouble());
+        boolean finished = move.end.isPresent();
+        advised.add(finished, verdict);
+        firstWords.add(finished, move.first());
+        lastWords.add(finished, move.last());
+        Optional<Double> said = move.said(finished ? WILL : WILL_NOT);
+        said.ifPresent((finished ? toldFinish : toldNotFinish)::add);
+        toldWithinSecond += !finished && said.orElse(Double.MAX_VALUE) <= 1 ? 1 : 0;
+        if (!finished) {
+            System.out.printf(
+                    Locale.ROOT,
+                    "%sdid not finish, watched for %.0f s (%s); itself %s: %s%n",
+                    told,
+                    move.seconds,
+                    move.rest,
+                    move.words,
+                    move.why);
+            return;
+        }
+        double took = move.end.get().path("total-time").asDouble();
+        double stood = Math.max(1, move.end.get().path("downtime").asDouble());
         if (!Double.isNaN(time)) {
-            timeErrors.add(Math.abs(time - took) / took);
+            timeErrors.add(100 * Math.abs(time - took) / took);
             downtimeRatios.add(Math.max(downtime / stood, stood / downtime));
         }
         System.out.printf(
-                Locale.ROOT,
-                "%s: %s, %.0f ms, down %.0f ms; took %.0f ms, stood still %.0f ms; %s%n",
-                workload,
-                verdict,
-                time,
-                downtime,
-                took,
-                stood,
-                itself);
+                Locale.ROOT, "%stook %.0f ms, stood still %.0f ms; itself %s%n", told, took, stood, move.words);
     }
 
     private void print() {
-        System.out.printf(
-                Locale.ROOT,
-                "total time off by: median %.0f %%, 80th percentile %.0f %%, most %.0f %% (n %d)%n",
-                100 * quantile(timeErrors, 0.5),
-                100 * quantile(timeErrors, 0.8),
-                100 * quantile(timeErrors, 1),
-                timeErrors.size());
-        System.out.printf(
-                Locale.ROOT,
-                "downtime off by a factor of: median %.1f, 80th percentile %.1f, most %.1f%n",
-                quantile(downtimeRatios, 0.5),
-                quantile(downtimeRatios, 0.8),
-                quantile(downtimeRatios, 1));
-        System.out.printf(
-                "wrong 'will finish': %d; wrong 'will not finish': %d; uncertain: %d; given up before the promised end: %d%n",
-                wrongPromises, wrongRefusals, undecided, cutOff);
-        System.out.printf(
-                Locale.ROOT,
-                "of running migrations: %d verdicts, wrong %d, after %.1f s at the median, %.1f s at most%n",
-                runningSeconds.size(),
-                wrongOfRunning,
-                quantile(runningSeconds, 0.5),
-                quantile(runningSeconds, 1));
+        for (Series errors : List.of(timeErrors, downtimeRatios)) {
+            System.out.printf(Locale.ROOT, "%s, 80th percentile %.2f%n", errors, errors.quantile(0.8));
+        }
+        System.out.println(advised + "; given up undecided: " + givenUp);
+        if (!qemu) {
+            System.out.println(firstWords + "\n" + lastWords + "\n" + toldFinish + "\n" + toldNotFinish);
+            System.out.printf(
+                    "of %d that did not finish, %d said so within their first second%n",
+                    lastWords.stuck, toldWithinSecond);
+        }
         System.out.println(
                 "to be reached: 80th percentile of the time within a quarter, downtime within 2.0, no wrong 'will finish'");
-    }
-
-    private static double quantile(List<Double> values, double share) {
-        if (values.isEmpty()) {
-            return Double.NaN;
-        }
-        List<Double> sorted = new ArrayList<>(values);
-        Collections.sort(sorted);
-        return sorted.get(Math.max(0, (int) Math.ceil(share * sorted.size()) - 1));
     }
 }

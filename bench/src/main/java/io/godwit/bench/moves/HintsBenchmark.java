@@ -3,9 +3,6 @@
 package io.godwit.bench.moves;
 
 import io.godwit.control.Json;
-import io.godwit.control.QmpEvent;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -83,13 +80,7 @@ public final class HintsBenchmark {
             Floor.warm(1024);
             from.migrate(uri);
             JsonNode figures = from.awaitEnd();
-            Instant begin = from.awaitEvent("active").time();
-            QmpEvent second = from.seen().stream()
-                    .filter(event -> event.name().equals("MIGRATION_PASS")
-                            && event.data().path("pass").asInt() == 2)
-                    .findFirst()
-                    .orElseThrow();
-            result.millis.add(Duration.between(begin, second.time()).toNanos() / 1e6);
+            result.millis.add(from.firstPassMillis());
             result.megabytes.add(figures.path("ram").path("transferred").asDouble() / 1e6);
             System.out.printf(
                     Locale.ROOT,

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -67,12 +68,22 @@ final class Host implements AutoCloseable {
 
     /** The same at the far end of a wire. */
     static Host qemu(String memory, String options, boolean incoming, Wire wire) throws Exception {
+        return qemu("kvm", memory, options + " ring=3", incoming, wire);
+    }
+
+    /** The same without KVM: QEMU interprets its guest, whose writes cost no more while they are tracked. */
+    static Host softwareQemu(String memory, String options, boolean incoming) throws Exception {
+        return qemu("tcg", memory, options, incoming, Wire.loopback());
+    }
+
+    private static Host qemu(String accelerator, String memory, String options, boolean incoming, Wire wire)
+            throws Exception {
         Path directory = Files.createTempDirectory("godwit-bench-");
         String root = System.getProperty("godwit.root", ".");
         List<String> command = new ArrayList<>(List.of(
                 "qemu-system-x86_64",
                 "-accel",
-                "kvm",
+                accelerator,
                 "-machine",
                 "pc",
                 "-m",
@@ -85,7 +96,7 @@ final class Host implements AutoCloseable {
                 "-kernel",
                 root + "/bench/target/native/load.elf",
                 "-append",
-                options + " ring=3",
+                options,
                 "-qmp",
                 "unix:" + directory + "/qmp,server=on,wait=off",
                 "-qmp",
@@ -228,6 +239,17 @@ final class Host implements AutoCloseable {
             qmp.nextEvent(Duration.ofSeconds(5)).ifPresent(seen::add);
         }
         throw new IllegalStateException("no " + nameOrStatus + " among " + seen + ": " + ask("query-migrate"));
+    }
+
+    /** How long the first pass of a Godwit's migration took that has ended. */
+    double firstPassMillis() throws InterruptedException {
+        Instant begin = awaitEvent("active").time();
+        QmpEvent second = seen.stream()
+                .filter(event -> event.name().equals("MIGRATION_PASS")
+                        && event.data().path("pass").asInt() == 2)
+                .findFirst()
+                .orElseThrow();
+        return Duration.between(begin, second.time()).toNanos() / 1e6;
     }
 
     /** The events that have come so far, in their order, as far as somebody has waited for one. */

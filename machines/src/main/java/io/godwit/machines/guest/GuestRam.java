@@ -69,6 +69,11 @@ public final class GuestRam implements AutoCloseable {
         return figures.stream().mapToLong(VcpuFigures::workPages).sum();
     }
 
+    /** Pages rewritten by each vCPU, as far as is known here; never waits for memory. */
+    public long[] vcpuWorkPages() {
+        return figures.stream().mapToLong(VcpuFigures::workPages).toArray();
+    }
+
     /** Mismatches found by all vCPUs, as far as is known here; never waits for memory. */
     public long mismatches() {
         return figures.stream().mapToLong(VcpuFigures::mismatches).sum();

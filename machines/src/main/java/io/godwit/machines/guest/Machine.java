@@ -27,6 +27,11 @@ public interface Machine extends Guest {
     /** Pages that the program has rewritten in all its life, on all hosts. */
     long workPages();
 
+    /** The same of each vCPU; empty for a guest that does not run here. */
+    default long[] vcpuWorkPages() {
+        return new long[0];
+    }
+
     /** Heartbeats as the program counts them, in all its life, on all hosts; whether or not the world has heard them. */
     long guestBeats();
 

@@ -25,6 +25,7 @@ public abstract class ProgramMachine implements Machine {
     private final GuestRam ram;
     private final HeartbeatMonitor heartbeats;
     private final HintRing hints;
+    private final boolean mute;
     private final PluggedRam plugged;
 
     /** A machine over RAM that it owns from now on. */
@@ -33,6 +34,7 @@ public abstract class ProgramMachine implements Machine {
         this.ram = ram;
         this.heartbeats = new HeartbeatMonitor(options.cpus());
         this.hints = new HintRing(ram.block(), options.cpus());
+        this.mute = options.workload().mute();
         this.plugged = new PluggedRam(options, origin, ram.blocks(), new Dimms());
     }
 
@@ -102,10 +104,10 @@ public abstract class ProgramMachine implements Machine {
         return ram.blocks();
     }
 
-    /** {@inheritDoc} Here: if there is a ballooner; memory must have arrived. */
+    /** {@inheritDoc} Here: if there is a ballooner, or the guest is one to be asked in vain; memory must have arrived. */
     @Override
     public final Optional<FreePageReporter> freePages() {
-        return ram.controlBlocks().stream().anyMatch(vcpu -> vcpu.program() == GuestProgram.BALLOONER)
+        return mute || ram.controlBlocks().stream().anyMatch(vcpu -> vcpu.program() == GuestProgram.BALLOONER)
                 ? Optional.of(hints)
                 : Optional.empty();
     }
@@ -123,6 +125,11 @@ public abstract class ProgramMachine implements Machine {
     @Override
     public final long workPages() {
         return ram.workPages();
+    }
+
+    @Override
+    public final long[] vcpuWorkPages() {
+        return ram.vcpuWorkPages();
     }
 
     @Override

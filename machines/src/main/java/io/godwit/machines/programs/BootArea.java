@@ -109,15 +109,15 @@ public final class BootArea {
         }
         long pages = workload.pageCount(byteLength);
         for (int vcpu = 0; vcpu < vcpus; vcpu++) {
-            long first = pages * vcpu / vcpus;
-            long count = pages * (vcpu + 1) / vcpus - first;
+            long first = workload.shareStart(pages, vcpu, vcpus);
+            long count = workload.shareStart(pages, vcpu + 1, vcpus) - first;
             GuestProgram program = count == 0 ? GuestProgram.IDLE : workload.program();
             ControlBlock block = ControlBlock.of(ram, vcpu);
             if (program == GuestProgram.BALLOONER) {
                 // Its share is a share of all memory, and what it rewrites lies at the start of that.
                 long all = (byteLength - BYTE_LENGTH) >>> SHARE_SHIFT;
-                first = all * vcpu / vcpus;
-                long end = all * (vcpu + 1) / vcpus - first;
+                first = workload.shareStart(all, vcpu, vcpus);
+                long end = workload.shareStart(all, vcpu + 1, vcpus) - first;
                 count = Math.min(count, end);
                 block.put(ControlBlock.BASE_COUNT, count);
                 block.put(ControlBlock.MAX_COUNT, count + (end - count) / 2);

@@ -13,15 +13,58 @@ import io.godwit.linux.memory.NativeMemory;
  * @param order how a sweep goes
  * @param fill what RAM holds at first
  * @param seed for the random fill
+ * @param firstVcpuPercent how much of the working set is the first vCPU's, and by that of the rate, 1 to 99 %; the others share the rest. 0: all have the same
+ * @param mute whether the host may ask for free pages although the program is none that answers
  */
 public record Workload(
-        GuestProgram program, long workingSetBytes, long pagesPerSecond, WriteOrder order, RamFill fill, long seed) {
+        GuestProgram program,
+        long workingSetBytes,
+        long pagesPerSecond,
+        WriteOrder order,
+        RamFill fill,
+        long seed,
+        int firstVcpuPercent,
+        boolean mute) {
     /** Checks ranges. */
     public Workload {
+        if (firstVcpuPercent < 0 || firstVcpuPercent > 99) {
+            throw new IllegalArgumentException(
+                    "a first vCPU's share is 1 to 99 percent, or 0 for an equal one, not " + firstVcpuPercent);
+        }
         if (workingSetBytes < 0) {
             throw new IllegalArgumentException("a working set cannot have " + workingSetBytes + " bytes");
         }
         long _ = BootArea.fixedPointRate(pagesPerSecond);
+    }
+
+    /** One whose vCPUs all do the same, and which tells of free pages if its program does. */
+    public Workload(
+            GuestProgram program,
+            long workingSetBytes,
+            long pagesPerSecond,
+            WriteOrder order,
+            RamFill fill,
+            long seed) {
+        this(program, workingSetBytes, pagesPerSecond, order, fill, seed, 0, false);
+    }
+
+    /** The same with another share of the first vCPU's. */
+    public Workload withFirstVcpuPercent(int other) {
+        return new Workload(program, workingSetBytes, pagesPerSecond, order, fill, seed, other, mute);
+    }
+
+    /** The same, asked for free pages in vain or not. */
+    public Workload withMute(boolean other) {
+        return new Workload(program, workingSetBytes, pagesPerSecond, order, fill, seed, firstVcpuPercent, other);
+    }
+
+    /** Where the share of a vCPU begins in {@code pages} pages; where the last one's ends for {@code vcpu == vcpus}. */
+    long shareStart(long pages, int vcpu, int vcpus) {
+        if (firstVcpuPercent == 0 || vcpus == 1 || vcpu == 0) {
+            return pages * vcpu / vcpus;
+        }
+        long first = pages * firstVcpuPercent / 100;
+        return first + (pages - first) * (vcpu - 1) / (vcpus - 1);
     }
 
     /** How many pages the program rewrites in RAM of a given length. */

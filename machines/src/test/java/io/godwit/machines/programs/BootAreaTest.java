@@ -68,6 +68,40 @@ final class BootAreaTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(ints = {1, 60, 99})
+    void firstVcpuMayHaveAnotherShareOfTheSetAndOfTheRate(int percent) {
+        try (NativeMemory ram = NativeMemory.allocate(RAM)) {
+            BootArea.install(ram, 3, dirtier(30_000).withFirstVcpuPercent(percent));
+            long all = (4L << 20) / NativeMemory.PAGE_BYTES;
+            long[] pages = new long[3];
+            long next = BootArea.BYTE_LENGTH;
+            for (int vcpu = 0; vcpu < 3; vcpu++) {
+                ControlBlock block = ControlBlock.of(ram, vcpu);
+                assertThat(block.get(ControlBlock.FIRST_ADDRESS)).isEqualTo(next);
+                pages[vcpu] = block.pageCount();
+                next += pages[vcpu] * NativeMemory.PAGE_BYTES;
+                assertThat(block.get(ControlBlock.RATE)).isEqualTo(BootArea.fixedPointRate(30_000 * pages[vcpu] / all));
+            }
+            assertThat(pages[0]).isEqualTo(all * percent / 100);
+            assertThat(pages[0] + pages[1] + pages[2]).isEqualTo(all);
+            assertThat(pages[2] - pages[1]).isBetween(0L, 1L);
+        }
+    }
+
+    @Test
+    void firstVcpuOfOneHasEverythingWhateverItsShare() {
+        try (NativeMemory ram = NativeMemory.allocate(RAM)) {
+            BootArea.install(ram, 1, dirtier(30_000).withFirstVcpuPercent(10));
+            assertThat(ControlBlock.of(ram, 0).pageCount()).isEqualTo((4L << 20) / NativeMemory.PAGE_BYTES);
+        }
+    }
+
+    @Test
+    void shareOfWholeWorkingSetIsRefused() {
+        assertThatThrownBy(() -> dirtier(0).withFirstVcpuPercent(100)).hasMessageContaining("1 to 99 percent");
+    }
+
     @Test
     void vcpuWithoutShareIdles() {
         try (NativeMemory ram = NativeMemory.allocate(RAM)) {
