@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
@@ -39,7 +40,7 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
             source.pages(content, 3);
             toucher.join();
             assertThat(run.state()).isEqualTo(RunState.RUNNING);
-            assertThatThrownBy(() -> guest.ram().remove(guest.block(), () -> {}))
+            assertThatThrownBy(() -> guest.ram().remove(guest.block(), RamBlocks.Gate.OPEN, () -> {}))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("still arriving");
             source.pages(content, range(0, 3));

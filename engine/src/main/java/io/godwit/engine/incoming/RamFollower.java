@@ -22,11 +22,12 @@ final class RamFollower {
         try {
             for (RamBlock block : ours.snapshot().blocks()) {
                 if (next.stream().noneMatch(entry -> entry.idstr().equals(block.idstr()))) {
-                    plug.unplug(block);
+                    plug.unplug(block, RamBlocks.Gate.OPEN);
                 }
             }
             for (RamBlockEntry entry : next) {
-                RamBlock block = ours.snapshot().find(entry.idstr()).orElseGet(() -> plug.plug(entry));
+                RamBlock block =
+                        ours.snapshot().find(entry.idstr()).orElseGet(() -> plug.plug(entry, RamBlocks.Gate.OPEN));
                 if (block.usedLength() != entry.usedLength()) {
                     throw new MigrationException.Protocol(
                             "RAM block '" + entry.idstr() + "' of " + block.usedLength() + " bytes has "
