@@ -263,23 +263,6 @@ class RamPlugTest {
     }
 
     @Test
-    void whilePostcopyMayFollowItIsRefused() throws Exception {
-        try (Plugged plugged = new Plugged(directory)) {
-            plugged.pair.source.setCapability(Capability.POSTCOPY_RAM, true);
-            plugged.pair.source.setCapability(Capability.RETURN_PATH, true);
-            plugged.pair.source.addListener(new Passes(
-                    _ -> plugged.attempt(() -> assertThatThrownBy(() -> plugged.pair.source.unplugRam(plugged.big))
-                            .isInstanceOf(MigrationException.Refused.class)
-                            .hasMessageContaining("may become postcopy"))));
-            // A destination that has postcopy switched off refuses; that is enough here.
-            plugged.pair.migrate(plugged.pair.listen("tcp:127.0.0.1:0"));
-            assertThat(plugged.failures).isEmpty();
-            plugged.pair.source.unplugRam(plugged.big);
-            plugged.pair.assertRunsAtSourceOnly();
-        }
-    }
-
-    @Test
     void duringTheAnnouncementTheSwitchoverAndBehindItItIsRefused() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
             List<String> refusals = new ArrayList<>();

@@ -7,11 +7,27 @@ import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.stream.RamBlockEntry;
+import java.util.ArrayList;
 import java.util.List;
 
 /** Makes the list of blocks of a guest that arrives what its source says that it is now. On {@code mig-incoming}. */
 final class RamFollower {
     private RamFollower() {}
+
+    /**
+     * The guest's blocks as the stream numbers them.
+     *
+     * @throws MigrationException.Protocol if the guest lacks one
+     */
+    static RamBlocks.Snapshot inOrder(RamBlocks.Snapshot ram, List<String> order) {
+        List<RamBlock> blocks = new ArrayList<>();
+        for (String idstr : order) {
+            blocks.add(ram.find(idstr)
+                    .orElseThrow(() -> new MigrationException.Protocol(
+                            "the source has a RAM block '" + idstr + "', this guest has none")));
+        }
+        return new RamBlocks.Snapshot(ram.version(), List.copyOf(blocks));
+    }
 
     /**
      * Drops what is not in the list any more, and makes what is new in it.
