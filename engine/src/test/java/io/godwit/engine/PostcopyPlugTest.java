@@ -32,7 +32,7 @@ class PostcopyPlugTest {
     private static final long BIG = 32L << 20;
 
     private static final long SMALL = 1L << 20;
-    private static final String AT_SOURCE = "becomes postcopy, or is it already";
+    private static final String AT_SOURCE = "goes on by postcopy";
     private static final String AT_DESTINATION = "the guest's memory is still arriving";
 
     @TempDir

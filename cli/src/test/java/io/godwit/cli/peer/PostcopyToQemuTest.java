@@ -88,7 +88,7 @@ class PostcopyToQemuTest {
                 default -> throw new IllegalArgumentException(breaker);
             }
             await(paused, source);
-            assertNoMemoryCanCome(source, "becomes postcopy, or is it already");
+            assertNoMemoryCanCome(source, "goes on by postcopy");
             qemu.awaitEvent("MIGRATION", PATIENCE, "postcopy-paused");
             String again = "unix:" + directory.resolve("again");
             qemu.execute("migrate-recover", "{\"uri\": \"" + again + "\"}");

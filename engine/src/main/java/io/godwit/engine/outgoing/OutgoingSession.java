@@ -214,8 +214,8 @@ final class OutgoingSession implements AutoCloseable {
     /** With the guest running: all that postcopy needs before the switch. From here on the list of blocks stays as it is. */
     void preparePostcopy() {
         ram.hold("Memory can neither be added nor taken away now: the migration to " + plan.uri()
-                + " becomes postcopy, or is it already, and its destination watches the memory that it knows of until all"
-                + " of it has arrived. query-migrate says which host has the guest; change its memory there when it says"
+                + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has arrived."
+                + " query-migrate says which host has the guest; change its memory there when it says"
                 + " completed.");
         precopy.follow();
         List<RamBlockEntry> last = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
