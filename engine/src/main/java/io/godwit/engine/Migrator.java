@@ -267,7 +267,7 @@ public final class Migrator implements AutoCloseable {
         } catch (IllegalArgumentException e) {
             throw new MigrationException.Refused("Memory cannot be added: " + e.getMessage(), e);
         }
-        return plug.plug(entry);
+        return plug.plug(entry, this::refuseWithoutGuest);
     }
 
     /**
@@ -276,29 +276,37 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused as {@link #plugRam}
      */
     public void unplugRam(RamBlock block) {
-        ramPlug().unplug(block);
+        ramPlug().unplug(block, this::refuseWithoutGuest);
     }
 
     /** Not synchronized: who begins a migration may hold the lock for a harvest, and nobody who changes memory waits for that. */
     private RamPlug ramPlug() {
+        RamPlug plug = guest.ramPlug()
+                .orElseThrow(() -> new MigrationException.Refused(
+                        "Memory can neither be added nor taken away: this guest keeps what it was made with."));
+        // A migration that holds the list says best what it is about.
+        guest.ram().refuseIfHeld();
+        refuseWithoutGuest();
+        return plug;
+    }
+
+    /**
+     * Memory is changed where the guest is. Asked again in the same step as the change: a migration holds the list from before the guest leaves
+     * until it is known where it is, so who came before that, and was slow, is refused by what has become of it.
+     */
+    private void refuseWithoutGuest() {
         RunState now = run.state();
         switch (now) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
-            case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {
-                // A migration that holds the list says best what it is about.
-                guest.ram().refuseIfHeld();
+            case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN ->
                 throw new MigrationException.Refused("Memory can neither be added nor taken away: the guest is "
                         + now.publicName() + " on this host" + owner());
-            }
         }
         if (run.isUndecided()) {
             throw new MigrationException.Refused(
                     "Memory can neither be added nor taken away: whether the destination of"
                             + " the last migration runs the guest is not known.");
         }
-        return guest.ramPlug()
-                .orElseThrow(() -> new MigrationException.Refused(
-                        "Memory can neither be added nor taken away: this guest keeps what it was made with."));
     }
 
     private String owner() {

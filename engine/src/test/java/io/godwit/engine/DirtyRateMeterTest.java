@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.rate.DirtyRate;
 import io.godwit.engine.rate.DirtyRate.CurvePoint;
@@ -68,10 +69,10 @@ class DirtyRateMeterTest {
     @EnumSource(names = {"PAGE_SAMPLING", "DIRTY_BITMAP"})
     void blocksThatComeAndGoMeanwhileDisturbNoMeasurement(DirtyRateMode mode) {
         TestPlug plug = guest.allowPlugging(64 << 20);
-        RamBlock goes = plug.plug(RamBlockEntry.of("goes", 1 << 20));
+        RamBlock goes = plug.plug(RamBlockEntry.of("goes", 1 << 20), RamBlocks.Gate.OPEN);
         atThirdLook = () -> {
-            plug.unplug(goes);
-            plug.plug(RamBlockEntry.of("comes", 1 << 20));
+            plug.unplug(goes, RamBlocks.Gate.OPEN);
+            plug.plug(RamBlockEntry.of("comes", 1 << 20), RamBlocks.Gate.OPEN);
         };
         DirtyRate rate = measure(mode == DirtyRateMode.PAGE_SAMPLING ? sampling() : tracked(mode, 50));
         assertThat(rate.stage()).isInstanceOf(DirtyRate.Stage.Measured.class);

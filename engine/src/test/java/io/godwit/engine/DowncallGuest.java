@@ -7,6 +7,7 @@ import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
+import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.VcpuStuckException;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
@@ -52,6 +53,7 @@ final class DowncallGuest implements Guest {
     volatile boolean faultsInKernel;
     volatile Runnable beforeLoad = () -> {};
     volatile long pauseNanos = 50_000;
+    private volatile Optional<TestPlug> plug = Optional.empty();
 
     DowncallGuest(UUID identity, CountingGuest.Census census) {
         this(identity, census, NativeMemory.mapAnonymous(RAM_BYTES), RamBlock.PAGE_BYTES);
@@ -91,6 +93,18 @@ final class DowncallGuest implements Guest {
     long touch(long page, NativeMemory scratch) {
         NativeMemory.copyByDowncall(memory, page * RamBlock.PAGE_BYTES, scratch, 0, 8);
         return scratch.getLong(0);
+    }
+
+    /** Memory may come and go, so many bytes at most besides the first block. */
+    TestPlug allowPlugging(long limitBytes) {
+        TestPlug made = new TestPlug(blocks, tracker, limitBytes);
+        plug = Optional.of(made);
+        return made;
+    }
+
+    @Override
+    public Optional<RamPlug> ramPlug() {
+        return plug.map(one -> one);
     }
 
     @Override
@@ -143,6 +157,7 @@ final class DowncallGuest implements Guest {
         vcpus.pause(Duration.ofSeconds(30));
         memory.close();
         registers.close();
+        plug.ifPresent(TestPlug::close);
     }
 
     static DeviceSection register(long counter) {

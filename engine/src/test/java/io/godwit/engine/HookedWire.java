@@ -11,7 +11,7 @@ import java.net.Socket;
 
 /**
  * A wire that calls a test as bytes come by: between two chunks nothing flows, so what the test does there happens in the middle of whatever the
- * source is sending.
+ * source is sending. Further connections are not listened to.
  */
 final class HookedWire implements Closeable {
     private static final int CHUNK_BYTES = 16 << 10;
@@ -29,21 +29,35 @@ final class HookedWire implements Closeable {
     HookedWire(String destinationUri, Hook hook) throws IOException {
         this.port = Integer.parseInt(destinationUri.substring(destinationUri.lastIndexOf(':') + 1));
         this.hook = hook;
-        Thread.ofPlatform().name("hooked-wire").daemon().start(this::relay);
+        Thread.ofPlatform().name("hooked-wire").daemon().start(this::accept);
     }
 
     String uri() {
         return "tcp:127.0.0.1:" + server.getLocalPort();
     }
 
-    private void relay() {
-        try (Socket source = server.accept();
+    private void accept() {
+        Hook next = hook;
+        try {
+            while (true) {
+                Socket source = server.accept();
+                Hook its = next;
+                Thread _ = Thread.ofPlatform().name("hooked-wire").daemon().start(() -> relay(source, its));
+                next = _ -> Long.MAX_VALUE;
+            }
+        } catch (IOException e) {
+            // The test is over.
+        }
+    }
+
+    private void relay(Socket accepted, Hook its) {
+        try (Socket source = accepted;
                 Socket destination = new Socket()) {
             destination.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
             source.setTcpNoDelay(true);
             destination.setTcpNoDelay(true);
             Thread back = Thread.ofPlatform().daemon().start(() -> backward(destination, source));
-            forward(source, destination);
+            forward(source, destination, its);
             destination.shutdownOutput();
             back.join();
         } catch (IOException | InterruptedException e) {
@@ -51,7 +65,7 @@ final class HookedWire implements Closeable {
         }
     }
 
-    private void forward(Socket from, Socket to) throws IOException {
+    private static void forward(Socket from, Socket to, Hook hook) throws IOException {
         byte[] chunk = new byte[CHUNK_BYTES];
         long forwarded = 0;
         int n = from.getInputStream().read(chunk);

@@ -90,13 +90,16 @@ abstract class PostcopyArrivalLab {
         }
     }
 
-    /** Half of it in precopy, and the guest runs. */
-    void switchOver(ScriptedSource source) throws Exception {
+    /** Half of it in precopy, and the guest runs; before that the source asks these questions. */
+    void switchOver(ScriptedSource source, int... questions) throws Exception {
         try (FileLockArbiter token = new FileLockArbiter(directory)) {
             assertThat(token.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Won.class);
             source.begin(identity, true);
             source.command(new Command.Ping(TokenAnnouncement.QUESTION));
             source.awaitMessage(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
+        }
+        for (int question : questions) {
+            source.command(new Command.Ping(question));
         }
         source.pages(content, range(0, PAGES / 2));
         source.discard(0, 4096 * 16);

@@ -6,15 +6,20 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.PlugAnnouncement;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
+import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
+import io.godwit.stream.StreamWriter;
 import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalLong;
 import org.junit.jupiter.api.Tag;
@@ -39,7 +44,7 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
             source.pages(content, 3);
             toucher.join();
             assertThat(run.state()).isEqualTo(RunState.RUNNING);
-            assertThatThrownBy(() -> guest.ram().remove(guest.block(), () -> {}))
+            assertThatThrownBy(() -> guest.ram().remove(guest.block(), RamBlocks.Gate.OPEN, () -> {}))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("still arriving");
             source.pages(content, range(0, 3));
@@ -56,6 +61,28 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
             assertThat(figures.requests()).isEqualTo(1);
             assertThat(figures.missingPages()).isZero();
         }
+    }
+
+    @Test
+    void aListOfBlocksBehindTheSwitchIsRefusedAndNothingIsMadeOfIt() throws Exception {
+        TestPlug plug = guest.allowPlugging(1 << 20);
+        List<RamBlockEntry> next = List.of(
+                RamBlockEntry.of(DowncallGuest.BLOCK, DowncallGuest.RAM_BYTES), RamBlockEntry.of("new", 1 << 20));
+        ByteBuffer change = ByteBuffer.allocate(StreamWriter.ramBlockListBytes(next));
+        int length = StreamWriter.ramChange(change, ScriptedSource.SECTION, next);
+        try (ScriptedSource source = source()) {
+            switchOver(source, PlugAnnouncement.QUESTION);
+            // Nor does asking again make it possible.
+            source.command(new Command.Ping(PlugAnnouncement.QUESTION));
+            source.raw(Arrays.copyOf(change.array(), length));
+            awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
+            assertThat(destination.statistics().error().orElseThrow())
+                    .contains("A block list outside the START of section 'ram'");
+        }
+        assertThat(plug.made).hasValue(0);
+        assertThat(guest.ram().snapshot().blocks()).containsExactly(guest.block());
+        recoverAndFinish();
+        assertWhole();
     }
 
     @Test

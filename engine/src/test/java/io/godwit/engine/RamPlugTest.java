@@ -14,6 +14,8 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -63,6 +65,14 @@ class RamPlugTest {
             }
             assertThat(failures).as("what the test did meanwhile").isEmpty();
             assertThat(done[0]).isTrue();
+        }
+
+        void migrateUndisturbed() {
+            try {
+                pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            } catch (InterruptedException e) {
+                throw new AssertionError(e);
+            }
         }
 
         void attempt(Runnable what) {
@@ -253,23 +263,6 @@ class RamPlugTest {
     }
 
     @Test
-    void whilePostcopyMayFollowItIsRefused() throws Exception {
-        try (Plugged plugged = new Plugged(directory)) {
-            plugged.pair.source.setCapability(Capability.POSTCOPY_RAM, true);
-            plugged.pair.source.setCapability(Capability.RETURN_PATH, true);
-            plugged.pair.source.addListener(new Passes(
-                    _ -> plugged.attempt(() -> assertThatThrownBy(() -> plugged.pair.source.unplugRam(plugged.big))
-                            .isInstanceOf(MigrationException.Refused.class)
-                            .hasMessageContaining("may become postcopy"))));
-            // A destination that has postcopy switched off refuses; that is enough here.
-            plugged.pair.migrate(plugged.pair.listen("tcp:127.0.0.1:0"));
-            assertThat(plugged.failures).isEmpty();
-            plugged.pair.source.unplugRam(plugged.big);
-            plugged.pair.assertRunsAtSourceOnly();
-        }
-    }
-
-    @Test
     void duringTheAnnouncementTheSwitchoverAndBehindItItIsRefused() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
             List<String> refusals = new ArrayList<>();
@@ -288,6 +281,80 @@ class RamPlugTest {
             assertThat(refusals.get(1)).contains("is being handed over to the destination");
             assertThat(refusals.get(2)).contains("postmigrate", "the other side of its migration has it");
             plugged.assertArrived("ram", "big");
+        }
+    }
+
+    /** Who is slow between its look and its change misses the whole migration: the guest has gone, and its list stays what the destination was told. */
+    @Test
+    void aPlugThatSleptThroughTheSwitchoverIsRefused() throws Exception {
+        try (Plugged plugged = new Plugged(directory)) {
+            int[] slept = new int[1];
+            plugged.source.beforeChange = () -> {
+                slept[0]++;
+                plugged.attempt(plugged::migrateUndisturbed);
+            };
+            assertThatThrownBy(() -> plugged.pair.source.plugRam("late", SMALL))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("postmigrate")
+                    .hasMessageContaining("the other side of its migration has it");
+            assertThat(slept[0]).isEqualTo(1);
+            assertThat(plugged.failures).isEmpty();
+            assertThat(plugged.pair.sourceGuest.ram().snapshot().find("late")).isEmpty();
+            plugged.assertArrived("ram", "big");
+        }
+    }
+
+    @Test
+    void anUnplugThatSleptThroughTheSwitchoverIsRefused() throws Exception {
+        try (Plugged plugged = new Plugged(directory)) {
+            plugged.source.beforeChange = () -> plugged.attempt(plugged::migrateUndisturbed);
+            assertThatThrownBy(() -> plugged.pair.source.unplugRam(plugged.big))
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("postmigrate")
+                    .hasMessageContaining("the other side of its migration has it");
+            assertThat(plugged.failures).isEmpty();
+            assertThat(plugged.source.freed).hasValue(0);
+            plugged.assertArrived("ram", "big");
+        }
+    }
+
+    /** The same while the guest stands still for the switchover, from where it may come back. */
+    @Test
+    void aPlugThatSleptIntoTheSwitchoverIsRefused() throws Exception {
+        try (Plugged plugged = new Plugged(directory)) {
+            CountDownLatch looked = new CountDownLatch(1);
+            CountDownLatch saving = new CountDownLatch(1);
+            CountDownLatch refused = new CountDownLatch(1);
+            List<Throwable> refusals = new CopyOnWriteArrayList<>();
+            plugged.source.beforeChange = () -> {
+                looked.countDown();
+                await(saving);
+            };
+            plugged.pair.sourceGuest.beforeSave = () -> {
+                saving.countDown();
+                await(refused);
+            };
+            Thread late = Thread.ofPlatform().start(() -> {
+                refusals.add(catchThrowable(() -> plugged.pair.source.plugRam("late", SMALL)));
+                refused.countDown();
+            });
+            await(looked);
+            plugged.migrateUndisturbed();
+            late.join();
+            assertThat(refusals)
+                    .singleElement()
+                    .satisfies(refusal -> assertThat(refusal)
+                            .isInstanceOf(MigrationException.Refused.class)
+                            .hasMessageContaining("is being handed over to the destination"));
+            plugged.assertArrived("ram", "big");
+        }
+    }
+
+    private static void await(CountDownLatch latch) {
+        try {
+            assertThat(latch.await(Pair.PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
         }
     }
 

@@ -18,6 +18,8 @@ final class TestPlug implements RamPlug {
     private final RamBlock first;
     final AtomicInteger made = new AtomicInteger();
     final AtomicInteger freed = new AtomicInteger();
+    /** After everything has been looked at, before the list is changed. */
+    volatile Runnable beforeChange = () -> {};
 
     TestPlug(RamBlocks blocks, MarkedPagesTracker tracker, long limitBytes) {
         this.blocks = blocks;
@@ -27,7 +29,7 @@ final class TestPlug implements RamPlug {
     }
 
     @Override
-    public synchronized RamBlock plug(RamBlockEntry entry) {
+    public synchronized RamBlock plug(RamBlockEntry entry, RamBlocks.Gate gate) {
         blocks.refuseIfHeld();
         long plugged = blocks.snapshot().totalBytes() - first.usedLength();
         if (entry.usedLength() > limitBytes - plugged) {
@@ -37,8 +39,9 @@ final class TestPlug implements RamPlug {
         NativeMemory memory = NativeMemory.mapAnonymous(entry.usedLength());
         RamBlock block = new RamBlock(entry.idstr(), memory);
         tracker.add(block);
+        beforeChange.run();
         try {
-            blocks.add(block);
+            blocks.add(block, gate);
         } catch (RuntimeException e) {
             tracker.remove(block);
             memory.close();
@@ -49,11 +52,12 @@ final class TestPlug implements RamPlug {
     }
 
     @Override
-    public synchronized void unplug(RamBlock block) {
+    public synchronized void unplug(RamBlock block, RamBlocks.Gate gate) {
         if (block == first) {
             throw new MigrationException.Refused("RAM block '" + block.idstr() + "' is soldered in");
         }
-        blocks.remove(block, () -> {
+        beforeChange.run();
+        blocks.remove(block, gate, () -> {
             block.memory().close();
             int _ = freed.incrementAndGet();
         });

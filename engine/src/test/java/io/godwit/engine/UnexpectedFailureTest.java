@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import java.io.File;
 import java.nio.file.Files;
@@ -139,7 +140,7 @@ class UnexpectedFailureTest {
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             active.await();
             RamBlock block = new RamBlock("hotplugged", memory);
-            assertThatThrownBy(() -> pair.sourceGuest.ram().add(block))
+            assertThatThrownBy(() -> pair.sourceGuest.ram().add(block, RamBlocks.Gate.OPEN))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("has a destination that cannot follow");
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0));

@@ -59,6 +59,11 @@ final class RamSectionReader {
         listMayChange = true;
     }
 
+    /** From now on the block list stays as it is. */
+    void keepList() {
+        listMayChange = false;
+    }
+
     /** The block list, empty before it has been read. */
     List<RamBlockEntry> blocks() {
         return blockListSeen && !inBlockList ? entries : List.of();

@@ -22,8 +22,8 @@ public final class ReturnPathReader {
     private static final int REQUEST_UNNAMED = 4;
 
     private final ReturnPathListener listener;
-    private final List<RamBlockEntry> blocks;
-    private final BlockNames names;
+    private List<RamBlockEntry> blocks;
+    private BlockNames names;
     private long position;
     private boolean shut;
     private int requestedBlock = BlockNames.NO_BLOCK;
@@ -41,6 +41,13 @@ public final class ReturnPathReader {
         this.listener = listener;
         this.blocks = List.copyOf(blocks);
         this.names = new BlockNames(blocks);
+    }
+
+    /** From now on answers are for a stream with these blocks, and the next request names its block. */
+    public void blocks(List<RamBlockEntry> next) {
+        blocks = List.copyOf(next);
+        names = new BlockNames(next);
+        requestedBlock = BlockNames.NO_BLOCK;
     }
 
     /** Bytes taken so far. */

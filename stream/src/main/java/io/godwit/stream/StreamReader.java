@@ -187,10 +187,12 @@ public final class StreamReader {
 
     /**
      * From now on the block list may come again, as the only record of a PART section of RAM; see {@link StreamListener#ramBlocksChanged}. For
-     * streams of a source with which that was agreed; in any other it is an error.
+     * streams of a source with which that was agreed; in any other it is an error, and so it is behind PACKAGED.
      */
     public void allowChangedBlockList() {
-        ram.allowChangedList();
+        if (!packagedSeen) {
+            ram.allowChangedList();
+        }
     }
 
     /** Whether PACKAGED has come wholly: only pages, PINGs and the end mark may follow. */
@@ -469,6 +471,7 @@ public final class StreamReader {
         var command = new Command.Packaged(Bytes.copyOf(packaged));
         packaged = new byte[0];
         packagedSeen = true;
+        ram.keepList();
         state = State.SECTIONS;
         listener.command(command);
     }

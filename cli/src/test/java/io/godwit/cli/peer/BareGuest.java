@@ -132,13 +132,13 @@ final class BareGuest implements Guest {
 
     private final class Plug implements RamPlug {
         @Override
-        public RamBlock plug(RamBlockEntry entry) {
+        public RamBlock plug(RamBlockEntry entry, RamBlocks.Gate gate) {
             blocks.refuseIfHeld();
             throw new IllegalStateException("nobody holds the list");
         }
 
         @Override
-        public void unplug(RamBlock block) {
+        public void unplug(RamBlock block, RamBlocks.Gate gate) {
             blocks.refuseIfHeld();
             throw new IllegalStateException("nobody holds the list");
         }

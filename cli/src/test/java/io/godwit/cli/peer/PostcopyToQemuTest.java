@@ -4,10 +4,12 @@ package io.godwit.cli.peer;
 
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.GuestOwner;
+import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MigrationStatistics;
@@ -86,6 +88,7 @@ class PostcopyToQemuTest {
                 default -> throw new IllegalArgumentException(breaker);
             }
             await(paused, source);
+            assertNoMemoryCanCome(source, "goes on by postcopy");
             qemu.awaitEvent("MIGRATION", PATIENCE, "postcopy-paused");
             String again = "unix:" + directory.resolve("again");
             qemu.execute("migrate-recover", "{\"uri\": \"" + again + "\"}");
@@ -100,7 +103,7 @@ class PostcopyToQemuTest {
     }
 
     private static BareSource postcopySource(boolean preempt) {
-        BareSource source = new BareSource(BareGuest.withMemory(MEMORY_BYTES));
+        BareSource source = new BareSource(BareGuest.withMemory(MEMORY_BYTES).pluggable());
         source.migrator.setCapability(Capability.POSTCOPY_RAM, true);
         source.migrator.setCapability(Capability.POSTCOPY_PREEMPT, preempt);
         source.migrator.setParameters(MigrationParameters.DEFAULTS
@@ -126,7 +129,14 @@ class PostcopyToQemuTest {
         CountDownLatch active = source.latchOn(MigrationStatus.ACTIVE);
         source.migrator.migrate(uri);
         await(active, source);
+        assertNoMemoryCanCome(source, "has a destination that cannot follow");
         source.migrator.startPostcopy();
+    }
+
+    private static void assertNoMemoryCanCome(BareSource source, String why) {
+        assertThatThrownBy(() -> source.migrator.plugRam("more", 1 << 20))
+                .isInstanceOf(MigrationException.Refused.class)
+                .hasMessageContaining(why);
     }
 
     private static void await(CountDownLatch latch, BareSource source) throws InterruptedException {

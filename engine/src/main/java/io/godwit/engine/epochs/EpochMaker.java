@@ -18,6 +18,7 @@ import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
@@ -59,8 +60,9 @@ public final class EpochMaker implements AutoCloseable {
     private final Settings settings;
     private final MonotonicClock clock;
     private final Outputs outputs;
-    private final RamBlocks.Snapshot ram;
-    private final PageSpool spool;
+    // Of the guest as it starts here: until then its memory may come and go.
+    private RamBlocks.Snapshot ram = new RamBlocks.Snapshot(0, List.of());
+    private PageSpool spool = new PageSpool(0);
     private final EpochSender sender = new EpochSender();
     private final NativeMemory words = NativeMemory.allocate(SourceWord.MAX_BYTES);
     private final LatencyHistogram pause = new LatencyHistogram();
@@ -96,12 +98,12 @@ public final class EpochMaker implements AutoCloseable {
                 .orElseThrow(() ->
                         new MigrationException.Refused("'postcopy-safe' needs a guest whose outputs can be held back; "
                                 + guest.machineType() + " is none. Switch it off."));
-        this.ram = guest.ram().snapshot();
-        this.spool = new PageSpool(Math.min(settings.maxPages(), ram.totalBytes() / RamBlock.PAGE_BYTES));
     }
 
     /** The guest starts soon: holds its outputs and notes what is written from now on. Before the devices are loaded, which write too. */
     public void begin() {
+        ram = guest.ram().snapshot();
+        spool = new PageSpool(Math.min(settings.maxPages(), ram.totalBytes() / RamBlock.PAGE_BYTES));
         for (RamBlock block : ram.blocks()) {
             block.dirtyBitmap().clearAll();
         }
@@ -160,10 +162,10 @@ public final class EpochMaker implements AutoCloseable {
         if (ended) {
             return;
         }
-        sender.blocks(channel, ram);
         while (!begun) {
             channel.pause(TRY_AGAIN_NANOS);
         }
+        sender.blocks(channel, ram);
         while (!whole.getAsBoolean()) {
             long wait = takenNanos + intervalNanos - clock.nanoTime();
             if (wait > 0) {

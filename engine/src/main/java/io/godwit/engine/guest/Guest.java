@@ -68,7 +68,7 @@ public interface Guest extends AutoCloseable {
         for (RamBlockEntry entry : arriving) {
             RamBlock block = ram().snapshot()
                     .find(entry.idstr())
-                    .or(() -> ramPlug().map(plug -> plug.plug(entry)))
+                    .or(() -> ramPlug().map(plug -> plug.plug(entry, RamBlocks.Gate.OPEN)))
                     .orElseThrow(() -> new MigrationException.Protocol(
                             "the source has a RAM block '" + entry.idstr() + "', this guest has none"));
             if (block.usedLength() != entry.usedLength()) {

@@ -19,14 +19,16 @@ public interface RamPlug {
     /**
      * Makes a block, empty. At a destination the entry comes from the network: name, length and sum are checked before anything is made.
      *
-     * @throws MigrationException.Refused if the guest cannot have it, or the list is held
+     * @param gate goes with the change of the list, to {@link RamBlocks#add}
+     * @throws MigrationException.Refused if the guest cannot have it, the list is held, or the gate is closed; then nothing has changed
      */
-    RamBlock plug(RamBlockEntry entry);
+    RamBlock plug(RamBlockEntry entry, RamBlocks.Gate gate);
 
     /**
      * Takes a block away.
      *
-     * @throws MigrationException.Refused if it is none of those that can go, or the list is held
+     * @param gate goes with the change of the list, to {@link RamBlocks#remove}
+     * @throws MigrationException.Refused if it is none of those that can go, the list is held, or the gate is closed; then nothing has changed
      */
-    void unplug(RamBlock block);
+    void unplug(RamBlock block, RamBlocks.Gate gate);
 }

@@ -25,6 +25,8 @@ final class ArrivingBlock {
     /** One bit for each host page that is there, perhaps in part: precopy brings target pages one by one. */
     private final ReceivedBitmap populated;
 
+    private boolean takesZeroPages;
+
     /** A block of which nothing is there. */
     ArrivingBlock(int index, RamBlock block) {
         this.index = index;
@@ -35,6 +37,32 @@ final class ArrivingBlock {
         long hostPages = block.usedLength() >>> hostPageShift;
         this.requested = new DirtyBitmap(hostPages);
         this.populated = isHuge() ? new ReceivedBitmap(hostPages) : received;
+    }
+
+    private ArrivingBlock(int index, ArrivingBlock same) {
+        this.index = index;
+        this.block = same.block;
+        this.start = same.start;
+        this.hostPageShift = same.hostPageShift;
+        this.received = same.received;
+        this.requested = same.requested;
+        this.populated = same.populated;
+        this.takesZeroPages = same.takesZeroPages;
+    }
+
+    /** The same block, with all that has come, at another place in the list. */
+    ArrivingBlock at(int otherIndex) {
+        return new ArrivingBlock(otherIndex, this);
+    }
+
+    /** It is watched from now on. */
+    void watched(boolean kernelPlacesZeroPages) {
+        takesZeroPages = kernelPlacesZeroPages;
+    }
+
+    /** Whether the kernel can place a zero page in it without a page of zeros to copy. */
+    boolean takesZeroPages() {
+        return takesZeroPages;
     }
 
     /** Its place in the stream's list of blocks. */

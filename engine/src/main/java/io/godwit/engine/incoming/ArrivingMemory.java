@@ -16,6 +16,7 @@ import io.godwit.linux.memory.Userfaultfd;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumSet;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -31,24 +32,20 @@ import java.util.concurrent.atomic.AtomicLong;
  * thread and lets everybody go on who waits for a page.
  */
 final class ArrivingMemory implements AutoCloseable {
-    private final List<ArrivingBlock> blocks;
+    // Changed while the guest is at the source only, before another thread than mig-incoming looks.
+    private List<ArrivingBlock> blocks = List.of();
     /** The same by address, for the search. */
-    private final ArrivingBlock[] byAddress;
+    private ArrivingBlock[] byAddress = {};
 
+    private Optional<PageDigests> digests;
     private final Userfaultfd faults;
-    private final Optional<PageDigests> digests;
-    private final boolean[] takesZeroPages;
-    private final List<ArrivingBlock> wantHugePages = new ArrayList<>();
+    private final Set<RamBlock> wantHugePages = new HashSet<>();
     private final AtomicLong duplicatePages = new AtomicLong();
     private boolean released;
 
-    private ArrivingMemory(List<ArrivingBlock> blocks, Userfaultfd faults, Optional<PageDigests> digests) {
-        this.blocks = blocks;
+    private ArrivingMemory(Userfaultfd faults, Optional<PageDigests> digests) {
         this.faults = faults;
         this.digests = digests;
-        this.takesZeroPages = new boolean[blocks.size()];
-        this.byAddress = blocks.toArray(ArrivingBlock[]::new);
-        Arrays.sort(byAddress, (a, b) -> Long.compareUnsigned(a.start(), b.start()));
     }
 
     /**
@@ -60,35 +57,72 @@ final class ArrivingMemory implements AutoCloseable {
      */
     static ArrivingMemory prepare(
             RamBlocks.Snapshot ram, List<String> order, boolean kernelFaults, boolean withDigests) {
-        List<ArrivingBlock> blocks = new ArrayList<>();
-        for (String idstr : order) {
-            RamBlock block = ram.find(idstr)
-                    .orElseThrow(() -> new MigrationException.Protocol(
-                            "the source has a RAM block '" + idstr + "', this guest has none"));
-            blocks.add(new ArrivingBlock(blocks.size(), block));
-        }
-        Optional<PageDigests> digests = withDigests
-                ? Optional.of(new PageDigests(new RamBlocks.Snapshot(
-                        ram.version(), blocks.stream().map(ArrivingBlock::block).toList())))
-                : Optional.empty();
-        Set<Userfaultfd.Feature> features = PostcopySupport.features(
-                blocks.stream().map(ArrivingBlock::block).toList());
+        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        Optional<PageDigests> digests = withDigests ? Optional.of(new PageDigests(listed)) : Optional.empty();
+        Set<Userfaultfd.Feature> features = PostcopySupport.features(listed.blocks());
         Userfaultfd.Faults scope = PostcopySupport.scope(kernelFaults);
         EnumSet<Userfaultfd.Feature> withThreads = EnumSet.of(Userfaultfd.Feature.THREAD_ID);
         withThreads.addAll(features);
         boolean tellsThreads = Userfaultfd.support(withThreads, scope) instanceof Support.Available;
         ArrivingMemory memory =
-                new ArrivingMemory(blocks, Userfaultfd.open(tellsThreads ? withThreads : features, scope), digests);
+                new ArrivingMemory(Userfaultfd.open(tellsThreads ? withThreads : features, scope), digests);
         try {
-            blocks.forEach(memory::empty);
+            memory.watch(listed);
             return memory;
-        } catch (NativeException e) {
-            memory.close();
-            throw new MigrationException.Refused("the guest's memory cannot be watched: " + e.getMessage(), e);
         } catch (RuntimeException | Error e) {
             memory.close();
             throw e;
         }
+    }
+
+    /**
+     * Goes on with another list while the guest is still at the source: of blocks that stay, what has come stays; those that are new are emptied and
+     * watched.
+     *
+     * @param order as in {@link #prepare}; of what it lacks {@link #forgetAllBut} has been told
+     * @throws MigrationException.Refused if a new block cannot be watched
+     */
+    void follow(RamBlocks.Snapshot ram, List<String> order) {
+        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        digests = digests.map(old -> old.following(listed));
+        watch(listed);
+    }
+
+    /** Has nothing more to do with the blocks that are not among these, before their memory is unmapped, with which its watch ends. */
+    void forgetAllBut(List<String> staying) {
+        List<ArrivingBlock> kept = blocks.stream()
+                .filter(one -> staying.contains(one.block().idstr()))
+                .toList();
+        take(kept);
+        boolean _ =
+                wantHugePages.retainAll(kept.stream().map(ArrivingBlock::block).toList());
+    }
+
+    private void watch(RamBlocks.Snapshot listed) {
+        List<ArrivingBlock> next = new ArrayList<>();
+        List<ArrivingBlock> fresh = new ArrayList<>();
+        for (RamBlock block : listed.blocks()) {
+            Optional<ArrivingBlock> known =
+                    blocks.stream().filter(one -> one.block() == block).findFirst();
+            ArrivingBlock arriving =
+                    known.isPresent() ? known.get().at(next.size()) : new ArrivingBlock(next.size(), block);
+            if (known.isEmpty()) {
+                fresh.add(arriving);
+            }
+            next.add(arriving);
+        }
+        take(List.copyOf(next));
+        try {
+            fresh.forEach(this::empty);
+        } catch (NativeException e) {
+            throw new MigrationException.Refused("the guest's memory cannot be watched: " + e.getMessage(), e);
+        }
+    }
+
+    private synchronized void take(List<ArrivingBlock> next) {
+        blocks = next;
+        byAddress = next.toArray(ArrivingBlock[]::new);
+        Arrays.sort(byAddress, (a, b) -> Long.compareUnsigned(a.start(), b.start()));
     }
 
     private void empty(ArrivingBlock arriving) {
@@ -97,8 +131,7 @@ final class ArrivingMemory implements AutoCloseable {
         if (!arriving.isHuge() && !MappingFlags.of(arriving.start()).contains("nh")) {
             forbidHugePages(arriving);
         }
-        takesZeroPages[arriving.index()] =
-                faults.register(arriving.start(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING));
+        arriving.watched(faults.register(arriving.start(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING)));
         block.beginArriving(arriving.received());
         // ORDERING: emptied last. Who looked at the memory while it was not watched, a control session that asks for
         // figures,
@@ -111,7 +144,7 @@ final class ArrivingMemory implements AutoCloseable {
         NativeMemory memory = arriving.block().memory();
         try {
             memory.advise(0, memory.byteLength(), Advice.NOHUGEPAGE);
-            wantHugePages.add(arriving);
+            boolean _ = wantHugePages.add(arriving.block());
         } catch (NativeException e) {
             if (e.errno() != Errno.EINVAL) {
                 throw e;
@@ -174,12 +207,12 @@ final class ArrivingMemory implements AutoCloseable {
 
     /** Whether the kernel cannot place a zero page in a block by itself. */
     boolean needsCopyOfZeros(ArrivingBlock block) {
-        return !takesZeroPages[block.index()];
+        return !block.takesZeroPages();
     }
 
     /** Whether a zero page can be placed in a block without a page of zeros to copy. */
     boolean takesZeroPages(ArrivingBlock block) {
-        return takesZeroPages[block.index()];
+        return block.takesZeroPages();
     }
 
     /** Fills a host page in one step and lets everybody go on who waits for it; whether it was missing. */
@@ -326,8 +359,8 @@ final class ArrivingMemory implements AutoCloseable {
     public void close() {
         release();
         faults.close();
-        for (ArrivingBlock block : wantHugePages) {
-            block.block().memory().advise(0, block.block().usedLength(), Advice.HUGEPAGE);
+        for (RamBlock block : wantHugePages) {
+            block.memory().advise(0, block.usedLength(), Advice.HUGEPAGE);
         }
         wantHugePages.clear();
         blocks.forEach(block -> block.block().endArriving());

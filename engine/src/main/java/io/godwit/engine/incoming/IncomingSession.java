@@ -6,7 +6,6 @@ import io.godwit.engine.DowntimeParts;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.epochs.EpochMaker;
 import io.godwit.engine.guest.GuestState;
-import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.transport.Channel;
@@ -377,6 +376,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             case Command.PostcopyAdvise advise -> advise(advise);
             case Command.PostcopyRamDiscard discard -> discard(discard);
             case Command.Packaged(Bytes blob) -> {
+                // Pages, faults and epochs go by the list as it is until all of it is there.
+                hold = hold.or(() -> Optional.of(plan.guest().ram().hold(STILL_ARRIVING)));
                 packaged = Optional.of(blob);
                 reader.stopConsuming();
             }
@@ -450,8 +451,6 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         plan.guest().acceptRam(blocks);
         returnPath().blocks(blocks);
         if (advised) {
-            // Pages, faults and epochs go by this list until all of it is there.
-            hold = Optional.of(plan.guest().ram().hold(STILL_ARRIVING));
             PostcopyArrival made = new PostcopyArrival(plan.guest(), blocks, plan.withDigests(), progress);
             arrival = Optional.of(made);
             placeInto(made.precopyPlacer());
@@ -471,13 +470,16 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             throw new MigrationException.Protocol("the source has changed its list of RAM blocks " + listChanges
                     + " times; " + MAX_LIST_CHANGES + " are possible in one migration");
         }
-        RamReceiver plain = precopy.orElseThrow(() -> new MigrationException.Protocol(
-                "the source changes its list of RAM blocks in a migration that may become postcopy"));
-        RamPlug plug = plan.guest().ramPlug().orElseThrow();
-        RamFollower.follow(plan.guest().ram(), plug, blocks);
-        plain.follow(
-                plan.guest().ram().snapshot(),
-                blocks.stream().map(RamBlockEntry::idstr).toList());
+        arrival.ifPresent(watched -> watched.forgetAllBut(blocks));
+        RamBlocks ram = plan.guest().ram();
+        RamFollower.follow(ram, plan.guest().ramPlug().orElseThrow(), blocks);
+        returnPath().blocks(blocks);
+        precopy.ifPresent(plain -> plain.follow(
+                ram.snapshot(), blocks.stream().map(RamBlockEntry::idstr).toList()));
+        arrival.ifPresent(watched -> {
+            watched.follow(ram.snapshot(), blocks);
+            placeInto(watched.precopyPlacer());
+        });
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.Support;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -23,11 +24,11 @@ import java.util.concurrent.atomic.AtomicLong;
  */
 final class PostcopyArrival implements AutoCloseable {
     private final IncomingProgress progress;
-    private final List<RamBlockEntry> entries;
+    private List<RamBlockEntry> entries;
     private final ArrivingMemory memory;
     private final FaultLog log;
     private final PageRequests requests = new PageRequests();
-    private final PrecopyPlacer precopy;
+    private PrecopyPlacer precopy;
     private final List<PostcopyPlacer> placers = new CopyOnWriteArrayList<>();
     private final AtomicLong placedBefore = new AtomicLong();
     private Optional<FaultThread> faultThread = Optional.empty();
@@ -45,14 +46,8 @@ final class PostcopyArrival implements AutoCloseable {
     PostcopyArrival(Guest guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
         this.progress = progress;
         this.entries = List.copyOf(entries);
-        for (RamBlockEntry entry : entries) {
-            guest.ram().snapshot().find(entry.idstr()).ifPresent(block -> refuseOtherPages(block, entry));
-        }
-        memory = ArrivingMemory.prepare(
-                guest.ram().snapshot(),
-                entries.stream().map(RamBlockEntry::idstr).toList(),
-                guest.faultsInKernel(),
-                withDigests);
+        refuseOtherPages(guest.ram().snapshot(), entries);
+        memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.faultsInKernel(), withDigests);
         log = new FaultLog(new PageWaits(guest.vcpus()));
         precopy = new PrecopyPlacer(memory);
     }
@@ -64,10 +59,43 @@ final class PostcopyArrival implements AutoCloseable {
         }
         List<RamBlock> blocks = guest.ram().snapshot().blocks();
         long ours = PostcopySupport.pageSizes(blocks);
-        if (!blocks.isEmpty() && ours != pageSizeSummary) {
+        // Memory that the source's guest was given later is made here by its list, in ordinary pages.
+        long withPlugged = guest.ramPlug().isPresent() ? ours | RamBlock.PAGE_BYTES : ours;
+        if (!blocks.isEmpty() && ours != pageSizeSummary && withPlugged != pageSizeSummary) {
             throw new MigrationException.Protocol("the pages behind the guest's memory have other sizes at the source"
                     + " (0x" + Long.toHexString(pageSizeSummary) + ") than here (0x" + Long.toHexString(ours)
                     + "); postcopy needs the same");
+        }
+    }
+
+    /**
+     * The source's guest will lose what is not in this list: before its memory is unmapped. Only while the guest is at the source, as is
+     * {@link #follow}, which comes next.
+     */
+    void forgetAllBut(List<RamBlockEntry> next) {
+        memory.forgetAllBut(names(next));
+    }
+
+    /**
+     * Goes on with another list of blocks; {@link #precopyPlacer} is another one then.
+     *
+     * @throws MigrationException as the constructor
+     */
+    void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> next) {
+        refuseOtherPages(ram, next);
+        memory.follow(ram, names(next));
+        entries = List.copyOf(next);
+        precopy.close();
+        precopy = new PrecopyPlacer(memory);
+    }
+
+    private static List<String> names(List<RamBlockEntry> entries) {
+        return entries.stream().map(RamBlockEntry::idstr).toList();
+    }
+
+    private static void refuseOtherPages(RamBlocks.Snapshot ram, List<RamBlockEntry> entries) {
+        for (RamBlockEntry entry : entries) {
+            ram.find(entry.idstr()).ifPresent(block -> refuseOtherPages(block, entry));
         }
     }
 

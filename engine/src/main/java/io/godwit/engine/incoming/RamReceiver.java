@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -26,42 +25,30 @@ final class RamReceiver implements PageReceiver {
      * @param order the blocks' names in the order in which the stream numbers them
      */
     RamReceiver(RamBlocks.Snapshot ram, List<String> order, boolean withDigests) {
-        blocks = inOrder(ram, order);
+        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        blocks = listed.blocks();
         for (RamBlock block : blocks) {
             received.add(nothingOf(block));
         }
-        digests = withDigests ? Optional.of(new PageDigests(listed(ram))) : Optional.empty();
+        digests = withDigests ? Optional.of(new PageDigests(listed)) : Optional.empty();
     }
 
     /** Goes on with another list: of blocks that stay, what has come stays. */
     void follow(RamBlocks.Snapshot ram, List<String> order) {
         List<RamBlock> before = blocks;
         List<BitSet> receivedBefore = received;
-        blocks = inOrder(ram, order);
+        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        blocks = listed.blocks();
         received = new ArrayList<>();
         for (RamBlock block : blocks) {
             int was = before.indexOf(block);
             received.add(was < 0 ? nothingOf(block) : receivedBefore.get(was));
         }
-        digests = digests.map(old -> old.following(listed(ram)));
-    }
-
-    private static List<RamBlock> inOrder(RamBlocks.Snapshot ram, List<String> order) {
-        List<RamBlock> blocks = new ArrayList<>();
-        for (String idstr : order) {
-            blocks.add(ram.find(idstr)
-                    .orElseThrow(() -> new MigrationException.Protocol(
-                            "the source has a RAM block '" + idstr + "', this guest has none")));
-        }
-        return List.copyOf(blocks);
+        digests = digests.map(old -> old.following(listed));
     }
 
     private static BitSet nothingOf(RamBlock block) {
         return new BitSet(Math.toIntExact(block.pageCount()));
-    }
-
-    private RamBlocks.Snapshot listed(RamBlocks.Snapshot ram) {
-        return new RamBlocks.Snapshot(ram.version(), blocks);
     }
 
     @Override

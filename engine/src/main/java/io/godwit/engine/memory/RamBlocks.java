@@ -53,6 +53,23 @@ public final class RamBlocks {
         }
     }
 
+    /**
+     * Has the last word on a change. It is asked under the list's lock with nobody holding the list, so that what it looks at and the change are one
+     * step to whoever holds the list while that becomes another.
+     */
+    @FunctionalInterface
+    public interface Gate {
+        /** Lets everything through: for a destination, which follows its source, and for who has nothing to look at. */
+        Gate OPEN = () -> {};
+
+        /**
+         * Waits for nobody.
+         *
+         * @throws MigrationException.Refused if the change must not be made now
+         */
+        void pass();
+    }
+
     private final ReentrantLock lock = new ReentrantLock();
     private final List<Hold> holds = new ArrayList<>();
     private volatile Snapshot snapshot;
@@ -134,13 +151,14 @@ public final class RamBlocks {
     /**
      * Adds a block at the end, all of whose pages are to be sent by a migration that runs. What the guest writes to it must be tracked already.
      *
-     * @throws MigrationException.Refused if somebody holds the list
+     * @throws MigrationException.Refused if somebody holds the list, or the gate is closed
      * @throws IllegalArgumentException if a block of that name is there, or this block was removed before
      */
-    public void add(RamBlock block) {
+    public void add(RamBlock block, Gate gate) {
         lock.lock();
         try {
             refuseIfHeld();
+            gate.pass();
             Snapshot old = snapshot;
             if (old.find(block.idstr()).isPresent()) {
                 throw new IllegalArgumentException("RAM block " + block.idstr() + " is there already");
@@ -162,13 +180,14 @@ public final class RamBlocks {
      * Takes a block out of the list, at once. Who walks an older list may be using its memory at this moment.
      *
      * @param whenUnused frees the memory: run by whoever lets go of it last, here and now if nobody uses it
-     * @throws MigrationException.Refused if somebody holds the list
+     * @throws MigrationException.Refused if somebody holds the list, or the gate is closed
      * @throws IllegalArgumentException if the block is not in the list
      */
-    public void remove(RamBlock block, Runnable whenUnused) {
+    public void remove(RamBlock block, Gate gate, Runnable whenUnused) {
         lock.lock();
         try {
             refuseIfHeld();
+            gate.pass();
             Snapshot old = snapshot;
             List<RamBlock> blocks = new ArrayList<>(old.blocks());
             if (!blocks.remove(block)) {

@@ -65,6 +65,15 @@ final class AnnouncedRam implements AutoCloseable {
         return true;
     }
 
+    /** Holds the list as it is now, whether or not it was announced; {@link #change} tells what is left to say. */
+    void hold(String reason) {
+        if (hold.isEmpty()) {
+            hold = Optional.of(ram.hold(reason));
+        } else {
+            keepBecause(reason);
+        }
+    }
+
     /** Whether the guest's list has changed since it was announced. */
     boolean isOutdated() {
         return ram.snapshot().version() != announced.version();

@@ -227,6 +227,7 @@ public final class OutgoingMigration implements AutoCloseable {
         life.advance(new OutgoingState.PostcopyActive(), "the package is written");
         Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, session.handover()), link);
         letGo(session);
+        session.letRamChange();
         switch (end) {
             case Postcopy.End.Completed _ -> life.complete("the destination has everything");
             case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> life.fail(cause, owner);

@@ -42,13 +42,15 @@ final class OutgoingSession implements AutoCloseable {
     private final Precopy precopy;
     private final Switchover switchover;
     private final boolean forPostcopy;
-    private final PostcopyPages pages;
-    private final PostcopySwitch postcopySwitch;
     private final Optional<ReturnPath> returnPath;
     private final Optional<FreePageHints> freePages;
+    private Optional<Switching> switching = Optional.empty();
     private Optional<PostcopyLink> link = Optional.empty();
     private Optional<OutgoingSafety> safety = Optional.empty();
     private int pings;
+
+    /** What postcopy goes by, from the switch on: the last list of blocks. */
+    private record Switching(List<RamBlockEntry> entries, PostcopyPages pages, PostcopySwitch steps) {}
 
     OutgoingSession(
             OutgoingMigration.Plan plan,
@@ -75,8 +77,6 @@ final class OutgoingSession implements AutoCloseable {
                 : Optional.empty();
         this.precopy = new Precopy(plan, ram, wire, sender, progress, trigger, freePages, () -> awaitArrival(0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
-        this.pages = new PostcopyPages(ram.snapshot());
-        this.postcopySwitch = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
         boolean answers = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
         this.returnPath = answers && channel.isBidirectional()
                 ? Optional.of(new ReturnPath(channel, entries, plan.clock()))
@@ -126,12 +126,6 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Whether blocks may come and go; if not, who tries is told why from now on. */
     private boolean followsRam() {
-        if (forPostcopy) {
-            ram.keepBecause(
-                    kept("may become postcopy, whose destination watches the memory that it was told of at the start;"
-                            + " wait for its end or cancel it, or migrate without 'postcopy-ram'"));
-            return false;
-        }
         if (returnPath.isPresent() && plan.guest().ramPlug().isPresent()) {
             wire.command(new Command.Ping(PlugAnnouncement.QUESTION));
             returnPath
@@ -190,9 +184,6 @@ final class OutgoingSession implements AutoCloseable {
                             : " that shares the token of this guest, by which it is known whether it lives")
                     + "; this destination does not. Switch 'postcopy-safe' off, or use another destination");
         }
-        OutgoingSafety made = new OutgoingSafety(plan);
-        safety = Optional.of(made);
-        progress.postcopy.safety = safety;
     }
 
     private long pageSizeSummary() {
@@ -220,13 +211,26 @@ final class OutgoingSession implements AutoCloseable {
         }
     }
 
-    /** With the guest running: all that postcopy needs before the switch. */
+    /** With the guest running: all that postcopy needs before the switch. From here on the list of blocks stays as it is. */
     void preparePostcopy() {
-        postcopySwitch.discardEarly(precopy, this::awaitArrival);
+        ram.hold("Memory can neither be added nor taken away now: the migration to " + plan.uri()
+                + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has arrived."
+                + " query-migrate says which host has the guest; change its memory there when it says"
+                + " completed.");
+        precopy.follow();
+        List<RamBlockEntry> last = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
+        PostcopyPages pages = new PostcopyPages(ram.snapshot());
+        PostcopySwitch steps = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
+        switching = Optional.of(new Switching(last, pages, steps));
+        if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
+            safety = Optional.of(new OutgoingSafety(plan));
+            progress.postcopy.safety = safety;
+        }
+        steps.discardEarly(precopy, this::awaitArrival);
         // The destination has answered, so the connection that it takes next is the second.
         Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
         PostcopyLink made =
-                new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath.orElseThrow(), abort);
+                new PostcopyLink(plan, pages, last, progress, channel, second, returnPath.orElseThrow(), abort);
         link = Optional.of(made);
         safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
     }
@@ -255,16 +259,19 @@ final class OutgoingSession implements AutoCloseable {
         int packagePing = ++pings;
         next.answerRequests(packagePing, devicesLoaded);
         boolean godwit = returnPath.orElseThrow().peerIsGodwit();
-        postcopySwitch.sendPackage(
-                precopy, configuration, switchover.guestRan(), commit, markPing, packagePing, godwit);
+        switching
+                .orElseThrow()
+                .steps()
+                .sendPackage(precopy, configuration, switchover.guestRan(), commit, markPing, packagePing, godwit);
         return next;
     }
 
     /** What {@link Postcopy} goes on with. */
     Postcopy.Handover handover() {
+        Switching now = switching.orElseThrow();
         return new Postcopy.Handover(
-                pages,
-                entries,
+                now.pages(),
+                now.entries(),
                 switchover.guestRan(),
                 asksForOurToken(),
                 returnPath.orElseThrow().peerIsGodwit(),

@@ -23,6 +23,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     private final OutgoingMigration.Plan plan;
     private final OutgoingProgress progress;
     private final Channel channel;
+    private final List<RamBlockEntry> entries;
     private final Optional<Channel> requestChannel;
     private final ReturnPath returnPath;
     private final PageRequests requests;
@@ -49,6 +50,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
         this.plan = plan;
         this.progress = progress;
         this.channel = channel;
+        this.entries = entries;
         this.requestChannel = requestChannel;
         this.returnPath = returnPath;
         Doorbell bell = new Doorbell();
@@ -79,7 +81,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     void answerRequests(int ping, Runnable devicesLoaded) {
         packagePing = ping;
         onDevicesLoaded = devicesLoaded;
-        returnPath.beginPostcopy(this);
+        returnPath.beginPostcopy(this, entries);
     }
 
     /**

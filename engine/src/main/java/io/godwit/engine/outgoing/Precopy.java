@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.Capability;
 import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.MonotonicClock;
@@ -46,6 +47,8 @@ final class Precopy implements AutoCloseable {
     private final Convergence convergence = new Convergence();
     private final RateLimit rateLimit;
     private final PostcopyTrigger trigger;
+    private final boolean forPostcopy;
+
     /** In the first pass. */
     private Optional<HotPages> hot = Optional.empty();
 
@@ -77,6 +80,7 @@ final class Precopy implements AutoCloseable {
         this.progress = progress;
         this.arrival = arrival;
         this.trigger = trigger;
+        this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
         this.freePages = freePages;
         this.parameters = plan.parameters();
         this.clock = plan.clock();
@@ -248,14 +252,14 @@ final class Precopy implements AutoCloseable {
     }
 
     /** Tells the destination of blocks that have come and gone; where it cannot follow, none do. */
-    private void follow() {
+    void follow() {
         if (!ram.isOutdated()) {
             return;
         }
         sender.endOfWalk();
         AnnouncedRam.Change change = ram.change();
         for (List<RamBlock> list : change.lists()) {
-            List<RamBlockEntry> entries = OutgoingWire.entries(list, false);
+            List<RamBlockEntry> entries = OutgoingWire.entries(list, forPostcopy);
             wire.changeRam(entries);
             sender.number(new PageRecordWriter(entries));
         }

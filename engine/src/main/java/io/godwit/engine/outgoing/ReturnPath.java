@@ -55,13 +55,15 @@ final class ReturnPath {
         void pong(int value, long readNanos);
     }
 
+    private record Begun(PostcopyAnswers answers, List<RamBlockEntry> blocks) {}
+
     private final Channel channel;
     private final List<RamBlockEntry> blocks;
     private final MonotonicClock clock;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private final Thread thread;
-    private volatile Optional<PostcopyAnswers> postcopy = Optional.empty();
+    private volatile Optional<Begun> postcopy = Optional.empty();
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
     private int lastPong;
@@ -114,9 +116,9 @@ final class ReturnPath {
         return peerIsGodwit;
     }
 
-    /** From here on the destination may ask for pages. */
-    void beginPostcopy(PostcopyAnswers answers) {
-        postcopy = Optional.of(answers);
+    /** From here on the destination may ask for pages of these blocks, which need not be those of the beginning any more. */
+    void beginPostcopy(PostcopyAnswers answers, List<RamBlockEntry> last) {
+        postcopy = Optional.of(new Begun(answers, last));
     }
 
     /**
@@ -236,12 +238,20 @@ final class ReturnPath {
         try (NativeMemory memory = NativeMemory.allocate(BUFFER_BYTES)) {
             ByteBuffer buffer = memory.buffer(0, BUFFER_BYTES);
             ReturnPathReader reader = new ReturnPathReader(new Listener(), blocks);
+            boolean knowsLast = false;
             while (!reader.isShut()) {
                 int n = channel.read(memory, buffer.position(), buffer.remaining());
                 readNanos = clock.nanoTime();
                 if (n < 0) {
                     decide(new Verdict.Silent("closed the connection without an answer"));
                     return;
+                }
+                // ORDERING: behind the read. Who asks for a page has got the package, which was sent after postcopy had
+                // begun here.
+                Optional<Begun> begun = postcopy;
+                if (!knowsLast && begun.isPresent()) {
+                    reader.blocks(begun.get().blocks());
+                    knowsLast = true;
                 }
                 buffer.position(buffer.position() + n).flip();
                 reader.consume(buffer);
@@ -256,12 +266,12 @@ final class ReturnPath {
     private final class Listener implements ReturnPathListener {
         @Override
         public void pageRequest(int blockIndex, long offset, long byteLength) {
-            Optional<PostcopyAnswers> answers = postcopy;
-            if (answers.isEmpty()) {
+            Optional<Begun> begun = postcopy;
+            if (begun.isEmpty()) {
                 throw new MigrationException.Protocol("the destination asked for " + byteLength
                         + " bytes of memory, which belongs to postcopy, and this is none");
             }
-            answers.get().pageRequest(blockIndex, offset, byteLength, readNanos);
+            begun.get().answers().pageRequest(blockIndex, offset, byteLength, readNanos);
         }
 
         @Override
@@ -290,7 +300,7 @@ final class ReturnPath {
             case HolesAnnouncement.ANSWER -> peerTakesHoles = true;
             case PlugAnnouncement.ANSWER -> peerFollowsRam = true;
             default -> {
-                postcopy.ifPresent(answers -> answers.pong(value, readNanos));
+                postcopy.ifPresent(begun -> begun.answers().pong(value, readNanos));
                 lock.lock();
                 try {
                     lastPong = value;

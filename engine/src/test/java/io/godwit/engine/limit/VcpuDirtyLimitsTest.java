@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.List;
 import java.util.Optional;
@@ -113,10 +114,10 @@ class VcpuDirtyLimitsTest {
     void aBlockThatHasGoneIsNotHarvested() {
         try (NativeMemory memory = NativeMemory.mapAnonymous(1 << 20)) {
             RamBlock dimm = new RamBlock("dimm", memory);
-            guest.ram().add(dimm);
+            guest.ram().add(dimm, RamBlocks.Gate.OPEN);
             guest.onHarvest = _ -> {
                 assertThat(guest.harvested).isNotEqualTo(Optional.of(dimm));
-                guest.ram().remove(dimm, () -> {});
+                guest.ram().remove(dimm, RamBlocks.Gate.OPEN, () -> {});
                 return 80 * MIB;
             };
             limits.set(List.of(0), 10);

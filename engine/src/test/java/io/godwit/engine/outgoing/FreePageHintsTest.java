@@ -106,11 +106,11 @@ class FreePageHintsTest {
         FreePageHints following = new FreePageHints(blocks::snapshot, reporter);
         following.open();
         RamBlock later = new RamBlock("later", memory);
-        blocks.add(later);
+        blocks.add(later, RamBlocks.Gate.OPEN);
         following.free(reporter.epoch, later, 0, 1);
         following.free(reporter.epoch, block, 0, 5);
         assertThat(following.statistics()).isEqualTo(new FreePageStatistics(5, 0, 1, 5));
-        blocks.remove(block, () -> {});
+        blocks.remove(block, RamBlocks.Gate.OPEN, () -> {});
         following.free(reporter.epoch, block, 5, 5);
         following.close();
         following.harvested();

@@ -69,12 +69,15 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
 
     /** What is plugged in now, in the order in which it came. */
     public List<Dimm> dimms() {
-        return dimms;
+        // What the guest has is what its list of blocks has, from one moment to the next: a DIMM is kept here a little
+        // longer on either side.
+        List<RamBlock> listed = blocks.snapshot().blocks();
+        return dimms.stream().filter(dimm -> listed.contains(dimm.block())).toList();
     }
 
     /** The DIMM of a block. */
     public Optional<Dimm> dimm(RamBlock block) {
-        return dimms.stream().filter(dimm -> dimm.block() == block).findFirst();
+        return dimms().stream().filter(dimm -> dimm.block() == block).findFirst();
     }
 
     /** How much may be plugged in, all in all, in bytes. */
@@ -88,7 +91,7 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
     }
 
     @Override
-    public RamBlock plug(RamBlockEntry entry) {
+    public RamBlock plug(RamBlockEntry entry, RamBlocks.Gate gate) {
         lock.lock();
         try {
             blocks.refuseIfHeld();
@@ -97,11 +100,12 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
             try {
                 memory.advise(0, entry.usedLength(), Advice.HUGEPAGE);
                 RamBlock block = new RamBlock(entry.idstr(), memory);
-                insert(new Dimm(
+                Dimm dimm = new Dimm(
                         ids.getOrDefault(entry.idstr(), entry.idstr()),
                         block,
                         freeSlot(),
-                        placesKnown ? OptionalLong.of(freeAddress(entry.usedLength())) : OptionalLong.empty()));
+                        placesKnown ? OptionalLong.of(freeAddress(entry.usedLength())) : OptionalLong.empty());
+                insert(dimm, gate);
                 return block;
             } catch (RuntimeException | Error e) {
                 memory.close();
@@ -137,22 +141,24 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
         }
     }
 
-    private void insert(Dimm dimm) {
+    private void insert(Dimm dimm, RamBlocks.Gate gate) {
         if (placesKnown) {
             hardware.insert(dimm);
         }
+        List<Dimm> before = dimms;
+        List<Dimm> next = new ArrayList<>(before);
+        next.add(dimm);
+        dimms = List.copyOf(next);
         try {
-            blocks.add(dimm.block());
+            blocks.add(dimm.block(), gate);
         } catch (RuntimeException | Error e) {
-            // Held since we looked: as if nothing had been.
+            // Held, or gone, since we looked: as if nothing had been.
+            dimms = before;
             if (placesKnown) {
                 hardware.remove(dimm);
             }
             throw e;
         }
-        List<Dimm> next = new ArrayList<>(dimms);
-        next.add(dimm);
-        dimms = List.copyOf(next);
     }
 
     private int freeSlot() {
@@ -181,7 +187,7 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
     }
 
     @Override
-    public void unplug(RamBlock block) {
+    public void unplug(RamBlock block, RamBlocks.Gate gate) {
         lock.lock();
         try {
             Dimm dimm = dimm(block)
@@ -193,7 +199,7 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
             boolean _ = block.beginUse();
             NativeMemory memory = block.memory();
             try {
-                blocks.remove(block, memory::close);
+                blocks.remove(block, gate, memory::close);
             } catch (RuntimeException | Error e) {
                 block.endUse();
                 throw e;
@@ -262,7 +268,7 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
 
     /** The DIMMs as devices. */
     List<DeviceState> devices() {
-        return dimms.stream()
+        return dimms().stream()
                 .<DeviceState>map(dimm -> new DimmState(this, dimm.block()))
                 .toList();
     }

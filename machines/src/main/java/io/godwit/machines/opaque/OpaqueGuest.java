@@ -129,7 +129,7 @@ public final class OpaqueGuest implements Machine {
             HostPages pages = pages(entry);
             NativeMemory memory = map(entry, pages);
             memories.add(memory);
-            ram.add(new RamBlock(entry.idstr(), memory, pages.byteLength()));
+            ram.add(new RamBlock(entry.idstr(), memory, pages.byteLength()), RamBlocks.Gate.OPEN);
         }
     }
 
