@@ -4,6 +4,7 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
@@ -93,7 +94,8 @@ class StuckMigrationTest {
             assertThat(session.ask("{\"execute\":\"migrate\",\"arguments\":{\"uri\":\"tcp:127.0.0.1:"
                             + deaf.getLocalPort() + "\"}}"))
                     .isEqualTo("{\"return\":{}}");
-            await(StuckMigrationTest::isStuck);
+            // It waits for the connection in the same way.
+            await(() -> host.statistics().status() == MigrationStatus.ACTIVE && isStuck());
             body.run(machine, host, session);
         }
     }
