@@ -84,10 +84,17 @@ class PostcopyPlugTest {
             return missing;
         }
 
-        /** What a vCPU does: it may wait for the page, and the JVM goes on. */
-        long touch(String name, long page) {
-            try (NativeMemory scratch = NativeMemory.allocate(RamBlock.PAGE_BYTES)) {
-                NativeMemory.copyByDowncall(there(name).memory(), page * RamBlock.PAGE_BYTES, scratch, 0, 8);
+        /** What a vCPU does: it may wait for the page, and the JVM goes on. One that never comes fails the test, and is let go when the pair is closed. */
+        long touch(String name, long page) throws InterruptedException {
+            NativeMemory scratch = NativeMemory.allocate(8);
+            NativeMemory memory = there(name).memory();
+            Thread toucher = Thread.ofPlatform()
+                    .daemon()
+                    .start(() -> NativeMemory.copyByDowncall(memory, page * RamBlock.PAGE_BYTES, scratch, 0, 8));
+            assertThat(toucher.join(Pair.PATIENCE))
+                    .as("page %s of %s comes", page, name)
+                    .isTrue();
+            try (scratch) {
                 return scratch.getLong(0);
             }
         }
