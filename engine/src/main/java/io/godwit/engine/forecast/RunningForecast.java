@@ -162,7 +162,12 @@ public final class RunningForecast {
                 new GuestProfile(totalBytes, now.zeroShare(), curve.get(), vcpus),
                 link.get(),
                 new Conditions(StoppingRule.GODWIT, now.parameters()),
-                new Position(now.dirtyPages(), now.hotPages(), now.zeroShare(), now.percent(), true));
+                new Position(
+                        now.dirtyPages(),
+                        Math.min(now.hotPages(), now.dirtyPages()),
+                        now.zeroShare(),
+                        now.percent(),
+                        true));
         if (now.postcopyComes()) {
             return new Judgement(outlook(it.of(Method.PRECOPY_THEN_POSTCOPY), it, Optional.empty()), Optional.empty());
         }

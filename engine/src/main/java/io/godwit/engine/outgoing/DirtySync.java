@@ -130,7 +130,7 @@ final class DirtySync {
             harvest(block -> hot.harvest(tracker, block));
             if (isRunning()) {
                 foresight.noteSent(syncedAtNanos, isFirstLook, false);
-                Optional<Choice> _ = foresight.judge(syncedAtNanos, hot.count(), throttle.percent());
+                Optional<Choice> _ = foresight.judge(syncedAtNanos, hot.count(blocks), throttle.percent());
             }
             isFirstLook = false;
             progress.throttle = statistics();

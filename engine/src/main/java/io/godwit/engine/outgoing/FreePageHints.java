@@ -3,6 +3,7 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.FreePageStatistics;
+import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -30,6 +31,9 @@ final class FreePageHints implements FreePageReporter.Sink {
     /** LIMIT: a guest tells of each page once; one that tells more than this on top is not listened to any more. */
     private static final long SPARE_WORDS = 4L << 20;
 
+    /** Who has said nothing for so long is not waited for: the first pass is looked into, which ends the asking. */
+    static final long PATIENCE_NANOS = 500_000_000;
+
     private static final System.Logger LOG = System.getLogger(FreePageHints.class.getName());
 
     // Ends of one connection come from different processes, and a guest carries what it last saw along: no two should
@@ -41,6 +45,7 @@ final class FreePageHints implements FreePageReporter.Sink {
 
     private final Supplier<RamBlocks.Snapshot> current;
     private final FreePageReporter reporter;
+    private final MonotonicClock clock;
     private final int epoch = nextEpoch();
     private final ReentrantLock lock = new ReentrantLock();
     private final AtomicLong wordsLeft;
@@ -49,11 +54,13 @@ final class FreePageHints implements FreePageReporter.Sink {
     private final AtomicLong refused = new AtomicLong();
     private volatile boolean open;
     private volatile boolean told;
+    private volatile long heardAtNanos;
     private boolean started;
 
     /** Hints of the blocks that are there now; {@code current} says at any time which there are. */
-    FreePageHints(Supplier<RamBlocks.Snapshot> current, FreePageReporter reporter) {
+    FreePageHints(Supplier<RamBlocks.Snapshot> current, FreePageReporter reporter, MonotonicClock clock) {
         this.current = current;
+        this.clock = clock;
         this.ram = current.get();
         this.reporter = reporter;
         long words = SPARE_WORDS;
@@ -70,6 +77,7 @@ final class FreePageHints implements FreePageReporter.Sink {
 
     /** Begins to ask; every page is dirty and the tracker runs. */
     void open() {
+        heardAtNanos = clock.nanoTime();
         open = true;
         started = true;
         try {
@@ -81,9 +89,9 @@ final class FreePageHints implements FreePageReporter.Sink {
         }
     }
 
-    /** Whether the guest may still have something to tell. */
+    /** Whether the guest still has something to tell, as far as one can hear. */
     boolean isAsking() {
-        return started && !told;
+        return started && !told && clock.nanoTime() - heardAtNanos < PATIENCE_NANOS;
     }
 
     /** Ends asking, before a harvest. Harmless when repeated, or when nothing was begun. */
@@ -143,6 +151,7 @@ final class FreePageHints implements FreePageReporter.Sink {
             long _ = refused.incrementAndGet();
             return;
         }
+        heardAtNanos = clock.nanoTime();
         if (apply(block, firstPage, firstPage + pageCount)) {
             long _ = hinted.addAndGet(pageCount);
         } else {

@@ -6,6 +6,7 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
@@ -35,8 +36,8 @@ final class HotPages {
         return pages;
     }
 
-    /** How many there are. */
-    long count() {
-        return written.values().stream().mapToLong(DirtyBitmap::count).sum();
+    /** How many there are in these blocks: others may have gone, and nobody owes their pages any more. */
+    long count(List<RamBlock> blocks) {
+        return blocks.stream().mapToLong(block -> of(block).count()).sum();
     }
 }

@@ -73,7 +73,7 @@ final class OutgoingSession implements AutoCloseable {
         this.wire = new OutgoingWire(channel, progress);
         this.sender = new RamSender(channel, new PageRecordWriter(entries), progress, plan.clock());
         this.freePages = plan.parameters().get().isOn(MigrationParameter.FREE_PAGE_HINTS)
-                ? plan.guest().freePages().map(reporter -> new FreePageHints(ram::snapshot, reporter))
+                ? plan.guest().freePages().map(reporter -> new FreePageHints(ram::snapshot, reporter, plan.clock()))
                 : Optional.empty();
         this.precopy = new Precopy(plan, ram, wire, sender, progress, trigger, freePages, () -> awaitArrival(0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());

@@ -40,7 +40,8 @@ class FreePageHintsTest {
     private final RamBlock block = new RamBlock("ram", memory);
     private final RamBlocks.Snapshot ram = new RamBlocks(List.of(block)).snapshot();
     private final Kept reporter = new Kept();
-    private final FreePageHints hints = new FreePageHints(() -> ram, reporter);
+    private long now;
+    private final FreePageHints hints = new FreePageHints(() -> ram, reporter, () -> now);
 
     @BeforeEach
     void begin() {
@@ -103,7 +104,7 @@ class FreePageHintsTest {
     @Test
     void aBlockThatCameLaterIsNotHintedAndOneThatWentCountsNoMore() {
         RamBlocks blocks = new RamBlocks(List.of(block));
-        FreePageHints following = new FreePageHints(blocks::snapshot, reporter);
+        FreePageHints following = new FreePageHints(blocks::snapshot, reporter, () -> now);
         following.open();
         RamBlock later = new RamBlock("later", memory);
         blocks.add(later, RamBlocks.Gate.OPEN);
@@ -130,7 +131,7 @@ class FreePageHintsTest {
     @Test
     void epochsDiffer() {
         Kept other = new Kept();
-        new FreePageHints(() -> ram, other).open();
+        new FreePageHints(() -> ram, other, () -> now).open();
         assertThat(other.epoch).isNotEqualTo(reporter.epoch).isNotZero();
         assertThat(reporter.epoch).isNotZero();
     }
@@ -197,5 +198,23 @@ class FreePageHintsTest {
         }
         assertThat(hints.statistics().dropped()).isPositive();
         assertThat(hints.statistics().leftOut()).isEqualTo(300);
+    }
+
+    /** Nothing waits for a guest: the first pass is looked into at last. */
+    @Test
+    void whoHasSaidNothingForHalfASecondIsNotAskedAnyMore() {
+        assertThat(hints.isAsking()).isTrue();
+        now += FreePageHints.PATIENCE_NANOS - 1;
+        assertThat(hints.isAsking()).isTrue();
+        after(0, 1);
+        now += FreePageHints.PATIENCE_NANOS - 1;
+        assertThat(hints.isAsking()).as("it has said something").isTrue();
+        hints.free(reporter.epoch + 1, block, 1, 1);
+        hints.free(reporter.epoch, block, PAGES, 1);
+        now++;
+        assertThat(hints.isAsking()).as("nonsense is no word").isFalse();
+        assertThat(after(2, 1))
+                .as("what comes before the harvest counts")
+                .isEqualTo(new FreePageStatistics(2, 1, 1, 2));
     }
 }

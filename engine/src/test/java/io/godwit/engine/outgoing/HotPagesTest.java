@@ -15,6 +15,7 @@ import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.PageRecordWriter;
 import java.util.ArrayList;
 import java.util.List;
@@ -148,5 +149,25 @@ class HotPagesTest {
         walk();
         assertThat(sentBeforePass.get(1)).isLessThan(PAGES / 2);
         assertThat(dirty.count()).isZero();
+    }
+
+    @Test
+    void pagesOfABlockThatHasGoneDoNotCount() {
+        RamBlock stays = guest.ram().snapshot().blocks().getFirst();
+        try (NativeMemory memory = NativeMemory.mapAnonymous(1 << 20)) {
+            RamBlock goes = new RamBlock("dimm", memory);
+            guest.onHarvest = found -> {
+                found.setRange(0, 10);
+                return 10;
+            };
+            HotPages hot = new HotPages();
+            assertThat(hot.harvest(guest, stays)).isEqualTo(10);
+            assertThat(hot.harvest(guest, goes)).isEqualTo(10);
+            assertThat(hot.count(List.of(stays, goes))).isEqualTo(20);
+            assertThat(hot.count(List.of(stays)))
+                    .as("no more than are dirty in what there is")
+                    .isEqualTo(stays.dirtyBitmap().count())
+                    .isEqualTo(10);
+        }
     }
 }
