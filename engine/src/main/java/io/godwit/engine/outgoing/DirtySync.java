@@ -72,6 +72,8 @@ final class DirtySync {
         blocks.forEach(RamBlock::beginSending);
         tracker.start();
         syncedAtNanos = plan.clock().nanoTime();
+        // What was taken before is no part of the first interval.
+        double _ = throttle.takenShare(1);
         throttling.begin(syncedAtNanos, newPages());
         foresight.begin(syncedAtNanos);
     }
@@ -130,7 +132,7 @@ final class DirtySync {
             harvest(block -> hot.harvest(tracker, block));
             if (isRunning()) {
                 foresight.noteSent(syncedAtNanos, isFirstLook, false);
-                Optional<Choice> _ = foresight.judge(syncedAtNanos, hot.count(blocks), throttle.percent());
+                Optional<Choice> _ = foresight.judge(syncedAtNanos, hot.count(blocks), throttle.averagePercent());
             }
             isFirstLook = false;
             progress.throttle = statistics();
@@ -217,7 +219,7 @@ final class DirtySync {
             return;
         }
         long begin = plan.clock().nanoTime();
-        foresight.judge(syncedAtNanos, throttle.percent()).ifPresent(steersman::steer);
+        foresight.judge(syncedAtNanos, throttle.averagePercent()).ifPresent(steersman::steer);
         throttling.judge(syncedAtNanos, newPages(), intervalNanos(), endsPass);
         hurry = isInHurry();
         lastSyncNanos = harvestNanos + plan.clock().nanoTime() - begin;
@@ -227,7 +229,7 @@ final class DirtySync {
     OptionalLong pagesAfterPass() {
         lock.lock();
         try {
-            return foresight.pagesAfterPass(plan.clock().nanoTime(), throttle.percent());
+            return foresight.pagesAfterPass(plan.clock().nanoTime(), throttle.averagePercent());
         } finally {
             lock.unlock();
         }

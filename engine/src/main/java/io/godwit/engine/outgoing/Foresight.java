@@ -75,7 +75,7 @@ final class Foresight {
     /** Tracking has begun. */
     void begin(long nowNanos) {
         sentAtNanos = nowNanos;
-        judgedAtNanos = nowNanos;
+        judgedAtNanos = nowNanos - SHORTEST_NANOS;
     }
 
     /** Blocks have come and gone. */
@@ -122,9 +122,12 @@ final class Foresight {
      * @return what {@code autopilot} chooses, if it is on
      */
     Optional<Choice> judge(long nowNanos, int percent) {
-        return nowNanos - judgedAtNanos < SHORTEST_NANOS
-                ? Optional.empty()
-                : judge(now(nowNanos, NO_ZEROS, 0, percent));
+        if (nowNanos - judgedAtNanos < SHORTEST_NANOS) {
+            return Optional.empty();
+        }
+        // Looks are no reason to wait: what they would choose is not done.
+        judgedAtNanos = nowNanos;
+        return judge(now(nowNanos, NO_ZEROS, 0, percent));
     }
 
     /**
@@ -138,7 +141,6 @@ final class Foresight {
     }
 
     private Optional<Choice> judge(RunningForecast.Now now) {
-        judgedAtNanos = now.nowNanos();
         RunningForecast.Judgement judgement = forecast.judge(now);
         tell(new Told(judgement.outlook(), now.nowNanos()));
         return judgement.choice();

@@ -34,6 +34,9 @@ final class FreePageHints implements FreePageReporter.Sink {
     /** Who has said nothing for so long is not waited for: the first pass is looked into, which ends the asking. */
     static final long PATIENCE_NANOS = 500_000_000;
 
+    /** A guest on a busy host may need longer for its first word. */
+    static final long FIRST_PATIENCE_NANOS = 4 * PATIENCE_NANOS;
+
     private static final System.Logger LOG = System.getLogger(FreePageHints.class.getName());
 
     // Ends of one connection come from different processes, and a guest carries what it last saw along: no two should
@@ -77,7 +80,7 @@ final class FreePageHints implements FreePageReporter.Sink {
 
     /** Begins to ask; every page is dirty and the tracker runs. */
     void open() {
-        heardAtNanos = clock.nanoTime();
+        heardAtNanos = clock.nanoTime() + FIRST_PATIENCE_NANOS - PATIENCE_NANOS;
         open = true;
         started = true;
         try {

@@ -30,6 +30,8 @@ final class HotPages {
         long pages = tracker.harvestUnlessGone(block, found);
         DirtyBitmap dirty = block.dirtyBitmap();
         for (int word = 0; word < found.wordCount(); word++) {
+            // A page that was to be left out and is in use again has not been sent once: it travels in this pass.
+            dirty.or(word, found.fetchAndClear(word, block.withheldPages().peek(word)));
             // Those of earlier looks too: none of them has been sent since.
             dirty.or(word, found.peek(word));
         }

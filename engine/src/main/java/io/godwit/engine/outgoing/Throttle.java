@@ -75,6 +75,11 @@ final class Throttle {
         return Arrays.stream(percent).map(one -> Math.min(one, most)).toArray();
     }
 
+    /** What a vCPU loses on average. */
+    int averagePercent() {
+        return (int) Math.round(Arrays.stream(percents()).average().orElse(0));
+    }
+
     /** What the vCPU loses that loses most. */
     int percent() {
         return Arrays.stream(percents()).max().orElse(0);

@@ -204,7 +204,7 @@ class FreePageHintsTest {
     @Test
     void whoHasSaidNothingForHalfASecondIsNotAskedAnyMore() {
         assertThat(hints.isAsking()).isTrue();
-        now += FreePageHints.PATIENCE_NANOS - 1;
+        now += FreePageHints.FIRST_PATIENCE_NANOS - 1;
         assertThat(hints.isAsking()).isTrue();
         after(0, 1);
         now += FreePageHints.PATIENCE_NANOS - 1;

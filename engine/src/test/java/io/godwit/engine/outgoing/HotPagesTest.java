@@ -170,4 +170,21 @@ class HotPagesTest {
                     .isEqualTo(10);
         }
     }
+
+    @Test
+    void whatWasFreeAndIsInUseAgainTravelsInThisPass() {
+        RamBlock block = guest.ram().snapshot().blocks().getFirst();
+        block.beginSending();
+        block.withhold(0, 0xff);
+        guest.onHarvest = found -> {
+            found.setRange(4, 8);
+            return 8;
+        };
+        HotPages hot = new HotPages();
+        assertThat(hot.harvest(guest, block)).isEqualTo(8);
+        assertThat(hot.of(block).peek(0)).as("pages 8 to 11").isEqualTo(0xf00);
+        assertThat(block.dirtyBitmap().peek(0) & 0xfff)
+                .as("pages 0 to 3 are free still")
+                .isEqualTo(0xff0);
+    }
 }

@@ -57,6 +57,7 @@ class ThrottleTest {
     @Test
     void whatWasTakenIsMeasuredWhereThatCanBe() {
         throttle.set(new int[] {30, 15, 0});
+        assertThat(throttle.averagePercent()).isEqualTo(15);
         assertThat(throttle.takenShare(100)).as("as it is wanted").isEqualTo(0.15);
         vcpus.throttled = new long[] {1000, 0, 2000};
         Throttle measured = new Throttle(vcpus, () -> parameters, MonotonicClock.SYSTEM);
