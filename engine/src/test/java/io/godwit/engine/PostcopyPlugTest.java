@@ -12,7 +12,6 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
@@ -297,7 +296,7 @@ class PostcopyPlugTest {
             int[] steps = new int[1];
             try (HookedWire wire = new HookedWire(plugged.pair.listen(), forwarded -> {
                 if (forwarded > 256 << 10 && steps[0] < last) {
-                    plugged.attempt(() -> change(plugged, there, random));
+                    plugged.attempt(() -> plugged.source.changeAtRandom(plugged.pair.source, there, random, 256));
                     if (++steps[0] == last) {
                         plugged.attempt(plugged.pair.source::startPostcopy);
                     }
@@ -314,20 +313,6 @@ class PostcopyPlugTest {
                 assertThat(plugged.source.made.get() - plugged.source.freed.get())
                         .isEqualTo(there.size());
             }
-        }
-    }
-
-    private static void change(Plugged plugged, List<RamBlock> there, SplittableRandom random) {
-        String name = "dimm" + random.nextInt(6);
-        Optional<RamBlock> block =
-                there.stream().filter(one -> one.idstr().equals(name)).findFirst();
-        if (block.isEmpty()) {
-            there.add(plugged.plug(name, (1 + random.nextInt(256)) * 4096L, random.nextLong()));
-        } else if (random.nextInt(3) == 0) {
-            plugged.pair.source.unplugRam(block.get());
-            there.remove(block.get());
-        } else {
-            plugged.source.write(block.get(), random.nextLong(block.get().pageCount()), random.nextLong());
         }
     }
 
@@ -393,15 +378,5 @@ class PostcopyPlugTest {
                 .flatMap(PostcopyStatistics::safety)
                 .map(EpochStatistics::epochs)
                 .orElse(0L);
-    }
-
-    private record Passes(java.util.function.IntConsumer then) implements MigrationListener {
-        @Override
-        public void statusChanged(MigrationStatus status) {}
-
-        @Override
-        public void passStarted(int pass) {
-            then.accept(pass);
-        }
     }
 }

@@ -216,7 +216,7 @@ class RamPlugTest {
                 // Behind the announcement, and not for ever: a list that never rests keeps the guest here.
                 if (forwarded > 1 << 20 && steps[0] < 300) {
                     steps[0]++;
-                    plugged.attempt(() -> change(plugged, there, random));
+                    plugged.attempt(() -> plugged.source.changeAtRandom(plugged.pair.source, there, random, 64));
                 }
                 return Long.MAX_VALUE;
             })) {
@@ -228,22 +228,6 @@ class RamPlugTest {
             there.forEach(block -> names.add(block.idstr()));
             plugged.assertArrived(names.toArray(String[]::new));
             assertThat(plugged.source.made.get() - plugged.source.freed.get()).isEqualTo(1 + there.size());
-        }
-    }
-
-    private static void change(Plugged plugged, List<RamBlock> there, SplittableRandom random) {
-        String name = "dimm" + random.nextInt(6);
-        Optional<RamBlock> block =
-                there.stream().filter(one -> one.idstr().equals(name)).findFirst();
-        if (block.isEmpty()) {
-            RamBlock made = plugged.pair.source.plugRam(name, (1 + random.nextInt(64)) * 4096L);
-            plugged.source.fill(made, random.nextLong());
-            there.add(made);
-        } else if (random.nextInt(3) == 0) {
-            plugged.pair.source.unplugRam(block.get());
-            there.remove(block.get());
-        } else {
-            plugged.source.write(block.get(), random.nextLong(block.get().pageCount()), random.nextLong());
         }
     }
 
@@ -396,16 +380,6 @@ class RamPlugTest {
             plugged.pair.assertRunsAtSourceOnly();
             plugged.pair.source.unplugRam(plugged.big);
             assertThat(plugged.source.freed).hasValue(1);
-        }
-    }
-
-    private record Passes(java.util.function.IntConsumer then) implements MigrationListener {
-        @Override
-        public void statusChanged(MigrationStatus status) {}
-
-        @Override
-        public void passStarted(int pass) {
-            then.accept(pass);
         }
     }
 }

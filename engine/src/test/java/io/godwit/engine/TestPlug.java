@@ -8,6 +8,9 @@ import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.RamBlockEntry;
+import java.util.List;
+import java.util.Optional;
+import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /** Memory that comes and goes in tests: tracked by marks, and counted when it is freed. */
@@ -75,6 +78,23 @@ final class TestPlug implements RamPlug {
         block.memory().fillRandom(0, block.usedLength(), seed);
         for (long page = 0; page < block.pageCount(); page++) {
             tracker.mark(block, page);
+        }
+    }
+
+    /** Plugs a block in, takes one away, or writes to one. */
+    void changeAtRandom(Migrator guest, List<RamBlock> there, SplittableRandom random, int mostPages) {
+        String name = "dimm" + random.nextInt(6);
+        Optional<RamBlock> block =
+                there.stream().filter(one -> one.idstr().equals(name)).findFirst();
+        if (block.isEmpty()) {
+            RamBlock plugged = guest.plugRam(name, (1 + random.nextInt(mostPages)) * (long) RamBlock.PAGE_BYTES);
+            fill(plugged, random.nextLong());
+            there.add(plugged);
+        } else if (random.nextInt(3) == 0) {
+            guest.unplugRam(block.get());
+            there.remove(block.get());
+        } else {
+            write(block.get(), random.nextLong(block.get().pageCount()), random.nextLong());
         }
     }
 

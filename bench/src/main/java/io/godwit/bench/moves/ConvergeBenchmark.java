@@ -130,10 +130,8 @@ public final class ConvergeBenchmark {
                 SET_MEBIBYTES + "M",
                 "--dirty-rate",
                 Integer.toString(RATE));
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = qemu ? guests.qemu(load, false) : Host.godwit(guest);
-                Host to = qemu ? guests.qemu(load, true) : Host.godwit(waiting)) {
+                Host to = qemu ? guests.qemu(load, true) : Host.godwit(Host.waitingFor(guest))) {
             from.capabilities("events", kind == Kind.AUTOPILOT ? "autopilot" : "auto-converge");
             from.limit(bytesPerSecond);
             if (!qemu) {

@@ -135,10 +135,8 @@ public final class DirtyLimitBenchmark {
                 Integer.toString(FIRST_PERCENT),
                 "--tracking",
                 result.kind.tracking);
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting)) {
+                Host to = Host.godwit(Host.waitingFor(guest))) {
             from.capabilities("events", result.kind.capability);
             from.limit(BYTES_PER_SECOND);
             String uri = to.listen();

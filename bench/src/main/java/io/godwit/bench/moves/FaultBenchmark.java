@@ -81,13 +81,11 @@ public final class FaultBenchmark {
                 new ArrayList<>(List.of("--guest", "kvm", "--memory", MEBIBYTES + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "stepper", "--write-order", "random"));
         guest.addAll(List.of("--dirty-rate", Integer.toString(pagesPerSecond)));
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
         Path logs = Files.createTempDirectory("godwit-bench-gc-");
         Path fromLog = logs.resolve("source.log");
         Path toLog = logs.resolve("destination.log");
         try (Host from = Host.godwit(guest, SMALL_HEAP.formatted(fromLog));
-                Host to = Host.godwit(waiting, SMALL_HEAP.formatted(toLog));
+                Host to = Host.godwit(Host.waitingFor(guest), SMALL_HEAP.formatted(toLog));
                 WarmMemory _ = PostcopyMove.begin(Kind.GODWIT_PREEMPT, from, to, MEBIBYTES)) {
             long begin = System.nanoTime();
             while (!isOver(from)) {

@@ -232,14 +232,7 @@ public final class ForecastBenchmark {
         String told = String.format(Locale.ROOT, "%s: %s, %.0f ms, down %.0f ms; ", workload, verdict, time, downtime);
         if (move.end.isEmpty() && !move.stuck) {
             givenUp++;
-            System.out.printf(
-                    Locale.ROOT,
-                    "%sgiven up after %.0f s, undecided (%s); itself %s: %s%n",
-                    told,
-                    move.seconds,
-                    move.rest,
-                    move.words,
-                    move.why);
+            printUnfinished(told, "given up, undecided", move);
             return;
         }
         boolean finished = move.end.isPresent();
@@ -250,14 +243,7 @@ public final class ForecastBenchmark {
         said.ifPresent((finished ? toldFinish : toldNotFinish)::add);
         toldWithinSecond += !finished && said.orElse(Double.MAX_VALUE) <= 1 ? 1 : 0;
         if (!finished) {
-            System.out.printf(
-                    Locale.ROOT,
-                    "%sdid not finish, watched for %.0f s (%s); itself %s: %s%n",
-                    told,
-                    move.seconds,
-                    move.rest,
-                    move.words,
-                    move.why);
+            printUnfinished(told, "did not finish", move);
             return;
         }
         double took = move.end.get().path("total-time").asDouble();
@@ -268,6 +254,18 @@ public final class ForecastBenchmark {
         }
         System.out.printf(
                 Locale.ROOT, "%stook %.0f ms, stood still %.0f ms; itself %s%n", told, took, stood, move.words);
+    }
+
+    private static void printUnfinished(String told, String what, Move move) {
+        System.out.printf(
+                Locale.ROOT,
+                "%s%s, watched for %.0f s (%s); itself %s: %s%n",
+                told,
+                what,
+                move.seconds,
+                move.rest,
+                move.words,
+                move.why);
     }
 
     private void print() {

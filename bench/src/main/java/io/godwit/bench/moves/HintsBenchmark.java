@@ -2,12 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.bench.moves;
 
-import io.godwit.control.Json;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.concurrent.locks.LockSupport;
-import tools.jackson.databind.JsonNode;
 
 /**
  * The first pass of a guest of 8 GiB that uses 1 GiB and whose other 7 once held data: as it is, with the guest's hints of what is free, and with a
@@ -68,27 +64,6 @@ public final class HintsBenchmark {
                 "1G",
                 "--dirty-rate",
                 "1000");
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
-        try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting)) {
-            from.capabilities("events");
-            from.limit(0);
-            JsonNode _ = from.ask("migrate-set-parameters", Json.object().put("x-free-page-hints", result.kind.hints));
-            String uri = to.listen();
-            LockSupport.parkNanos(SECOND);
-            Floor.warm(1024);
-            from.migrate(uri);
-            JsonNode figures = from.awaitEnd();
-            result.millis.add(from.firstPassMillis());
-            result.megabytes.add(figures.path("ram").path("transferred").asDouble() / 1e6);
-            System.out.printf(
-                    Locale.ROOT,
-                    "%s: first pass %.0f ms, %.0f MB in all, %s%n",
-                    result.kind.text,
-                    result.millis.last(),
-                    result.megabytes.last(),
-                    from.ask("x-godwit-statistics").path("free-pages"));
-        }
+        HintedMove.run(result.kind.text, guest, result.kind.hints, SECOND, result.millis, result.megabytes);
     }
 }

@@ -38,6 +38,13 @@ final class Host implements AutoCloseable {
         this.qmp = QmpClient.connect(new QmpAddress.Unix(socket), PATIENCE);
     }
 
+    /** The arguments of a Godwit host that waits for this guest, and to be told to {@link #listen}. */
+    static List<String> waitingFor(List<String> guest) {
+        List<String> arguments = new ArrayList<>(guest);
+        arguments.addAll(List.of("--incoming", "defer"));
+        return arguments;
+    }
+
     /** A Godwit host, ready. */
     static Host godwit(List<String> arguments) throws Exception {
         return godwit(arguments, "");

@@ -99,10 +99,8 @@ public final class ProgressBenchmark {
                 new ArrayList<>(List.of("--guest", "kvm", "--memory", MEBIBYTES + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "dirtier", "--working-set", SET_MEBIBYTES + "M"));
         guest.addAll(List.of("--dirty-rate", Integer.toString(RATE), "--write-order", random ? "random" : "sweep"));
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting, "", wire)) {
+                Host to = Host.godwit(Host.waitingFor(guest), "", wire)) {
             LockSupport.parkNanos(SECOND);
             JsonNode begin = from.ask("x-godwit-guest");
             LockSupport.parkNanos(SECOND);

@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.bench.moves;
 
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import tools.jackson.databind.JsonNode;
@@ -45,15 +44,9 @@ public final class PushBenchmark {
         benchmark.print();
     }
 
-    private static List<String> waiting() {
-        List<String> all = new ArrayList<>(GUEST);
-        all.addAll(List.of("--incoming", "defer"));
-        return all;
-    }
-
     private void precopy(boolean capability, Series into, Series cpu) throws Exception {
         try (Host from = Host.godwit(GUEST);
-                Host to = Host.godwit(waiting())) {
+                Host to = Host.godwit(Host.waitingFor(GUEST))) {
             if (capability) {
                 from.capabilities("postcopy-ram");
                 to.capabilities("postcopy-ram");
@@ -78,7 +71,7 @@ public final class PushBenchmark {
 
     private void push() throws Exception {
         try (Host from = Host.godwit(GUEST);
-                Host to = Host.godwit(waiting())) {
+                Host to = Host.godwit(Host.waitingFor(GUEST))) {
             try (WarmMemory _ = PostcopyMove.begin(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, 1024)) {
                 double before = from.cpuSeconds() + to.cpuSeconds();
                 PostcopyMove move = PostcopyMove.end(from, to);

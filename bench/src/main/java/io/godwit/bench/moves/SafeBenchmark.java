@@ -44,10 +44,8 @@ public final class SafeBenchmark {
                 "64M",
                 "--dirty-rate",
                 Integer.toString(rate));
-        List<String> waiting = new java.util.ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting)) {
+                Host to = Host.godwit(Host.waitingFor(guest))) {
             from.capabilities("events", "postcopy-ram", "postcopy-preempt");
             to.capabilities("postcopy-ram", "postcopy-preempt");
             if (epochMillis > 0) {

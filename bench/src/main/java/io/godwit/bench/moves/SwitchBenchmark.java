@@ -56,10 +56,8 @@ public final class SwitchBenchmark {
         List<String> guest =
                 new ArrayList<>(List.of("--guest", "kvm", "--memory", mebibytes + "M", "--fill", "random"));
         guest.addAll(List.of("--program", "dirtier", "--working-set", LOAD_SET + "M", "--dirty-rate", LOAD_RATE));
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
         try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting)) {
+                Host to = Host.godwit(Host.waitingFor(guest))) {
             PostcopyMove move =
                     PostcopyMove.whole(PostcopyMove.Kind.GODWIT_PREEMPT, from, to, Integer.parseInt(mebibytes));
             gap.add((beat(to, "first-beat-nanos") - beat(from, "last-beat-nanos")) / 1e6);

@@ -2,12 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.bench.moves;
 
-import io.godwit.control.Json;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import java.util.concurrent.locks.LockSupport;
-import tools.jackson.databind.JsonNode;
 
 /**
  * What it costs to ask a guest for its free pages that never answers: its first pass, and all bytes, beside those of the same guest that is not asked. The
@@ -29,11 +25,11 @@ public final class UnansweredBenchmark {
     public static void run(int runs) throws Exception {
         UnansweredBenchmark benchmark = new UnansweredBenchmark();
         // Not measured: the first move of a benchmark finds less memory in the host's hands.
-        benchmark.move(false, new Series("", ""), new Series("", ""));
+        move(false, new Series("", ""), new Series("", ""));
         for (int i = 0; i < runs; i++) {
             for (int turn = 0; turn < 2; turn++) {
                 boolean asked = (i + turn) % 2 == 1;
-                benchmark.move(
+                move(
                         asked,
                         asked ? benchmark.askedMillis : benchmark.notAskedMillis,
                         asked ? benchmark.askedMegabytes : benchmark.notAskedMegabytes);
@@ -44,7 +40,7 @@ public final class UnansweredBenchmark {
         benchmark.print();
     }
 
-    private void move(boolean asked, Series millis, Series megabytes) throws Exception {
+    private static void move(boolean asked, Series millis, Series megabytes) throws Exception {
         List<String> guest = List.of(
                 "--guest",
                 "kvm",
@@ -59,28 +55,7 @@ public final class UnansweredBenchmark {
                 "128M",
                 "--dirty-rate",
                 "1000");
-        List<String> waiting = new ArrayList<>(guest);
-        waiting.addAll(List.of("--incoming", "defer"));
-        try (Host from = Host.godwit(guest);
-                Host to = Host.godwit(waiting)) {
-            from.capabilities("events");
-            from.limit(0);
-            JsonNode _ = from.ask("migrate-set-parameters", Json.object().put("x-free-page-hints", asked));
-            String uri = to.listen();
-            LockSupport.parkNanos(SECOND / 2);
-            Floor.warm(1024);
-            from.migrate(uri);
-            JsonNode figures = from.awaitEnd();
-            millis.add(from.firstPassMillis());
-            megabytes.add(figures.path("ram").path("transferred").asDouble() / 1e6);
-            System.out.printf(
-                    Locale.ROOT,
-                    "%s: first pass %.0f ms, %.1f MB in all, %s%n",
-                    asked ? "asked, never answers" : "not asked",
-                    millis.last(),
-                    megabytes.last(),
-                    from.ask("x-godwit-statistics").path("free-pages"));
-        }
+        HintedMove.run(asked ? "asked, never answers" : "not asked", guest, asked, SECOND / 2, millis, megabytes);
     }
 
     private void print() {

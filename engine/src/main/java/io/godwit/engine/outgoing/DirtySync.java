@@ -4,7 +4,6 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.Capability;
 import io.godwit.engine.ThrottleStatistics;
-import io.godwit.engine.forecast.Autopilot.Choice;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
@@ -129,12 +128,11 @@ final class DirtySync {
         lock.lock();
         try {
             long begin = plan.clock().nanoTime();
-            harvest(block -> hot.harvest(tracker, block));
-            if (isRunning()) {
-                foresight.noteSent(syncedAtNanos, isFirstLook, false);
-                Optional<Choice> _ = foresight.judge(syncedAtNanos, hot.count(blocks), throttle.averagePercent());
-            }
+            long _ = harvest(block -> hot.harvest(tracker, block), isFirstLook, false);
             isFirstLook = false;
+            if (isRunning()) {
+                foresight.lookedIntoFirstPass(syncedAtNanos, hot.count(blocks), throttle.averagePercent());
+            }
             progress.throttle = statistics();
             return plan.clock().nanoTime() - begin;
         } finally {
@@ -149,10 +147,7 @@ final class DirtySync {
         freePages.ifPresent(FreePageHints::close);
         lock.lock();
         try {
-            harvest(tracker::harvestUnlessGone);
-            if (isRunning()) {
-                foresight.noteSent(syncedAtNanos, false, true);
-            }
+            long _ = harvest(tracker::harvestUnlessGone, false, true);
             progress.throttle = statistics();
         } finally {
             lock.unlock();
@@ -175,10 +170,7 @@ final class DirtySync {
         lock.lock();
         try {
             backgroundSyncs++;
-            long took = harvest(tracker::harvestUnlessGone);
-            if (isRunning()) {
-                foresight.noteSent(syncedAtNanos, false, false);
-            }
+            long took = harvest(tracker::harvestUnlessGone, false, false);
             judge(false);
             progress.throttle = statistics();
             return took;
@@ -191,7 +183,8 @@ final class DirtySync {
         return !released && plan.run().state() == RunState.RUNNING;
     }
 
-    private long harvest(ToLongFunction<RamBlock> harvest) {
+    /** Returns how long it took; for the rest see {@link Foresight#noteSent}. */
+    private long harvest(ToLongFunction<RamBlock> harvest, boolean fillsBuffers, boolean endsPass) {
         long begin = plan.clock().nanoTime();
         long pages = blocks.stream().mapToLong(harvest).sum();
         throttling.harvested(pages);
@@ -209,6 +202,7 @@ final class DirtySync {
         double taken = throttle.takenShare(nanos);
         if (isRunning()) {
             foresight.harvested(now, nanos, taken, pages);
+            foresight.noteSent(now, fillsBuffers, endsPass);
         }
         return took;
     }

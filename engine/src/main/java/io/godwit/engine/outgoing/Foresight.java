@@ -125,19 +125,18 @@ final class Foresight {
         if (nowNanos - judgedAtNanos < SHORTEST_NANOS) {
             return Optional.empty();
         }
-        // Looks are no reason to wait: what they would choose is not done.
         judgedAtNanos = nowNanos;
         return judge(now(nowNanos, NO_ZEROS, 0, percent));
     }
 
     /**
-     * Judges within the first pass, where pages are left that nobody has looked at.
+     * Judges within the first pass, where pages are left that nobody has looked at. What {@code autopilot} would choose is not done before its end.
      *
      * @param hotPages that this pass leaves for the next
      */
-    Optional<Choice> judge(long nowNanos, long hotPages, int percent) {
+    void lookedIntoFirstPass(long nowNanos, long hotPages, int percent) {
         forecast.foundInFirstPass(nowNanos, hotPages);
-        return judge(now(nowNanos, zeroShare(nowNanos), hotPages, percent));
+        Optional<Choice> _ = judge(now(nowNanos, zeroShare(nowNanos), hotPages, percent));
     }
 
     private Optional<Choice> judge(RunningForecast.Now now) {

@@ -4,23 +4,15 @@ package io.godwit.engine.outgoing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.MigrationListener;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.Passes;
 import io.godwit.engine.StillGuest;
-import io.godwit.engine.arbiter.NoArbiter;
-import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.transport.MigrationUri;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.stream.PageRecordWriter;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Optional;
-import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -47,41 +39,11 @@ class HotPagesTest {
     /** Walks until nothing is left. */
     private void walk() {
         guest.memory().fillRandom(0, (long) PAGES * RamBlock.PAGE_BYTES, 1);
-        OutgoingMigration.Plan plan = new OutgoingMigration.Plan(
-                guest,
-                guest.vcpus(),
-                new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH),
-                MigrationUri.parse("exec:true"),
-                () -> parameters,
-                Set.of(),
-                List.of(new MigrationListener() {
-                    @Override
-                    public void statusChanged(MigrationStatus status) {}
-
-                    @Override
-                    public void passStarted(int pass) {
-                        boolean _ = sentBeforePass.add(progress.normalPages.get());
-                    }
-                }),
-                () -> now);
-        PageRecordWriter records =
-                new PageRecordWriter(OutgoingWire.entries(guest.ram().snapshot().blocks(), false));
-        SwallowingChannel channel = new SwallowingChannel(() -> now += BETWEEN_WRITES_NANOS);
-        try (AnnouncedRam ram = new AnnouncedRam(guest.ram(), "test");
-                OutgoingWire wire = new OutgoingWire(channel, progress);
-                RamSender sender = new RamSender(channel, records, progress, () -> now);
-                Precopy precopy = new Precopy(
-                        plan,
-                        ram,
-                        wire,
-                        sender,
-                        progress,
-                        new PostcopyTrigger(false, () -> parameters),
-                        Optional.empty(),
-                        () -> {})) {
-            precopy.begin(false);
-            assertThat(precopy.run()).isFalse();
-        }
+        new PrecopyLab(guest, progress, parameters, () -> now)
+                .walk(
+                        List.of(new Passes(_ -> sentBeforePass.add(progress.normalPages.get()))),
+                        () -> now += BETWEEN_WRITES_NANOS,
+                        _ -> {});
     }
 
     private boolean isFirstPass() {

@@ -7,17 +7,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.MigrationException;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.StillGuest;
-import io.godwit.engine.arbiter.NoArbiter;
-import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.AbortSignal;
-import io.godwit.engine.transport.MigrationUri;
 import io.godwit.stream.PageRecordWriter;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -49,15 +44,7 @@ class PostcopyPushTest {
     /** Pushes all of the guest's pages. */
     private void push() {
         MigrationParameters parameters = MigrationParameters.DEFAULTS;
-        OutgoingMigration.Plan plan = new OutgoingMigration.Plan(
-                guest,
-                guest.vcpus(),
-                new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH),
-                MigrationUri.parse("exec:true"),
-                () -> parameters,
-                Set.of(),
-                List.of(),
-                () -> now);
+        OutgoingMigration.Plan plan = PrecopyLab.plan(guest, parameters, List.of(), () -> now);
         PostcopyPages pages = new PostcopyPages(guest.ram().snapshot());
         pages.block(0).dirtyBitmap().setAll();
         Doorbell bell = new Doorbell();

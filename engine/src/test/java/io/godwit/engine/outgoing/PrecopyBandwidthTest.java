@@ -7,14 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.StillGuest;
-import io.godwit.engine.arbiter.NoArbiter;
-import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.guest.RunState;
-import io.godwit.engine.transport.MigrationUri;
-import io.godwit.stream.PageRecordWriter;
 import java.util.List;
-import java.util.Optional;
-import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -42,40 +35,12 @@ class PrecopyBandwidthTest {
             return 0;
         };
         MigrationParameters parameters = MigrationParameters.DEFAULTS.with(MigrationParameter.MAX_BANDWIDTH, 0);
-        OutgoingMigration.Plan plan = new OutgoingMigration.Plan(
-                guest,
-                guest.vcpus(),
-                new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH),
-                MigrationUri.parse("exec:true"),
-                () -> parameters,
-                Set.of(),
-                List.of(),
-                () -> now);
-        PageRecordWriter records =
-                new PageRecordWriter(OutgoingWire.entries(guest.ram().snapshot().blocks(), false));
-        Precopy[] within = new Precopy[1];
-        SwallowingChannel channel = new SwallowingChannel(() -> {});
-        try (AnnouncedRam ram = new AnnouncedRam(guest.ram(), "test");
-                OutgoingWire wire = new OutgoingWire(channel, progress);
-                RamSender sender = new RamSender(channel, records, progress, () -> now);
-                Precopy precopy = new Precopy(
-                        plan,
-                        ram,
-                        wire,
-                        sender,
-                        progress,
-                        new PostcopyTrigger(false, () -> parameters),
-                        Optional.empty(),
-                        () -> {
-                            now += SECOND;
-                            for (int i = 0; i < harvestsWithinPass; i++) {
-                                within[0].harvestQuietly();
-                            }
-                        })) {
-            within[0] = precopy;
-            precopy.begin(false);
-            assertThat(precopy.run()).isFalse();
-        }
+        new PrecopyLab(guest, progress, parameters, () -> now).walk(List.of(), () -> {}, precopy -> {
+            now += SECOND;
+            for (int i = 0; i < harvestsWithinPass; i++) {
+                precopy.harvestQuietly();
+            }
+        });
         return progress.bandwidthBytesPerSecond;
     }
 

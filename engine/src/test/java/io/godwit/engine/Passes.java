@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine;
+
+import java.util.function.IntConsumer;
+
+/** Hears of nothing but the passes. */
+public record Passes(IntConsumer then) implements MigrationListener {
+    @Override
+    public void statusChanged(MigrationStatus status) {}
+
+    @Override
+    public void passStarted(int pass) {
+        then.accept(pass);
+    }
+}
