@@ -95,7 +95,8 @@ static uint64_t nanos(void) {
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-// Asks the kernel to schedule the calling thread like this. What it refuses is an error: a figure must say what it measured.
+// Asks the kernel to schedule the calling thread like this. What it refuses is an error: a figure must say what it
+// measured.
 static void schedule(const char *how) {
     struct schedule wanted = {.size = sizeof(wanted)};
     if (how == NULL) {
@@ -286,7 +287,8 @@ static char *map_missing(size_t bytes) {
     return at;
 }
 
-// A step that visits every page once, far from the one before: near the golden section, odd; the number of pages is a power of two.
+// A step that visits every page once, far from the one before: near the golden section, odd; the number of pages is a
+// power of two.
 static size_t step(void) { return (size_t)((double)options.pages * 0.6180339887) | 1; }
 
 static void *touch(void *unused) {
@@ -300,7 +302,8 @@ static void *touch(void *unused) {
     return unused;
 }
 
-// ---- the toucher as a vCPU: the same loop. rsi memory, rdi results (32-bit cycles), rbx page, r8 step, r9 mask, rcx faults
+// ---- the toucher as a vCPU: the same loop. rsi memory, rdi results (32-bit cycles), rbx page, r8 step, r9 mask, rcx
+// faults
 
 extern const char guest_code[], guest_code_end[];
 __asm__(".pushsection .rodata\n"

@@ -66,8 +66,8 @@ _start:
 	mov	%ebx, %edi		// the loader's description of the machine
 	call	run
 
-// void enter_ring3(void (*program)(void), int by_sysexit): the program must not return. Two ways, because some hypervisors that
-// emulate ring 0 know one of them only.
+// void enter_ring3(void (*program)(void), int by_sysexit): the program must not return. Two ways, because some
+// hypervisors that emulate ring 0 know one of them only.
 	.globl	enter_ring3
 enter_ring3:
 	movq	$stack_top, task + 4	// the stack for a way back

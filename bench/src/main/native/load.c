@@ -175,7 +175,8 @@ static u64 calibrate(void) {
     return (cycles() - before) * CALIBRATIONS_A_SECOND;
 }
 
-// A step that visits every page once, far from the one before: near the golden section, without a common factor with the count.
+// A step that visits every page once, far from the one before: near the golden section, without a common factor with
+// the count.
 static u32 stride(u32 page_count) {
     u32 step = (u32)((u64)page_count * 618034 / 1000000);
     for (;; step++) {

@@ -7,7 +7,9 @@ import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
 import java.time.Duration;
 
-/** Cuts the connection of a postcopy once, in the middle, as a broken network would, and mends it as an operator would. */
+/**
+ * Cuts the connection of a postcopy once, in the middle, as a broken network would, and mends it as an operator would.
+ */
 final class DemoCut implements MigrationRun.Recovery {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 

@@ -10,7 +10,10 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 
-/** The two hosts of a demonstration and the directory of their sockets. All of it is gone after {@link #close}, also after Ctrl-C. */
+/**
+ * The two hosts of a demonstration and the directory of their sockets. All of it is gone after {@link #close}, also
+ * after Ctrl-C.
+ */
 final class DemoHosts implements AutoCloseable {
     private final Path directory;
     private final HostProcess source;

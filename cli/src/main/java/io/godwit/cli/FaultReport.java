@@ -11,7 +11,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** What postcopy cost the guest: how many pages it waited for, and where the time of a fault went. Made of what both sides know. */
+/**
+ * What postcopy cost the guest: how many pages it waited for, and where the time of a fault went. Made of what both
+ * sides know.
+ */
 final class FaultReport {
     private static final List<String> PARTS = List.of("whole", "event", "request", "source", "wire", "place");
     private static final List<String> FIGURES = List.of("mean", "p50", "p90", "p99", "p99.9", "max");

@@ -19,8 +19,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Watches what a guest writes, through QMP alone. A Godwit tells a whole curve in one measurement; a QEMU is asked for one interval after
- * the other, by samples of its pages, which costs the guest nothing. Used by one thread.
+ * Watches what a guest writes, through QMP alone. A Godwit tells a whole curve in one measurement; a QEMU is asked for
+ * one interval after the other, by samples of its pages, which costs the guest nothing. Used by one thread.
  */
 final class GuestWatch {
     private static final Duration PATIENCE = Duration.ofSeconds(10);

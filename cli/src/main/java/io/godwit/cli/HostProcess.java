@@ -129,8 +129,8 @@ final class HostProcess implements AutoCloseable {
     }
 
     /**
-     * The command line of this JVM as far as the main class, so that a child runs with the same options, modules and cache. Where it cannot be
-     * seen, the same modules by their path.
+     * The command line of this JVM as far as the main class, so that a child runs with the same options, modules and
+     * cache. Where it cannot be seen, the same modules by their path.
      */
     private static List<String> ownJvm() {
         ProcessHandle.Info self = ProcessHandle.current().info();

@@ -7,7 +7,8 @@ import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 
 /**
- * How often which latency occurred: what a host tells as {@code latency-buckets}, or the difference between two such answers.
+ * How often which latency occurred: what a host tells as {@code latency-buckets}, or the difference between two such
+ * answers.
  *
  * @param counts the longest duration of each step in nanoseconds, and how many fell into it
  */

@@ -10,7 +10,8 @@ public final class Main {
     private Main() {}
 
     /**
-     * Runs one command. {@code --version} is answered before anything of picocli is loaded, so that it costs a JVM start only.
+     * Runs one command. {@code --version} is answered before anything of picocli is loaded, so that it costs a JVM
+     * start only.
      *
      * @param arguments the command line without the program's name
      */

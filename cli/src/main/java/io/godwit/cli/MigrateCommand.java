@@ -23,7 +23,10 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 import tools.jackson.databind.JsonNode;
 
-/** {@code godwit migrate}: tells a host, Godwit's or QEMU's, to migrate its guest, and shows how that goes. Ctrl-C cancels. */
+/**
+ * {@code godwit migrate}: tells a host, Godwit's or QEMU's, to migrate its guest, and shows how that goes. Ctrl-C
+ * cancels.
+ */
 @Command(
         name = "migrate",
         description = "Migrates the guest of a host that answers QMP, Godwit's or QEMU's, and shows the progress."

@@ -15,8 +15,8 @@ import java.util.function.Predicate;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One outgoing migration, from {@code migrate} to its end, or until a postcopy is paused, over QMP: works with Godwit and with QEMU at the
- * other side of the socket.
+ * One outgoing migration, from {@code migrate} to its end, or until a postcopy is paused, over QMP: works with Godwit
+ * and with QEMU at the other side of the socket.
  *
  * <p>Threads: {@link #run} by one; {@link #cancelAndWait} by a shutdown hook.
  */
@@ -39,7 +39,8 @@ final class MigrationRun {
      * What to do on the way.
      *
      * @param continuing whether to go on by itself from {@code pre-switchover}; else that is left to somebody else
-     * @param startsPostcopy whether it is time for {@code migrate-start-postcopy}, which is sent once; never if the source decides
+     * @param startsPostcopy whether it is time for {@code migrate-start-postcopy}, which is sent once; never if the
+     * source decides
      * @param destination whom to ask about faults
      * @param recovery what brings a paused postcopy back; if nothing does, the run ends with the pause
      */
@@ -96,7 +97,10 @@ final class MigrationRun {
         }
     }
 
-    /** Cancels what runs and waits, not for ever, until it has ended. In postcopy there is nothing to go back to: it goes on alone. */
+    /**
+     * Cancels what runs and waits, not for ever, until it has ended. In postcopy there is nothing to go back to: it
+     * goes on alone.
+     */
     void cancelAndWait() {
         if (!started || ended.getCount() == 0) {
             return;
@@ -178,8 +182,8 @@ final class MigrationRun {
     }
 
     /**
-     * Waits for the interval, or until an event says that the migration has ended or waits. Other events are left alone: to ask the source in the
-     * middle of its switchover would only disturb it.
+     * Waits for the interval, or until an event says that the migration has ended or waits. Other events are left
+     * alone: to ask the source in the middle of its switchover would only disturb it.
      */
     private void awaitNews(Duration interval) {
         long deadline = System.nanoTime() + interval.toNanos();

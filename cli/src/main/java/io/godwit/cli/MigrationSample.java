@@ -86,7 +86,9 @@ record MigrationSample(
         return with(status, rate, error, throttle, faults);
     }
 
-    /** The same; with the highest throttle since the start, which no source tells, where there was a higher one before. */
+    /**
+     * The same; with the highest throttle since the start, which no source tells, where there was a higher one before.
+     */
     MigrationSample withThrottleSince(MigrationSample earlier) {
         return with(status, bandwidthBytesPerSecond, error, throttle.after(earlier.throttle), faults);
     }

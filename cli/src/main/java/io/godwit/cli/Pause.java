@@ -13,8 +13,9 @@ import tools.jackson.databind.node.ObjectNode;
  * How long the guest stood still, by its own heartbeat on the monotonic clock that both hosts share.
  *
  * @param beforeMicros longest gap in the second before the migration
- * @param acrossMicros longest gap across the move: for each vCPU from its last beat at the source to its first at the destination, or any
- *     other gap from {@link #MARGIN_BEFORE} before the stop until {@link #MARGIN_AFTER} after the start, whichever is longest
+ * @param acrossMicros longest gap across the move: for each vCPU from its last beat at the source to its first at the
+ *     destination, or any other gap from {@link #MARGIN_BEFORE} before the stop until {@link #MARGIN_AFTER} after the
+ *     start, whichever is longest
  * @param handoverMicros of these the one from the last beat at the source to the first at the destination
  */
 record Pause(long beforeMicros, long acrossMicros, long handoverMicros) {

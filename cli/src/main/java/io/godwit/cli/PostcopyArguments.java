@@ -10,7 +10,10 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Option;
 
-/** When a migration shall become postcopy, as {@code migrate} takes it. Each of the options switches {@code postcopy-ram} on. */
+/**
+ * When a migration shall become postcopy, as {@code migrate} takes it. Each of the options switches {@code
+ * postcopy-ram} on.
+ */
 final class PostcopyArguments {
     @Option(names = "--postcopy", description = "Let the guest run at the destination at once; its memory follows.")
     private boolean atOnce;

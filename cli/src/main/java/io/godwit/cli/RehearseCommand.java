@@ -25,8 +25,9 @@ import picocli.CommandLine.Command;
 import tools.jackson.databind.JsonNode;
 
 /**
- * {@code godwit rehearse}: a small migration within this process, by all that {@code demo}, {@code host} and {@code migrate} use. The build
- * runs it once to fill the ahead-of-time cache: what is loaded and linked here need not be when a real guest stands still.
+ * {@code godwit rehearse}: a small migration within this process, by all that {@code demo}, {@code host} and {@code
+ * migrate} use. The build runs it once to fill the ahead-of-time cache: what is loaded and linked here need not be when
+ * a real guest stands still.
  */
 @Command(name = "rehearse", hidden = true, description = "A small migration within this process.")
 final class RehearseCommand implements Callable<Integer> {

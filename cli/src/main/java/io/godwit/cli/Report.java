@@ -13,8 +13,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The report of one migration, for scripts: one JSON object with always the same members. What nobody can tell (a pause at the heartbeat of
- * a QEMU guest, say) is null.
+ * The report of one migration, for scripts: one JSON object with always the same members. What nobody can tell (a pause
+ * at the heartbeat of a QEMU guest, say) is null.
  */
 final class Report {
     private final ObjectNode json = Json.object();

@@ -58,7 +58,10 @@ final class Settings {
         set(client, "migrate-set-capabilities", "--cap", switchedOn(names));
     }
 
-    /** Switches those on that are off at a host: one that listens already lets nothing be switched, and need not when all is on. */
+    /**
+     * Switches those on that are off at a host: one that listens already lets nothing be switched, and need not when
+     * all is on.
+     */
     void applyMissingCapabilities(QmpClient client, List<String> besides) {
         List<String> names = new ArrayList<>(besides);
         names.addAll(capabilities);

@@ -51,7 +51,10 @@ final class Summary {
                 + (verification.runsOn() == Verification.RunsOn.DESTINATION ? ", and only there" : "!");
     }
 
-    /** In postcopy the guest goes on before its memory is there: the longest gap of all may be one of its waits for pages. */
+    /**
+     * In postcopy the guest goes on before its memory is there: the longest gap of all may be one of its waits for
+     * pages.
+     */
     private static String switchPause(Pause pause) {
         return String.format(
                 Locale.ROOT,

@@ -9,10 +9,10 @@ import java.util.Deque;
 import java.util.Locale;
 
 /**
- * Four lines that are drawn again and again in place: how much is left of this pass, what the wire carries and carried, what the guest
- * dirties against that, and how long the guest would stand still if it were stopped now; a fifth, what is taken from its time, if anything
- * is or was. In postcopy: how much has arrived, how many faults
- * were served and wait, and how long those of the last moment took.
+ * Four lines that are drawn again and again in place: how much is left of this pass, what the wire carries and carried,
+ * what the guest dirties against that, and how long the guest would stand still if it were stopped now; a fifth, what
+ * is taken from its time, if anything is or was. In postcopy: how much has arrived, how many faults were served and
+ * wait, and how long those of the last moment took.
  */
 final class TerminalProgress implements ProgressView {
     private static final Duration INTERVAL = Duration.ofMillis(100);

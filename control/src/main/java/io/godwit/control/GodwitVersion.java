@@ -9,7 +9,10 @@ import tools.jackson.databind.node.ObjectNode;
 final class GodwitVersion {
     private GodwitVersion() {}
 
-    /** Commands and members are those of QEMU 10.0, so that is the number clients are told; the package names who says so. */
+    /**
+     * Commands and members are those of QEMU 10.0, so that is the number clients are told; the package names who says
+     * so.
+     */
     static ObjectNode toJson() {
         ObjectNode version = Json.object();
         version.set("qemu", Json.object().put("micro", 0).put("minor", 0).put("major", 10));

@@ -18,8 +18,8 @@ import java.util.Set;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One host with its guest, as QMP sees it. All methods may be called from any thread and refuse with an exception whose message is a
- * sentence for the one who asked.
+ * One host with its guest, as QMP sees it. All methods may be called from any thread and refuse with an exception whose
+ * message is a sentence for the one who asked.
  */
 public interface HostControl {
     /** What the guest is doing. */
@@ -53,10 +53,16 @@ public interface HostControl {
     /** {@code migrate-recover}: listens for the source of a postcopy that is paused, and returns at once. */
     void recover(String uri);
 
-    /** {@code migrate} with {@code resume}: connects again to the destination of a postcopy that is paused, and returns at once. */
+    /**
+     * {@code migrate} with {@code resume}: connects again to the destination of a postcopy that is paused, and returns
+     * at once.
+     */
     void resume(String uri);
 
-    /** {@code migrate_cancel}; does nothing when there is nothing to cancel, and is refused once the guest runs at the destination. */
+    /**
+     * {@code migrate_cancel}; does nothing when there is nothing to cancel, and is refused once the guest runs at the
+     * destination.
+     */
     void cancel();
 
     /** {@code migrate-continue}. */

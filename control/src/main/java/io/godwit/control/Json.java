@@ -22,8 +22,8 @@ import tools.jackson.databind.node.JsonNodeFactory;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * JSON texts and trees. Trees are built straight from the streaming parser and written straight to the streaming generator: the
- * mapper with its reflection would cost a short-lived command more time than all else it does.
+ * JSON texts and trees. Trees are built straight from the streaming parser and written straight to the streaming
+ * generator: the mapper with its reflection would cost a short-lived command more time than all else it does.
  */
 public final class Json {
     /** LIMIT: QMP commands nest five deep at most; no client needs more. */

@@ -6,11 +6,12 @@ import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 
 /**
- * Cuts a stream of bytes into JSON texts without understanding them: objects and arrays by their brackets, anything else up to the next
- * delimiter. Values may follow each other without a line end, and one value may come in many pieces, as QMP allows.
+ * Cuts a stream of bytes into JSON texts without understanding them: objects and arrays by their brackets, anything
+ * else up to the next delimiter. Values may follow each other without a line end, and one value may come in many
+ * pieces, as QMP allows.
  *
- * <p>After something that can be no JSON the framer reports it once and skips to the next line end, opening brace or byte 0xFF, so that a
- * session finds its way back as it does with QEMU. Memory is bounded by {@link #MAX_TEXT_BYTES}.
+ * <p>After something that can be no JSON the framer reports it once and skips to the next line end, opening brace or
+ * byte 0xFF, so that a session finds its way back as it does with QEMU. Memory is bounded by {@link #MAX_TEXT_BYTES}.
  *
  * <p>Threads: one.
  */

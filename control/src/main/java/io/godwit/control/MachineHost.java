@@ -32,8 +32,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One of our machines with all that a host has around it: the right to run, the run state, the migrator. What {@code godwit host} is
- * made of, and what an embedder gives to a {@link QmpServer}.
+ * One of our machines with all that a host has around it: the right to run, the run state, the migrator. What {@code
+ * godwit host} is made of, and what an embedder gives to a {@link QmpServer}.
  */
 public final class MachineHost implements HostControl, AutoCloseable {
     private final Machine machine;

@@ -17,8 +17,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The memory backends of one machine that nobody has plugged in, and the way of the others into it. A backend that is plugged in is known by its DIMM,
- * so that one that came with a guest is like one that was added here.
+ * The memory backends of one machine that nobody has plugged in, and the way of the others into it. A backend that is
+ * plugged in is known by its DIMM, so that one that came with a guest is like one that was added here.
  */
 final class MachineMemory implements MemoryControl {
     /** LIMIT: twice as many as a guest can have. */

@@ -5,8 +5,9 @@ package io.godwit.control;
 import tools.jackson.databind.node.ArrayNode;
 
 /**
- * Memory that is plugged into a guest and out of it, in QEMU's words: a memory backend is made by {@code object-add} and becomes the guest's
- * by {@code device_add} of a {@code pc-dimm}. Any thread; no method waits for a migration, and all refuse with a sentence.
+ * Memory that is plugged into a guest and out of it, in QEMU's words: a memory backend is made by {@code object-add}
+ * and becomes the guest's by {@code device_add} of a {@code pc-dimm}. Any thread; no method waits for a migration, and
+ * all refuse with a sentence.
  */
 public interface MemoryControl {
     /** {@code object-add} of a {@code memory-backend-ram}, in bytes. */

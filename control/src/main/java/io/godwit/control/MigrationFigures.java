@@ -23,8 +23,9 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The engine's figures in QMP's words: names, types and units are those of QEMU's {@code query-migrate} and its neighbours. What is asked for again and again
- * while a migration runs is written straight from the snapshot; a tree between would be most of what a query costs.
+ * The engine's figures in QMP's words: names, types and units are those of QEMU's {@code query-migrate} and its
+ * neighbours. What is asked for again and again while a migration runs is written straight from the snapshot; a tree
+ * between would be most of what a query costs.
  */
 final class MigrationFigures {
     private MigrationFigures() {}

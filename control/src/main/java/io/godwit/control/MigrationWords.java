@@ -30,7 +30,8 @@ final class MigrationWords {
     }
 
     /**
-     * Where to migrate, from the arguments {@code uri} or {@code channels} of {@code migrate} and {@code migrate-incoming}.
+     * Where to migrate, from the arguments {@code uri} or {@code channels} of {@code migrate} and {@code
+     * migrate-incoming}.
      *
      * @throws QmpException if both or neither are there, or a channel is of a kind that is not known
      */

@@ -8,8 +8,8 @@ import java.time.temporal.ChronoUnit;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * An event on its way to the sessions. The thread that it happened on, which may be in the middle of a switchover, only makes this small
- * record; each session's own writer turns it into JSON.
+ * An event on its way to the sessions. The thread that it happened on, which may be in the middle of a switchover, only
+ * makes this small record; each session's own writer turns it into JSON.
  */
 sealed interface Notice {
     /** When it happened. */

@@ -7,7 +7,9 @@ import io.godwit.engine.LatencyHistogram;
 import io.godwit.engine.PostcopyStatistics;
 import tools.jackson.core.JsonGenerator;
 
-/** The figures of postcopy in QMP's words: those that QEMU's destination tells since 10.1, and all that Godwit measures. */
+/**
+ * The figures of postcopy in QMP's words: those that QEMU's destination tells since 10.1, and all that Godwit measures.
+ */
 final class PostcopyFigures {
     /** As many doublings as QEMU tells: the last begins at 8 seconds. */
     private static final int DOUBLINGS = 24;

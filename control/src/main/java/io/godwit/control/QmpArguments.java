@@ -13,8 +13,8 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * The arguments of one command, or an object within them. Members are taken by name and type; what nobody has taken is unexpected.
- * Refusals have QEMU's wording, since clients look at it.
+ * The arguments of one command, or an object within them. Members are taken by name and type; what nobody has taken is
+ * unexpected. Refusals have QEMU's wording, since clients look at it.
  */
 final class QmpArguments {
     private final ObjectNode members;

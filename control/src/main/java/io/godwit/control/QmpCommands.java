@@ -22,8 +22,8 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Every command, by its name. Commands that change something run one after the other, whichever session they come from; those that only
- * look wait for nobody.
+ * Every command, by its name. Commands that change something run one after the other, whichever session they come from;
+ * those that only look wait for nobody.
  */
 final class QmpCommands {
     private record Command(boolean changes, Function<QmpArguments, Json.Written> body) {}
@@ -97,7 +97,9 @@ final class QmpCommands {
         }
     }
 
-    /** The answer to a command, of whatever name a client gave, has been written {@code nanos} after its last byte came. */
+    /**
+     * The answer to a command, of whatever name a client gave, has been written {@code nanos} after its last byte came.
+     */
     void took(String name, long nanos) {
         host.commandTook(commands.containsKey(name) ? name : "other", nanos);
     }
@@ -130,7 +132,10 @@ final class QmpCommands {
         }));
     }
 
-    /** The body must call {@link QmpArguments#rejectUnexpected()} before it changes anything, unless it takes no argument. */
+    /**
+     * The body must call {@link QmpArguments#rejectUnexpected()} before it changes anything, unless it takes no
+     * argument.
+     */
     private void change(String name, Consumer<QmpArguments> body) {
         Set<String> withArguments = Set.of(
                 "calc-dirty-rate",

@@ -5,7 +5,10 @@ package io.godwit.control;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 
-/** A line that goes out to a client. Its memory stays for the next one, so that an answer costs none. Threads: one at a time. */
+/**
+ * A line that goes out to a client. Its memory stays for the next one, so that an answer costs none. Threads: one at a
+ * time.
+ */
 final class QmpLine extends ByteArrayOutputStream {
     private static final int FIRST_BYTES = 1024;
 

@@ -28,8 +28,8 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * Answers QMP for one host: greeting, capabilities, commands, events, as QEMU does.
  *
- * <p>Threads: accepts on a virtual thread; each session has a thread that answers and a virtual one for events. The listeners that it adds to
- * the host only queue a record for each session and never wait.
+ * <p>Threads: accepts on a virtual thread; each session has a thread that answers and a virtual one for events. The
+ * listeners that it adds to the host only queue a record for each session and never wait.
  */
 public final class QmpServer implements AutoCloseable {
     /** LIMIT: more clients than any operator has; each costs two threads, one of them virtual, and a queue. */
@@ -86,7 +86,10 @@ public final class QmpServer implements AutoCloseable {
         return sessions.size();
     }
 
-    /** Tells every session that the host ends and why, in QEMU's words ({@code host-signal}); {@code quit} tells by itself. */
+    /**
+     * Tells every session that the host ends and why, in QEMU's words ({@code host-signal}); {@code quit} tells by
+     * itself.
+     */
     public void announceShutdown(String reason) {
         tell(new Notice.Shutdown(Instant.now(), reason));
     }
@@ -130,7 +133,10 @@ public final class QmpServer implements AutoCloseable {
         }
     }
 
-    /** A process that was killed leaves its socket file behind; connecting tells whether it lives. No other file is touched. */
+    /**
+     * A process that was killed leaves its socket file behind; connecting tells whether it lives. No other file is
+     * touched.
+     */
     private static void removeDeadSocket(QmpAddress.Unix unix) throws IOException {
         int type;
         try {

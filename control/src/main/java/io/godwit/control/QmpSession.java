@@ -17,9 +17,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * One client. The reader takes commands, carries them out in their order and writes the answers itself: a second thread for that would have to be woken,
- * and where the processors are busy with a migration each waking may cost a tick of the scheduler. Events wait in a queue and go out before the next answer,
- * or by the session's other thread. A client that does not read its answers holds up nobody but itself; one that does not read its events is dropped.
+ * One client. The reader takes commands, carries them out in their order and writes the answers itself: a second thread
+ * for that would have to be woken, and where the processors are busy with a migration each waking may cost a tick of
+ * the scheduler. Events wait in a queue and go out before the next answer, or by the session's other thread. A client
+ * that does not read its answers holds up nobody but itself; one that does not read its events is dropped.
  */
 final class QmpSession {
     /** LIMIT: events of a long migration, some thousand passes, while the client looks away. */
@@ -172,8 +173,8 @@ final class QmpSession {
     }
 
     /**
-     * Sends the answer; whether it could, else the session ends. Waits when the client does not read: it is the client's own reader that stands still
-     * then.
+     * Sends the answer; whether it could, else the session ends. Waits when the client does not read: it is the
+     * client's own reader that stands still then.
      */
     private boolean send() {
         sending.lock();

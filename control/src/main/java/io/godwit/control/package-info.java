@@ -2,13 +2,14 @@
 // Copyright the Godwit authors
 
 /**
- * QMP, the QEMU Machine Protocol: JSON objects over a stream socket, one way requests, the other way answers and events.
+ * QMP, the QEMU Machine Protocol: JSON objects over a stream socket, one way requests, the other way answers and
+ * events.
  *
  * <p>Read {@link io.godwit.control.QmpServer} and {@link io.godwit.control.HostControl} for the host's side, and
  * {@link io.godwit.control.QmpClient} for the side of whoever drives a host, Godwit's or QEMU's.
  *
- * <p>Threads: each server session has one that reads, executes and answers, and a virtual one that sends events. What happens in the
- * guest or in a migration is handed to the sessions as a small record and never waits for one of them.
+ * <p>Threads: each server session has one that reads, executes and answers, and a virtual one that sends events. What
+ * happens in the guest or in a migration is handed to the sessions as a small record and never waits for one of them.
  *
  * <p>What a session sends is hostile until checked: nesting, size and every argument.
  */

@@ -4,7 +4,10 @@ package io.godwit.control;
 
 import java.lang.reflect.Method;
 
-/** What this JVM's threads have allocated. By reflection, because the module under test has no reason to read the JDK's management. */
+/**
+ * What this JVM's threads have allocated. By reflection, because the module under test has no reason to read the JDK's
+ * management.
+ */
 final class AllocatedBytes {
     private AllocatedBytes() {}
 
@@ -14,7 +17,10 @@ final class AllocatedBytes {
         void run() throws Exception;
     }
 
-    /** The least that all threads together allocated in one of some rounds: what else runs in this JVM adds to some of them only. */
+    /**
+     * The least that all threads together allocated in one of some rounds: what else runs in this JVM adds to some of
+     * them only.
+     */
     static long leastOf(int rounds, Round round) throws Exception {
         Object threads = Class.forName("java.lang.management.ManagementFactory")
                 .getMethod("getThreadMXBean")

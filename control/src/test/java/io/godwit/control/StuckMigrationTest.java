@@ -40,7 +40,10 @@ class StuckMigrationTest {
             "stop",
             "cont");
 
-    /** Before snapshots held only what is told, and answers were written without a tree: 31,500 and 60,500 bytes, this client's not counted. */
+    /**
+     * Before snapshots held only what is told, and answers were written without a tree: 31,500 and 60,500 bytes, this
+     * client's not counted.
+     */
     @ParameterizedTest
     @CsvSource({"query-migrate, 12000", "x-godwit-statistics, 20000"})
     void aQueryAllocatesLittle(String command, long mostBytes) throws Exception {

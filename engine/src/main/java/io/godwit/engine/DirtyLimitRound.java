@@ -3,8 +3,8 @@
 package io.godwit.engine;
 
 /**
- * What {@code dirty-limit} does to the guest, in QEMU's measure: a round is the time in which a vCPU fills its dirty ring, of {@link #RING_PAGES} pages
- * whatever tracks the guest.
+ * What {@code dirty-limit} does to the guest, in QEMU's measure: a round is the time in which a vCPU fills its dirty
+ * ring, of {@link #RING_PAGES} pages whatever tracks the guest.
  *
  * @param throttleMicros for how long the vCPU that loses most stands still in a round
  * @param ringFullMicros how long a round lasts at the mean rate of all vCPUs; 0 if the guest dirties nothing

@@ -9,8 +9,8 @@ public enum GuestOwner {
     /** The other side has taken it over. */
     PEER("the guest belongs to the other side now"),
     /**
-     * Nobody knows. It runs on neither side by Godwit's doing; here it is stopped with its memory whole. An operator who has looked
-     * at the other side may let it go on with {@code cont}.
+     * Nobody knows. It runs on neither side by Godwit's doing; here it is stopped with its memory whole. An operator
+     * who has looked at the other side may let it go on with {@code cont}.
      */
     UNDECIDED("the guest is stopped here with its memory whole, and whether the other side took it over is not known:"
             + " look there first, then 'cont' here or 'quit' here");

@@ -6,8 +6,8 @@ import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 
 /**
- * Counts durations in buckets that are narrow for short ones and wide for long ones: sixteen for each doubling, so that a percentile is
- * exact to about 6 %. Recording allocates nothing, takes no lock and is safe from any thread.
+ * Counts durations in buckets that are narrow for short ones and wide for long ones: sixteen for each doubling, so that
+ * a percentile is exact to about 6 %. Recording allocates nothing, takes no lock and is safe from any thread.
  */
 public final class LatencyHistogram {
     private static final VarHandle COUNT = MethodHandles.arrayElementVarHandle(long[].class);
@@ -170,8 +170,8 @@ public final class LatencyHistogram {
         }
 
         /**
-         * How many fell into each doubling: [1 µs, 2 µs), [2 µs, 4 µs) and so on, as {@code query-migrate} gives them; shorter ones count
-         * with the first.
+         * How many fell into each doubling: [1 µs, 2 µs), [2 µs, 4 µs) and so on, as {@code query-migrate} gives them;
+         * shorter ones count with the first.
          *
          * @param buckets how many doublings; longer ones count with the last
          */

@@ -4,7 +4,9 @@ package io.godwit.engine;
 
 import java.util.Optional;
 
-/** A migration that could not be started or did not come to its end. The message says what and where, with the numbers. */
+/**
+ * A migration that could not be started or did not come to its end. The message says what and where, with the numbers.
+ */
 public sealed class MigrationException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -5,7 +5,9 @@ package io.godwit.engine;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Hears of a migration's progress. Called on the migration's own thread: must return at once. What it throws is logged. */
+/**
+ * Hears of a migration's progress. Called on the migration's own thread: must return at once. What it throws is logged.
+ */
 public interface MigrationListener {
     /** The migration is in another state now. */
     void statusChanged(MigrationStatus status);

@@ -3,25 +3,34 @@
 package io.godwit.engine;
 
 /**
- * The settings of a migration that can be changed while it runs. Names, units, ranges and defaults are QEMU's; those that start with
- * {@code x-}, and those that say so, are Godwit's own.
+ * The settings of a migration that can be changed while it runs. Names, units, ranges and defaults are QEMU's; those
+ * that start with {@code x-}, and those that say so, are Godwit's own.
  */
 public enum MigrationParameter {
     /** The rate in bytes a second that precopy keeps to; 0 = as fast as possible. */
     MAX_BANDWIDTH("max-bandwidth", 0, Long.MAX_VALUE, 128L << 20),
     /** The guest is stopped for the switchover when the rest is expected to take no longer than this, in ms. */
     DOWNTIME_LIMIT("downtime-limit", 0, 2_000_000, 300),
-    /** How long in ms the source, guest stopped and all sent, waits for the destination's answer before it asks the arbiter who owns the guest. */
+    /**
+     * How long in ms the source, guest stopped and all sent, waits for the destination's answer before it asks the
+     * arbiter who owns the guest.
+     */
     HANDOVER_TIMEOUT("x-handover-timeout", 100, 600_000, 10_000),
     /** How long in ms connecting may take, and how long a peer may stay silent while the wire is blocked. */
     CONNECT_TIMEOUT("x-connect-timeout", 100, 600_000, 10_000),
-    /** The rate in bytes a second that the background push of postcopy keeps to; what was asked for is sent at once; 0 = as fast as possible. */
+    /**
+     * The rate in bytes a second that the background push of postcopy keeps to; what was asked for is sent at once; 0 =
+     * as fast as possible.
+     */
     MAX_POSTCOPY_BANDWIDTH("max-postcopy-bandwidth", 0, Long.MAX_VALUE, 0),
     /** Precopy that has lasted so many ms becomes postcopy by itself, given {@code postcopy-ram}; 0 = never. */
     POSTCOPY_START_TIME("postcopy-start-time", 0, Integer.MAX_VALUE, 0),
     /** Precopy becomes postcopy by itself after so many passes, given {@code postcopy-ram}; 0 = never. */
     POSTCOPY_AFTER_PASSES("postcopy-after-passes", 0, Integer.MAX_VALUE, 0),
-    /** With {@code postcopy-safe}, the ms from one epoch to the next, for which the guest's outputs wait at least; the source's holds. */
+    /**
+     * With {@code postcopy-safe}, the ms from one epoch to the next, for which the guest's outputs wait at least; the
+     * source's holds.
+     */
     SAFE_EPOCH("x-safe-epoch", 1, MigrationParameters.MAX_SAFE_EPOCH_MILLIS, 50),
     /** A guest that dirties more than so many percent of what is sent meanwhile, twice, is throttled. */
     THROTTLE_TRIGGER_THRESHOLD("throttle-trigger-threshold", 1, 100, 50),
@@ -38,8 +47,8 @@ public enum MigrationParameter {
     /** What {@code dirty-limit} lets a vCPU dirty at least, in MiB a second. */
     VCPU_DIRTY_LIMIT("vcpu-dirty-limit", 1, 1L << 40, 1),
     /**
-     * A pass that has lasted so many ms is synchronised in the background, and so again and again, so that throttling reacts before its end; 0 =
-     * never. The name is that of the proposal of 2024; QEMU itself has no such parameter.
+     * A pass that has lasted so many ms is synchronised in the background, and so again and again, so that throttling
+     * reacts before its end; 0 = never. The name is that of the proposal of 2024; QEMU itself has no such parameter.
      */
     BACKGROUND_SYNC_INTERVAL("background-sync-interval", 0, 600_000, 5_000),
     /** The most that throttling of any kind takes from a vCPU, in percent of its time; Godwit's own. */

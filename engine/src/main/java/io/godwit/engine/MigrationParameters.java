@@ -11,7 +11,10 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
 
-/** A value for each {@link MigrationParameter}, each within its range. Immutable; those of a running migration are replaced as a whole. */
+/**
+ * A value for each {@link MigrationParameter}, each within its range. Immutable; those of a running migration are
+ * replaced as a whole.
+ */
 public final class MigrationParameters {
     /** The longest {@code x-safe-epoch}. */
     public static final int MAX_SAFE_EPOCH_MILLIS = 60_000;

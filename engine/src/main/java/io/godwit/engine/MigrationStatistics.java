@@ -5,7 +5,8 @@ package io.godwit.engine;
 import java.util.Optional;
 
 /**
- * One consistent picture of a migration: the only source of {@code query-migrate}, the progress view, reports and logs. Immutable.
+ * One consistent picture of a migration: the only source of {@code query-migrate}, the progress view, reports and logs.
+ * Immutable.
  *
  * @param status where it stands
  * @param outgoing whether this side is (or was) the source

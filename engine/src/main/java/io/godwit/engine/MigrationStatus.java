@@ -16,7 +16,10 @@ public enum MigrationStatus {
     DEVICE("device"),
     /** The guest runs at the destination; memory that it still lacks follows. */
     POSTCOPY_ACTIVE("postcopy-active"),
-    /** The connection was lost while memory was missing at the destination, where the guest lives; it waits for recovery. */
+    /**
+     * The connection was lost while memory was missing at the destination, where the guest lives; it waits for
+     * recovery.
+     */
     POSTCOPY_PAUSED("postcopy-paused"),
     /** The source connects again. */
     POSTCOPY_RECOVER_SETUP("postcopy-recover-setup"),

@@ -33,7 +33,8 @@ import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.IntStream;
 
 /**
- * Migrates one guest: out of here, or to here. The front door of the engine; QMP, programs that embed Godwit and tests all come in by it.
+ * Migrates one guest: out of here, or to here. The front door of the engine; QMP, programs that embed Godwit and tests
+ * all come in by it.
  *
  * <pre>{@code
  * Migrator migrator = new Migrator(guest, runControl);
@@ -69,8 +70,8 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * A migrator for a guest whose vCPUs {@code run} starts and stops. If the guest has never run it takes a moment to rehearse the
-     * switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
+     * A migrator for a guest whose vCPUs {@code run} starts and stops. If the guest has never run it takes a moment to
+     * rehearse the switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
      */
     public Migrator(Guest guest, RunControl run) {
         this.guest = guest;
@@ -197,8 +198,8 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * Cuts the connection of a migration in postcopy on purpose ({@code migrate-pause}); either side. The guest goes on at the destination
-     * until it needs a page that is missing.
+     * Cuts the connection of a migration in postcopy on purpose ({@code migrate-pause}); either side. The guest goes on
+     * at the destination until it needs a page that is missing.
      *
      * @throws MigrationException.Refused in any other state
      */
@@ -214,7 +215,8 @@ public final class Migrator implements AutoCloseable {
     /**
      * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
      *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be used
+     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
+     * used
      */
     public synchronized void recover(String uri) {
         MigrationUri source = MigrationUri.parse(uri);
@@ -227,7 +229,8 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * Connects again to the destination of a postcopy that lost its connection ({@code migrate} with {@code resume}); source only.
+     * Connects again to the destination of a postcopy that lost its connection ({@code migrate} with {@code resume});
+     * source only.
      *
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
      */
@@ -243,7 +246,10 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /** A control session has answered a command, which took {@code nanos} all in all; a migration that is under way counts it. Waits for nobody. */
+    /**
+     * A control session has answered a command, which took {@code nanos} all in all; a migration that is under way
+     * counts it. Waits for nobody.
+     */
     public void commandTook(String name, long nanos) {
         switch (side) {
             case Side.None _ -> {}
@@ -257,7 +263,8 @@ public final class Migrator implements AutoCloseable {
      *
      * @param idstr the block's name, which a destination will know it by
      * @param byteLength a multiple of {@link RamBlock#PAGE_BYTES}
-     * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its destination; the sentence says why
+     * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its
+     * destination; the sentence says why
      */
     public RamBlock plugRam(String idstr, long byteLength) {
         RamPlug plug = ramPlug();
@@ -271,7 +278,8 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * Takes memory away from the guest, while it runs and while it migrates; answered at once. The memory is freed when nobody is sending from it any more.
+     * Takes memory away from the guest, while it runs and while it migrates; answered at once. The memory is freed when
+     * nobody is sending from it any more.
      *
      * @throws MigrationException.Refused as {@link #plugRam}
      */
@@ -279,7 +287,10 @@ public final class Migrator implements AutoCloseable {
         ramPlug().unplug(block, this::refuseWithoutGuest);
     }
 
-    /** Not synchronized: who begins a migration may hold the lock for a harvest, and nobody who changes memory waits for that. */
+    /**
+     * Not synchronized: who begins a migration may hold the lock for a harvest, and nobody who changes memory waits for
+     * that.
+     */
     private RamPlug ramPlug() {
         RamPlug plug = guest.ramPlug()
                 .orElseThrow(() -> new MigrationException.Refused(
@@ -291,8 +302,9 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * Memory is changed where the guest is. Asked again in the same step as the change: a migration holds the list from before the guest leaves
-     * until it is known where it is, so who came before that, and was slow, is refused by what has become of it.
+     * Memory is changed where the guest is. Asked again in the same step as the change: a migration holds the list from
+     * before the guest leaves until it is known where it is, so who came before that, and was slow, is refused by what
+     * has become of it.
      */
     private void refuseWithoutGuest() {
         RunState now = run.state();
@@ -330,10 +342,11 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * Begins to measure how fast the guest writes to its memory, and returns at once. The tracker has one user at a time: a migration that begins
-     * ends a measurement that needs it, and waits for one harvest at most.
+     * Begins to measure how fast the guest writes to its memory, and returns at once. The tracker has one user at a
+     * time: a migration that begins ends a measurement that needs it, and waits for one harvest at most.
      *
-     * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration has its tracker
+     * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration
+     * has its tracker
      */
     public synchronized void calcDirtyRate(DirtyRateRequest request) {
         refuseIfClosed();
@@ -367,12 +380,13 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * Limits what a vCPU may dirty, during migrations and outside of them ({@code set-vcpu-dirty-limit}). Ends a measurement of the dirty rate that needs the
-     * guest's tracker, and waits for one harvest at most.
+     * Limits what a vCPU may dirty, during migrations and outside of them ({@code set-vcpu-dirty-limit}). Ends a
+     * measurement of the dirty rate that needs the guest's tracker, and waits for one harvest at most.
      *
      * @param vcpu its number; empty = all of them
      * @param mebibytesPerSecond the limit; 0 = none
-     * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration limits them itself
+     * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration
+     * limits them itself
      */
     public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
         List<Integer> which = vcpus(vcpu);
@@ -458,7 +472,8 @@ public final class Migrator implements AutoCloseable {
     /**
      * Switches several capabilities at once: all, or none if what came of it could not be.
      *
-     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a migration runs
+     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a
+     * migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         Set<Capability> next = new HashSet<>(capabilities);
@@ -474,14 +489,16 @@ public final class Migrator implements AutoCloseable {
         capabilities = Set.copyOf(next);
     }
 
-    /** Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}. */
+    /**
+     * Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}.
+     */
     public void setVerifying(boolean on) {
         verifying = on;
     }
 
     /**
-     * A hash of every page at the switchover: at the source that of the memory it handed over, at the destination that of the pages as
-     * they came. Takes a while for a large guest.
+     * A hash of every page at the switchover: at the source that of the memory it handed over, at the destination that
+     * of the pages as they came. Takes a while for a large guest.
      *
      * @throws MigrationException.Refused if no migration has completed, or this side was not asked to keep hashes
      */
@@ -514,7 +531,9 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /** Ends what runs, for good: an outgoing migration is cancelled, an incoming one given up. The guest itself stays. */
+    /**
+     * Ends what runs, for good: an outgoing migration is cancelled, an incoming one given up. The guest itself stays.
+     */
     @Override
     public void close() {
         synchronized (this) {

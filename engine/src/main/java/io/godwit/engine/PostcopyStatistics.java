@@ -6,10 +6,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What postcopy did so far, as one side saw it. Immutable. Pages are target pages of 4096 bytes; durations are nanoseconds.
+ * What postcopy did so far, as one side saw it. Immutable. Pages are target pages of 4096 bytes; durations are
+ * nanoseconds.
  *
  * @param requests page requests that were sent (destination) or came (source)
- * @param requestedPages pages that travelled because they were asked for; at the destination, pages that somebody waited for
+ * @param requestedPages pages that travelled because they were asked for; at the destination, pages that somebody
+ * waited for
  * @param pushedPages pages that travelled unasked
  * @param transferredBytes bytes over all connections since the guest was let run at the destination
  * @param missingPages pages that the destination lacks, as far as this side knows

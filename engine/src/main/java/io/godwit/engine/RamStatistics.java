@@ -5,8 +5,9 @@ package io.godwit.engine;
 import java.util.Optional;
 
 /**
- * What a migration did with the guest's memory so far, as one side saw it. Immutable. Pages are target pages of 4096 bytes; bytes on the wire count headers
- * too; rates are bytes or pages a second. A destination knows neither passes, rests nor dirty pages, and says 0 for them.
+ * What a migration did with the guest's memory so far, as one side saw it. Immutable. Pages are target pages of 4096
+ * bytes; bytes on the wire count headers too; rates are bytes or pages a second. A destination knows neither passes,
+ * rests nor dirty pages, and says 0 for them.
  *
  * @param totalBytes the guest's memory
  * @param remainingBytes pages not yet sent, in bytes of memory

@@ -5,12 +5,14 @@ package io.godwit.engine;
 import java.util.Optional;
 
 /**
- * What a migration has done to the guest's vCPUs so that it may finish, and how often the dirty bitmap was synchronised for it.
+ * What a migration has done to the guest's vCPUs so that it may finish, and how often the dirty bitmap was synchronised
+ * for it.
  *
  * @param percent of its time that is taken from the vCPU that loses most, now
  * @param highestPercent the most that was ever taken
  * @param throttledMillis for how long the vCPU that lost most was kept from running, all in all
- * @param throttlingMillis how long throttling of any strength has lasted; what {@code throttledMillis} is to be compared with
+ * @param throttlingMillis how long throttling of any strength has lasted; what {@code throttledMillis} is to be
+ * compared with
  * @param syncs of the dirty bitmap, at the end of a pass or in the background
  * @param backgroundSyncs those in the background
  * @param syncMicros all of them together

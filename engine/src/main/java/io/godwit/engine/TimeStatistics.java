@@ -7,8 +7,8 @@ package io.godwit.engine;
  *
  * @param setupMillis connecting and announcing; 0 at a destination
  * @param totalMillis from the start until now or until the end; a destination's starts with the first byte
- * @param expectedDowntimeMillis how long the guest will stand still, as foretold; as long as that is not known or not in sight, how long it would
- *     if it were stopped now; 0 at a destination
+ * @param expectedDowntimeMillis how long the guest will stand still, as foretold; as long as that is not known or not
+ *     in sight, how long it would if it were stopped now; 0 at a destination
  * @param downtimeMillis guest stopped, as this side saw it; 0 before, and at a destination, which knows its parts only
  * @param downtimeParts where that time went
  * @param downtimePages pages that were sent while the guest stood still

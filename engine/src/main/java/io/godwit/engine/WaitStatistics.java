@@ -5,14 +5,15 @@ package io.godwit.engine;
 import java.util.List;
 
 /**
- * How long others waited because of a migration. What a throttle took, the pause of the switchover and the faults of postcopy have figures of their own
- * and are not in it. Immutable.
+ * How long others waited because of a migration. What a throttle took, the pause of the switchover and the faults of
+ * postcopy have figures of their own and are not in it. Immutable.
  *
- * @param vcpus for each vCPU how long it was kept from running, see {@link io.godwit.engine.guest.VcpuWaits}; empty at a destination
- * @param trackerCalls how long each call took by which the tracker made the kernel protect pages again: what a vCPU may have waited for at most that
- *     wrote to a page meanwhile, since the kernel tells nobody of those waits
- * @param commands for each command of a control session how long it took from its last byte until its answer was written, while the migration was under way;
- *     a client that does not read its answers makes its own ones long
+ * @param vcpus for each vCPU how long it was kept from running, see {@link io.godwit.engine.guest.VcpuWaits}; empty at
+ * a destination
+ * @param trackerCalls how long each call took by which the tracker made the kernel protect pages again: what a vCPU may
+ *     have waited for at most that wrote to a page meanwhile, since the kernel tells nobody of those waits
+ * @param commands for each command of a control session how long it took from its last byte until its answer was
+ *     written, while the migration was under way; a client that does not read its answers makes its own ones long
  */
 public record WaitStatistics(
         List<LatencyHistogram.Snapshot> vcpus,

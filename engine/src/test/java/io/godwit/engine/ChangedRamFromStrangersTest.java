@@ -26,7 +26,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** A source that says what it likes about its RAM blocks: the destination refuses it, makes nothing of it and runs nothing. */
+/**
+ * A source that says what it likes about its RAM blocks: the destination refuses it, makes nothing of it and runs
+ * nothing.
+ */
 @Timeout(120)
 class ChangedRamFromStrangersTest {
     private static final int SECTION = 1;

@@ -27,8 +27,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A guest for tests of the engine: one "vCPU" thread counts, writes the count into pages of its memory and keeps it as its register. It
- * notices by itself when a page holds less than it wrote there last: the table of what it wrote is memory too.
+ * A guest for tests of the engine: one "vCPU" thread counts, writes the count into pages of its memory and keeps it as
+ * its register. It notices by itself when a page holds less than it wrote there last: the table of what it wrote is
+ * memory too.
  */
 final class CountingGuest implements Guest {
     static final int RAM_BYTES = 8 << 20;

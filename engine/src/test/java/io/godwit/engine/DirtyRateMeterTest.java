@@ -29,7 +29,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
 
-/** The guest does not run by itself here: each test writes when it wants, on a clock that goes on by 10 ms whenever it is looked at. */
+/**
+ * The guest does not run by itself here: each test writes when it wants, on a clock that goes on by 10 ms whenever it
+ * is looked at.
+ */
 @Timeout(60)
 class DirtyRateMeterTest {
     private static final long STEP_NANOS = 10_000_000;

@@ -28,8 +28,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A guest for tests of postcopy: as {@link CountingGuest}, but it touches its memory by native calls only, so that it may wait for a page
- * without stopping the JVM.
+ * A guest for tests of postcopy: as {@link CountingGuest}, but it touches its memory by native calls only, so that it
+ * may wait for a page without stopping the JVM.
  */
 final class DowncallGuest implements Guest {
     static final String BLOCK = "ram";

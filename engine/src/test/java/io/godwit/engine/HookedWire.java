@@ -10,15 +10,18 @@ import java.net.ServerSocket;
 import java.net.Socket;
 
 /**
- * A wire that calls a test as bytes come by: between two chunks nothing flows, so what the test does there happens in the middle of whatever the
- * source is sending. Further connections are not listened to.
+ * A wire that calls a test as bytes come by: between two chunks nothing flows, so what the test does there happens in
+ * the middle of whatever the source is sending. Further connections are not listened to.
  */
 final class HookedWire implements Closeable {
     private static final int CHUNK_BYTES = 16 << 10;
 
     /** Called before each chunk goes on. */
     interface Hook {
-        /** Says how many bytes of this connection may go on from now on, in all; a connection that may send no more is cut. */
+        /**
+         * Says how many bytes of this connection may go on from now on, in all; a connection that may send no more is
+         * cut.
+         */
         long at(long forwardedBytes) throws IOException;
     }
 

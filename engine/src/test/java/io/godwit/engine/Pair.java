@@ -12,7 +12,10 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.UUID;
 
-/** A source with a running guest and a destination that waits for it, both in this JVM, with an arbiter each as two hosts have. */
+/**
+ * A source with a running guest and a destination that waits for it, both in this JVM, with an arbiter each as two
+ * hosts have.
+ */
 final class Pair implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(60);
 

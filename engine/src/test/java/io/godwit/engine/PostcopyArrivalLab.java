@@ -110,7 +110,10 @@ abstract class PostcopyArrivalLab {
         awaitRunning();
     }
 
-    /** The status says postcopy-active from LISTEN on, as QEMU's does; until the guest runs here it is still the source's. */
+    /**
+     * The status says postcopy-active from LISTEN on, as QEMU's does; until the guest runs here it is still the
+     * source's.
+     */
     void awaitRunning() {
         long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
         while (run.state() != RunState.RUNNING) {

@@ -16,7 +16,9 @@ import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
-/** Both sides of a postcopy in this JVM; the guests may wait for pages, and each side has an arbiter, as two hosts have. */
+/**
+ * Both sides of a postcopy in this JVM; the guests may wait for pages, and each side has an arbiter, as two hosts have.
+ */
 final class PostcopyPair implements AutoCloseable {
     final CountingGuest.Census census = new CountingGuest.Census();
     final DowncallGuest sourceGuest = new DowncallGuest(UUID.randomUUID(), census);

@@ -173,7 +173,9 @@ class PostcopyPairTest {
                 .isEqualTo(1);
     }
 
-    /** Law 1: a page that is missing stops the thread that needs it, never the collector and with it everything else. */
+    /**
+     * Law 1: a page that is missing stops the thread that needs it, never the collector and with it everything else.
+     */
     @Test
     void theCollectorStormsWhilePagesAreMissing() throws Exception {
         preempt();

@@ -83,7 +83,10 @@ class PostcopyPlugTest {
             return missing;
         }
 
-        /** What a vCPU does: it may wait for the page, and the JVM goes on. One that never comes fails the test, and is let go when the pair is closed. */
+        /**
+         * What a vCPU does: it may wait for the page, and the JVM goes on. One that never comes fails the test, and is
+         * let go when the pair is closed.
+         */
         long touch(String name, long page) throws InterruptedException {
             NativeMemory scratch = NativeMemory.allocate(8);
             NativeMemory memory = there(name).memory();
@@ -98,7 +101,10 @@ class PostcopyPlugTest {
             }
         }
 
-        /** Plugs in {@code new} in the middle of the first pass, writes to it behind its announcement, and switches over when little of it has come. */
+        /**
+         * Plugs in {@code new} in the middle of the first pass, writes to it behind its announcement, and switches over
+         * when little of it has come.
+         */
         HookedWire switchingSoonAfterNew() throws IOException {
             long[] announcedAt = {Long.MAX_VALUE};
             boolean[] done = new boolean[2];

@@ -154,7 +154,10 @@ class RamPlugTest {
         }
     }
 
-    /** The wire stands still, and the source has more to send than sockets take: it comes to stand in a write, and stays there. */
+    /**
+     * The wire stands still, and the source has more to send than sockets take: it comes to stand in a write, and stays
+     * there.
+     */
     private static void awaitBlockedSender() {
         long deadline = System.nanoTime() + Pair.PATIENCE.toNanos();
         int seen = 0;
@@ -268,7 +271,10 @@ class RamPlugTest {
         }
     }
 
-    /** Who is slow between its look and its change misses the whole migration: the guest has gone, and its list stays what the destination was told. */
+    /**
+     * Who is slow between its look and its change misses the whole migration: the guest has gone, and its list stays
+     * what the destination was told.
+     */
     @Test
     void aPlugThatSleptThroughTheSwitchoverIsRefused() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {

@@ -33,8 +33,8 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A destination of postcopy made of sockets and a script. It takes the stream in, answers PINGs unless told otherwise, keeps what came and in
- * which order, and says what a test wants it to say. It knows no token, as a QEMU.
+ * A destination of postcopy made of sockets and a script. It takes the stream in, answers PINGs unless told otherwise,
+ * keeps what came and in which order, and says what a test wants it to say. It knows no token, as a QEMU.
  */
 final class ScriptedDestination implements Closeable {
     /** What a test does at a moment of the stream; called on the thread that reads. */
@@ -87,7 +87,10 @@ final class ScriptedDestination implements Closeable {
         return "tcp:127.0.0.1:" + server.getLocalPort();
     }
 
-    /** The next connection is the main channel of a recovery. What was read from the old ones has been taken in when this returns. */
+    /**
+     * The next connection is the main channel of a recovery. What was read from the old ones has been taken in when
+     * this returns.
+     */
     void expectRecovery() throws InterruptedException {
         cut();
         for (Thread thread : List.copyOf(reading)) {

@@ -16,7 +16,9 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.function.ToLongFunction;
 
-/** A guest that does nothing by itself: its tracker and its vCPUs say and keep what a test wants. One thread at a time. */
+/**
+ * A guest that does nothing by itself: its tracker and its vCPUs say and keep what a test wants. One thread at a time.
+ */
 public final class StillGuest implements Guest, DirtyTracker, Vcpus {
     private final NativeMemory memory;
     private final RamBlocks blocks;

@@ -17,7 +17,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
-/** A guest that writes faster than the wire carries: it moves by {@code auto-converge}, or not at all, and never loses more than was allowed. */
+/**
+ * A guest that writes faster than the wire carries: it moves by {@code auto-converge}, or not at all, and never loses
+ * more than was allowed.
+ */
 @Timeout(120)
 class ThrottlingTest {
     /** Some 12,800 pages a second, where the wire carries 10,000. */

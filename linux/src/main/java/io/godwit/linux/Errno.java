@@ -5,8 +5,8 @@ package io.godwit.linux;
 import java.util.Arrays;
 
 /**
- * The error numbers of Linux, as errno(3) names them. Where two names share a number (EWOULDBLOCK, ENOTSUP, EDEADLOCK) the
- * kernel's own name is kept (EAGAIN, EOPNOTSUPP, EDEADLK).
+ * The error numbers of Linux, as errno(3) names them. Where two names share a number (EWOULDBLOCK, ENOTSUP, EDEADLOCK)
+ * the kernel's own name is kept (EAGAIN, EOPNOTSUPP, EDEADLK).
  */
 public enum Errno {
     /** A number this table does not know; {@link NativeException#errorNumber()} still has it. */

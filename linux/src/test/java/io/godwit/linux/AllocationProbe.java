@@ -13,8 +13,8 @@ import io.godwit.linux.memory.Support;
 import io.godwit.linux.process.CpuTime;
 
 /**
- * Does the data plane's work for so many pages that even 16 bytes for each would fill the heap. Runs with a collector that never
- * frees anything.
+ * Does the data plane's work for so many pages that even 16 bytes for each would fill the heap. Runs with a collector
+ * that never frees anything.
  */
 public final class AllocationProbe {
     private static final int PAGE = NativeMemory.PAGE_BYTES;

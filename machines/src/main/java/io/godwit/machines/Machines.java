@@ -53,19 +53,20 @@ public final class Machines {
     }
 
     /**
-     * A guest that does not run yet. The first one of its kind in this process takes up to a second longer, in which throw-away
-     * guests warm up what must be fast later.
+     * A guest that does not run yet. The first one of its kind in this process takes up to a second longer, in which
+     * throw-away guests warm up what must be fast later.
      *
      * @throws io.godwit.linux.NativeException KVM or memory is refused
-     * @throws UnsupportedOperationException KVM was asked for and lacks something, or an opaque guest shall start here; the message
-     *     says what
+     * @throws UnsupportedOperationException KVM was asked for and lacks something, or an opaque guest shall start here;
+     *     the message says what
      */
     public static Machine create(GuestOptions options, Origin origin) {
         return create(options, origin, KvmTracking.LOG);
     }
 
     /**
-     * {@link #create(GuestOptions, Origin)}, with a choice of how KVM tells what the guest writes; of no effect where there is no KVM.
+     * {@link #create(GuestOptions, Origin)}, with a choice of how KVM tells what the guest writes; of no effect where
+     * there is no KVM.
      *
      * @throws UnsupportedOperationException also if rings are asked for and the guest has no KVM
      */
@@ -90,8 +91,8 @@ public final class Machines {
     }
 
     /**
-     * Makes the first postcopy of guests of this kind as fast as later ones: throw-away guests are moved that way, once in this process. Takes
-     * up to a second.
+     * Makes the first postcopy of guests of this kind as fast as later ones: throw-away guests are moved that way, once
+     * in this process. Takes up to a second.
      *
      * @param kind any but AUTO; nothing happens for an opaque guest, which has no vCPU that waits for pages
      */

@@ -25,8 +25,8 @@ import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Moves small throw-away guests by postcopy between two hosts in this process, most of their pages by faults, so that the way of a fault
- * is linked and compiled on both sides before a guest of worth waits for one.
+ * Moves small throw-away guests by postcopy between two hosts in this process, most of their pages by faults, so that
+ * the way of a fault is linked and compiled on both sides before a guest of worth waits for one.
  */
 final class PostcopyWarmUp {
     private static final System.Logger LOG = System.getLogger(PostcopyWarmUp.class.getName());

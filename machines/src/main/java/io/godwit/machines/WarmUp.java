@@ -25,9 +25,10 @@ import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Runs a small guest for a moment, migrates another one back and forth between two hosts in this process, and throws them away, so
- * that the paths which count when a guest stands still (enter, beat, kick, pause, harvest, save, hand over, load, start) are linked
- * and compiled before the real guest uses them. A JVM links a call or a lambda on its first use, which takes milliseconds.
+ * Runs a small guest for a moment, migrates another one back and forth between two hosts in this process, and throws
+ * them away, so that the paths which count when a guest stands still (enter, beat, kick, pause, harvest, save, hand
+ * over, load, start) are linked and compiled before the real guest uses them. A JVM links a call or a lambda on its
+ * first use, which takes milliseconds.
  */
 final class WarmUp {
     private static final System.Logger LOG = System.getLogger(WarmUp.class.getName());

@@ -19,8 +19,8 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * Runs a guest whose RAM arrives as it is missed, while the collector stops the world again and again, other threads allocate, and others
- * ask for the guest's figures. The first law is broken where this does not come to its end.
+ * Runs a guest whose RAM arrives as it is missed, while the collector stops the world again and again, other threads
+ * allocate, and others ask for the guest's figures. The first law is broken where this does not come to its end.
  */
 final class ArrivalUnderCollector {
     static final long MEMORY = 16L << 20;
@@ -34,7 +34,10 @@ final class ArrivalUnderCollector {
 
     private ArrivalUnderCollector() {}
 
-    /** Takes the kind of the guest, its pages and how many vCPUs it has; ends with status 0 if every page was what it must be. */
+    /**
+     * Takes the kind of the guest, its pages and how many vCPUs it has; ends with status 0 if every page was what it
+     * must be.
+     */
     public static void main(String[] arguments) throws InterruptedException {
         Workload all = new Workload(GuestProgram.STEPPER, 0, 0, WriteOrder.RANDOM, RamFill.RANDOM, 7);
         GuestOptions options = GuestOptions.defaults()

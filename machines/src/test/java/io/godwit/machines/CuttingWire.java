@@ -12,8 +12,8 @@ import java.util.List;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * The wire between a source and a destination, with one wound: all its connections end at once when a certain byte or a certain message comes by.
- * It serves one session: its main connection and those that the source opens beside it.
+ * The wire between a source and a destination, with one wound: all its connections end at once when a certain byte or a
+ * certain message comes by. It serves one session: its main connection and those that the source opens beside it.
  */
 final class CuttingWire implements AutoCloseable {
     /** Where it is cut. */

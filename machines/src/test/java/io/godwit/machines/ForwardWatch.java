@@ -6,7 +6,10 @@ import io.godwit.machines.CuttingWire.Cut;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** Finds commands and the end in a forward stream, byte by byte and by no code of the product, so that both cannot be wrong together. */
+/**
+ * Finds commands and the end in a forward stream, byte by byte and by no code of the product, so that both cannot be
+ * wrong together.
+ */
 final class ForwardWatch {
     private static final int PAGE_BYTES = 4096;
     private static final int PAGE = 0x08;
@@ -54,7 +57,10 @@ final class ForwardWatch {
         return (int) Math.max(0, Math.min(n, strikeAt - start));
     }
 
-    /** Length of the record that begins {@code kept}, or -1 while that is not known. Bytes beyond what is kept are skipped. */
+    /**
+     * Length of the record that begins {@code kept}, or -1 while that is not known. Bytes beyond what is kept are
+     * skipped.
+     */
     private int recordBytes() {
         ByteBuffer in = ByteBuffer.wrap(kept, 0, keptBytes);
         if (headerDue) {
@@ -63,7 +69,10 @@ final class ForwardWatch {
         return inRam ? ramRecordBytes(in) : sectionBytes(in);
     }
 
-    /** Header, configuration with its subsections: read until the first command, whose first byte and number follow a known end. */
+    /**
+     * Header, configuration with its subsections: read until the first command, whose first byte and number follow a
+     * known end.
+     */
     private int configurationBytes(ByteBuffer in) {
         // WIRE: 8 bytes of header, 07, u32 length, machine name; then subsections, of which each begins with 05.
         if (keptBytes < 13 || keptBytes < 13 + in.getInt(9) + 1) {

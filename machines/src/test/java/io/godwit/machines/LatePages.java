@@ -17,7 +17,10 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
-/** A guest's RAM that arrives while the guest runs: each page comes from its source's RAM when it is missed, and some time later. */
+/**
+ * A guest's RAM that arrives while the guest runs: each page comes from its source's RAM when it is missed, and some
+ * time later.
+ */
 final class LatePages implements AutoCloseable {
     private final RamBlock source;
     private final RamBlock target;

@@ -162,8 +162,7 @@ final class MachinesTest {
             long found = machine.dirtyTracker().harvest(ram);
             assertThat(found).isEqualTo(ram.dirtyBitmap().count());
             // The kernel may report a page of the boot area that it only made writable, and one that the vCPU was about
-            // to
-            // write when it was stopped, but never omits one.
+            // to write when it was stopped, but never omits one.
             long[] reported = ram.dirtyBitmap().toWords();
             long[] changed = TestMachines.changed(ram, before);
             int boot = (int) (BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES / Long.SIZE);

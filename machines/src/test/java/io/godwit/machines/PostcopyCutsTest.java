@@ -36,8 +36,8 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Cuts the wire of postcopy migrations of real guests, at every kind of message and at random bytes, and recovers: the guest is never
- * lost, never doubled, and its memory is always right. {@code -Dgodwit.cuts=1000} cuts that often.
+ * Cuts the wire of postcopy migrations of real guests, at every kind of message and at random bytes, and recovers: the
+ * guest is never lost, never doubled, and its memory is always right. {@code -Dgodwit.cuts=1000} cuts that often.
  */
 @Tag("kernel")
 @Timeout(900)

@@ -21,7 +21,8 @@ final class BlockNames {
     }
 
     /**
-     * Index of the block whose name, with its length byte, stands at {@code at}; the caller has checked that it is there wholly.
+     * Index of the block whose name, with its length byte, stands at {@code at}; the caller has checked that it is
+     * there wholly.
      *
      * @param likely the block that is looked at first, or {@link #NO_BLOCK}
      * @return {@link #NO_BLOCK} if there is none of that name

@@ -26,7 +26,9 @@ public final class Bytes {
         return content.length == 0 ? EMPTY : new Bytes(content.clone());
     }
 
-    /** A copy of {@code byteLength} bytes of {@code source} from the absolute {@code index}; its position is untouched. */
+    /**
+     * A copy of {@code byteLength} bytes of {@code source} from the absolute {@code index}; its position is untouched.
+     */
     public static Bytes copyOf(ByteBuffer source, int index, int byteLength) {
         byte[] copy = new byte[byteLength];
         source.get(index, copy);

@@ -6,7 +6,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * The section {@code globalstate}: in which run state the source's guest was before it was stopped, and so what the destination does with it.
+ * The section {@code globalstate}: in which run state the source's guest was before it was stopped, and so what the
+ * destination does with it.
  *
  * @param runState QEMU's name, as {@code running} or {@code paused}; at most 31 bytes
  * @param wasSuspended whether a guest that was suspended to RAM had been stopped by hand

@@ -5,7 +5,10 @@ package io.godwit.stream;
 import java.nio.ByteBuffer;
 import java.util.List;
 
-/** Reads the page records of one channel; the mirror of {@link PageRecordWriter}. A few nanoseconds a page, nothing allocated for one. */
+/**
+ * Reads the page records of one channel; the mirror of {@link PageRecordWriter}. A few nanoseconds a page, nothing
+ * allocated for one.
+ */
 final class PageRecordReader {
     private static final int INCOMPLETE = 0;
     private static final int NO_PAGE = -1;
@@ -57,8 +60,8 @@ final class PageRecordReader {
     }
 
     /**
-     * Takes one page's record at {@code at}: where it ends, or {@link #INCOMPLETE}, or {@link #NO_PAGE}. A method of its own, because
-     * the compiler takes one that is called for each page long before it takes the loop around it.
+     * Takes one page's record at {@code at}: where it ends, or {@link #INCOMPLETE}, or {@link #NO_PAGE}. A method of
+     * its own, because the compiler takes one that is called for each page long before it takes the loop around it.
      */
     private int page(ByteBuffer in, int at, long origin) {
         int limit = in.limit();
@@ -96,7 +99,10 @@ final class PageRecordReader {
         return end;
     }
 
-    /** Makes the named block the last one. Returns the index after the name, or a negative number if the name is not there wholly. */
+    /**
+     * Makes the named block the last one. Returns the index after the name, or a negative number if the name is not
+     * there wholly.
+     */
     private int named(ByteBuffer in, int at, long origin) {
         if (!Wire.hasName(in, at)) {
             return Integer.MIN_VALUE;

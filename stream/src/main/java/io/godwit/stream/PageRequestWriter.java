@@ -6,8 +6,9 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * Puts requests for pages on the return path: REQ_PAGES_ID where the block changes, REQ_PAGES elsewhere. Allocates nothing. One thread at a time,
- * and the requests must leave in the order in which they were put, because the short form means the block that was named last.
+ * Puts requests for pages on the return path: REQ_PAGES_ID where the block changes, REQ_PAGES elsewhere. Allocates
+ * nothing. One thread at a time, and the requests must leave in the order in which they were put, because the short
+ * form means the block that was named last.
  */
 public final class PageRequestWriter {
     /** The longest request. */

@@ -5,8 +5,9 @@ package io.godwit.stream;
 import java.util.List;
 
 /**
- * In which order postcopy's commands may come on a main channel (WIRE 9.2, 9.4), and whether what they name exists: ADVISE before the block
- * list, then DISCARDs, then one PACKAGED; on a new connection RECV_BITMAPs, then RESUME, then pages. QEMU calls a command in the wrong state fatal, too.
+ * In which order postcopy's commands may come on a main channel (WIRE 9.2, 9.4), and whether what they name exists:
+ * ADVISE before the block list, then DISCARDs, then one PACKAGED; on a new connection RECV_BITMAPs, then RESUME, then
+ * pages. QEMU calls a command in the wrong state fatal, too.
  */
 final class PostcopyOrder {
     private enum Phase {

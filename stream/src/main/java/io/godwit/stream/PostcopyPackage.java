@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What is in the blob of {@link Command.Packaged}, with which the guest moves over in postcopy: LISTEN, every device's FULL section, PINGs, RUN
- * (WIRE 9.2). The destination takes LISTEN before the devices, answers the PINGs after them, and starts the guest at RUN.
+ * What is in the blob of {@link Command.Packaged}, with which the guest moves over in postcopy: LISTEN, every device's
+ * FULL section, PINGs, RUN (WIRE 9.2). The destination takes LISTEN before the devices, answers the PINGs after them,
+ * and starts the guest at RUN.
  *
- * <p>Device sections have no length of their own, and QEMU sends no vmdesc in postcopy: its sections stay one run of bytes. QEMU's reader reads no byte
- * after RUN, but the vmdesc stands there only if the peer is known to be a Godwit, and then the sections come out cut.
+ * <p>Device sections have no length of their own, and QEMU sends no vmdesc in postcopy: its sections stay one run of
+ * bytes. QEMU's reader reads no byte after RUN, but the vmdesc stands there only if the peer is known to be a Godwit,
+ * and then the sections come out cut.
  *
  * @param deviceBytes all FULL sections with headers and footers, as they came
  * @param devices the same, cut; absent if the blob has no vmdesc
@@ -53,7 +55,8 @@ public record PostcopyPackage(Bytes deviceBytes, Optional<List<DeviceSection>> d
      * @param firstSectionId number of the first device section; the others count on from it
      * @param sections all devices, {@code globalstate} included
      * @param ping value of the PING before RUN; its PONG says that the devices are loaded
-     * @param withVmDescription whether the peer is a Godwit, which can cut the sections with it; must be false towards QEMU
+     * @param withVmDescription whether the peer is a Godwit, which can cut the sections with it; must be false towards
+     * QEMU
      */
     public static Command.Packaged encode(
             Configuration configuration,
@@ -94,8 +97,9 @@ public record PostcopyPackage(Bytes deviceBytes, Optional<List<DeviceSection>> d
     /**
      * Reads the blob. Positions in errors count from its first byte.
      *
-     * @throws StreamFormatException if it does not begin with LISTEN, does not end with RUN, or has something else between than sections
-     *     and, behind them, PINGs; {@link StreamFormatException#isIncomplete()} if it merely ends too early
+     * @throws StreamFormatException if it does not begin with LISTEN, does not end with RUN, or has something else
+     *     between than sections and, behind them, PINGs; {@link StreamFormatException#isIncomplete()} if it merely ends
+     *     too early
      */
     public static PostcopyPackage decode(Bytes blob, StreamLimits limits) {
         ByteBuffer in = blob.toBuffer();
@@ -140,7 +144,10 @@ public record PostcopyPackage(Bytes deviceBytes, Optional<List<DeviceSection>> d
         throw place(in.limit()).incomplete("the blob does not end with POSTCOPY_RUN, nor with a vmdesc behind it.");
     }
 
-    /** Looks from the end: RUN, before it any PINGs, before them a section's footer. No footer looks like a PING or the other way round. */
+    /**
+     * Looks from the end: RUN, before it any PINGs, before them a section's footer. No footer looks like a PING or the
+     * other way round.
+     */
     private static int endOfDevices(ByteBuffer in) {
         int at = in.limit() - COMMAND_BYTES;
         if (at < in.position() || !isCommand(in, at, RUN_ID, 0)) {

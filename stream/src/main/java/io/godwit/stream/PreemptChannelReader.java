@@ -7,12 +7,14 @@ import java.nio.ByteOrder;
 import java.util.List;
 
 /**
- * Reads the second connection of a postcopy with {@code postcopy-preempt}: requested pages, nothing else. No header, no sections, no
- * commands; a page record names its block when it changes on this channel. The channel ends by being closed.
+ * Reads the second connection of a postcopy with {@code postcopy-preempt}: requested pages, nothing else. No header, no
+ * sections, no commands; a page record names its block when it changes on this channel. The channel ends by being
+ * closed.
  *
- * <p>Push style: see {@link StreamReader}; a buffer of {@value StreamReader#MIN_BUFFER_BYTES} bytes suffices. A recovered migration has a
- * new channel and needs a new reader. One thread at a time; that of the main channel is another one, so the listener is called from two
- * threads. Of the listener only {@link StreamListener#page} and {@link StreamListener#zeroPage} are called.
+ * <p>Push style: see {@link StreamReader}; a buffer of {@value StreamReader#MIN_BUFFER_BYTES} bytes suffices. A
+ * recovered migration has a new channel and needs a new reader. One thread at a time; that of the main channel is
+ * another one, so the listener is called from two threads. Of the listener only {@link StreamListener#page} and {@link
+ * StreamListener#zeroPage} are called.
  */
 public final class PreemptChannelReader {
     private static final String SECTION = "preempt channel";
@@ -23,8 +25,9 @@ public final class PreemptChannelReader {
     private int untaken;
 
     /**
-     * Pages of these blocks; the listener's {@code blockIndex} is an index into the list, which is the main channel's. QEMU opens the connection
-     * once it has seen any PONG, which can be before we have read the block list; the first page comes after the first request.
+     * Pages of these blocks; the listener's {@code blockIndex} is an index into the list, which is the main channel's.
+     * QEMU opens the connection once it has seen any PONG, which can be before we have read the block list; the first
+     * page comes after the first request.
      */
     public PreemptChannelReader(StreamListener listener, List<RamBlockEntry> blocks) {
         pages = new PageRecordReader(listener, SECTION, List.copyOf(blocks));

@@ -10,8 +10,8 @@ import java.util.OptionalLong;
  *
  * @param idstr the block's name, as {@code pc.ram}
  * @param usedLength bytes, a multiple of the page size
- * @param pageSize bytes of the host pages behind it; on the wire only after POSTCOPY_ADVISE for RAM, and only if it is not 4096
- *     (WIRE 5.1), so absent for ordinary pages
+ * @param pageSize bytes of the host pages behind it; on the wire only after POSTCOPY_ADVISE for RAM, and only if it is
+ *     not 4096 (WIRE 5.1), so absent for ordinary pages
  * @param guestPhysicalAddress on the wire only with {@code x-ignore-shared}
  */
 public record RamBlockEntry(String idstr, long usedLength, OptionalLong pageSize, OptionalLong guestPhysicalAddress) {

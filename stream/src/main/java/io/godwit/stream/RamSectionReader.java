@@ -10,8 +10,8 @@ import java.util.OptionalLong;
 import java.util.Set;
 
 /**
- * Reads the bodies of the RAM section: the block list, then pages, those by {@link PageRecordReader}. Where both sides have agreed on it, a PART may
- * hold a block list instead of pages, which takes the place of the one before.
+ * Reads the bodies of the RAM section: the block list, then pages, those by {@link PageRecordReader}. Where both sides
+ * have agreed on it, a PART may hold a block list instead of pages, which takes the place of the one before.
  */
 final class RamSectionReader {
     private static final String SECTION = "section 'ram'";
@@ -187,7 +187,10 @@ final class RamSectionReader {
         return true;
     }
 
-    /** WIRE: QEMU 10.0 sends the page size only if it is not the host's; a name's length byte is never 0, an end of section not aligned. */
+    /**
+     * WIRE: QEMU 10.0 sends the page size only if it is not the host's; a name's length byte is never 0, an end of
+     * section not aligned.
+     */
     private static OptionalLong takePageSize(ByteBuffer in) {
         long next = in.getLong(in.position());
         boolean isPageSize = next > 0 && (next >>> 56) == 0 && (next & Wire.FLAG_MASK) == 0 && Long.bitCount(next) == 1;

@@ -9,7 +9,8 @@ final class ReturnPathDecoder {
     private ReturnPathDecoder() {}
 
     /**
-     * A message from its framed data. Of a {@link ReturnPathMessage.ReceivedBitmap} only the name is framed: its bitmap comes out empty.
+     * A message from its framed data. Of a {@link ReturnPathMessage.ReceivedBitmap} only the name is framed: its bitmap
+     * comes out empty.
      *
      * @throws StreamFormatException if the type is unknown or the data do not fit it
      */

@@ -2,7 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.stream;
 
-/** Gets what {@link ReturnPathReader} reads, in order, on the thread that feeds it. An exception thrown here ends the reading. */
+/**
+ * Gets what {@link ReturnPathReader} reads, in order, on the thread that feeds it. An exception thrown here ends the
+ * reading.
+ */
 public interface ReturnPathListener {
     /** Any message but a request for pages. */
     void message(ReturnPathMessage message);

@@ -24,7 +24,10 @@ public sealed interface ReturnPathMessage {
     /** The same of the block last named. */
     record RequestPages(long start, int requestedBytes) implements ReturnPathMessage {}
 
-    /** Which pages of a block have arrived: little-endian bit order, a multiple of 8 bytes. Bits behind the length are on. */
+    /**
+     * Which pages of a block have arrived: little-endian bit order, a multiple of 8 bytes. Bits behind the length are
+     * on.
+     */
     record ReceivedBitmap(String block, Bytes bitmap) implements ReturnPathMessage {}
 
     /** Ready to go on with postcopy; {@code value} is 1. */

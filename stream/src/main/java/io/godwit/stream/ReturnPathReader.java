@@ -9,10 +9,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads the return path. Push style, one thread: see {@link StreamReader}. A buffer of {@value #MIN_BUFFER_BYTES} bytes suffices.
+ * Reads the return path. Push style, one thread: see {@link StreamReader}. A buffer of {@value #MIN_BUFFER_BYTES} bytes
+ * suffices.
  *
- * <p>Requests for pages and received bitmaps are checked against the block list. A new connection needs a new reader: which block REQ_PAGES
- * means is forgotten with the old one.
+ * <p>Requests for pages and received bitmaps are checked against the block list. A new connection needs a new reader:
+ * which block REQ_PAGES means is forgotten with the old one.
  */
 public final class ReturnPathReader {
     /** The longest framed message. */
@@ -31,12 +32,17 @@ public final class ReturnPathReader {
     private byte @Nullable [] bitmap;
     private int bitmapFilled;
 
-    /** A reader for precopy, which knows no block: requests for pages come unchecked, as messages, and received bitmaps are refused. */
+    /**
+     * A reader for precopy, which knows no block: requests for pages come unchecked, as messages, and received bitmaps
+     * are refused.
+     */
     public ReturnPathReader(Consumer<ReturnPathMessage> receiver) {
         this(new OnlyMessages(receiver), List.of());
     }
 
-    /** A reader of the answers to a stream with these blocks; a request's {@code blockIndex} is an index into the list. */
+    /**
+     * A reader of the answers to a stream with these blocks; a request's {@code blockIndex} is an index into the list.
+     */
     public ReturnPathReader(ReturnPathListener listener, List<RamBlockEntry> blocks) {
         this.listener = listener;
         this.blocks = List.copyOf(blocks);

@@ -6,7 +6,10 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Cuts device sections, which have no length of their own, by the vmdesc that describes them; checks every header and footer. */
+/**
+ * Cuts device sections, which have no length of their own, by the vmdesc that describes them; checks every header and
+ * footer.
+ */
 final class SectionCutter {
     private final ByteBuffer in;
     private final long base;

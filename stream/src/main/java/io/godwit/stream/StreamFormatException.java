@@ -4,7 +4,10 @@ package io.godwit.stream;
 
 import java.io.Serial;
 
-/** Bytes that are not a stream this version can take. The message says what is wrong and where; nothing was applied for it. */
+/**
+ * Bytes that are not a stream this version can take. The message says what is wrong and where; nothing was applied for
+ * it.
+ */
 public final class StreamFormatException extends RuntimeException {
     @Serial
     private static final long serialVersionUID = 1L;

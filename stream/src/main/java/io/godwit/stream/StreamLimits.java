@@ -3,8 +3,8 @@
 package io.godwit.stream;
 
 /**
- * What a reader takes from a peer before it gives up. All sizes in bytes. Nothing is allocated by a number of the stream
- * that exceeds these.
+ * What a reader takes from a peer before it gives up. All sizes in bytes. Nothing is allocated by a number of the
+ * stream that exceeds these.
  *
  * @param maxBlocks RAM blocks in the block list
  * @param maxBlockBytes length of one RAM block

@@ -6,8 +6,9 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * Gets what {@link StreamReader} reads, in stream order, on the thread that feeds it. Everything has been checked against the stream's own
- * rules and the limits; whether it fits this host (machine, blocks) is the listener's to say. An exception thrown here ends the reading.
+ * Gets what {@link StreamReader} reads, in stream order, on the thread that feeds it. Everything has been checked
+ * against the stream's own rules and the limits; whether it fits this host (machine, blocks) is the listener's to say.
+ * An exception thrown here ends the reading.
  */
 public interface StreamListener {
     /** The configuration section, the first thing in every stream. */
@@ -23,8 +24,9 @@ public interface StreamListener {
     default void ramBlocks(List<RamBlockEntry> blocks) {}
 
     /**
-     * The block list has become another one, in a PART section; only after {@link StreamReader#allowChangedBlockList}. {@code blockIndex} from now on
-     * is an index into this list: who has the same name as before is the same block, if its length is the same.
+     * The block list has become another one, in a PART section; only after {@link StreamReader#allowChangedBlockList}.
+     * {@code blockIndex} from now on is an index into this list: who has the same name as before is the same block, if
+     * its length is the same.
      */
     default void ramBlocksChanged(List<RamBlockEntry> blocks) {}
 
@@ -32,7 +34,8 @@ public interface StreamListener {
      * A page. Called for every page of the stream: nothing may be allocated here.
      *
      * @param offset bytes from the start of the block, a multiple of 4096, inside the block
-     * @param buffer holds 4096 bytes of content from {@code index}, valid during this call; its position must not be moved
+     * @param buffer holds 4096 bytes of content from {@code index}, valid during this call; its position must not be
+     * moved
      */
     void page(int blockIndex, long offset, ByteBuffer buffer, int index);
 

@@ -11,18 +11,21 @@ import org.jspecify.annotations.Nullable;
 /**
  * Reads QEMU's migration stream, version 3, as precopy, postcopy, file and snapshot streams have it.
  *
- * <p>Push style: the caller fills a big-endian buffer, calls {@link #consume}, compacts it and fills it again. All bytes of records that are
- * there wholly are taken; an incomplete record stays. A buffer of {@value #MIN_BUFFER_BYTES} bytes is enough; a bigger one is faster.
+ * <p>Push style: the caller fills a big-endian buffer, calls {@link #consume}, compacts it and fills it again. All
+ * bytes of records that are there wholly are taken; an incomplete record stays. A buffer of {@value #MIN_BUFFER_BYTES}
+ * bytes is enough; a bigger one is faster.
  *
- * <p>Device sections have no length of their own: from the first of them on, everything is kept until the vmdesc has arrived that says how
- * to cut it. The end is found in the data, because a source with an open return path keeps the connection open: it is
- * where the bytes received so far end with a vmdesc by which the whole tail can be cut, footers and all.
+ * <p>Device sections have no length of their own: from the first of them on, everything is kept until the vmdesc has
+ * arrived that says how to cut it. The end is found in the data, because a source with an open return path keeps the
+ * connection open: it is where the bytes received so far end with a vmdesc by which the whole tail can be cut, footers
+ * and all.
  *
- * <p>In postcopy the device sections come as the blob of {@link Command.Packaged}, see {@link PostcopyPackage}; behind it come pages and PINGs,
- * and the end mark without vmdesc. That postcopy's commands come in their order and name what exists is checked here.
+ * <p>In postcopy the device sections come as the blob of {@link Command.Packaged}, see {@link PostcopyPackage}; behind
+ * it come pages and PINGs, and the end mark without vmdesc. That postcopy's commands come in their order and name what
+ * exists is checked here.
  *
- * <p>One thread at a time; another one may go on where consume has returned. After an exception the reader is of no more use, unless
- * {@link #resume} is possible.
+ * <p>One thread at a time; another one may go on where consume has returned. After an exception the reader is of no
+ * more use, unless {@link #resume} is possible.
  */
 public final class StreamReader {
     /** Page record with the longest block name. */
@@ -154,19 +157,20 @@ public final class StreamReader {
     }
 
     /**
-     * Makes {@link #consume} return right behind the command that is being reported, whatever follows it in the buffer; the next call goes
-     * on there. For the listener, in {@link StreamListener#command}. So the thread that has got {@link Command.Packaged} can hand reader and
-     * buffer to another thread, which takes the pages while the first one loads the devices.
+     * Makes {@link #consume} return right behind the command that is being reported, whatever follows it in the buffer;
+     * the next call goes on there. For the listener, in {@link StreamListener#command}. So the thread that has got
+     * {@link Command.Packaged} can hand reader and buffer to another thread, which takes the pages while the first one
+     * loads the devices.
      */
     public void stopConsuming() {
         stopRequested = true;
     }
 
     /**
-     * Goes on with a new connection after the old one broke in postcopy (WIRE 9.4): commands come at once, without header and
-     * configuration; block list and section id stay, the next page names its block, positions count from 0 again. What the caller's buffer
-     * still had of the old connection is lost: it must be cleared. Possible in any state once PACKAGED has come wholly, after an error
-     * and after the end, too.
+     * Goes on with a new connection after the old one broke in postcopy (WIRE 9.4): commands come at once, without
+     * header and configuration; block list and section id stay, the next page names its block, positions count from 0
+     * again. What the caller's buffer still had of the old connection is lost: it must be cleared. Possible in any
+     * state once PACKAGED has come wholly, after an error and after the end, too.
      *
      * @throws IllegalStateException if the guest has not been switched to postcopy yet
      */
@@ -186,8 +190,9 @@ public final class StreamReader {
     }
 
     /**
-     * From now on the block list may come again, as the only record of a PART section of RAM; see {@link StreamListener#ramBlocksChanged}. For
-     * streams of a source with which that was agreed; in any other it is an error, and so it is behind PACKAGED.
+     * From now on the block list may come again, as the only record of a PART section of RAM; see {@link
+     * StreamListener#ramBlocksChanged}. For streams of a source with which that was agreed; in any other it is an
+     * error, and so it is behind PACKAGED.
      */
     public void allowChangedBlockList() {
         if (!packagedSeen) {

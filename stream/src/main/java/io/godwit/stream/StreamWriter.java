@@ -7,8 +7,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.List;
 
 /**
- * Puts records of the stream into big-endian buffers; the mirror of {@link StreamReader}. Every method returns how many bytes it put and
- * throws {@link java.nio.BufferOverflowException} if they do not fit. Stateless, so safe for any thread; pages are put by {@link PageRecordWriter}.
+ * Puts records of the stream into big-endian buffers; the mirror of {@link StreamReader}. Every method returns how many
+ * bytes it put and throws {@link java.nio.BufferOverflowException} if they do not fit. Stateless, so safe for any
+ * thread; pages are put by {@link PageRecordWriter}.
  */
 public final class StreamWriter {
     /** Room that suffices for everything but block list, PACKAGED command, device sections and vmdesc. */
@@ -64,7 +65,10 @@ public final class StreamWriter {
                 + endOfRamSection(out, sectionId);
     }
 
-    /** A whole PART section of RAM with a block list that takes the place of the last one. Needs {@link #ramBlockListBytes}. */
+    /**
+     * A whole PART section of RAM with a block list that takes the place of the last one. Needs {@link
+     * #ramBlockListBytes}.
+     */
     public static int ramChange(ByteBuffer out, int sectionId, List<RamBlockEntry> blocks) {
         return sectionHeader(out, SectionHeader.ram(SectionKind.PART, sectionId))
                 + ramBlockList(out, blocks)

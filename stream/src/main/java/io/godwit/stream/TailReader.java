@@ -9,16 +9,19 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps everything from the first device section on, finds the end in the data and cuts it. The end is a place where the bytes that have
- * come end with: type 0, type 6, u32 length, JSON of that length. While bytes arrive, each such mark is noted with the end it
- * announces; only a note that announces the very end of what has come is tried.
+ * Keeps everything from the first device section on, finds the end in the data and cuts it. The end is a place where
+ * the bytes that have come end with: type 0, type 6, u32 length, JSON of that length. While bytes arrive, each such
+ * mark is noted with the end it announces; only a note that announces the very end of what has come is tried.
  */
 final class TailReader {
     private static final int MARK_BYTES = 6;
     /** LIMIT: random device state has one mark in 4 GiB; a guest that writes marks must not cost us memory. */
     private static final int MAX_MARKS = 4096;
 
-    /** LIMIT: each attempt may read the whole text; one is right, and a peer that writes many wrong ones wastes our time. */
+    /**
+     * LIMIT: each attempt may read the whole text; one is right, and a peer that writes many wrong ones wastes our
+     * time.
+     */
     private static final int MAX_ATTEMPTS = 64;
 
     private final StreamLimits limits;
@@ -125,7 +128,10 @@ final class TailReader {
         return tail;
     }
 
-    /** Cuts the tail as if it ended with this mark's vmdesc. A guest can write marks into its devices: a failure is only remembered. */
+    /**
+     * Cuts the tail as if it ended with this mark's vmdesc. A guest can write marks into its devices: a failure is only
+     * remembered.
+     */
     private @Nullable Tail attempt(int mark) {
         int jsonAt = mark + MARK_BYTES;
         if (++attempts > MAX_ATTEMPTS) {

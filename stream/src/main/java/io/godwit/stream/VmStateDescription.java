@@ -69,7 +69,9 @@ public record VmStateDescription(
         }
     }
 
-    /** Encoded length of the fields, without subsections; anything above 2 GiB comes out as 2 GiB, which nothing has. */
+    /**
+     * Encoded length of the fields, without subsections; anything above 2 GiB comes out as 2 GiB, which nothing has.
+     */
     long fieldBytes() {
         long total = 0;
         for (VmStateField field : fields) {

@@ -8,8 +8,9 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Reads what {@link VmStateBuilder} wrote. Each field is asked for by name in its order, and its name and type are checked against the
- * description that came with it, so that a state of another version fails with a sentence and not with wrong registers. Not thread-safe.
+ * Reads what {@link VmStateBuilder} wrote. Each field is asked for by name in its order, and its name and type are
+ * checked against the description that came with it, so that a state of another version fails with a sentence and not
+ * with wrong registers. Not thread-safe.
  */
 public final class VmStateReader {
     private final StreamPlace place;

@@ -17,7 +17,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** The blob that moves the guest: made as QEMU makes it, read with and without vmdesc, and nothing else taken for it. */
+/**
+ * The blob that moves the guest: made as QEMU makes it, read with and without vmdesc, and nothing else taken for it.
+ */
 final class PostcopyPackageTest {
     private static final String LISTEN = "08 0004 0000";
     private static final String RUN = "08 0005 0000";

@@ -24,7 +24,10 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** Sending 64 MiB of random pages with their heads, gathered from guest memory, into a pair of sockets that another thread drains. */
+/**
+ * Sending 64 MiB of random pages with their heads, gathered from guest memory, into a pair of sockets that another
+ * thread drains.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

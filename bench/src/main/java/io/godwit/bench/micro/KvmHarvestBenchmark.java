@@ -27,7 +27,10 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** Harvest of a 1 GiB guest by KVM's dirty log, beside the bare KVM_GET_DIRTY_LOG and KVM_CLEAR_DIRTY_LOG that it consists of. */
+/**
+ * Harvest of a 1 GiB guest by KVM's dirty log, beside the bare KVM_GET_DIRTY_LOG and KVM_CLEAR_DIRTY_LOG that it
+ * consists of.
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SingleShotTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

@@ -16,7 +16,10 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** The zero test of every page of memory that is all zero, the costly case: from RAM (256 MiB) and from the cache (256 KiB). */
+/**
+ * The zero test of every page of memory that is all zero, the costly case: from RAM (256 MiB) and from the cache (256
+ * KiB).
+ */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)

@@ -18,8 +18,8 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What a migration costs those who should not notice it: the control plane (how long query-migrate takes) and the guest (how much it gets
- * done), the latter beside what dirty tracking alone costs.
+ * What a migration costs those who should not notice it: the control plane (how long query-migrate takes) and the guest
+ * (how much it gets done), the latter beside what dirty tracking alone costs.
  */
 public final class ControlBenchmark {
     private static final long SECOND = 1_000_000_000L;
@@ -29,7 +29,10 @@ public final class ControlBenchmark {
     private static final long LIMIT = 200_000_000;
     private static final long WORKING_SET = 64L << 20;
 
-    /** How long a pass over the working set lasts at the limit: as often is it harvested where only tracking is measured. */
+    /**
+     * How long a pass over the working set lasts at the limit: as often is it harvested where only tracking is
+     * measured.
+     */
     private static final long PASS_NANOS = WORKING_SET * SECOND / LIMIT;
 
     private static final List<String> GUEST = List.of("--guest", "kvm", "--memory", "1G", "--working-set", "64M");

@@ -10,14 +10,17 @@ import java.util.function.Function;
 import tools.jackson.databind.JsonNode;
 
 /**
- * How a guest moves that writes faster than the wire carries, with {@code auto-converge} at its defaults: time, bytes, and how much of its work
- * it loses. Godwit without and with background syncs, and with {@code autopilot}, beside QEMU under the same load.
+ * How a guest moves that writes faster than the wire carries, with {@code auto-converge} at its defaults: time, bytes,
+ * and how much of its work it loses. Godwit without and with background syncs, and with {@code autopilot}, beside QEMU
+ * under the same load.
  *
- * <p>On KVM, where the first write to a tracked page may be so dear that a guest writes far less than it wants; and in software (QEMU's TCG, Godwit's
- * memory guest), where it writes what it wants. What each wrote before its move is printed, so that it shows whether the loads were the same.
+ * <p>On KVM, where the first write to a tracked page may be so dear that a guest writes far less than it wants; and in
+ * software (QEMU's TCG, Godwit's memory guest), where it writes what it wants. What each wrote before its move is
+ * printed, so that it shows whether the loads were the same.
  *
- * <p>A Godwit's guest never makes up for the time that a throttle took from it. QEMU's load would, for up to 10 ms, so that a throttle below 50 %
- * did not slow it: here it is told not to, but for the 2 ms that it needs to sleep from one tick of its timer to the next.
+ * <p>A Godwit's guest never makes up for the time that a throttle took from it. QEMU's load would, for up to 10 ms, so
+ * that a throttle below 50 % did not slow it: here it is told not to, but for the 2 ms that it needs to sleep from one
+ * tick of its timer to the next.
  */
 public final class ConvergeBenchmark {
     private static final long SECOND = 1_000_000_000L;

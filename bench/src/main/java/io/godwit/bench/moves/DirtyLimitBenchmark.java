@@ -10,9 +10,10 @@ import java.util.stream.IntStream;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What a guest on KVM loses of whose two vCPUs one writes more than the wire carries and the other little: with {@code dirty-limit}, which by KVM's rings
- * knows who writes and by the log does not, and with {@code auto-converge}, which slows all alike. Time, bytes, and of each vCPU the time that it was kept from
- * running and how much of its work was not done.
+ * What a guest on KVM loses of whose two vCPUs one writes more than the wire carries and the other little: with {@code
+ * dirty-limit}, which by KVM's rings knows who writes and by the log does not, and with {@code auto-converge}, which
+ * slows all alike. Time, bytes, and of each vCPU the time that it was kept from running and how much of its work was
+ * not done.
  */
 public final class DirtyLimitBenchmark {
     private static final long SECOND = 1_000_000_000L;

@@ -12,14 +12,17 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What a missing page costs a KVM guest that writes pages all over its memory, while the background push goes at full speed and the collector
- * runs on both sides, in turn with the floor in C. The push brings all of a guest's memory before the guest has asked for 100,000 pages, so
- * guests are moved until there have been that many faults, and their histograms added up.
+ * What a missing page costs a KVM guest that writes pages all over its memory, while the background push goes at full
+ * speed and the collector runs on both sides, in turn with the floor in C. The push brings all of a guest's memory
+ * before the guest has asked for 100,000 pages, so guests are moved until there have been that many faults, and their
+ * histograms added up.
  *
- * <p>Two guests: one that touches {@link #PACE} pages a second and sleeps in between, as the floor's does nothing but wait for pages; and one
- * that takes all of a processor while it waits for none, beside which pushing and answering must share what is left.
+ * <p>Two guests: one that touches {@link #PACE} pages a second and sleeps in between, as the floor's does nothing but
+ * wait for pages; and one that takes all of a processor while it waits for none, beside which pushing and answering
+ * must share what is left.
  *
- * <p>The collector is provoked by a young generation of a megabyte and by questions for statistics, every {@link #ASK_NANOS}.
+ * <p>The collector is provoked by a young generation of a megabyte and by questions for statistics, every {@link
+ * #ASK_NANOS}.
  */
 public final class FaultBenchmark {
     private static final int FAULTS = 100_000;

@@ -25,8 +25,8 @@ final class Floor {
     }
 
     /**
-     * Touches memory and frees it, as the floor does before it runs: a machine that is itself a guest may have to get its free memory
-     * back from its host, and that would be measured instead. Without the program it does nothing.
+     * Touches memory and frees it, as the floor does before it runs: a machine that is itself a guest may have to get
+     * its free memory back from its host, and that would be measured instead. Without the program it does nothing.
      */
     static void warm() throws IOException, InterruptedException {
         warm(1024);

@@ -14,12 +14,13 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What {@code godwit advise} says of guests of random memory, working set, rate and order, and over random bandwidths, beside what
- * becomes of their migration, and what the migration said of itself meanwhile. Every third workload writes more than its wire carries. The workloads come from seeds that
- * no constant of the forecast was chosen by.
+ * What {@code godwit advise} says of guests of random memory, working set, rate and order, and over random bandwidths,
+ * beside what becomes of their migration, and what the migration said of itself meanwhile. Every third workload writes
+ * more than its wire carries. The workloads come from seeds that no constant of the forecast was chosen by.
  *
- * <p>A migration does not finish if its rest no longer shrinks ({@link RestWatch}) and 10 s have passed since it should have ended by its forecast, or since its
- * first pass if it has none. One of which neither can be said in time is given up and counts for nothing.
+ * <p>A migration does not finish if its rest no longer shrinks ({@link RestWatch}) and 10 s have passed since it should
+ * have ended by its forecast, or since its first pass if it has none. One of which neither can be said in time is given
+ * up and counts for nothing.
  */
 public final class ForecastBenchmark {
     private static final long SEED = 0x7468697274796eL;

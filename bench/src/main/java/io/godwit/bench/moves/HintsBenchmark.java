@@ -6,8 +6,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The first pass of a guest of 8 GiB that uses 1 GiB and whose other 7 once held data: as it is, with the guest's hints of what is free, and with a
- * guest that is asked for hints and has none to give.
+ * The first pass of a guest of 8 GiB that uses 1 GiB and whose other 7 once held data: as it is, with the guest's hints
+ * of what is free, and with a guest that is asked for hints and has none to give.
  */
 public final class HintsBenchmark {
     private static final long SECOND = 1_000_000_000L;

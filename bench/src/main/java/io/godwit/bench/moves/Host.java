@@ -210,7 +210,9 @@ final class Host implements AutoCloseable {
         JsonNode _ = ask("migrate", Json.object().put("uri", uri));
     }
 
-    /** Waits for the end of the migration by its event, without asking meanwhile; returns what query-migrate says then. */
+    /**
+     * Waits for the end of the migration by its event, without asking meanwhile; returns what query-migrate says then.
+     */
     JsonNode awaitEnd() throws InterruptedException {
         long deadline =
                 System.nanoTime() + Duration.ofSeconds(MIGRATION_SECONDS).toNanos();

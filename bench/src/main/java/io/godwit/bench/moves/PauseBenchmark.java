@@ -11,8 +11,9 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * How long a guest of 1 GiB stands still when it moves, by its own heartbeat, in turn with the downtime that QEMU reports for its own move
- * of a guest that does the same. Both send as fast as they can and stop the guest by the same limit, QEMU's default of 300 ms.
+ * How long a guest of 1 GiB stands still when it moves, by its own heartbeat, in turn with the downtime that QEMU
+ * reports for its own move of a guest that does the same. Both send as fast as they can and stop the guest by the same
+ * limit, QEMU's default of 300 ms.
  */
 public final class PauseBenchmark {
     private static final List<String> SOURCE_PARTS = List.of("stop", "harvest", "pages", "device", "handover");

@@ -9,7 +9,10 @@ import java.util.Locale;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Safepoints of JVMs, from their logs ({@code -Xlog:safepoint:file=...:timenanos}, on the clock of {@link System#nanoTime}). */
+/**
+ * Safepoints of JVMs, from their logs ({@code -Xlog:safepoint:file=...:timenanos}, on the clock of {@link
+ * System#nanoTime}).
+ */
 final class Pauses {
     private static final Pattern LINE =
             Pattern.compile("\\[([0-9]+)ns\\].*Safepoint \"([^\"]+)\".*?Total: *([0-9]+) ns.*");

@@ -11,8 +11,8 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * One move by postcopy between two hosts of a kind, at full speed: asked for as soon as the migration has begun, so that nearly all pages
- * are still missing at the switch.
+ * One move by postcopy between two hosts of a kind, at full speed: asked for as soon as the migration has begun, so
+ * that nearly all pages are still missing at the switch.
  *
  * @param stopped when the source told that the guest had stopped
  * @param resumed when the destination told that it ran
@@ -55,7 +55,8 @@ record PostcopyMove(Instant stopped, Instant resumed, Instant switched, Instant 
     }
 
     /**
-     * Sets both sides up, the destination's incoming migration being deferred, leaves the guest to itself for a second, and begins. The guest is on its way when this returns.
+     * Sets both sides up, the destination's incoming migration being deferred, leaves the guest to itself for a second,
+     * and begins. The guest is on its way when this returns.
      *
      * @param mebibytes of the guest's memory
      * @return the memory into which the guest moves, to be kept until the move is over

@@ -10,12 +10,12 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * How much a guest gets done in the first three seconds after the switch to postcopy, Godwit's and QEMU's with the same working set and
- * rate, in pages a second and as a share of what it did before. Work is what the guest counts itself; a QEMU's guest shows it on its serial
- * port as it goes. The three seconds begin with the last beat at the source.
+ * How much a guest gets done in the first three seconds after the switch to postcopy, Godwit's and QEMU's with the same
+ * working set and rate, in pages a second and as a share of what it did before. Work is what the guest counts itself; a
+ * QEMU's guest shows it on its serial port as it goes. The three seconds begin with the last beat at the source.
  *
- * <p>Over a wire of 1 Gbit/s, the same for all ({@link Wire}), where the guest lives on what it asks for; and over loopback as fast as
- * it goes, where nearly all memory is there after two seconds whoever sends it.
+ * <p>Over a wire of 1 Gbit/s, the same for all ({@link Wire}), where the guest lives on what it asks for; and over
+ * loopback as fast as it goes, where nearly all memory is there after two seconds whoever sends it.
  */
 public final class ProgressBenchmark {
     private static final long SECOND = 1_000_000_000L;

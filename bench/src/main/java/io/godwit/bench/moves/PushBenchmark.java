@@ -7,8 +7,9 @@ import java.util.Locale;
 import tools.jackson.databind.JsonNode;
 
 /**
- * How fast the background push of postcopy moves an idle guest of 1 GiB of random memory, in turn with precopy of the same guest, without
- * and with the capability (with it, the destination's memory is registered, and its pages are placed one by one).
+ * How fast the background push of postcopy moves an idle guest of 1 GiB of random memory, in turn with precopy of the
+ * same guest, without and with the capability (with it, the destination's memory is registered, and its pages are
+ * placed one by one).
  */
 public final class PushBenchmark {
     private static final double BYTES = 1L << 30;

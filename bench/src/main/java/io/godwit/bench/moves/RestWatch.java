@@ -8,8 +8,8 @@ import java.util.List;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Tells when a migration will not end by itself: when for some passes the rest at their beginnings has not become clearly less than it was before them. Who asks shall wait besides until the
- * migration is late by its forecast.
+ * Tells when a migration will not end by itself: when for some passes the rest at their beginnings has not become
+ * clearly less than it was before them. Who asks shall wait besides until the migration is late by its forecast.
  */
 final class RestWatch {
     private static final int PASSES = 5;

@@ -9,8 +9,8 @@ import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What {@code postcopy-safe} costs: the guest's work while its memory arrives, with and without it, and how long the world waits for what the
- * guest puts out. The push is slowed down, so that memory is missing all the while.
+ * What {@code postcopy-safe} costs: the guest's work while its memory arrives, with and without it, and how long the
+ * world waits for what the guest puts out. The push is slowed down, so that memory is missing all the while.
  */
 public final class SafeBenchmark {
     private static final long SECOND = 1_000_000_000L;

@@ -9,7 +9,10 @@ import java.util.List;
 import java.util.Locale;
 import javax.tools.ToolProvider;
 
-/** How long commands take from a built tree: {@code godwit --version} beside a Java program that says hello, and the demonstration. */
+/**
+ * How long commands take from a built tree: {@code godwit --version} beside a Java program that says hello, and the
+ * demonstration.
+ */
 public final class StartBenchmark {
     private static final String HELLO = """
             public class Hello {

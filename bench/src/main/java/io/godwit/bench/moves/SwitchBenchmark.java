@@ -8,9 +8,10 @@ import java.util.Locale;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * How long a guest stands still at the switch to postcopy, by its own heartbeat: a small guest, a large one, and QEMU's small one under the
- * same load. A QEMU's guest beats a thousand times a second on its serial port, stamped by who reads along; between the hosts' own words
- * STOP and RESUME lies less, because the guest's first steps wait for pages; what QEMU calls its downtime does not reach to the destination.
+ * How long a guest stands still at the switch to postcopy, by its own heartbeat: a small guest, a large one, and QEMU's
+ * small one under the same load. A QEMU's guest beats a thousand times a second on its serial port, stamped by who
+ * reads along; between the hosts' own words STOP and RESUME lies less, because the guest's first steps wait for pages;
+ * what QEMU calls its downtime does not reach to the destination.
  */
 public final class SwitchBenchmark {
     private static final String SMALL = "1024";

@@ -7,8 +7,9 @@ import java.util.Locale;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Moves a guest with 1 GiB of random memory between two fresh processes over one TCP connection, in turn with the floor, whose receiver's
- * memory is as fresh. The guest stands still, so that one pass is all and the processors belong to the transfer.
+ * Moves a guest with 1 GiB of random memory between two fresh processes over one TCP connection, in turn with the
+ * floor, whose receiver's memory is as fresh. The guest stands still, so that one pass is all and the processors belong
+ * to the transfer.
  */
 public final class TransferBenchmark {
     private static final double GIB = 1L << 30;

@@ -6,8 +6,8 @@ import java.util.List;
 import java.util.Locale;
 
 /**
- * What it costs to ask a guest for its free pages that never answers: its first pass, and all bytes, beside those of the same guest that is not asked. The
- * moves alternate, which of the two is first too.
+ * What it costs to ask a guest for its free pages that never answers: its first pass, and all bytes, beside those of
+ * the same guest that is not asked. The moves alternate, which of the two is first too.
  */
 public final class UnansweredBenchmark {
     private static final long SECOND = 1_000_000_000L;

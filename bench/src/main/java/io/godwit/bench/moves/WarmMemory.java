@@ -9,10 +9,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Free memory for a guest that arrives in small pages, which this machine has and keeps. A machine that is itself a guest may have to get its
- * free memory back from its host at the first touch, and may be giving some away at any time, while which all its processors stand still for some
- * 30 ms; either would be measured instead. What is kept free is not given away, because each block of 2 MiB has pages that are taken; and the kernel
- * takes pages out of such blocks first.
+ * Free memory for a guest that arrives in small pages, which this machine has and keeps. A machine that is itself a
+ * guest may have to get its free memory back from its host at the first touch, and may be giving some away at any time,
+ * while which all its processors stand still for some 30 ms; either would be measured instead. What is kept free is not
+ * given away, because each block of 2 MiB has pages that are taken; and the kernel takes pages out of such blocks
+ * first.
  */
 final class WarmMemory implements AutoCloseable {
     private final Optional<ChildProcess> keeper;
@@ -21,7 +22,10 @@ final class WarmMemory implements AutoCloseable {
         this.keeper = keeper;
     }
 
-    /** Twice so many MiB, but three quarters of what is there at most, until it is closed; nothing where the floor is not built. */
+    /**
+     * Twice so many MiB, but three quarters of what is there at most, until it is closed; nothing where the floor is
+     * not built.
+     */
     static WarmMemory of(int mebibytes) throws Exception {
         if (!Floor.isBuilt()) {
             return new WarmMemory(Optional.empty());

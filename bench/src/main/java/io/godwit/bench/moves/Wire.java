@@ -8,8 +8,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What a migration goes over: this machine's loopback, or an Ethernet of a given speed between two network namespaces, the same for whoever
- * migrates. Each direction of the latter is a token bucket of the kernel's with a queue of 1 MiB. QMP goes over unix sockets and is not slowed.
+ * What a migration goes over: this machine's loopback, or an Ethernet of a given speed between two network namespaces,
+ * the same for whoever migrates. Each direction of the latter is a token bucket of the kernel's with a queue of 1 MiB.
+ * QMP goes over unix sockets and is not slowed.
  */
 final class Wire implements AutoCloseable {
     private static final String HERE = "10.71.0.1";
@@ -30,7 +31,10 @@ final class Wire implements AutoCloseable {
         return new Wire(List.of(), "127.0.0.1", List.of());
     }
 
-    /** Whether this process has a network namespace of its own, in which it may build; {@code ./dev bench} makes one where that is allowed. */
+    /**
+     * Whether this process has a network namespace of its own, in which it may build; {@code ./dev bench} makes one
+     * where that is allowed.
+     */
     static boolean canBeLimited() {
         return Boolean.getBoolean("godwit.own-network");
     }

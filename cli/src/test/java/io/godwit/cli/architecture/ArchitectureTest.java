@@ -19,7 +19,9 @@ import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
-/** Who may depend on whom. module-info.java keeps the modules apart; these rules keep what the compiler does not see. */
+/**
+ * Who may depend on whom. module-info.java keeps the modules apart; these rules keep what the compiler does not see.
+ */
 class ArchitectureTest {
     private static JavaClasses godwit = new ClassFileImporter().importClasses();
 

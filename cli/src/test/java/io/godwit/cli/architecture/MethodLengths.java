@@ -9,11 +9,13 @@ import java.util.List;
 import java.util.regex.Pattern;
 
 /**
- * Finds the methods of a Java source file by its braces. Comments, strings and text blocks are blanked first; what is left is
- * regular enough, because the formatter wrote it.
+ * Finds the methods of a Java source file by its braces. Comments, strings and text blocks are blanked first; what is
+ * left is regular enough, because the formatter wrote it.
  */
 final class MethodLengths {
-    /** A method or constructor: where its body's brace opens, and how many lines the body spans, both braces included. */
+    /**
+     * A method or constructor: where its body's brace opens, and how many lines the body spans, both braces included.
+     */
     record Method(String header, int line, int lineCount) {}
 
     private static final Pattern TYPE = Pattern.compile("\\b(class|interface|enum|record|@interface)\\s+\\w+");

@@ -21,7 +21,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
-/** {@code godwit demo} with the programs that other tests leave out, on one and two vCPUs, as a script runs it: exit status and report. */
+/**
+ * {@code godwit demo} with the programs that other tests leave out, on one and two vCPUs, as a script runs it: exit
+ * status and report.
+ */
 @Timeout(120)
 class DemoVariantsTest {
     private static final List<String> NUMBERS = List.of(

@@ -5,7 +5,8 @@ package io.godwit.cli.fault;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What a host says of its guest's life there. Times are of the monotonic clock that all processes of this machine share.
+ * What a host says of its guest's life there. Times are of the monotonic clock that all processes of this machine
+ * share.
  *
  * @param beats heartbeats of all vCPUs on that host
  * @param firstNanos the first of them; the end of time if there is none

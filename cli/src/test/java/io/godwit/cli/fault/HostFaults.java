@@ -18,8 +18,8 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 
 /**
- * Whatever happens to either process at whatever byte: one copy of the guest runs in the end, or none and somebody says why and {@code cont}
- * brings it back; never two.
+ * Whatever happens to either process at whatever byte: one copy of the guest runs in the end, or none and somebody says
+ * why and {@code cont} brings it back; never two.
  */
 @Timeout(300)
 abstract class HostFaults {

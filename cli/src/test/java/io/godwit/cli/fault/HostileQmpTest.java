@@ -93,7 +93,10 @@ class HostileQmpTest {
         }
     }
 
-    /** Talks nonsense until the migration is over, seldom listens, and is dropped or hangs up now and then; how often it spoke is the result. */
+    /**
+     * Talks nonsense until the migration is over, seldom listens, and is dropped or hangs up now and then; how often it
+     * spoke is the result.
+     */
     private int annoy(QmpAddress address, SplittableRandom random) throws IOException {
         UnixDomainSocketAddress socket = UnixDomainSocketAddress.of(((QmpAddress.Unix) address).path());
         int said = 0;

@@ -9,7 +9,10 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** The hosts of one test, all of which are dead when it ends. One destination is always started ahead, so that nobody waits for it. */
+/**
+ * The hosts of one test, all of which are dead when it ends. One destination is always started ahead, so that nobody
+ * waits for it.
+ */
 final class Lab implements AutoCloseable {
     private static final AtomicInteger NUMBER = new AtomicInteger();
 

@@ -24,7 +24,10 @@ import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** Two host processes with a virtual machine in postcopy, of which the destination is killed: with postcopy-safe the guest goes on at the source. */
+/**
+ * Two host processes with a virtual machine in postcopy, of which the destination is killed: with postcopy-safe the
+ * guest goes on at the source.
+ */
 @Tag("kernel")
 @Timeout(180)
 class PostcopySafeHostsTest {

@@ -17,8 +17,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * The wire between a source and a destination, which strikes once: after a chosen byte, or when the destination says that it runs the guest,
- * whichever comes first. While the blow falls nothing passes.
+ * The wire between a source and a destination, which strikes once: after a chosen byte, or when the destination says
+ * that it runs the guest, whichever comes first. While the blow falls nothing passes.
  */
 final class Tap implements AutoCloseable {
     /** WIRE: SHUT on the return path. */

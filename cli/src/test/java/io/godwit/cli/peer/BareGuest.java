@@ -24,8 +24,8 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * A guest that QEMU's machine {@code none} can take: a RAM block of its name or none at all, no devices. A thread stands for its vCPU
- * and writes into random pages.
+ * A guest that QEMU's machine {@code none} can take: a RAM block of its name or none at all, no devices. A thread
+ * stands for its vCPU and writes into random pages.
  */
 final class BareGuest implements Guest {
     private static final long PAGE_BYTES = RamBlock.PAGE_BYTES;

@@ -6,7 +6,10 @@ import java.io.ByteArrayOutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
 
-/** Writes an initramfs: a cpio archive in the "newc" form (Linux, Documentation/driver-api/early-userspace/buffer-format.rst). */
+/**
+ * Writes an initramfs: a cpio archive in the "newc" form (Linux,
+ * Documentation/driver-api/early-userspace/buffer-format.rst).
+ */
 final class CpioArchive {
     private static final int DIRECTORY = 0040755;
     private static final int PROGRAM = 0100755;

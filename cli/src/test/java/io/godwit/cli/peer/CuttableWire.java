@@ -13,7 +13,10 @@ import java.util.List;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 
-/** All connections between a source and a destination, which the test can cut at once; later ones pass again, to wherever the destination is then. */
+/**
+ * All connections between a source and a destination, which the test can cut at once; later ones pass again, to
+ * wherever the destination is then.
+ */
 final class CuttableWire implements AutoCloseable {
     private static final long NEVER = Long.MAX_VALUE;
 
@@ -46,7 +49,10 @@ final class CuttableWire implements AutoCloseable {
         holds = false;
     }
 
-    /** Lets nothing more pass from the source on the connection that brings the byte after so many, until {@link #release}. */
+    /**
+     * Lets nothing more pass from the source on the connection that brings the byte after so many, until {@link
+     * #release}.
+     */
     synchronized void holdAfter(long bytes) {
         bytesLeft = bytes;
         holds = true;

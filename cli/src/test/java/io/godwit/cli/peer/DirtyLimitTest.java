@@ -31,7 +31,10 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The same commands about vCPUs' dirty limits to a Godwit and to a QEMU, both with KVM's dirty rings: the answers are the same. */
+/**
+ * The same commands about vCPUs' dirty limits to a Godwit and to a QEMU, both with KVM's dirty rings: the answers are
+ * the same.
+ */
 @Tag("peer")
 @Timeout(120)
 class DirtyLimitTest {

@@ -34,7 +34,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** The same questions about the dirty rate to a Godwit and to a QEMU: answers have the same members of the same types. */
+/**
+ * The same questions about the dirty rate to a Godwit and to a QEMU: answers have the same members of the same types.
+ */
 @Tag("peer")
 @Timeout(120)
 class DirtyRateTest {

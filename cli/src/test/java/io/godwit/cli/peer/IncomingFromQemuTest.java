@@ -30,7 +30,10 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
-/** What QEMU's source sends, Godwit's destination takes: a live Linux, compared byte by byte with what QEMU itself keeps of it. */
+/**
+ * What QEMU's source sends, Godwit's destination takes: a live Linux, compared byte by byte with what QEMU itself keeps
+ * of it.
+ */
 @Tag("peer")
 @Timeout(300)
 @ExtendWith(RunningLinux.class)

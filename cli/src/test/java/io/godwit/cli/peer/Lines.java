@@ -47,7 +47,10 @@ final class Lines {
         }
     }
 
-    /** The first line at or after index {@code from} that matches; empty if the stream ends or the time is over before one comes. */
+    /**
+     * The first line at or after index {@code from} that matches; empty if the stream ends or the time is over before
+     * one comes.
+     */
     Optional<String> await(int from, Predicate<String> wanted, Duration atMost) throws InterruptedException {
         long remainingNanos = atMost.toNanos();
         int next = from;

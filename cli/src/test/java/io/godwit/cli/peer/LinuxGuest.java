@@ -13,8 +13,8 @@ import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
- * A small Linux for QEMU: Debian's cloud kernel and an initramfs that holds nothing but busybox. It rewrites a file in memory
- * with random bytes, again and again, and says {@link #BEAT} and a number on the serial console after each time.
+ * A small Linux for QEMU: Debian's cloud kernel and an initramfs that holds nothing but busybox. It rewrites a file in
+ * memory with random bytes, again and again, and says {@link #BEAT} and a number on the serial console after each time.
  *
  * @param kernel the kernel image
  * @param initramfs the file system archive

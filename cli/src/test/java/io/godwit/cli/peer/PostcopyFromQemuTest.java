@@ -31,8 +31,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * A live Linux leaves QEMU by postcopy and Godwit takes it in: its pages are asked for in random order, the wire is cut and mended by QEMU's own
- * recovery, and at the end every page is the one that QEMU still has.
+ * A live Linux leaves QEMU by postcopy and Godwit takes it in: its pages are asked for in random order, the wire is cut
+ * and mended by QEMU's own recovery, and at the end every page is the one that QEMU still has.
  */
 @Tag("peer")
 @Tag("kernel")

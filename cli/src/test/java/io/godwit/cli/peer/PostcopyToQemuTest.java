@@ -29,8 +29,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /**
- * Godwit's source sends a guest by postcopy and QEMU takes it in: what QEMU asks for comes first, a broken connection is mended. QEMU asks because it is
- * told to write its guest's memory to a file while most of it is missing.
+ * Godwit's source sends a guest by postcopy and QEMU takes it in: what QEMU asks for comes first, a broken connection
+ * is mended. QEMU asks because it is told to write its guest's memory to a file while most of it is missing.
  */
 @Tag("peer")
 @Timeout(180)

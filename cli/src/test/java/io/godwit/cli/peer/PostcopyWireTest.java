@@ -15,7 +15,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-/** The bytes of a QEMU that sends a live Linux by postcopy, read by the readers alone: pages, package, preempt channel, recovery. */
+/**
+ * The bytes of a QEMU that sends a live Linux by postcopy, read by the readers alone: pages, package, preempt channel,
+ * recovery.
+ */
 @Tag("peer")
 @Timeout(300)
 @ExtendWith(RunningLinux.class)

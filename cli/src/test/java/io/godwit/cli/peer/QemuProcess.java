@@ -25,8 +25,9 @@ import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
- * A real QEMU in a process of its own, with a QMP session for the test, a second QMP address for the program under test, and its
- * serial console read line by line. Every wait has a deadline; {@link #close} leaves no process behind. Used by one thread.
+ * A real QEMU in a process of its own, with a QMP session for the test, a second QMP address for the program under
+ * test, and its serial console read line by line. Every wait has a deadline; {@link #close} leaves no process behind.
+ * Used by one thread.
  */
 public final class QemuProcess implements AutoCloseable {
     /** How long anything but a migration may take, on a machine that does much else. */
@@ -156,7 +157,10 @@ public final class QemuProcess implements AutoCloseable {
         execute("migrate", "{\"uri\": \"" + uri + "\"}");
     }
 
-    /** Goes on with a postcopy that was paused, over a new connection. {@link #awaitMigration} hears of what comes from now on. */
+    /**
+     * Goes on with a postcopy that was paused, over a new connection. {@link #awaitMigration} hears of what comes from
+     * now on.
+     */
     public void resume(String uri) throws IOException, InterruptedException {
         migrationMark = qmp.mark();
         execute("migrate", "{\"uri\": \"" + uri + "\", \"resume\": true}");
@@ -193,7 +197,10 @@ public final class QemuProcess implements AutoCloseable {
                         + atMost.toSeconds() + " s; it sent: " + qmp.transcript()));
     }
 
-    /** Waits until the migration that {@link #migrate} started last, or any, has this status, by QEMU's public name for it. */
+    /**
+     * Waits until the migration that {@link #migrate} started last, or any, has this status, by QEMU's public name for
+     * it.
+     */
     public void awaitMigration(String status, Duration atMost) throws IOException, InterruptedException {
         awaitEvent(migrationMark, "MIGRATION", atMost, "\"status\": \"" + status + "\"");
     }

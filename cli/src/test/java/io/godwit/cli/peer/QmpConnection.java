@@ -13,8 +13,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A QMP session as plain text: QEMU writes each reply and event on a line of its own, and the tests look into lines. Used by one
- * thread.
+ * A QMP session as plain text: QEMU writes each reply and event on a line of its own, and the tests look into lines.
+ * Used by one thread.
  */
 final class QmpConnection implements AutoCloseable {
     private final SocketChannel socket;

@@ -9,8 +9,9 @@ import java.util.List;
 import java.util.Random;
 
 /**
- * Threads that read pages of a guest that does not run, as its vCPUs would: a page that has not come makes a fault, which the destination must answer. Each
- * thread reads pages in a random order of its own, by native calls, because a Java access to a missing page would stop the whole JVM.
+ * Threads that read pages of a guest that does not run, as its vCPUs would: a page that has not come makes a fault,
+ * which the destination must answer. Each thread reads pages in a random order of its own, by native calls, because a
+ * Java access to a missing page would stop the whole JVM.
  */
 final class RandomTouches {
     private final List<Thread> threads = new ArrayList<>();

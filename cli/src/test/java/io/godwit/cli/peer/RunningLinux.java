@@ -20,8 +20,9 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * One QEMU with a busy Linux for all tests of this JVM, because an emulated boot takes longer than any test. A parameter of type
- * {@link QemuProcess} is that QEMU, its guest running, and one of type {@link Waiting} a machine for it to move to; whatever a test does to it is undone after the test.
+ * One QEMU with a busy Linux for all tests of this JVM, because an emulated boot takes longer than any test. A
+ * parameter of type {@link QemuProcess} is that QEMU, its guest running, and one of type {@link Waiting} a machine for
+ * it to move to; whatever a test does to it is undone after the test.
  */
 final class RunningLinux implements ParameterResolver, BeforeEachCallback, AfterEachCallback {
     static final int MEMORY_MEBIBYTES = 256;

@@ -30,8 +30,9 @@ import java.util.Optional;
 import java.util.Random;
 
 /**
- * A destination of postcopy without userfaultfd and without an engine: it keeps what comes in ordinary memory and asks for random pages that it
- * does not have. So the wire is checked against QEMU by itself. Main channel: the test's thread; preempt channel: a thread of its own.
+ * A destination of postcopy without userfaultfd and without an engine: it keeps what comes in ordinary memory and asks
+ * for random pages that it does not have. So the wire is checked against QEMU by itself. Main channel: the test's
+ * thread; preempt channel: a thread of its own.
  */
 final class ScriptedDestination implements StreamListener, AutoCloseable {
     private static final int BUFFER_BYTES = 256 << 10;

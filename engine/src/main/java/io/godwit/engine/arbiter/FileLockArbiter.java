@@ -18,11 +18,12 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The arbiter of one machine: the token is an exclusive lock (flock(2)) on a file named after the guest. The kernel frees it when its holder
- * dies, so a token is never lost. The file's content is the name of the host that last let the guest run.
+ * The arbiter of one machine: the token is an exclusive lock (flock(2)) on a file named after the guest. The kernel
+ * frees it when its holder dies, so a token is never lost. The file's content is the name of the host that last let the
+ * guest run.
  *
- * <p>All hosts of one guest must use the same directory; the default is {@code /run/lock/godwit}, or {@code /tmp/godwit} where there is
- * no {@code /run/lock}.
+ * <p>All hosts of one guest must use the same directory; the default is {@code /run/lock/godwit}, or {@code
+ * /tmp/godwit} where there is no {@code /run/lock}.
  */
 public final class FileLockArbiter implements Arbiter {
     private static final long RETRY_NANOS = 2_000_000;
@@ -107,7 +108,10 @@ public final class FileLockArbiter implements Arbiter {
         return self;
     }
 
-    /** Releases the token. The file stays: removing a file that another process may be locking would make two tokens of one. */
+    /**
+     * Releases the token. The file stays: removing a file that another process may be locking would make two tokens of
+     * one.
+     */
     @Override
     public void close() {
         release();
@@ -158,7 +162,10 @@ public final class FileLockArbiter implements Arbiter {
         }
     }
 
-    /** The first claim of a destination happens while its guest stands still, and must not be the first run of this code. */
+    /**
+     * The first claim of a destination happens while its guest stands still, and must not be the first run of this
+     * code.
+     */
     private void rehearse() {
         UUID nobody = UUID.randomUUID();
         for (int i = 0; i < REHEARSALS; i++) {

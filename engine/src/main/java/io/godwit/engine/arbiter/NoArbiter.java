@@ -5,7 +5,10 @@ package io.godwit.engine.arbiter;
 import java.time.Duration;
 import java.util.UUID;
 
-/** Every claim is won: for a guest of which there is no second host, as in a test or a program that migrates to files only. */
+/**
+ * Every claim is won: for a guest of which there is no second host, as in a test or a program that migrates to files
+ * only.
+ */
 public final class NoArbiter implements Arbiter {
     private boolean held;
 

@@ -19,12 +19,16 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** A guest's devices as the end of a migration stream has them: FULL sections, {@code globalstate}, end mark, vmdesc. */
+/**
+ * A guest's devices as the end of a migration stream has them: FULL sections, {@code globalstate}, end mark, vmdesc.
+ */
 final class DeviceTail {
     private static final int RAM_SECTION = 1;
     private static final int FIRST_SECTION = 2;
 
-    /** What stands before the devices in a stream of a guest without memory, so that a stream's reader can read them. */
+    /**
+     * What stands before the devices in a stream of a guest without memory, so that a stream's reader can read them.
+     */
     private static final int HEAD_BYTES = 4096;
 
     private DeviceTail() {}

@@ -20,10 +20,11 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that comes back makes it what it was
- * at the destination then. A part of an epoch changes nothing.
+ * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
+ * comes back makes it what it was at the destination then. A part of an epoch changes nothing.
  *
- * <p>The memory that this writes to is memory that the destination has already: what is still to be pushed is never touched.
+ * <p>The memory that this writes to is memory that the destination has already: what is still to be pushed is never
+ * touched.
  *
  * <p>Threads: {@link #keep} on {@code mig-epochs}; {@link #restore} when that thread has ended; the rest from any.
  */
@@ -67,10 +68,11 @@ public final class EpochKeeper implements AutoCloseable {
     }
 
     /**
-     * Keeps what comes over one connection, an epoch every so many milliseconds if the destination can. Returns when the destination has ended safety: the guest is never restored then.
+     * Keeps what comes over one connection, an epoch every so many milliseconds if the destination can. Returns when
+     * the destination has ended safety: the guest is never restored then.
      *
-     * @throws MigrationException if the connection breaks or what comes is no epoch of this guest; the last whole epoch stays, and another
-     *     connection may follow
+     * @throws MigrationException if the connection breaks or what comes is no epoch of this guest; the last whole epoch
+     *     stays, and another connection may follow
      */
     public void keep(Channel channel, int epochMillis) {
         abandonEpoch();
@@ -105,7 +107,8 @@ public final class EpochKeeper implements AutoCloseable {
     }
 
     /**
-     * Makes the guest ready to go on from the newest epoch; its memory is that already. Only with the right to run, and with {@link #keep} ended.
+     * Makes the guest ready to go on from the newest epoch; its memory is that already. Only with the right to run, and
+     * with {@link #keep} ended.
      *
      * @param ranAtSwitch whether it ran when it was stopped for the switch
      * @return whether it ran
@@ -242,8 +245,7 @@ public final class EpochKeeper implements AutoCloseable {
         @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
         private void wholeEpoch(long number, long pageCount) {
             // ORDERING: the guest is made ready before the answer leaves: who hears it may count on it, and a break of
-            // the wire in between
-            // finds a whole guest.
+            // the wire in between finds a whole guest.
             devices = arrivingDevices;
             arrivingDevices = Optional.empty();
             apply();

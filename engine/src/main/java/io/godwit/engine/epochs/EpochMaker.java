@@ -23,13 +23,15 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
- * The destination's side of {@code postcopy-safe}: takes an epoch of the guest at intervals, sends it back while the guest runs on, and lets the
- * guest's outputs go when the source has it.
+ * The destination's side of {@code postcopy-safe}: takes an epoch of the guest at intervals, sends it back while the
+ * guest runs on, and lets the guest's outputs go when the source has it.
  *
- * <p>An epoch is what the guest has written since the last one that was acknowledged, and its devices. If the connection breaks the guest runs on with
- * its outputs held; {@link #serve} over a new connection goes on with an epoch that has all that was not acknowledged.
+ * <p>An epoch is what the guest has written since the last one that was acknowledged, and its devices. If the
+ * connection breaks the guest runs on with its outputs held; {@link #serve} over a new connection goes on with an epoch
+ * that has all that was not acknowledged.
  *
- * <p>Threads: {@link #begin} on the thread that loads the guest, {@link #serve} and {@link #close} on {@code mig-epochs}; the rest from any.
+ * <p>Threads: {@link #begin} on the thread that loads the guest, {@link #serve} and {@link #close} on {@code
+ * mig-epochs}; the rest from any.
  */
 public final class EpochMaker implements AutoCloseable {
     /**
@@ -42,7 +44,10 @@ public final class EpochMaker implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(EpochMaker.class.getName());
 
-    /** LIMIT: a vCPU that waits for a page comes out with the page, or with the signal; without either the epoch is taken later. */
+    /**
+     * LIMIT: a vCPU that waits for a page comes out with the page, or with the signal; without either the epoch is
+     * taken later.
+     */
     private static final Duration PAUSE_DEADLINE = Duration.ofMillis(50);
 
     /** LIMIT: how late it is noticed that all memory is here. */
@@ -100,7 +105,10 @@ public final class EpochMaker implements AutoCloseable {
                                 + guest.machineType() + " is none. Switch it off."));
     }
 
-    /** The guest starts soon: holds its outputs and notes what is written from now on. Before the devices are loaded, which write too. */
+    /**
+     * The guest starts soon: holds its outputs and notes what is written from now on. Before the devices are loaded,
+     * which write too.
+     */
     public void begin() {
         ram = guest.ram().snapshot();
         spool = new PageSpool(Math.min(settings.maxPages(), ram.totalBytes() / RamBlock.PAGE_BYTES));
@@ -152,11 +160,12 @@ public final class EpochMaker implements AutoCloseable {
     }
 
     /**
-     * Serves a connection after {@link #greet} until safety has ended: everything is here, or the guest has written too much for an epoch.
+     * Serves a connection after {@link #greet} until safety has ended: everything is here, or the guest has written too
+     * much for an epoch.
      *
      * @param whole whether all memory is here
-     * @throws MigrationException if the connection broke or the source spoke nonsense; the guest runs on with its outputs held, and may be served
-     *     again
+     * @throws MigrationException if the connection broke or the source spoke nonsense; the guest runs on with its
+     *     outputs held, and may be served again
      */
     public void serve(Channel channel, BooleanSupplier whole) {
         if (ended) {

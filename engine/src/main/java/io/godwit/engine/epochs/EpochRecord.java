@@ -7,15 +7,16 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * What the destination says, but for pages, which {@link EpochReader} hands over one by one. An epoch is {@link Begin}, pages, {@link Devices}, {@link End}; an
- * epoch without its end does not count.
+ * What the destination says, but for pages, which {@link EpochReader} hands over one by one. An epoch is {@link Begin},
+ * pages, {@link Devices}, {@link End}; an epoch without its end does not count.
  */
 sealed interface EpochRecord {
     /** Room for any record but {@link Devices}. */
     int MAX_BYTES = 512;
 
     /**
-     * A RAM block, before the first epoch of a connection, each once. Pages name it by {@code index}, which counts from 0.
+     * A RAM block, before the first epoch of a connection, each once. Pages name it by {@code index}, which counts from
+     * 0.
      *
      * @param usedLength in bytes
      */
@@ -68,7 +69,9 @@ sealed interface EpochRecord {
         }
     }
 
-    /** All memory is at the destination, or it can keep up its promise no longer: the source must not restore any more. */
+    /**
+     * All memory is at the destination, or it can keep up its promise no longer: the source must not restore any more.
+     */
     record SafetyEnd(long epoch) implements EpochRecord {
         @Override
         public void encode(ByteBuffer out) {

@@ -11,7 +11,10 @@ import io.godwit.stream.Bytes;
 import java.nio.ByteBuffer;
 import java.util.zip.CRC32C;
 
-/** Puts epochs on the wire, pages straight from the spool, {@value EpochWire#MAX_PAGES} for each system call. One thread at a time. */
+/**
+ * Puts epochs on the wire, pages straight from the spool, {@value EpochWire#MAX_PAGES} for each system call. One thread
+ * at a time.
+ */
 final class EpochSender implements AutoCloseable {
     private final NativeMemory heads = NativeMemory.allocate(RamBlock.PAGE_BYTES);
     private final ByteBuffer head = heads.buffer(0, RamBlock.PAGE_BYTES);

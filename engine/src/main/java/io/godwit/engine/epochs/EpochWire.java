@@ -4,7 +4,10 @@ package io.godwit.engine.epochs;
 
 import io.godwit.engine.memory.RamBlock;
 
-/** Numbers of the epochs' connection. WIRE: an extension of Godwit's own, never seen by QEMU; all numbers are big-endian. */
+/**
+ * Numbers of the epochs' connection. WIRE: an extension of Godwit's own, never seen by QEMU; all numbers are
+ * big-endian.
+ */
 final class EpochWire {
     /** "GdwE": the source's first bytes, so that no other connection can be taken for this one. */
     static final int MAGIC = 0x47647745;

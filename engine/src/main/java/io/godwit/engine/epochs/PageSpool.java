@@ -9,8 +9,8 @@ import java.util.Arrays;
 import java.util.List;
 
 /**
- * The pages of one epoch, outside of the guest. Grows by what it is given, up to a limit, and gives back most of it when it is emptied. One thread at a
- * time.
+ * The pages of one epoch, outside of the guest. Grows by what it is given, up to a limit, and gives back most of it
+ * when it is emptied. One thread at a time.
  */
 final class PageSpool implements AutoCloseable {
     /** Pages of one piece of memory: 16 MiB. */

@@ -7,14 +7,17 @@ import io.godwit.engine.MigrationParameters;
 import java.util.Locale;
 
 /**
- * Chooses how a migration that runs goes on: the least that must be taken from the guest so that its passes end, or postcopy where that
- * is allowed and they do not end otherwise. Pure arithmetic.
+ * Chooses how a migration that runs goes on: the least that must be taken from the guest so that its passes end, or
+ * postcopy where that is allowed and they do not end otherwise. Pure arithmetic.
  */
 public final class Autopilot {
     /** A guest that is throttled at all is to arrive within so many times as its whole memory takes. */
     private static final double PATIENCE = 3;
 
-    /** And it is to lose, all in all, no more of its time than so many times what it would lose if it were throttled most, and so for the shortest time. */
+    /**
+     * And it is to lose, all in all, no more of its time than so many times what it would lose if it were throttled
+     * most, and so for the shortest time.
+     */
     private static final double SPARING = 1.5;
 
     /** Beyond what is likely to do, so much of what the guest has left is taken at most to be sure. */

@@ -8,7 +8,8 @@ import io.godwit.engine.MigrationParameters;
  * What a migration is to keep to.
  *
  * @param rule whose passes they are
- * @param parameters of the migration: {@code downtime-limit} and those of throttling count; the bandwidth is the {@link Link}'s
+ * @param parameters of the migration: {@code downtime-limit} and those of throttling count; the bandwidth is the {@link
+ * Link}'s
  */
 public record Conditions(StoppingRule rule, MigrationParameters parameters) {
     double downtimeLimitNanos() {

@@ -7,12 +7,12 @@ import java.util.Comparator;
 import java.util.List;
 
 /**
- * How many different pages a guest writes within an interval, as a function of its length. For a guest that goes on as it does the curve
- * rises and bends down: pages written twice count once. What follows from that between and beyond the measured points is all
- * that is assumed here.
+ * How many different pages a guest writes within an interval, as a function of its length. For a guest that goes on as
+ * it does the curve rises and bends down: pages written twice count once. What follows from that between and beyond the
+ * measured points is all that is assumed here.
  *
- * <p>Between two points the truth lies between their chord and the continued slopes of the neighbours. Beyond the last it lies
- * between a working set that has been seen whole and one that goes on growing as it did last.
+ * <p>Between two points the truth lies between their chord and the continued slopes of the neighbours. Beyond the last
+ * it lies between a working set that has been seen whole and one that goes on growing as it did last.
  */
 public final class DirtyCurve {
     /** A last slope this close to the one before says nothing about a bend: the curve is taken as straight. */
@@ -200,7 +200,10 @@ public final class DirtyCurve {
         return (values[right] - values[right - 1]) / (times[right] - times[right - 1]);
     }
 
-    /** Raises values to the lowest line over them that rises and only bends down: what lies below it is an accident of measuring. */
+    /**
+     * Raises values to the lowest line over them that rises and only bends down: what lies below it is an accident of
+     * measuring.
+     */
     private static void bend(double[] times, double[] values) {
         for (int i = 1; i < values.length; i++) {
             values[i] = Math.max(values[i], values[i - 1]);

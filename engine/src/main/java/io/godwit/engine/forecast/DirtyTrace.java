@@ -7,8 +7,9 @@ import java.util.BitSet;
 import java.util.List;
 
 /**
- * What a guest wrote, harvest by harvest, recorded so that it can be replayed in virtual time. As text it is a header and a line for each
- * harvest: how many ms it took, how many different pages were written, and which, as runs of {@code first+count}:
+ * What a guest wrote, harvest by harvest, recorded so that it can be replayed in virtual time. As text it is a header
+ * and a line for each harvest: how many ms it took, how many different pages were written, and which, as runs of {@code
+ * first+count}:
  *
  * <pre>
  * godwit-dirty-trace 1 pages=262144 zero-pages=1024

@@ -10,7 +10,10 @@ import io.godwit.engine.policy.ThrottlePolicy;
 import java.util.Arrays;
 import java.util.Optional;
 
-/** Throttles a simulated guest by the policies of real migrations, whenever its dirty pages have been counted. One simulation uses it. */
+/**
+ * Throttles a simulated guest by the policies of real migrations, whenever its dirty pages have been counted. One
+ * simulation uses it.
+ */
 final class Governor {
     /** A guest is judged by no less than this. */
     private static final double PERIOD_NANOS = 1e9;

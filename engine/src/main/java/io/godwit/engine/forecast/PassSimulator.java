@@ -6,9 +6,9 @@ import io.godwit.engine.policy.Convergence;
 import io.godwit.engine.policy.FirstPassLooks;
 
 /**
- * Migrates a guest in virtual time: the first pass sends every page, each next one what was written during the one before, until the
- * {@link StoppingRule} stops the guest or it is plain that it never will. In postcopy the guest goes ahead and waits for what it
- * touches. The guest may be a {@link DirtyCurve} or a trace that is replayed.
+ * Migrates a guest in virtual time: the first pass sends every page, each next one what was written during the one
+ * before, until the {@link StoppingRule} stops the guest or it is plain that it never will. In postcopy the guest goes
+ * ahead and waits for what it touches. The guest may be a {@link DirtyCurve} or a trace that is replayed.
  *
  * <p>One object for one simulation after the other; it keeps nothing between them.
  */
@@ -35,7 +35,10 @@ public final class PassSimulator {
     /** What serving a page costs beside its way over the wire. */
     private static final Estimate FAULT_NANOS = new Estimate(50_000, 120_000, 500_000);
 
-    /** How many faults there are for each page that is written for the first time: pages are read, too, and who reads in order faults rarely. */
+    /**
+     * How many faults there are for each page that is written for the first time: pages are read, too, and who reads in
+     * order faults rarely.
+     */
     private static final Estimate FAULTS_A_WRITE = new Estimate(0.02, 0.7, 3);
 
     /** Passes that gain nothing for so many and so long, or for very many, do not lead anywhere. */
@@ -129,7 +132,10 @@ public final class PassSimulator {
         };
     }
 
-    /** What the first pass leaves for the second because its looks find it written; wherever it lies, if it is not all where the pass begins. */
+    /**
+     * What the first pass leaves for the second because its looks find it written; wherever it lies, if it is not all
+     * where the pass begins.
+     */
     private double foundHot() {
         double total = normalPages + zeroPages;
         if (total == 0 || scenario == Scenario.PESSIMISTIC) {
@@ -328,7 +334,9 @@ public final class PassSimulator {
             }
         }
 
-        /** In the first pass QEMU begins to watch a page when it is about to send it, so only what comes later counts. */
+        /**
+         * In the first pass QEMU begins to watch a page when it is about to send it, so only what comes later counts.
+         */
         private double dirtied(double since, boolean bulk) {
             double now = course.guestNanos;
             double all = writes.uniquePages(since, now);

@@ -14,8 +14,8 @@ import java.util.OptionalDouble;
 import java.util.stream.Stream;
 
 /**
- * The model of a migration that runs. It is told what each sync found and what was sent, and says how it goes on. No clock of its own; one thread at
- * a time.
+ * The model of a migration that runs. It is told what each sync found and what was sent, and says how it goes on. No
+ * clock of its own; one thread at a time.
  */
 public final class RunningForecast {
     private static final long UNKNOWN = -1;

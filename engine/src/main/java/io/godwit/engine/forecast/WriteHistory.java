@@ -7,8 +7,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * What syncs of a running migration have found of the guest's writes, as a {@link DirtyCurve}: of intervals of about the same length the latest counts,
- * and what is old does not. One thread at a time.
+ * What syncs of a running migration have found of the guest's writes, as a {@link DirtyCurve}: of intervals of about
+ * the same length the latest counts, and what is old does not. One thread at a time.
  */
 final class WriteHistory {
     /** Two for each doubling of the interval. */

@@ -5,8 +5,8 @@ package io.godwit.engine.guest;
 import io.godwit.stream.DeviceSection;
 
 /**
- * One device of a guest (a vCPU is one too) whose state travels as a section of its own. Called on the migration thread with
- * the vCPUs paused.
+ * One device of a guest (a vCPU is one too) whose state travels as a section of its own. Called on the migration thread
+ * with the vCPUs paused.
  */
 public interface DeviceState {
     /** The name that finds the device at the destination. */

@@ -7,11 +7,11 @@ import io.godwit.engine.memory.RamBlock;
 import java.util.function.LongConsumer;
 
 /**
- * Knows which pages have been written. What the guest writes is found by the kernel or marked by the program; what the host writes
- * (device emulation, loading) must be marked by whoever writes it, with {@link RamBlock#markHostWrite}.
+ * Knows which pages have been written. What the guest writes is found by the kernel or marked by the program; what the
+ * host writes (device emulation, loading) must be marked by whoever writes it, with {@link RamBlock#markHostWrite}.
  *
- * <p>A tracker gives up what it knows in {@link #harvest} only: before the first harvest, a page that the guest gave up before it wrote
- * to it again is taken out of the dirty bitmap, and the tracker must still know of that write then.
+ * <p>A tracker gives up what it knows in {@link #harvest} only: before the first harvest, a page that the guest gave up
+ * before it wrote to it again is taken out of the dirty bitmap, and the tracker must still know of that write then.
  *
  * <p>Called by one thread at a time, never by two.
  */
@@ -23,8 +23,8 @@ public interface DirtyTracker {
      * Moves what was written since the last call into {@code found} and arms the tracker again, so that no write is
      * lost in between. The guest may run meanwhile; after it has been paused one call finds all that is left.
      *
-     * <p>A block may leave the guest's list at any time: of one that has gone nothing is reported. Who calls keeps its memory mapped, see
-     * {@link RamBlock#beginUse}.
+     * <p>A block may leave the guest's list at any time: of one that has gone nothing is reported. Who calls keeps its
+     * memory mapped, see {@link RamBlock#beginUse}.
      *
      * @param found a bitmap of the block's pages, in which bits are set and none cleared
      * @return the number of pages that the tracker reported, whether or not their bits were set already
@@ -36,7 +36,10 @@ public interface DirtyTracker {
         return harvest(block, block.dirtyBitmap());
     }
 
-    /** {@link #harvest} of a block that may leave the guest's list at any time: of one that has gone nothing, and its memory stays mapped meanwhile. */
+    /**
+     * {@link #harvest} of a block that may leave the guest's list at any time: of one that has gone nothing, and its
+     * memory stays mapped meanwhile.
+     */
     default long harvestUnlessGone(RamBlock block, DirtyBitmap found) {
         if (!block.beginUse()) {
             return 0;
@@ -53,14 +56,16 @@ public interface DirtyTracker {
         return harvestUnlessGone(block, block.dirtyBitmap());
     }
 
-    /** Whether it can track a guest whose memory is still arriving, which the kernel watches for pages that are missing. */
+    /**
+     * Whether it can track a guest whose memory is still arriving, which the kernel watches for pages that are missing.
+     */
     default boolean worksWhileArriving() {
         return true;
     }
 
     /**
-     * How many pages each vCPU has written since {@link #start}, up to the last harvest or to now, in the order of the vCPUs; a page that is written again after a
-     * harvest counts again. Any thread may ask.
+     * How many pages each vCPU has written since {@link #start}, up to the last harvest or to now, in the order of the
+     * vCPUs; a page that is written again after a harvest counts again. Any thread may ask.
      *
      * @return empty if this tracker cannot tell vCPUs apart, whether it was started or not
      */
@@ -69,14 +74,16 @@ public interface DirtyTracker {
     }
 
     /**
-     * From now on {@code nanos} hears how long each call to the kernel took during which a vCPU that writes to a page may have to wait, and nobody else
-     * does. Here: nobody, for trackers that make no such calls.
+     * From now on {@code nanos} hears how long each call to the kernel took during which a vCPU that writes to a page
+     * may have to wait, and nobody else does. Here: nobody, for trackers that make no such calls.
      */
     default void watchCalls(LongConsumer nanos) {}
 
     /** Ends tracking; the guest runs at full speed again. Stopping a stopped tracker does nothing. */
     void stop();
 
-    /** What does the tracking, for people: {@code kvm dirty log}, {@code write-protect scan}, {@code program's marks}. */
+    /**
+     * What does the tracking, for people: {@code kvm dirty log}, {@code write-protect scan}, {@code program's marks}.
+     */
     String description();
 }

@@ -5,13 +5,16 @@ package io.godwit.engine.guest;
 import io.godwit.engine.memory.RamBlock;
 
 /**
- * Asks the guest which of its pages are free, so that a migration need not send them. What virtio-balloon calls free page hints.
+ * Asks the guest which of its pages are free, so that a migration need not send them. What virtio-balloon calls free
+ * page hints.
  *
- * <p>A hint says: what the page held when it was made is of no worth. The guest may take the page back and write to it at any time; the
- * dirty tracker sees that, and the page is sent after all. Each start is an epoch of its own, and hints are worth something only in
- * theirs. A guest owes no answer: nobody waits for it, and what comes late or is nonsense is dropped and counted.
+ * <p>A hint says: what the page held when it was made is of no worth. The guest may take the page back and write to it
+ * at any time; the dirty tracker sees that, and the page is sent after all. Each start is an epoch of its own, and
+ * hints are worth something only in theirs. A guest owes no answer: nobody waits for it, and what comes late or is
+ * nonsense is dropped and counted.
  *
- * <p>Threads: {@link #start} and {@link #stop} are called by the migration thread and return at once; the sink may be called by any.
+ * <p>Threads: {@link #start} and {@link #stop} are called by the migration thread and return at once; the sink may be
+ * called by any.
  */
 public interface FreePageReporter {
     /** Where hints go. Takes any argument and any number of calls, never throws and never waits for another's work. */

@@ -17,8 +17,8 @@ import java.util.UUID;
 /**
  * A virtual machine as the engine sees it.
  *
- * <p>Threads: all methods may be called from any thread; the engine calls {@link DirtyTracker} and {@link DeviceState} from its
- * migration thread only.
+ * <p>Threads: all methods may be called from any thread; the engine calls {@link DirtyTracker} and {@link DeviceState}
+ * from its migration thread only.
  */
 public interface Guest extends AutoCloseable {
     /** The machine type that both ends must agree on, as the stream's configuration section names it. */
@@ -47,7 +47,8 @@ public interface Guest extends AutoCloseable {
     List<DeviceState> devices();
 
     /**
-     * Says whether the guest that is arriving fits into this one, before its memory comes. Here: the machine type must be the same.
+     * Says whether the guest that is arriving fits into this one, before its memory comes. Here: the machine type must
+     * be the same.
      *
      * @throws MigrationException.Protocol if it does not
      */
@@ -59,8 +60,8 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Says whether the arriving guest's memory fits. Here: the same blocks with the same lengths, in any order; what this guest lacks is
-     * {@linkplain #ramPlug plugged in} if that can be.
+     * Says whether the arriving guest's memory fits. Here: the same blocks with the same lengths, in any order; what
+     * this guest lacks is {@linkplain #ramPlug plugged in} if that can be.
      *
      * @throws MigrationException.Protocol if it does not
      */
@@ -84,8 +85,9 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Takes over the devices' state, after all memory has come. Here: each section must belong to a device of this guest, and each
-     * device must get one; {@code globalstate}, which is the run state and no device's, is left to the engine.
+     * Takes over the devices' state, after all memory has come. Here: each section must belong to a device of this
+     * guest, and each device must get one; {@code globalstate}, which is the run state and no device's, is left to the
+     * engine.
      *
      * @param arriving all sections in the order of the stream
      * @throws MigrationException.Protocol if they do not fit
@@ -129,8 +131,9 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Takes over the devices of a postcopy source as one piece: without a description nothing says where one section ends and the next
-     * begins, so only a guest that keeps bytes can take those of machines it does not know. Here: refused.
+     * Takes over the devices of a postcopy source as one piece: without a description nothing says where one section
+     * ends and the next begins, so only a guest that keeps bytes can take those of machines it does not know. Here:
+     * refused.
      *
      * @param sections the packaged command's bytes, see {@link io.godwit.stream.Command.Packaged}
      * @throws MigrationException.Protocol if it does not take them
@@ -141,8 +144,8 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Whether the kernel touches the guest's memory for it, as KVM_RUN does; else only code of this process does, and only by native
-     * calls. A guest that arrives by postcopy needs a privilege for the former.
+     * Whether the kernel touches the guest's memory for it, as KVM_RUN does; else only code of this process does, and
+     * only by native calls. A guest that arrives by postcopy needs a privilege for the former.
      */
     default boolean faultsInKernel() {
         return true;

@@ -7,7 +7,10 @@ import io.godwit.stream.GlobalState;
 import java.util.ArrayList;
 import java.util.List;
 
-/** All of a guest that is not memory, as sections: its devices, and whether it ran. WIRE: the FULL sections, {@code globalstate} last. */
+/**
+ * All of a guest that is not memory, as sections: its devices, and whether it ran. WIRE: the FULL sections, {@code
+ * globalstate} last.
+ */
 public final class GuestState {
     private static final String RUNNING = "running";
     private static final String PAUSED = "paused";

@@ -3,14 +3,15 @@
 package io.godwit.engine.guest;
 
 /**
- * What leaves a guest towards the world: packets, disk writes, heartbeats. Passed on at once, or held back until an epoch of the guest can be
- * restored elsewhere, so that nobody outside sees what might have to be undone.
+ * What leaves a guest towards the world: packets, disk writes, heartbeats. Passed on at once, or held back until an
+ * epoch of the guest can be restored elsewhere, so that nobody outside sees what might have to be undone.
  *
- * <p>Outputs that are held wait in order and are never lost while this host lives. With it they die, as packets on a broken wire: the guest that goes on
- * elsewhere has made them, and does not make them again. An implementation bounds the memory that they take: a guest that has filled it waits
- * in its next output until something is released.
+ * <p>Outputs that are held wait in order and are never lost while this host lives. With it they die, as packets on a
+ * broken wire: the guest that goes on elsewhere has made them, and does not make them again. An implementation bounds
+ * the memory that they take: a guest that has filled it waits in its next output until something is released.
  *
- * <p>Threads: one thread at a time calls these. All but {@link #release} and {@link #heldCount} are called with the vCPUs paused.
+ * <p>Threads: one thread at a time calls these. All but {@link #release} and {@link #heldCount} are called with the
+ * vCPUs paused.
  */
 public interface Outputs {
     /** From now on everything is held; the first epoch begins. */

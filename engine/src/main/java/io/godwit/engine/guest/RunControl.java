@@ -14,8 +14,8 @@ import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
 /**
- * The run state of one guest, and the only place where its vCPUs are started and stopped. vCPUs run only while this host holds
- * the guest's token (law "never two").
+ * The run state of one guest, and the only place where its vCPUs are started and stopped. vCPUs run only while this
+ * host holds the guest's token (law "never two").
  *
  * <p>Threads: any. Control sessions call {@link #stop} and {@link #cont}; a migration calls the rest.
  */
@@ -43,7 +43,8 @@ public final class RunControl {
     /**
      * Takes charge of a guest whose vCPUs do not run yet.
      *
-     * @param initial {@link RunState#PRELAUNCH} for a guest that starts here, {@link RunState#INMIGRATE} for one that is awaited
+     * @param initial {@link RunState#PRELAUNCH} for a guest that starts here, {@link RunState#INMIGRATE} for one that
+     * is awaited
      */
     public RunControl(Guest guest, Arbiter arbiter, RunState initial) {
         this.guest = guest;
@@ -86,8 +87,8 @@ public final class RunControl {
     }
 
     /**
-     * Lets the guest run ({@code cont}): after {@link #stop}, for the first time, or by an operator's decision after a migration whose
-     * outcome nobody knows.
+     * Lets the guest run ({@code cont}): after {@link #stop}, for the first time, or by an operator's decision after a
+     * migration whose outcome nobody knows.
      *
      * @throws MigrationException.RightToRun if another host has the guest's token
      */
@@ -146,7 +147,10 @@ public final class RunControl {
         }
     }
 
-    /** Gives up the right to run, so that the destination can take it. From here on only {@link #takeBack} brings the guest back. */
+    /**
+     * Gives up the right to run, so that the destination can take it. From here on only {@link #takeBack} brings the
+     * guest back.
+     */
     public void releaseRightToRun() {
         lock.lock();
         try {
@@ -170,8 +174,8 @@ public final class RunControl {
      * Brings the guest back after a switchover that failed.
      *
      * @param run whether it ran before
-     * @param peerMayRunWithoutToken whether the peer could have started the guest without asking the arbiter, so that winning the token
-     *     proves nothing
+     * @param peerMayRunWithoutToken whether the peer could have started the guest without asking the arbiter, so that
+     *     winning the token proves nothing
      * @return who owns the guest now
      */
     public GuestOwner takeBack(boolean run, boolean peerMayRunWithoutToken) {
@@ -190,11 +194,13 @@ public final class RunControl {
     }
 
     /**
-     * Tries to bring the guest back after a switch to postcopy whose connection broke. It comes back only if the destination has not begun to run
-     * it; its memory is whole here as long as nobody has written to it. Otherwise it stays as it is, stopped.
+     * Tries to bring the guest back after a switch to postcopy whose connection broke. It comes back only if the
+     * destination has not begun to run it; its memory is whole here as long as nobody has written to it. Otherwise it
+     * stays as it is, stopped.
      *
      * @param run whether it ran before
-     * @return {@link GuestOwner#HERE}, or who has it: {@link GuestOwner#UNDECIDED} if it ran at a host that is gone, or nobody can be asked
+     * @return {@link GuestOwner#HERE}, or who has it: {@link GuestOwner#UNDECIDED} if it ran at a host that is gone, or
+     * nobody can be asked
      */
     public GuestOwner reclaim(boolean run) {
         lock.lock();
@@ -246,8 +252,7 @@ public final class RunControl {
             case Arbiter.Claim.Won(String lastRun)
             when !heldThroughout && !lastRun.isEmpty() && !lastRun.equals(arbiter.self()) ->
                 // The destination wrote down that it lets the guest run and then gave the token up: it died, or ended
-                // the
-                // guest.
+                // the guest.
                 standStill(GuestOwner.UNDECIDED, "it ran at " + lastRun + ", which is gone");
             case Arbiter.Claim.Won _ -> {
                 goOn(run);
@@ -273,10 +278,12 @@ public final class RunControl {
     }
 
     /**
-     * Does something while the guest stands still, and lets it go on if it ran. A stop so short is no change of state: nobody hears of it.
+     * Does something while the guest stands still, and lets it go on if it ran. A stop so short is no change of state:
+     * nobody hears of it.
      *
      * @param deadline how long a vCPU may take to come out
-     * @return false if nothing was done: a vCPU did not come out in time, or the guest has crashed or is not here to run
+     * @return false if nothing was done: a vCPU did not come out in time, or the guest has crashed or is not here to
+     * run
      */
     public boolean whileStill(Duration deadline, Runnable work) {
         lock.lock();
@@ -308,13 +315,13 @@ public final class RunControl {
     }
 
     /**
-     * Brings the guest back after its destination has died, from what the destination had sent back of it. Only where both sides share the token: a
-     * destination that lives holds it.
+     * Brings the guest back after its destination has died, from what the destination had sent back of it. Only where
+     * both sides share the token: a destination that lives holds it.
      *
      * @param patience how long the token may take to become free
      * @param load puts the state into the guest, with the token held; returns whether the guest ran
-     * @return {@link GuestOwner#HERE}: the guest goes on here; otherwise nothing has changed: {@link GuestOwner#PEER}: the destination lives;
-     *     {@link GuestOwner#UNDECIDED}: nobody can be asked
+     * @return {@link GuestOwner#HERE}: the guest goes on here; otherwise nothing has changed: {@link GuestOwner#PEER}:
+     *     the destination lives; {@link GuestOwner#UNDECIDED}: nobody can be asked
      * @throws MigrationException.Machine if the state could not be loaded; the guest stands still, and nobody runs it
      */
     public GuestOwner takeBackFrom(Duration patience, BooleanSupplier load) {
@@ -363,10 +370,11 @@ public final class RunControl {
     }
 
     /**
-     * Whether the token of the guest that is arriving is one that its source holds too. An arbiter that finds it free is not the
-     * source's, or the source has none: locks on two machines, say.
+     * Whether the token of the guest that is arriving is one that its source holds too. An arbiter that finds it free
+     * is not the source's, or the source has none: locks on two machines, say.
      *
-     * @throws MigrationException.Protocol if the guest has arrived: the token is this side's, and must not be given up to find out
+     * @throws MigrationException.Protocol if the guest has arrived: the token is this side's, and must not be given up
+     * to find out
      */
     public boolean sharesTokenWithSource() {
         lock.lock();
@@ -401,7 +409,10 @@ public final class RunControl {
         }
     }
 
-    /** Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused as it was. */
+    /**
+     * Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused as it
+     * was.
+     */
     public void startArrived(boolean run) {
         lock.lock();
         try {

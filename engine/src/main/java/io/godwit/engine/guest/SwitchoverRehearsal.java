@@ -15,8 +15,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Walks through the part of a migration that happens while the guest stands still, before the guest has ever run: devices are
- * saved, written, read and loaded again. A JVM runs code slowly the first times, and the first time must not be when it counts.
+ * Walks through the part of a migration that happens while the guest stands still, before the guest has ever run:
+ * devices are saved, written, read and loaded again. A JVM runs code slowly the first times, and the first time must
+ * not be when it counts.
  */
 public final class SwitchoverRehearsal {
     private static final int TIMES = 10;

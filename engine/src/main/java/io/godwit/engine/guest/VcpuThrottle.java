@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.function.Supplier;
 
 /**
- * What is taken from the vCPUs' time when several may take: a vCPU loses what the one wants that wants most, and never more than
- * {@code max-guest-slowdown}.
+ * What is taken from the vCPUs' time when several may take: a vCPU loses what the one wants that wants most, and never
+ * more than {@code max-guest-slowdown}.
  *
  * <p>Threads: any.
  */
@@ -27,7 +27,9 @@ public final class VcpuThrottle {
         this.parameters = parameters;
     }
 
-    /** The vCPUs as one more taker sees them, for as long as this lives: it sets and gives back what it takes itself. */
+    /**
+     * The vCPUs as one more taker sees them, for as long as this lives: it sets and gives back what it takes itself.
+     */
     public synchronized Vcpus taker() {
         int[] percent = new int[vcpus.count()];
         takers.add(percent);

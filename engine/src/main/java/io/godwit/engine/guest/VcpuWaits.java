@@ -3,7 +3,8 @@
 package io.godwit.engine.guest;
 
 /**
- * Hears for how long vCPUs were kept from running because somebody tracks what they write. Pauses and what a throttle takes are no waits.
+ * Hears for how long vCPUs were kept from running because somebody tracks what they write. Pauses and what a throttle
+ * takes are no waits.
  *
  * <p>Called by the vCPU's own thread, so it must return at once and allocate nothing.
  */

@@ -11,42 +11,46 @@ public interface Vcpus {
     int count();
 
     /**
-     * Stops every vCPU at an instruction boundary with no input or output pending. When this returns, the guest writes nothing
-     * more and its device state can be saved. Pausing a paused guest does nothing.
+     * Stops every vCPU at an instruction boundary with no input or output pending. When this returns, the guest writes
+     * nothing more and its device state can be saved. Pausing a paused guest does nothing.
      *
      * @throws VcpuStuckException if a vCPU did not come out within {@code deadline}; the others are running again then
      */
     void pause(Duration deadline);
 
     /**
-     * Why a vCPU stopped for ever by itself, if one did: the guest has crashed and cannot go on. Asked often, so it must be quick.
+     * Why a vCPU stopped for ever by itself, if one did: the guest has crashed and cannot go on. Asked often, so it
+     * must be quick.
      */
     default Optional<Throwable> failure() {
         return Optional.empty();
     }
 
     /**
-     * The kernel's thread ids of the vCPUs in their order, so that a page fault can be told to be one of theirs; 0 for one that has no
-     * thread now. Empty where it is not known.
+     * The kernel's thread ids of the vCPUs in their order, so that a page fault can be told to be one of theirs; 0 for
+     * one that has no thread now. Empty where it is not known.
      */
     default int[] threadIds() {
         return new int[0];
     }
 
     /**
-     * Takes away so many percent of one vCPU's time from now on, 0 to 99; returns at once. A vCPU that never comes out by itself is made to. Any
-     * thread. Here: nothing, for guests whose time nobody can take.
+     * Takes away so many percent of one vCPU's time from now on, 0 to 99; returns at once. A vCPU that never comes out
+     * by itself is made to. Any thread. Here: nothing, for guests whose time nobody can take.
      */
     default void throttle(int vcpu, int percent) {}
 
-    /** For how long {@link #throttle} has kept each vCPU from running so far, in nanoseconds. Any thread. Empty where it does nothing. */
+    /**
+     * For how long {@link #throttle} has kept each vCPU from running so far, in nanoseconds. Any thread. Empty where it
+     * does nothing.
+     */
     default long[] throttledNanos() {
         return new long[0];
     }
 
     /**
-     * From now on {@code waits} hears how long vCPUs are kept from running by what tracks them, and nobody else does; empty: nobody. Any thread. Here:
-     * nobody.
+     * From now on {@code waits} hears how long vCPUs are kept from running by what tracks them, and nobody else does;
+     * empty: nobody. Any thread. Here: nobody.
      */
     default void watchWaits(Optional<VcpuWaits> waits) {}
 

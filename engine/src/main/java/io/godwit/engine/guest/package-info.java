@@ -4,9 +4,10 @@
 /**
  * The engine's view of a guest: what a machine must offer so that it can be migrated.
  *
- * <p>Read {@link io.godwit.engine.guest.Guest} first. A machine implements {@code Guest}, {@code Vcpus}, {@code DirtyTracker} and
- * {@code DeviceState}; the engine calls them and nothing else. {@code RunControl} owns the run state: it alone starts and
- * stops vCPUs, and it never starts them without the token of the {@link io.godwit.engine.arbiter.Arbiter}.
+ * <p>Read {@link io.godwit.engine.guest.Guest} first. A machine implements {@code Guest}, {@code Vcpus}, {@code
+ * DirtyTracker} and {@code DeviceState}; the engine calls them and nothing else. {@code RunControl} owns the run state:
+ * it alone starts and stops vCPUs, and it never starts them without the token of the {@link
+ * io.godwit.engine.arbiter.Arbiter}.
  */
 @NullMarked
 package io.godwit.engine.guest;

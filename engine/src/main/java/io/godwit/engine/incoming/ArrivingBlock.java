@@ -8,11 +8,11 @@ import io.godwit.engine.memory.ReceivedBitmap;
 import java.lang.invoke.VarHandle;
 
 /**
- * A RAM block of a guest that arrives by postcopy: which of its pages are there, and which were asked for. Memory appears in host pages
- * (4096 bytes, or huge ones); the wire counts target pages of 4096 bytes.
+ * A RAM block of a guest that arrives by postcopy: which of its pages are there, and which were asked for. Memory
+ * appears in host pages (4096 bytes, or huge ones); the wire counts target pages of 4096 bytes.
  *
- * <p>Threads: any; the order of {@link #markReceived} and {@link #markRequested} is such that of two threads that do both for the same page
- * at least one sees what the other has done.
+ * <p>Threads: any; the order of {@link #markReceived} and {@link #markRequested} is such that of two threads that do
+ * both for the same page at least one sees what the other has done.
  */
 final class ArrivingBlock {
     private final int index;

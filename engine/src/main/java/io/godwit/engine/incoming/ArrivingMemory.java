@@ -25,11 +25,11 @@ import java.util.concurrent.atomic.AtomicLong;
 /**
  * The memory of a guest that arrives by postcopy: empty at first, watched by userfaultfd, filled a host page at a time.
  *
- * <p>Invariant (law 1): what is missing is touched by no Java thread; pages are placed by the kernel. Whether a page is there, its
- * {@link ArrivingBlock} says, and through it {@link RamBlock#isPresent}.
+ * <p>Invariant (law 1): what is missing is touched by no Java thread; pages are placed by the kernel. Whether a page is
+ * there, its {@link ArrivingBlock} says, and through it {@link RamBlock#isPresent}.
  *
- * <p>Threads: {@code mig-incoming} prepares and ends it; placing is for the threads that read pages. {@link #release} may be called by any
- * thread and lets everybody go on who waits for a page.
+ * <p>Threads: {@code mig-incoming} prepares and ends it; placing is for the threads that read pages. {@link #release}
+ * may be called by any thread and lets everybody go on who waits for a page.
  */
 final class ArrivingMemory implements AutoCloseable {
     // Changed while the guest is at the source only, before another thread than mig-incoming looks.
@@ -76,8 +76,8 @@ final class ArrivingMemory implements AutoCloseable {
     }
 
     /**
-     * Goes on with another list while the guest is still at the source: of blocks that stay, what has come stays; those that are new are emptied and
-     * watched.
+     * Goes on with another list while the guest is still at the source: of blocks that stay, what has come stays; those
+     * that are new are emptied and watched.
      *
      * @param order as in {@link #prepare}; of what it lacks {@link #forgetAllBut} has been told
      * @throws MigrationException.Refused if a new block cannot be watched
@@ -88,7 +88,10 @@ final class ArrivingMemory implements AutoCloseable {
         watch(listed);
     }
 
-    /** Has nothing more to do with the blocks that are not among these, before their memory is unmapped, with which its watch ends. */
+    /**
+     * Has nothing more to do with the blocks that are not among these, before their memory is unmapped, with which its
+     * watch ends.
+     */
     void forgetAllBut(List<String> staying) {
         List<ArrivingBlock> kept = blocks.stream()
                 .filter(one -> staying.contains(one.block().idstr()))
@@ -134,8 +137,7 @@ final class ArrivingMemory implements AutoCloseable {
         arriving.watched(faults.register(arriving.start(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING)));
         block.beginArriving(arriving.received());
         // ORDERING: emptied last. Who looked at the memory while it was not watched, a control session that asks for
-        // figures,
-        // has mapped a page of zeros, which would pass for the guest's.
+        // figures, has mapped a page of zeros, which would pass for the guest's.
         drop(memory, 0, block.usedLength());
     }
 
@@ -190,8 +192,7 @@ final class ArrivingMemory implements AutoCloseable {
                 blocks.stream().mapToInt(ArrivingBlock::hostPageBytes).max().orElse(RamBlock.PAGE_BYTES);
         NativeMemory room = NativeMemory.allocate(length);
         // KERNEL: UFFDIO_COPY of a huge page takes a second one for a while if what it copies is not there, and a host
-        // may have none
-        // to spare (ENOMEM).
+        // may have none to spare (ENOMEM).
         room.fill(0, length, (byte) 0);
         return room;
     }
@@ -298,7 +299,8 @@ final class ArrivingMemory implements AutoCloseable {
     }
 
     /**
-     * Says whether the source may let the guest run here: a host page of which only a part came can neither be asked for nor used.
+     * Says whether the source may let the guest run here: a host page of which only a part came can neither be asked
+     * for nor used.
      *
      * @throws MigrationException.Protocol if there is one
      */

@@ -9,11 +9,11 @@ import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The faults that wait, and how long those that have ended took. Each host page is named by its address. Times are those of
- * {@link System#nanoTime}.
+ * The faults that wait, and how long those that have ended took. Each host page is named by its address. Times are
+ * those of {@link System#nanoTime}.
  *
- * <p>Threads: any. Faults take a lock, pages that nobody waits for do not come here. Nothing is allocated after the constructor, but JFR
- * events.
+ * <p>Threads: any. Faults take a lock, pages that nobody waits for do not come here. Nothing is allocated after the
+ * constructor, but JFR events.
  */
 final class FaultLog {
     /** LIMIT: one for each thread that waits; what exceeds this is served like any other and only not timed. */

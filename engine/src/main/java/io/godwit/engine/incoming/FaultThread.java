@@ -10,8 +10,9 @@ import io.godwit.linux.process.Scheduling;
 import io.godwit.linux.process.ThreadEnd;
 
 /**
- * The thread {@code uffd-fault}: learns from the kernel who waits for which page, and asks the source for it, once. It lives from the moment
- * when the guest's devices are loaded until all memory is there, over lost connections. Nothing is allocated for a fault.
+ * The thread {@code uffd-fault}: learns from the kernel who waits for which page, and asks the source for it, once. It
+ * lives from the moment when the guest's devices are loaded until all memory is there, over lost connections. Nothing
+ * is allocated for a fault.
  */
 final class FaultThread implements AutoCloseable {
     private static final int EVENTS = 64;

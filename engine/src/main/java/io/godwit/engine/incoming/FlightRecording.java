@@ -6,8 +6,9 @@ import io.godwit.engine.PostcopyStatistics;
 import jdk.jfr.FlightRecorder;
 
 /**
- * What JFR is told of postcopy. Apart from the events, because a process that records nothing takes some tenths of a second to load its first
- * event class, and the first fault that is worth one comes when the guest has just been let run.
+ * What JFR is told of postcopy. Apart from the events, because a process that records nothing takes some tenths of a
+ * second to load its first event class, and the first fault that is worth one comes when the guest has just been let
+ * run.
  */
 final class FlightRecording {
     private static final long THRESHOLD_NANOS = 1_000_000;

@@ -10,8 +10,8 @@ import io.godwit.engine.transport.Transports;
 import java.time.Duration;
 
 /**
- * An address where the source can reach this side, and what ends the waits of all connections that came in there. A migration that lost its
- * connection gets a new one.
+ * An address where the source can reach this side, and what ends the waits of all connections that came in there. A
+ * migration that lost its connection gets a new one.
  *
  * <p>Threads: {@link #cut} any; closing is for {@code mig-incoming}, after the threads that use it have ended.
  */

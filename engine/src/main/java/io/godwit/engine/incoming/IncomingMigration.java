@@ -26,9 +26,9 @@ import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One migration to here. The thread {@code mig-incoming} waits for the source, takes the guest in and starts it. Until then nothing runs
- * here, so every error before the start leaves the guest with the source. In postcopy memory follows after the start: then every error
- * leaves the guest here, and a lost connection is replaced by {@link #recover}.
+ * One migration to here. The thread {@code mig-incoming} waits for the source, takes the guest in and starts it. Until
+ * then nothing runs here, so every error before the start leaves the guest with the source. In postcopy memory follows
+ * after the start: then every error leaves the guest here, and a lost connection is replaced by {@link #recover}.
  */
 public final class IncomingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(IncomingMigration.class.getName());
@@ -109,7 +109,10 @@ public final class IncomingMigration implements AutoCloseable {
         return ended.getCount() == 0;
     }
 
-    /** A control session has answered a command, which took {@code nanos}. It counts if the migration was under way in any of that time. */
+    /**
+     * A control session has answered a command, which took {@code nanos}. It counts if the migration was under way in
+     * any of that time.
+     */
     public void commandTook(String name, long nanos) {
         if (!isEnded() || plan.clock().nanoTime() - nanos < endNanos) {
             waits.commandTook(name, nanos);
@@ -142,7 +145,8 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     /**
-     * Listens for the source again; returns at once. After the completion of a postcopy too: its source may not have heard of it.
+     * Listens for the source again; returns at once. After the completion of a postcopy too: its source may not have
+     * heard of it.
      *
      * @throws MigrationException.Refused if this is no postcopy that lost its connection, or the address cannot be used
      */

@@ -28,8 +28,8 @@ import java.util.Optional;
 /**
  * One stream, from its first byte to its last: in postcopy over several connections, one after the other.
  *
- * <p>Threads: the steps are called in order on {@code mig-incoming}; {@link #receivePages} on {@code mig-listen}, which has the stream for
- * itself until it ends.
+ * <p>Threads: the steps are called in order on {@code mig-incoming}; {@link #receivePages} on {@code mig-listen}, which
+ * has the stream for itself until it ends.
  */
 final class IncomingSession implements StreamListener, AutoCloseable {
     private static final int STAGING_BYTES = 256 << 10;
@@ -287,8 +287,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     }
 
     /**
-     * How long the source may be silent now. In the device sections its guest stands still, and it waits for our answer: if it thinks that
-     * it has sent everything and we do not, both sides would wait for ever.
+     * How long the source may be silent now. In the device sections its guest stands still, and it waits for our
+     * answer: if it thinks that it has sent everything and we do not, both sides would wait for ever.
      */
     private long silenceLimitNanos() {
         boolean answerDue = returnPath().isOpen()

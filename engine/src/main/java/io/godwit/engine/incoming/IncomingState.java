@@ -21,7 +21,8 @@ import io.godwit.engine.MigrationStatus;
  *                       PostcopyRecover ---+
  * </pre>
  *
- * Once the guest has been let run here it is ours, whatever happens to the connection: nothing fails any more, it only waits.
+ * Once the guest has been let run here it is ours, whatever happens to the connection: nothing fails any more, it only
+ * waits.
  */
 sealed interface IncomingState {
     /** Listening; no byte has come. */

@@ -5,8 +5,8 @@ package io.godwit.engine.incoming;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
- * Puts the pages of one channel where they belong. The stream module has checked that a page lies within its block. One thread; called for
- * each page, so nothing is allocated.
+ * Puts the pages of one channel where they belong. The stream module has checked that a page lies within its block. One
+ * thread; called for each page, so nothing is allocated.
  */
 interface PageReceiver {
     /**

@@ -6,8 +6,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Where page requests go: to the source, while one is connected. What cannot be sent stays marked in its {@link ArrivingBlock} and is asked
- * for again with the next connection.
+ * Where page requests go: to the source, while one is connected. What cannot be sent stays marked in its {@link
+ * ArrivingBlock} and is asked for again with the next connection.
  *
  * <p>Threads: any.
  */

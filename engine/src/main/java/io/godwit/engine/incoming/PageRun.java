@@ -6,8 +6,9 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
- * Missing pages of ordinary size that lie side by side, collected from the stream and placed by one system call: to place them one by one costs
- * nearly twice as much. Whoever reads a channel flushes before it waits for more bytes, so nobody waits for a page that has come.
+ * Missing pages of ordinary size that lie side by side, collected from the stream and placed by one system call: to
+ * place them one by one costs nearly twice as much. Whoever reads a channel flushes before it waits for more bytes, so
+ * nobody waits for a page that has come.
  *
  * <p>One thread at a time.
  */

@@ -8,8 +8,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * How long the vCPUs wait for pages: each of them, and all at the same time, which is what QEMU calls the blocktime. The last slot is for
- * threads that are no vCPU. Guarded by the lock of {@link FaultLog}.
+ * How long the vCPUs wait for pages: each of them, and all at the same time, which is what QEMU calls the blocktime.
+ * The last slot is for threads that are no vCPU. Guarded by the lock of {@link FaultLog}.
  */
 final class PageWaits {
     private final Vcpus vcpus;

@@ -17,8 +17,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * What a guest that arrives by postcopy needs here from its first page to its last, over any number of connections: its watched memory, the
- * thread that hears its faults, the figures.
+ * What a guest that arrives by postcopy needs here from its first page to its last, over any number of connections: its
+ * watched memory, the thread that hears its faults, the figures.
  *
  * <p>Threads: {@code mig-incoming}; {@link #giveUp} and {@link #statistics} any.
  */
@@ -69,8 +69,8 @@ final class PostcopyArrival implements AutoCloseable {
     }
 
     /**
-     * The source's guest will lose what is not in this list: before its memory is unmapped. Only while the guest is at the source, as is
-     * {@link #follow}, which comes next.
+     * The source's guest will lose what is not in this list: before its memory is unmapped. Only while the guest is at
+     * the source, as is {@link #follow}, which comes next.
      */
     void forgetAllBut(List<RamBlockEntry> next) {
         memory.forgetAllBut(names(next));

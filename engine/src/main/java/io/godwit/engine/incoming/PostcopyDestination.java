@@ -10,8 +10,8 @@ import java.time.Duration;
 import java.util.Optional;
 
 /**
- * The destination's part of postcopy, from the packaged command to the last page: lets the guest run, takes its memory in behind it, and
- * goes on over new connections when one is lost. On {@code mig-incoming}.
+ * The destination's part of postcopy, from the packaged command to the last page: lets the guest run, takes its memory
+ * in behind it, and goes on over new connections when one is lost. On {@code mig-incoming}.
  */
 final class PostcopyDestination {
     private static final System.Logger LOG = System.getLogger(PostcopyDestination.class.getName());
@@ -35,8 +35,8 @@ final class PostcopyDestination {
     }
 
     /**
-     * Loads the devices while page faults are answered, and starts the guest; then its memory follows, until all is there or the
-     * connection is lost.
+     * Loads the devices while page faults are answered, and starts the guest; then its memory follows, until all is
+     * there or the connection is lost.
      *
      * @throws RuntimeException if the guest could not be let run; it belongs to the source then
      */

@@ -19,8 +19,8 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there is one. The first
- * error, on any thread, ends them all.
+ * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there
+ * is one. The first error, on any thread, ends them all.
  *
  * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
  */
@@ -317,7 +317,10 @@ final class PostcopyLink {
         return isGreeting && session.safety().isPresent();
     }
 
-    /** A stranger who knows the first bytes is turned away; from the source's greeting on an error is the end of this link. */
+    /**
+     * A stranger who knows the first bytes is turned away; from the source's greeting on an error is the end of this
+     * link.
+     */
     private void serveEpochs(Channel channel, ChannelInput input) {
         Thread.currentThread().setName("mig-epochs");
         if (!beginEpochs()) {
@@ -330,8 +333,7 @@ final class PostcopyLink {
             safety.greet(channel, input.received());
             greeted = true;
             // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose
-            // its
-            // source.
+            // its source.
             safety.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
         } catch (RuntimeException | Error e) {
             endEpochs();

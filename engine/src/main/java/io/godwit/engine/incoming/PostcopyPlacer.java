@@ -11,8 +11,8 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * Places the pages of one channel while the guest may wait for them: each host page in one step, when it is whole. What is there is left
- * alone, because the guest may have written to it.
+ * Places the pages of one channel while the guest may wait for them: each host page in one step, when it is whole. What
+ * is there is left alone, because the guest may have written to it.
  *
  * <p>WIRE: the target pages of a huge page come in order and together on one channel.
  */
@@ -46,8 +46,8 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
      * Places into {@code memory}.
      *
      * @param channel names the channel in errors
-     * @param givesWay whether its thread lets others have the processor after each run of pages, because most of them are such that nobody
-     *     waits for
+     * @param givesWay whether its thread lets others have the processor after each run of pages, because most of them
+     *     are such that nobody waits for
      * @param ended hears of {@link #close}
      */
     PostcopyPlacer(

@@ -68,7 +68,10 @@ public final class PostcopySupport {
         return summary;
     }
 
-    /** KERNEL: locked memory is filled with zero pages as soon as it is mapped or emptied, so that nothing would be missing. */
+    /**
+     * KERNEL: locked memory is filled with zero pages as soon as it is mapped or emptied, so that nothing would be
+     * missing.
+     */
     private static Optional<String> lockedMemory(Collection<RamBlock> blocks) {
         long lockedKibibytes = lockedKibibytes();
         if (lockedKibibytes == 0) {

@@ -2,7 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-/** Makes the threads that a guest that arrives by postcopy waits for. All in one place, so that they are scheduled alike. */
+/**
+ * Makes the threads that a guest that arrives by postcopy waits for. All in one place, so that they are scheduled
+ * alike.
+ */
 final class PostcopyThreads {
     private PostcopyThreads() {}
 

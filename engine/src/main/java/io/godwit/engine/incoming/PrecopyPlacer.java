@@ -8,8 +8,8 @@ import io.godwit.linux.memory.NativeMemory;
 import java.util.Optional;
 
 /**
- * Places pages while the guest is still at the source, but postcopy may follow: missing pages by the kernel, pages that are there by a
- * plain copy, since nothing runs here. A page may come any number of times.
+ * Places pages while the guest is still at the source, but postcopy may follow: missing pages by the kernel, pages that
+ * are there by a plain copy, since nothing runs here. A page may come any number of times.
  */
 final class PrecopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
     private final ArrivingMemory memory;

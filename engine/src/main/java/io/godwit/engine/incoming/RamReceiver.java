@@ -12,7 +12,8 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs there yet.
+ * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs
+ * there yet.
  */
 final class RamReceiver implements PageReceiver {
     private List<RamBlock> blocks;

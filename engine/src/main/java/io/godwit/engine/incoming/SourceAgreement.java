@@ -14,8 +14,9 @@ import io.godwit.stream.ReturnPathMessage;
 import java.util.Optional;
 
 /**
- * What the two sides have agreed on beyond QEMU's protocol, by PINGs with values of our own: whether the source is a Godwit, whether both look at
- * the same token, how it shows whose source it is when it connects again, and whether it can get epochs back. A QEMU asks for nothing.
+ * What the two sides have agreed on beyond QEMU's protocol, by PINGs with values of our own: whether the source is a
+ * Godwit, whether both look at the same token, how it shows whose source it is when it connects again, and whether it
+ * can get epochs back. A QEMU asks for nothing.
  *
  * <p>Threads: the one that reads the main channel; {@link #safety} any.
  */

@@ -9,8 +9,8 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * A guest whose missing memory will not come, because this side ends. It must not run on with zeros in the place of its memory; but a vCPU
- * that waits for a page may be unable to stop before it gets one.
+ * A guest whose missing memory will not come, because this side ends. It must not run on with zeros in the place of its
+ * memory; but a vCPU that waits for a page may be unable to stop before it gets one.
  */
 final class UnfinishedGuest {
     private static final System.Logger LOG = System.getLogger(UnfinishedGuest.class.getName());

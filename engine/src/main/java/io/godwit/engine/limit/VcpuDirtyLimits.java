@@ -18,21 +18,28 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * Keeps vCPUs below the dirty rates that somebody has set. While there is a limit the thread {@code vcpu-limit} looks once a second what each vCPU has dirtied,
- * and takes as much of its time as seems needed.
+ * Keeps vCPUs below the dirty rates that somebody has set. While there is a limit the thread {@code vcpu-limit} looks
+ * once a second what each vCPU has dirtied, and takes as much of its time as seems needed.
  *
- * <p>A migration that begins gets the guest's tracker ({@link #yieldTracker}); until its end the limits go by what the tracker tells of vCPUs meanwhile, or by the
- * migration's own figure. A tracker that cannot tell vCPUs apart makes them all the same.
+ * <p>A migration that begins gets the guest's tracker ({@link #yieldTracker}); until its end the limits go by what the
+ * tracker tells of vCPUs meanwhile, or by the migration's own figure. A tracker that cannot tell vCPUs apart makes them
+ * all the same.
  *
  * <p>Threads: any. The lock is held for one harvest at most; {@link #picture} takes none.
  */
 public final class VcpuDirtyLimits implements AutoCloseable {
     /** What is known outside of this class. */
     public interface Surroundings {
-        /** Whether the tracker may be taken: the guest runs here, all of its memory is here, and nobody else has the tracker. */
+        /**
+         * Whether the tracker may be taken: the guest runs here, all of its memory is here, and nobody else has the
+         * tracker.
+         */
         boolean isTrackerFree();
 
-        /** What all vCPUs together dirty by the figures of the migration that has the tracker, in pages a second; 0 if not known yet. */
+        /**
+         * What all vCPUs together dirty by the figures of the migration that has the tracker, in pages a second; 0 if
+         * not known yet.
+         */
         long migrationPagesPerSecond();
 
         /** How often the migration has synchronised: its figure is of the latest time. */

@@ -8,8 +8,9 @@ import java.util.Arrays;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * One bit for each page of a RAM block: set means that the page must be sent. Any thread may set bits while another takes
- * them: fetch-and-clear is one atomic step for each word of 64 pages, so that no bit is lost and none is taken twice.
+ * One bit for each page of a RAM block: set means that the page must be sent. Any thread may set bits while another
+ * takes them: fetch-and-clear is one atomic step for each word of 64 pages, so that no bit is lost and none is taken
+ * twice.
  */
 public final class DirtyBitmap {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
@@ -92,7 +93,10 @@ public final class DirtyBitmap {
         }
     }
 
-    /** How often a bit was set that was clear, one by one or by {@link #or}; what {@link #setAll} did is not counted. Never falls. */
+    /**
+     * How often a bit was set that was clear, one by one or by {@link #or}; what {@link #setAll} did is not counted.
+     * Never falls.
+     */
     public long newlySetCount() {
         return newlySet.sum();
     }
@@ -135,7 +139,10 @@ public final class DirtyBitmap {
         return (long) WORD.getAndBitwiseAndAcquire(words, word, ~mask) & mask;
     }
 
-    /** Makes one word what {@code bits} says; bits beyond the last page are ignored. For one thread, while nobody takes bits. */
+    /**
+     * Makes one word what {@code bits} says; bits beyond the last page are ignored. For one thread, while nobody takes
+     * bits.
+     */
     public void assign(int word, long bits) {
         WORD.setRelease(words, word, bits & legalBits(word));
     }

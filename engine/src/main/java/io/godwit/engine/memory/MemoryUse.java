@@ -5,8 +5,8 @@ package io.godwit.engine.memory;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * Who uses a block's memory, and what happens when the last one has let go of a block that was taken away. Nobody waits: taking it away is
- * immediate, and what frees the memory is run by whoever lets go last.
+ * Who uses a block's memory, and what happens when the last one has let go of a block that was taken away. Nobody
+ * waits: taking it away is immediate, and what frees the memory is run by whoever lets go last.
  *
  * <p>Threads: any.
  */

@@ -3,8 +3,8 @@
 package io.godwit.engine.memory;
 
 /**
- * Some pages of one RAM block that are sent together. Filled from a dirty bitmap, which gives the bits up as they are taken:
- * from then on the batch is the only one who knows that these pages must be sent.
+ * Some pages of one RAM block that are sent together. Filled from a dirty bitmap, which gives the bits up as they are
+ * taken: from then on the batch is the only one who knows that these pages must be sent.
  */
 public final class PageBatch {
     private final long[] pages;

@@ -74,7 +74,10 @@ public final class PageDigests {
                 present(block.memory().hash(page * RamBlock.PAGE_BYTES, RamBlock.PAGE_BYTES));
     }
 
-    /** Notes the content with which a page has arrived; it stands elsewhere, since the guest may be writing to the page already. */
+    /**
+     * Notes the content with which a page has arrived; it stands elsewhere, since the guest may be writing to the page
+     * already.
+     */
     public void arrived(int blockIndex, long page, NativeMemory content, long offset) {
         hashes.get(blockIndex)[(int) page] = present(content.hash(offset, RamBlock.PAGE_BYTES));
     }

@@ -8,7 +8,8 @@ import java.util.Optional;
 
 /**
  * A named piece of guest memory. The memory belongs to the guest, which keeps it mapped as long as the block is in its
- * {@link RamBlocks}, and afterwards until everybody has let go who has {@link #beginUse begun to use} it; a block carries no arena.
+ * {@link RamBlocks}, and afterwards until everybody has let go who has {@link #beginUse begun to use} it; a block
+ * carries no arena.
  */
 public final class RamBlock {
     /** The target page size: the unit of tracking and of the wire. */
@@ -27,7 +28,10 @@ public final class RamBlock {
     private final MemoryUse use = new MemoryUse();
     private volatile Optional<ReceivedBitmap> arriving = Optional.empty();
 
-    /** Describes a block of ordinary pages over the whole of {@code memory}; see {@link #RamBlock(String, NativeMemory, int)}. */
+    /**
+     * Describes a block of ordinary pages over the whole of {@code memory}; see {@link #RamBlock(String, NativeMemory,
+     * int)}.
+     */
     public RamBlock(String idstr, NativeMemory memory) {
         this(idstr, memory, PAGE_BYTES);
     }
@@ -72,8 +76,8 @@ public final class RamBlock {
     }
 
     /**
-     * Keeps the memory mapped until {@link #endUse}, whatever becomes of the block. Whoever touches memory of a list that may have changed
-     * since does so in between, a batch of pages at a time.
+     * Keeps the memory mapped until {@link #endUse}, whatever becomes of the block. Whoever touches memory of a list
+     * that may have changed since does so in between, a batch of pages at a time.
      *
      * @return false if the block was taken away: its memory may be gone
      */
@@ -117,17 +121,17 @@ public final class RamBlock {
     }
 
     /**
-     * Pages that precopy leaves out because the guest said that they hold nothing of worth, and that have not been written since, as far as the
-     * last harvest knows. The destination has nothing in their place. The switch to postcopy makes them dirty again, so that they are there when
-     * they are asked for.
+     * Pages that precopy leaves out because the guest said that they hold nothing of worth, and that have not been
+     * written since, as far as the last harvest knows. The destination has nothing in their place. The switch to
+     * postcopy makes them dirty again, so that they are there when they are asked for.
      */
     public DirtyBitmap withheldPages() {
         return withheldPages;
     }
 
     /**
-     * Says that the host has written a page for the guest, after the write. No tracker knows of it, so the page is sent whatever the guest
-     * says of it in this migration. Any thread.
+     * Says that the host has written a page for the guest, after the write. No tracker knows of it, so the page is sent
+     * whatever the guest says of it in this migration. Any thread.
      */
     public void markHostWrite(long page) {
         // ORDERING: before the dirty bit, so that whoever takes that bit for a hint finds this one.
@@ -143,8 +147,9 @@ public final class RamBlock {
     }
 
     /**
-     * Leaves pages out that the guest says are free, but for those that were sent already and those that the host has written. Only
-     * between the start of tracking and the first harvest after it: what the guest writes behind its hint must still lie with the tracker.
+     * Leaves pages out that the guest says are free, but for those that were sent already and those that the host has
+     * written. Only between the start of tracking and the first harvest after it: what the guest writes behind its hint
+     * must still lie with the tracker.
      *
      * @param mask the pages, as bits of this word
      */
@@ -170,8 +175,9 @@ public final class RamBlock {
     }
 
     /**
-     * Whether a page may be touched by a Java thread without waiting: always, but while the guest arrives by postcopy. Then touching a page
-     * that is not there would stop the whole JVM for ever; only a guest in KVM_RUN or a native copy may wait for it.
+     * Whether a page may be touched by a Java thread without waiting: always, but while the guest arrives by postcopy.
+     * Then touching a page that is not there would stop the whole JVM for ever; only a guest in KVM_RUN or a native
+     * copy may wait for it.
      */
     public boolean isPresent(long page) {
         Optional<ReceivedBitmap> bitmap = arriving;

@@ -9,8 +9,9 @@ import java.util.Optional;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The list of a guest's RAM blocks. Readers take {@link #snapshot()} without a lock and walk it for as long as they like; writers
- * replace the list under its own lock and raise the version, so that a walker can see that the list it holds is an old one.
+ * The list of a guest's RAM blocks. Readers take {@link #snapshot()} without a lock and walk it for as long as they
+ * like; writers replace the list under its own lock and raise the version, so that a walker can see that the list it
+ * holds is an old one.
  */
 public final class RamBlocks {
     /**
@@ -54,8 +55,8 @@ public final class RamBlocks {
     }
 
     /**
-     * Has the last word on a change. It is asked under the list's lock with nobody holding the list, so that what it looks at and the change are one
-     * step to whoever holds the list while that becomes another.
+     * Has the last word on a change. It is asked under the list's lock with nobody holding the list, so that what it
+     * looks at and the change are one step to whoever holds the list while that becomes another.
      */
     @FunctionalInterface
     public interface Gate {
@@ -84,7 +85,9 @@ public final class RamBlocks {
         return snapshot;
     }
 
-    /** The list does not change until this is closed: who wants to change it is refused at once, and waits for nobody. */
+    /**
+     * The list does not change until this is closed: who wants to change it is refused at once, and waits for nobody.
+     */
     public final class Hold implements AutoCloseable {
         private final Snapshot held;
         private volatile String reason;
@@ -149,7 +152,8 @@ public final class RamBlocks {
     }
 
     /**
-     * Adds a block at the end, all of whose pages are to be sent by a migration that runs. What the guest writes to it must be tracked already.
+     * Adds a block at the end, all of whose pages are to be sent by a migration that runs. What the guest writes to it
+     * must be tracked already.
      *
      * @throws MigrationException.Refused if somebody holds the list, or the gate is closed
      * @throws IllegalArgumentException if a block of that name is there, or this block was removed before

@@ -8,8 +8,9 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * One bit for each page of a RAM block at a destination: set means that the page has arrived. The one truth about what is there: a bit
- * is set after its page was placed. Any thread may set and read; clearing is for who discards, while nothing runs.
+ * One bit for each page of a RAM block at a destination: set means that the page has arrived. The one truth about what
+ * is there: a bit is set after its page was placed. Any thread may set and read; clearing is for who discards, while
+ * nothing runs.
  */
 public final class ReceivedBitmap {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);

@@ -11,9 +11,10 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * The guest's RAM blocks as the destination knows them. The guest's own list is held, so that nobody can change it, from the beginning until the
- * destination has said that it can follow, and again from the switchover on; in between the destination's list is behind the guest's for the time of a
- * batch of pages, and {@code mig-outgoing} brings it up to date.
+ * The guest's RAM blocks as the destination knows them. The guest's own list is held, so that nobody can change it,
+ * from the beginning until the destination has said that it can follow, and again from the switchover on; in between
+ * the destination's list is behind the guest's for the time of a batch of pages, and {@code mig-outgoing} brings it up
+ * to date.
  *
  * <p>Threads: {@code mig-outgoing}; {@link #snapshot} any.
  */
@@ -83,8 +84,8 @@ final class AnnouncedRam implements AutoCloseable {
     record Change(List<List<RamBlock>> lists, RamBlocks.Snapshot next) {}
 
     /**
-     * What to tell the destination: one list after the other. A name that went and came again means another block, and its length may be another one,
-     * so its going is told first.
+     * What to tell the destination: one list after the other. A name that went and came again means another block, and
+     * its length may be another one, so its going is told first.
      */
     Change change() {
         RamBlocks.Snapshot next = ram.snapshot();

@@ -8,9 +8,9 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The thread {@code mig-watch}: sees that a pass has run longer than {@code background-sync-interval}, and synchronises the dirty bitmap within it,
- * so that throttling reacts during the pass and not after it. Never in the first pass, which sends everything anyway. It ends when nothing more
- * can be taken from the guest, or with the passes.
+ * The thread {@code mig-watch}: sees that a pass has run longer than {@code background-sync-interval}, and synchronises
+ * the dirty bitmap within it, so that throttling reacts during the pass and not after it. Never in the first pass,
+ * which sends everything anyway. It ends when nothing more can be taken from the guest, or with the passes.
  *
  * <p>The interval is the parameter's, less or more where {@link SyncInterval} says so.
  */
@@ -82,7 +82,9 @@ final class BackgroundSync implements AutoCloseable {
         }
     }
 
-    /** Waits until a sync is due; returns the interval after which it is, in nanoseconds, 0 if the passes have ended. */
+    /**
+     * Waits until a sync is due; returns the interval after which it is, in nanoseconds, 0 if the passes have ended.
+     */
     private long awaitDue() {
         lock.lock();
         try {

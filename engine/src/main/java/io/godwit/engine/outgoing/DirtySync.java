@@ -15,9 +15,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.ToLongFunction;
 
 /**
- * Synchronises the dirty bitmaps with the tracker: at the end of a pass on {@code mig-outgoing}, within a long one on {@code mig-watch}, one of
- * them at a time; and lets {@link Foresight}, {@link Throttling} and {@link Steersman} make of it what they can. No vCPU takes the lock, nor does it stand in
- * the way of who sends pages.
+ * Synchronises the dirty bitmaps with the tracker: at the end of a pass on {@code mig-outgoing}, within a long one on
+ * {@code mig-watch}, one of them at a time; and lets {@link Foresight}, {@link Throttling} and {@link Steersman} make
+ * of it what they can. No vCPU takes the lock, nor does it stand in the way of who sends pages.
  */
 final class DirtySync {
     private final ReentrantLock lock = new ReentrantLock();
@@ -114,8 +114,9 @@ final class DirtySync {
     }
 
     /**
-     * Within the first pass, a few times: what the guest writes is not known before. Not while it may still tell of free pages, because those are taken out
-     * of the bitmap until the first harvest only. Takes nothing from the guest, whose every page is on its way anyway.
+     * Within the first pass, a few times: what the guest writes is not known before. Not while it may still tell of
+     * free pages, because those are taken out of the bitmap until the first harvest only. Takes nothing from the guest,
+     * whose every page is on its way anyway.
      *
      * @param hot learns what was written
      * @return how long it took, in nanoseconds

@@ -5,8 +5,9 @@ package io.godwit.engine.outgoing;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Wakes one thread that waits for work. Who brings work makes it visible with a volatile write and then rings; the waiting thread says that
- * it will wait, looks for work once more, and sleeps if there is none, so that no ring is lost. Rings cost a volatile read while nobody waits.
+ * Wakes one thread that waits for work. Who brings work makes it visible with a volatile write and then rings; the
+ * waiting thread says that it will wait, looks for work once more, and sleeps if there is none, so that no ring is
+ * lost. Rings cost a volatile read while nobody waits.
  */
 final class Doorbell {
     private final Thread listener;

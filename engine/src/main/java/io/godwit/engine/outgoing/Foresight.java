@@ -19,8 +19,8 @@ import java.util.Set;
 import jdk.jfr.FlightRecorder;
 
 /**
- * Tells the {@link RunningForecast} what the syncs find, and the statistics, the log and JFR what comes of it. Between syncs it costs nothing. Used with
- * {@link DirtySync}'s lock held, but for {@link #statistics}.
+ * Tells the {@link RunningForecast} what the syncs find, and the statistics, the log and JFR what comes of it. Between
+ * syncs it costs nothing. Used with {@link DirtySync}'s lock held, but for {@link #statistics}.
  */
 final class Foresight {
     private static final System.Logger LOG = System.getLogger(Foresight.class.getName());
@@ -130,7 +130,8 @@ final class Foresight {
     }
 
     /**
-     * Judges within the first pass, where pages are left that nobody has looked at. What {@code autopilot} would choose is not done before its end.
+     * Judges within the first pass, where pages are left that nobody has looked at. What {@code autopilot} would choose
+     * is not done before its end.
      *
      * @param hotPages that this pass leaves for the next
      */

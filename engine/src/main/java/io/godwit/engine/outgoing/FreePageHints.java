@@ -15,14 +15,17 @@ import java.util.function.Supplier;
 /**
  * Leaves out of the first pass what the guest says is free.
  *
- * <p>Why nothing is lost: hints are applied between the start of tracking and the first harvest only. A page that the guest takes back is
- * written after its hint, so the write lies with the tracker when the hint is applied, however late that is, and comes with a harvest; a
- * hint applied behind the harvest that has moved that write into the dirty bitmap would undo it. So {@link #close} comes before each
- * harvest, and when it returns no hint is being applied and none will be.
+ * <p>Why nothing is lost: hints are applied between the start of tracking and the first harvest only. A page that the
+ * guest takes back is written after its hint, so the write lies with the tracker when the hint is applied, however late
+ * that is, and comes with a harvest; a hint applied behind the harvest that has moved that write into the dirty bitmap
+ * would undo it. So {@link #close} comes before each harvest, and when it returns no hint is being applied and none
+ * will be.
  *
- * <p>The guest is hostile: a hint is checked, costs bounded work, and all of them together do, too. Who lies harms its own memory only.
+ * <p>The guest is hostile: a hint is checked, costs bounded work, and all of them together do, too. Who lies harms its
+ * own memory only.
  *
- * <p>Threads: {@link #open}, {@link #close}, {@link #harvested} and {@link #abandon} on {@code mig-outgoing}; the sink any.
+ * <p>Threads: {@link #open}, {@link #close}, {@link #harvested} and {@link #abandon} on {@code mig-outgoing}; the sink
+ * any.
  */
 final class FreePageHints implements FreePageReporter.Sink {
     /** LIMIT: 16 MiB of guest memory under the lock at once, under a microsecond. */

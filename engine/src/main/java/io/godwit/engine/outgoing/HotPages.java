@@ -10,9 +10,10 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * Pages that the guest was seen to write within the first pass. They are left for the second: a page that is written again and again would be sent in
- * vain now, and one that was written once is sent once all the same, only later. (Clark et al., "Live Migration of Virtual Machines", NSDI 2005, leave such
- * pages out of every pass; in later ones nearly all that is dirty is hot, and nothing would be gained.)
+ * Pages that the guest was seen to write within the first pass. They are left for the second: a page that is written
+ * again and again would be sent in vain now, and one that was written once is sent once all the same, only later.
+ * (Clark et al., "Live Migration of Virtual Machines", NSDI 2005, leave such pages out of every pass; in later ones
+ * nearly all that is dirty is hot, and nothing would be gained.)
  *
  * <p>They are dirty like any other. Used by {@code mig-outgoing} alone.
  */

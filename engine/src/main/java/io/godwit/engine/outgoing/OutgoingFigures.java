@@ -93,7 +93,10 @@ final class OutgoingFigures {
                 : (long) (progress.transferredBytes.get() * 1e9 / sending);
     }
 
-    /** In postcopy the guest goes on when the devices are loaded; before that is known, the package was the last that this side saw. */
+    /**
+     * In postcopy the guest goes on when the devices are loaded; before that is known, the package was the last that
+     * this side saw.
+     */
     private static long downtimeNanos(OutgoingProgress progress) {
         if (!progress.inPostcopy) {
             return progress.downtimeNanos;

@@ -14,8 +14,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 /**
- * The state of one outgoing migration, and what control sessions ask of it: they leave a request and go, {@code mig-outgoing} finds it. The one
- * place where the state changes and is logged.
+ * The state of one outgoing migration, and what control sessions ask of it: they leave a request and go, {@code
+ * mig-outgoing} finds it. The one place where the state changes and is logged.
  */
 final class OutgoingLife {
     private static final System.Logger LOG = System.getLogger(OutgoingLife.class.getName());

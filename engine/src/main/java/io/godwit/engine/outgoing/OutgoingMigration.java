@@ -25,11 +25,12 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * One migration away from here. The thread {@code mig-outgoing} carries it out from the first byte to the destination's last word, and
- * nobody waits for it: vCPUs and control sessions only leave requests.
+ * One migration away from here. The thread {@code mig-outgoing} carries it out from the first byte to the destination's
+ * last word, and nobody waits for it: vCPUs and control sessions only leave requests.
  *
- * <p>Invariants: until {@link Switchover} has stopped the guest it runs on, whatever fails; after that every end decides who owns the guest
- * through {@link RunControl#takeBack}; exactly one end is reached, and it is the last transition.
+ * <p>Invariants: until {@link Switchover} has stopped the guest it runs on, whatever fails; after that every end
+ * decides who owns the guest through {@link RunControl#takeBack}; exactly one end is reached, and it is the last
+ * transition.
  */
 public final class OutgoingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(OutgoingMigration.class.getName());
@@ -153,7 +154,10 @@ public final class OutgoingMigration implements AutoCloseable {
         return OutgoingFigures.of(plan, life.state(), progress, waits.statistics(), time);
     }
 
-    /** A control session has answered a command, which took {@code nanos}. It counts if the migration was under way in any of that time. */
+    /**
+     * A control session has answered a command, which took {@code nanos}. It counts if the migration was under way in
+     * any of that time.
+     */
     public void commandTook(String name, long nanos) {
         if (!isEnded() || plan.clock().nanoTime() - nanos < endNanos) {
             waits.commandTook(name, nanos);
@@ -256,7 +260,10 @@ public final class OutgoingMigration implements AutoCloseable {
         }
     }
 
-    /** Before the end is told, because the next migration of this guest may begin at once. What fails here makes the guest slower; it decides nothing. */
+    /**
+     * Before the end is told, because the next migration of this guest may begin at once. What fails here makes the
+     * guest slower; it decides nothing.
+     */
     private void letGo(OutgoingSession session) {
         evenIfItFails("the guest's time could not be given back", session::endPasses);
         evenIfItFails("dirty tracking could not be stopped", plan.guest().dirtyTracker()::stop);

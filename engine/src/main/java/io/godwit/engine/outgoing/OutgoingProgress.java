@@ -9,8 +9,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The figures of an outgoing migration as they grow. One writer, the thread {@code mig-outgoing}; readers see each figure
- * whole and recent, which is all that a picture of something moving can promise.
+ * The figures of an outgoing migration as they grow. One writer, the thread {@code mig-outgoing}; readers see each
+ * figure whole and recent, which is all that a picture of something moving can promise.
  */
 final class OutgoingProgress {
     final AtomicInteger pass = new AtomicInteger();

@@ -14,8 +14,9 @@ import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
 
 /**
- * The source's part of {@code postcopy-safe}, over all connections of a migration: keeps what the destination sends back, and brings the guest back
- * when the destination has died. Used on {@code mig-outgoing}; each connection has a thread {@code mig-epochs}.
+ * The source's part of {@code postcopy-safe}, over all connections of a migration: keeps what the destination sends
+ * back, and brings the guest back when the destination has died. Used on {@code mig-outgoing}; each connection has a
+ * thread {@code mig-epochs}.
  */
 final class OutgoingSafety implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(OutgoingSafety.class.getName());
@@ -34,7 +35,8 @@ final class OutgoingSafety implements AutoCloseable {
     /**
      * Opens a connection for epochs beside the others to the same address.
      *
-     * @param others ends the waits of the other connections; raised if this one breaks, since nothing is safe without it
+     * @param others ends the waits of the other connections; raised if this one breaks, since nothing is safe without
+     * it
      */
     Connection connect(MigrationUri uri, AbortSignal others) {
         AbortSignal abort = new AbortSignal();

@@ -23,8 +23,9 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * The steps of one migration over its first connection, in the order in which {@link OutgoingMigration} takes them, and at the end the
- * answer to who owns the guest. With the package of postcopy written, {@link Postcopy} goes on. Used by {@code mig-outgoing} only.
+ * The steps of one migration over its first connection, in the order in which {@link OutgoingMigration} takes them, and
+ * at the end the answer to who owns the guest. With the package of postcopy written, {@link Postcopy} goes on. Used by
+ * {@code mig-outgoing} only.
  */
 final class OutgoingSession implements AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
@@ -151,7 +152,10 @@ final class OutgoingSession implements AutoCloseable {
                 + ". The guest is here and runs on as it is.";
     }
 
-    /** A destination that counts pages must have said that some may be left out; QEMU does not count, and without answers nobody does. */
+    /**
+     * A destination that counts pages must have said that some may be left out; QEMU does not count, and without
+     * answers nobody does.
+     */
     private boolean takesHoles() {
         if (returnPath.isEmpty()) {
             return true;
@@ -200,8 +204,8 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /**
-     * Waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of the pause,
-     * and a destination that does not answer must not cost the guest its life.
+     * Waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of
+     * the pause, and a destination that does not answer must not cost the guest its life.
      */
     private void awaitArrival(long extraNanos) {
         if (returnPath.isPresent()) {
@@ -211,7 +215,10 @@ final class OutgoingSession implements AutoCloseable {
         }
     }
 
-    /** With the guest running: all that postcopy needs before the switch. From here on the list of blocks stays as it is. */
+    /**
+     * With the guest running: all that postcopy needs before the switch. From here on the list of blocks stays as it
+     * is.
+     */
     void preparePostcopy() {
         ram.hold("Memory can neither be added nor taken away now: the migration to " + plan.uri()
                 + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has arrived."
@@ -303,8 +310,8 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /**
-     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire first, and its own
-     * word explains more.
+     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire
+     * first, and its own word explains more.
      */
     Throwable toldCause(Throwable cause) {
         boolean wireBroke = cause instanceof MigrationException.Transport && returnPath.isPresent();
@@ -342,8 +349,8 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /**
-     * Whether a destination that asks no arbiter could have begun to run the guest. A package of postcopy that was not wholly written lets
-     * nobody begin.
+     * Whether a destination that asks no arbiter could have begun to run the guest. A package of postcopy that was not
+     * wholly written lets nobody begin.
      */
     private boolean mayRunUnasked() {
         if (!switchover.isRightGivenUp() || !channel.isBidirectional()) {

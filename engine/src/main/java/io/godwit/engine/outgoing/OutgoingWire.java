@@ -15,12 +15,18 @@ import java.util.List;
 import java.util.UUID;
 import java.util.function.Consumer;
 
-/** The forward stream but for its pages: header, commands, the block list, and the tail of devices. Used by {@code mig-outgoing} only. */
+/**
+ * The forward stream but for its pages: header, commands, the block list, and the tail of devices. Used by {@code
+ * mig-outgoing} only.
+ */
 final class OutgoingWire implements AutoCloseable {
     /** The section number of {@code ram}; devices follow. The source may choose freely. */
     static final int RAM_SECTION = 1;
 
-    /** LIMIT: what the header or the block list of one guest may take (1024 blocks are 270 KiB); a tail goes out in parts of this. */
+    /**
+     * LIMIT: what the header or the block list of one guest may take (1024 blocks are 270 KiB); a tail goes out in
+     * parts of this.
+     */
     private static final int CONTROL_BYTES = 1 << 20;
 
     private final Channel channel;
@@ -75,7 +81,9 @@ final class OutgoingWire implements AutoCloseable {
         send(b -> StreamWriter.ramChange(b, RAM_SECTION, blocks));
     }
 
-    /** The list of blocks as the stream has it; for postcopy with the sizes of their pages where they are not ordinary. */
+    /**
+     * The list of blocks as the stream has it; for postcopy with the sizes of their pages where they are not ordinary.
+     */
     static List<RamBlockEntry> entries(List<RamBlock> ram, boolean forPostcopy) {
         return ram.stream()
                 .map(block -> forPostcopy

@@ -7,8 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Host pages that were asked for and wait to be sent on the main channel. A page waits once, however often it is asked for, and a queue
- * that is full forgets: the push brings the page later. So a destination that asks without end costs the reading of its requests.
+ * Host pages that were asked for and wait to be sent on the main channel. A page waits once, however often it is asked
+ * for, and a queue that is full forgets: the push brings the page later. So a destination that asks without end costs
+ * the reading of its requests.
  *
  * <p>Threads: one puts, one takes.
  */
@@ -33,7 +34,9 @@ final class PageQueue {
         }
     }
 
-    /** Notes that a host page was asked for at {@code readNanos}; false if there is nothing to do for it, or no room. */
+    /**
+     * Notes that a host page was asked for at {@code readNanos}; false if there is nothing to do for it, or no room.
+     */
     boolean put(int blockIndex, long firstPage, long readNanos) {
         DirtyBitmap bits = asked.get(blockIndex);
         int at = put;

@@ -10,9 +10,10 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /**
- * Pages that the destination asks for, before everything else. With a channel of their own the thread that read the request
- * sends the page itself; without, it queues the page for the pushing thread, which looks before each batch. Requests for pages that are not
- * owed any more are ignored: they are on their way, or there. One reading thread; nothing is allocated for a request.
+ * Pages that the destination asks for, before everything else. With a channel of their own the thread that read the
+ * request sends the page itself; without, it queues the page for the pushing thread, which looks before each batch.
+ * Requests for pages that are not owed any more are ignored: they are on their way, or there. One reading thread;
+ * nothing is allocated for a request.
  */
 final class PageRequests implements AutoCloseable {
     /** LIMIT: QEMU and Godwit ask for one host page at a time. */

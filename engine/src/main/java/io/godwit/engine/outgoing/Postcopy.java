@@ -17,17 +17,22 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Postcopy from the switch to its end: pushes over one connection after the other until the destination has everything. Whatever goes wrong
- * once the destination has the guest leads to {@code postcopy-paused}, where nothing is lost. Runs on {@code mig-outgoing}.
+ * Postcopy from the switch to its end: pushes over one connection after the other until the destination has everything.
+ * Whatever goes wrong once the destination has the guest leads to {@code postcopy-paused}, where nothing is lost. Runs
+ * on {@code mig-outgoing}.
  *
- * <p>Between the switch and the destination's first sign of life nobody knows whether it runs the guest. If the connection breaks then, the
- * token decides, where the destination takes it: won back, the guest goes on here, whose memory is whole, because nobody has written to it.
+ * <p>Between the switch and the destination's first sign of life nobody knows whether it runs the guest. If the
+ * connection breaks then, the token decides, where the destination takes it: won back, the guest goes on here, whose
+ * memory is whole, because nobody has written to it.
  */
 final class Postcopy {
     /** LIMIT: a process that is being torn down keeps its locks until its memory is freed. */
     private static final Duration CLAIM_PATIENCE = Duration.ofMillis(200);
 
-    /** LIMIT: from the devices loaded to the token taken it is less than a millisecond on a machine that is not overloaded. */
+    /**
+     * LIMIT: from the devices loaded to the token taken it is less than a millisecond on a machine that is not
+     * overloaded.
+     */
     private static final long GRACE_NANOS = 20_000_000;
 
     /** How it ended. */

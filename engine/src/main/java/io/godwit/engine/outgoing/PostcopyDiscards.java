@@ -9,9 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What the destination must throw away before the guest runs there: pages that it has, or may have, in an older form. What is dirty stays
- * dirty until it is sent in postcopy, so discards may be told as soon as no page is sent any more, while the guest still runs; later ones
- * add what was written since. WIRE 9.2.
+ * What the destination must throw away before the guest runs there: pages that it has, or may have, in an older form.
+ * What is dirty stays dirty until it is sent in postcopy, so discards may be told as soon as no page is sent any more,
+ * while the guest still runs; later ones add what was written since. WIRE 9.2.
  */
 final class PostcopyDiscards {
     /** LIMIT: as many as QEMU puts into one command. */
@@ -31,8 +31,8 @@ final class PostcopyDiscards {
     /**
      * The commands for all that is owed and was not told yet.
      *
-     * @param last whether there must be one command in all: a destination that has discarded nothing is not ready to listen. If nothing is
-     *     owed, one page is.
+     * @param last whether there must be one command in all: a destination that has discarded nothing is not ready to
+     *     listen. If nothing is owed, one page is.
      */
     List<Command.PostcopyRamDiscard> next(boolean last) {
         List<Command.PostcopyRamDiscard> commands = new ArrayList<>();

@@ -13,8 +13,9 @@ import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
 /**
- * One connection to the destination in postcopy, from the switch or the recovery until it breaks or all is done: main channel, way back,
- * perhaps the channel of requested pages, and the push over them. Made, used and closed on {@code mig-outgoing}.
+ * One connection to the destination in postcopy, from the switch or the recovery until it breaks or all is done: main
+ * channel, way back, perhaps the channel of requested pages, and the push over them. Made, used and closed on {@code
+ * mig-outgoing}.
  */
 final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
@@ -121,8 +122,8 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     }
 
     /**
-     * What to tell of a failure: a destination that gave up and hung up is often noticed as a broken wire first, and its own word explains
-     * more.
+     * What to tell of a failure: a destination that gave up and hung up is often noticed as a broken wire first, and
+     * its own word explains more.
      */
     Throwable toldCause(Throwable cause) {
         boolean wireBroke = cause instanceof MigrationException.Transport;

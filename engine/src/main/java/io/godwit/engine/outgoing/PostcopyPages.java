@@ -8,11 +8,11 @@ import io.godwit.engine.memory.RamBlocks;
 import java.util.List;
 
 /**
- * The pages that the destination has yet to get, in the unit in which it places them: whole host pages. A set bit in a block's dirty bitmap
- * is a page owed, and whoever takes the bit sends the page.
+ * The pages that the destination has yet to get, in the unit in which it places them: whole host pages. A set bit in a
+ * block's dirty bitmap is a page owed, and whoever takes the bit sends the page.
  *
- * <p>Invariant, from {@link #widen} on: of a host page either all bits are set or it has been claimed. A host page of more than 64 pages
- * is claimed by its first word; the winner alone clears the others.
+ * <p>Invariant, from {@link #widen} on: of a host page either all bits are set or it has been claimed. A host page of
+ * more than 64 pages is claimed by its first word; the winner alone clears the others.
  *
  * <p>Threads: {@link #claim} from any; {@link #widen} while nobody claims.
  */

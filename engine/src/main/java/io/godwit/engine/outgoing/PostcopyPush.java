@@ -14,11 +14,14 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * Sends over one connection what the destination lacks, until nothing is left: pages that were asked for first, and from there on the pages
- * behind them; all others as the window and {@code max-postcopy-bandwidth} allow. Runs on {@code mig-outgoing}.
+ * Sends over one connection what the destination lacks, until nothing is left: pages that were asked for first, and
+ * from there on the pages behind them; all others as the window and {@code max-postcopy-bandwidth} allow. Runs on
+ * {@code mig-outgoing}.
  */
 final class PostcopyPush implements AutoCloseable {
-    /** Pages in one system call: while it lasts, a page that was asked for on the same channel waits, there and here. */
+    /**
+     * Pages in one system call: while it lasts, a page that was asked for on the same channel waits, there and here.
+     */
     private static final int BATCH_PAGES = 8;
 
     /** The same while nobody asks: fewer system calls, at the price of some 50 us for the first who asks again. */

@@ -14,8 +14,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * What both sides say on a new connection before postcopy goes on: the destination tells what it has received, and what it has not is
- * owed again. Nothing of ours changes before all its answers have been checked. WIRE 9.4.
+ * What both sides say on a new connection before postcopy goes on: the destination tells what it has received, and what
+ * it has not is owed again. Nothing of ours changes before all its answers have been checked. WIRE 9.4.
  */
 final class PostcopyRecovery {
     private final OutgoingMigration.Plan plan;

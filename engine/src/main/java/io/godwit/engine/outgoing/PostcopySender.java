@@ -14,8 +14,8 @@ import io.godwit.stream.StreamWriter;
 import java.util.OptionalInt;
 
 /**
- * Sends claimed pages over one channel of a postcopy connection. Each batch, a few pages or one host page, leaves whole: on the main channel
- * as a PART of its own, on the channel of requested pages as bare records. WIRE 9.2, 9.3.
+ * Sends claimed pages over one channel of a postcopy connection. Each batch, a few pages or one host page, leaves
+ * whole: on the main channel as a PART of its own, on the channel of requested pages as bare records. WIRE 9.2, 9.3.
  *
  * <p>One thread at a time. A new connection needs a new sender, whose first record names its block.
  */

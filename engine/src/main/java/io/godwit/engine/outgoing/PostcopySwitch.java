@@ -15,9 +15,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * The switch to postcopy. While the guest runs the destination is told what to throw away, which takes it long for a big guest; with the guest
- * stopped only what was written since, and the package of devices with which it goes on there. So the pause does not depend on the
- * size of the guest. Runs on {@code mig-outgoing}.
+ * The switch to postcopy. While the guest runs the destination is told what to throw away, which takes it long for a
+ * big guest; with the guest stopped only what was written since, and the package of devices with which it goes on
+ * there. So the pause does not depend on the size of the guest. Runs on {@code mig-outgoing}.
  */
 final class PostcopySwitch {
     /** LIMIT: ranges that cost the destination less than a millisecond may be left to the pause. */
@@ -76,8 +76,8 @@ final class PostcopySwitch {
     }
 
     /**
-     * With the guest stopped: the last discards, and the package. When this returns the destination may run the guest; when it throws, the
-     * package is not whole there, and it never will.
+     * With the guest stopped: the last discards, and the package. When this returns the destination may run the guest;
+     * when it throws, the package is not whole there, and it never will.
      *
      * @param ran whether the guest shall run there
      * @param commit the last moment at which the migration can be cancelled; throws if it was

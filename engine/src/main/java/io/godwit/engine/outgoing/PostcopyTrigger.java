@@ -7,8 +7,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 
 /**
- * Says when precopy is to become postcopy: when somebody asked, after {@code postcopy-start-time}, or after {@code postcopy-after-passes}. It
- * is looked at within a pass too, because a pass over a big guest takes longer than anybody wants to wait.
+ * Says when precopy is to become postcopy: when somebody asked, after {@code postcopy-start-time}, or after {@code
+ * postcopy-after-passes}. It is looked at within a pass too, because a pass over a big guest takes longer than anybody
+ * wants to wait.
  *
  * <p>Threads: {@link #ask} from any, the rest from {@code mig-outgoing}.
  */

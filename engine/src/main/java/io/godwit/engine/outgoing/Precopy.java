@@ -20,8 +20,9 @@ import java.util.Set;
 import java.util.function.Supplier;
 
 /**
- * The passes: each walks the dirty bitmap once and sends what it finds, then asks the tracker what was written meanwhile. Runs on
- * {@code mig-outgoing} while the guest runs. Holds no lock at all while it tests, copies or sends pages.
+ * The passes: each walks the dirty bitmap once and sends what it finds, then asks the tracker what was written
+ * meanwhile. Runs on {@code mig-outgoing} while the guest runs. Holds no lock at all while it tests, copies or sends
+ * pages.
  */
 final class Precopy implements AutoCloseable {
     /** LIMIT: a pass this small says nothing about the speed of the wire. */
@@ -183,7 +184,9 @@ final class Precopy implements AutoCloseable {
         sync.sync();
     }
 
-    /** Nobody synchronises in the background any more, and the guest has all of its time again. Harmless when repeated. */
+    /**
+     * Nobody synchronises in the background any more, and the guest has all of its time again. Harmless when repeated.
+     */
     @Override
     public void close() {
         watch.ifPresent(BackgroundSync::close);
@@ -267,7 +270,10 @@ final class Precopy implements AutoCloseable {
         ram.announced(change.next());
     }
 
-    /** A page that is sent after all is not left out, whether a sync in the background has said so or one behind the pass. */
+    /**
+     * A page that is sent after all is not left out, whether a sync in the background has said so or one behind the
+     * pass.
+     */
     private void noteSent(RamBlock block) {
         if (freePages.isPresent()) {
             for (int i = 0; i < batch.count(); i++) {

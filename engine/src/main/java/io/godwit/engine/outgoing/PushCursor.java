@@ -6,8 +6,8 @@ import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
 
 /**
- * Where the background push goes on. It walks all blocks in a circle, so that it can be put anywhere and yet misses nothing. For the pushing
- * thread only.
+ * Where the background push goes on. It walks all blocks in a circle, so that it can be put anywhere and yet misses
+ * nothing. For the pushing thread only.
  */
 final class PushCursor {
     private final PostcopyPages pages;

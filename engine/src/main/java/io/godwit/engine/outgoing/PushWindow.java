@@ -5,12 +5,14 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.MigrationException;
 
 /**
- * Bounds what of the push is on its way. Without a bound everything that fits into two socket buffers, some MiB, would stand ahead of a
- * page that the guest waits for. PINGs between PARTs mark positions in the stream; a PONG says that the destination's reader has got there.
+ * Bounds what of the push is on its way. Without a bound everything that fits into two socket buffers, some MiB, would
+ * stand ahead of a page that the guest waits for. PINGs between PARTs mark positions in the stream; a PONG says that
+ * the destination's reader has got there.
  *
- * <p>The bound follows the wire: twice what it carries in its shortest round trip, which keeps it busy, and not less than it carries in a quarter
- * of a millisecond, because the answering threads have to be woken too. A round trip behind what was sent before tells more of that than of the wire, and
- * a bound made from it would feed itself; so now and then all answers are awaited, and the next one is the measure (as BBR does: Cardwell et al., 2016).
+ * <p>The bound follows the wire: twice what it carries in its shortest round trip, which keeps it busy, and not less
+ * than it carries in a quarter of a millisecond, because the answering threads have to be woken too. A round trip
+ * behind what was sent before tells more of that than of the wire, and a bound made from it would feed itself; so now
+ * and then all answers are awaited, and the next one is the measure (as BBR does: Cardwell et al., 2016).
  *
  * <p>Threads: the pushing thread sends, the return path's thread answers.
  */
@@ -68,8 +70,8 @@ final class PushWindow {
     }
 
     /**
-     * Whether more may be sent now. With no answer due always: a window that has shrunk below what no PING stands behind yet would never open
-     * again, and more bytes bring the next PING.
+     * Whether more may be sent now. With no answer due always: a window that has shrunk below what no PING stands
+     * behind yet would never open again, and more bytes bring the next PING.
      */
     boolean isOpen() {
         return isQuiet() || (!probing && sentBytes - answeredBytes < windowBytes && pings - pongs < SLOTS);

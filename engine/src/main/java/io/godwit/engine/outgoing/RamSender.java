@@ -13,8 +13,9 @@ import io.godwit.stream.SectionKind;
 import io.godwit.stream.StreamWriter;
 
 /**
- * Sends batches of pages: tests each for zero, writes the records' heads into a small buffer and hands heads and guest pages to the
- * kernel in one call, straight from guest memory. WIRE: records of the RAM section inside PART or END sections.
+ * Sends batches of pages: tests each for zero, writes the records' heads into a small buffer and hands heads and guest
+ * pages to the kernel in one call, straight from guest memory. WIRE: records of the RAM section inside PART or END
+ * sections.
  */
 final class RamSender implements AutoCloseable {
     /** Pages for each system call. */

@@ -5,8 +5,8 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.MonotonicClock;
 
 /**
- * Keeps a sender at {@code max-bandwidth}. Each byte sent moves the moment at which the next may leave; a pause in sending saves up
- * at most {@link #BURST_NANOS} of it.
+ * Keeps a sender at {@code max-bandwidth}. Each byte sent moves the moment at which the next may leave; a pause in
+ * sending saves up at most {@link #BURST_NANOS} of it.
  */
 final class RateLimit {
     static final long BURST_NANOS = 2_000_000;

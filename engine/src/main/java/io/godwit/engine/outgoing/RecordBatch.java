@@ -10,11 +10,14 @@ import io.godwit.stream.PageRecordWriter;
 import java.nio.ByteBuffer;
 
 /**
- * Page records that leave together: heads come from a small buffer, contents straight from guest memory, and as few system calls as the
- * kernel allows write both. One channel, one thread at a time; nothing is allocated for a page.
+ * Page records that leave together: heads come from a small buffer, contents straight from guest memory, and as few
+ * system calls as the kernel allows write both. One channel, one thread at a time; nothing is allocated for a page.
  */
 final class RecordBatch implements AutoCloseable {
-    /** Pages for each system call: with a head before each page, two entries a page, this is the kernel's limit of 1024 entries. */
+    /**
+     * Pages for each system call: with a head before each page, two entries a page, this is the kernel's limit of 1024
+     * entries.
+     */
     static final int MAX_PAGES = 448;
 
     /** Room for what stands before, between and after the pages: section heads and ends, a command. */
@@ -57,8 +60,8 @@ final class RecordBatch implements AutoCloseable {
     }
 
     /**
-     * Adds one page; false if it is zero. A small method, because the compiler takes one that is called for each page long before it takes
-     * a loop that is entered for each batch.
+     * Adds one page; false if it is zero. A small method, because the compiler takes one that is called for each page
+     * long before it takes a loop that is entered for each batch.
      */
     boolean addPage(int blockIndex, NativeMemory memory, long offset) {
         if (memory.isZero(offset, RamBlock.PAGE_BYTES)) {

@@ -25,11 +25,12 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 
 /**
- * What the destination says on one connection. The thread {@code mig-return-path} reads it; {@code mig-outgoing} waits here for what it needs
- * to know. Requests for pages go straight to {@link PostcopyAnswers}. WIRE: the return path's messages.
+ * What the destination says on one connection. The thread {@code mig-return-path} reads it; {@code mig-outgoing} waits
+ * here for what it needs to know. Requests for pages go straight to {@link PostcopyAnswers}. WIRE: the return path's
+ * messages.
  *
- * <p>A destination that fails, talks nonsense or hangs up when no verdict is expected aborts the channel, so that the sender notices at
- * once and not at its next full socket buffer.
+ * <p>A destination that fails, talks nonsense or hangs up when no verdict is expected aborts the channel, so that the
+ * sender notices at once and not at its next full socket buffer.
  */
 final class ReturnPath {
     private static final int BUFFER_BYTES = 4096;
@@ -116,13 +117,17 @@ final class ReturnPath {
         return peerIsGodwit;
     }
 
-    /** From here on the destination may ask for pages of these blocks, which need not be those of the beginning any more. */
+    /**
+     * From here on the destination may ask for pages of these blocks, which need not be those of the beginning any
+     * more.
+     */
     void beginPostcopy(PostcopyAnswers answers, List<RamBlockEntry> last) {
         postcopy = Optional.of(new Begun(answers, last));
     }
 
     /**
-     * Waits until the destination has answered the PING with this value, which it does when it has taken in all that was sent before.
+     * Waits until the destination has answered the PING with this value, which it does when it has taken in all that
+     * was sent before.
      *
      * @throws MigrationException.Transport if it has not answered within {@code nanos}, or hung up
      */

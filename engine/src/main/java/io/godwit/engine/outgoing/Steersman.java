@@ -5,8 +5,9 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.forecast.Autopilot.Choice;
 
 /**
- * Does what {@code autopilot} chooses: takes more from the guest at once, and less when it was seen twice that less will do; and goes over to postcopy
- * when it was seen twice that only this helps, because there is no way back. One thread at a time.
+ * Does what {@code autopilot} chooses: takes more from the guest at once, and less when it was seen twice that less
+ * will do; and goes over to postcopy when it was seen twice that only this helps, because there is no way back. One
+ * thread at a time.
  */
 final class Steersman {
     private static final int TWICE = 2;

@@ -15,9 +15,9 @@ import java.util.List;
 import java.util.function.Supplier;
 
 /**
- * The end of the source's part, guest stopped: the last harvest, the last pages, the devices; then the right to run is given up and the
- * bytes that let the destination begin are written. Runs on {@code mig-outgoing}; remembers what has been done, because what a failure
- * means depends on it.
+ * The end of the source's part, guest stopped: the last harvest, the last pages, the devices; then the right to run is
+ * given up and the bytes that let the destination begin are written. Runs on {@code mig-outgoing}; remembers what has
+ * been done, because what a failure means depends on it.
  */
 final class Switchover {
     private final Guest guest;
@@ -90,7 +90,10 @@ final class Switchover {
         return wasRunning;
     }
 
-    /** Whether the destination may have begun to run the guest: only before this is true the source may go on without asking. */
+    /**
+     * Whether the destination may have begun to run the guest: only before this is true the source may go on without
+     * asking.
+     */
     boolean isRightGivenUp() {
         return rightGivenUp;
     }

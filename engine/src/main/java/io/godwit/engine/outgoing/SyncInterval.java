@@ -17,7 +17,8 @@ final class SyncInterval {
     private SyncInterval() {}
 
     /**
-     * The interval: what the parameter says; less where syncs are cheap and throttling is in a hurry; more where they are dear.
+     * The interval: what the parameter says; less where syncs are cheap and throttling is in a hurry; more where they
+     * are dear.
      *
      * @param parameterNanos what somebody asked for; 0 = never
      * @param costNanos what the latest sync took

@@ -10,7 +10,8 @@ import java.util.Arrays;
 import java.util.function.Supplier;
 
 /**
- * What is taken from the guest's vCPUs: never more than {@code max-guest-slowdown}, and all of it given back at the end.
+ * What is taken from the guest's vCPUs: never more than {@code max-guest-slowdown}, and all of it given back at the
+ * end.
  *
  * <p>Threads: any.
  */
@@ -105,8 +106,8 @@ final class Throttle {
     }
 
     /**
-     * What share of the vCPUs' time was taken since the last time somebody asked, by whomever, from 0 to 1: as measured, or where nobody can measure it
-     * as it is wanted now.
+     * What share of the vCPUs' time was taken since the last time somebody asked, by whomever, from 0 to 1: as
+     * measured, or where nobody can measure it as it is wanted now.
      *
      * @param nanos how long ago that was
      */

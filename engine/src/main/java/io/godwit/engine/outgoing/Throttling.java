@@ -15,8 +15,8 @@ import java.util.Optional;
 import java.util.Set;
 
 /**
- * Judges the time between syncs by the migration's {@link ThrottlePolicy}, if it has one, and takes from the guest what that says. Used with
- * {@link DirtySync}'s lock held, but where another thread is named.
+ * Judges the time between syncs by the migration's {@link ThrottlePolicy}, if it has one, and takes from the guest what
+ * that says. Used with {@link DirtySync}'s lock held, but where another thread is named.
  */
 final class Throttling {
     /** QEMU judges no shorter period; here a shorter interval is judged too. */

@@ -53,7 +53,10 @@ final class WatchEvents {
         long syncs;
     }
 
-    /** Loads all if anything is recorded, so that none is loaded while somebody waits; the first one takes some tenths of a second. */
+    /**
+     * Loads all if anything is recorded, so that none is loaded while somebody waits; the first one takes some tenths
+     * of a second.
+     */
     static void prepare() {
         boolean _ = FlightRecorder.isInitialized()
                 && (new Start().isEnabled() || new Sync().isEnabled() || new End().isEnabled());

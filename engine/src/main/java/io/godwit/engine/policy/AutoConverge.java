@@ -7,14 +7,18 @@ import io.godwit.engine.MigrationParameters;
 import java.util.Arrays;
 
 /**
- * {@code auto-converge}: how much of its time is to be taken from the guest. Up as QEMU does it: a guest that dirties more than the threshold
- * allows, twice since the last step, loses {@code cpu-throttle-initial} percent and each time {@code cpu-throttle-increment} more. And down again, which
- * QEMU never does, once the guest would keep below the threshold at the lower step too, at the ends of two passes in a row.
+ * {@code auto-converge}: how much of its time is to be taken from the guest. Up as QEMU does it: a guest that dirties
+ * more than the threshold allows, twice since the last step, loses {@code cpu-throttle-initial} percent and each time
+ * {@code cpu-throttle-increment} more. And down again, which QEMU never does, once the guest would keep below the
+ * threshold at the lower step too, at the ends of two passes in a row.
  *
  * <p>One thread at a time.
  */
 public final class AutoConverge implements ThrottlePolicy {
-    /** Up at the second period that is too much, whether the one before it was or not; down after two in a row at the ends of passes that would do with less. */
+    /**
+     * Up at the second period that is too much, whether the one before it was or not; down after two in a row at the
+     * ends of passes that would do with less.
+     */
     private static final int PERIODS = 2;
 
     /** So far below the threshold a lower step has to look before it is taken: what is foreseen is not exact. */

@@ -8,9 +8,9 @@ import java.util.OptionalLong;
 /**
  * Decides after each pass whether to stop the guest now or to walk once more.
  *
- * <p>QEMU stops as soon as the rest is expected to fit into {@code downtime-limit}. That leaves up to 300 ms of pause where 3 ms could be
- * had: a short pass costs little and the next rest is smaller still. So once the limit is kept, passes go on as long as each
- * leaves clearly less than the one before and the rest is worth it.
+ * <p>QEMU stops as soon as the rest is expected to fit into {@code downtime-limit}. That leaves up to 300 ms of pause
+ * where 3 ms could be had: a short pass costs little and the next rest is smaller still. So once the limit is kept,
+ * passes go on as long as each leaves clearly less than the one before and the rest is worth it.
  */
 public final class Convergence {
     /** Below this the fixed parts of a switchover outweigh the pages. */
@@ -33,7 +33,8 @@ public final class Convergence {
      * @param remainingBytes of memory that would have to be sent with the guest stopped
      * @param bytesPerSecond what the wire carries; 0 = not known yet
      * @param downtimeLimitMillis the limit that holds now
-     * @param nextPages how many pages another pass would leave, if somebody knows: one that is foreseen to gain nothing is not made
+     * @param nextPages how many pages another pass would leave, if somebody knows: one that is foreseen to gain nothing
+     * is not made
      * @return whether to stop the guest now
      */
     public boolean isReached(

@@ -8,9 +8,9 @@ import io.godwit.engine.memory.RamBlock;
 import java.util.Arrays;
 
 /**
- * {@code dirty-limit}: only vCPUs that write more than their share lose time. The share is what the wire allows, divided so that nobody gets more than he
- * writes, and at least {@code vcpu-dirty-limit}. It begins when the guest has dirtied too much twice, as {@link AutoConverge} does; from then
- * on every period sets each vCPU right, up or down.
+ * {@code dirty-limit}: only vCPUs that write more than their share lose time. The share is what the wire allows,
+ * divided so that nobody gets more than he writes, and at least {@code vcpu-dirty-limit}. It begins when the guest has
+ * dirtied too much twice, as {@link AutoConverge} does; from then on every period sets each vCPU right, up or down.
  *
  * <p>One thread at a time.
  */
@@ -89,7 +89,10 @@ public final class DirtyLimit implements ThrottlePolicy {
         return wanted <= allowed ? 0 : (int) Math.clamp(Math.ceil(100 * (1 - allowed / wanted)), 0, 99);
     }
 
-    /** The most that one may have, if all together may have {@code total} and those who want less leave the rest to the others. */
+    /**
+     * The most that one may have, if all together may have {@code total} and those who want less leave the rest to the
+     * others.
+     */
     static double share(double[] wanted, double total) {
         double[] ascending = wanted.clone();
         Arrays.sort(ascending);

@@ -3,8 +3,8 @@
 package io.godwit.engine.policy;
 
 /**
- * When the first pass, which may be long, is looked into for what the guest writes: often at first, so that little is sent in vain, and after that each time
- * it is a quarter older. Pure.
+ * When the first pass, which may be long, is looked into for what the guest writes: often at first, so that little is
+ * sent in vain, and after that each time it is a quarter older. Pure.
  */
 public final class FirstPassLooks {
     /** The first look, in nanoseconds after the pass has begun; two looks are no nearer to each other either. */

@@ -5,7 +5,10 @@ package io.godwit.engine.policy;
 import io.godwit.engine.MigrationParameter;
 import io.godwit.engine.MigrationParameters;
 
-/** Decides, from what the guest dirtied and the wire carried, how much of their time its vCPUs lose. One thread at a time. */
+/**
+ * Decides, from what the guest dirtied and the wire carried, how much of their time its vCPUs lose. One thread at a
+ * time.
+ */
 public sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
     /**
      * What happened from one sync to another.
@@ -13,8 +16,8 @@ public sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
      * @param nanos how long it lasted
      * @param dirtiedBytes that have to be sent again because of it
      * @param sentBytes what the wire carried
-     * @param endsPass whether a pass has ended with it. In the beginning of a pass most of what the guest writes is still to be sent anyway, so that it seems
-     *     to write little
+     * @param endsPass whether a pass has ended with it. In the beginning of a pass most of what the guest writes is
+     *     still to be sent anyway, so that it seems to write little
      */
     record Period(long nanos, long dirtiedBytes, long sentBytes, boolean endsPass) {}
 
@@ -34,7 +37,10 @@ public sealed interface ThrottlePolicy permits AutoConverge, DirtyLimit {
      */
     boolean isAtMost(int percent, MigrationParameters parameters);
 
-    /** Whether the latest period gave a reason to change something, so that the next is better judged sooner than {@link #interval} says. */
+    /**
+     * Whether the latest period gave a reason to change something, so that the next is better judged sooner than {@link
+     * #interval} says.
+     */
     boolean isInHurry();
 
     /** Which parameter says how long a pass may last, in ms, until it is judged within; 0 = for ever. */

@@ -38,7 +38,8 @@ public record DirtyRate(Stage stage, long startEpochSeconds, long calcMillis, lo
      *
      * @param bytesPerSecond pages written, in bytes a second
      * @param vcpuBytesPerSecond the same for each vCPU; empty in modes that do not tell them apart
-     * @param curve how many pages were written within the intervals that were asked for, as far as there was time for them
+     * @param curve how many pages were written within the intervals that were asked for, as far as there was time for
+     * them
      * @param zeroShare the part of the sampled pages that held nothing but zeros; empty if none was looked at
      */
     public record Figures(

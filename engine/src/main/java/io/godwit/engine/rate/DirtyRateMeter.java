@@ -18,15 +18,18 @@ import java.util.concurrent.locks.ReentrantLock;
 /**
  * Measures one guest's dirty rate, one measurement at a time, on the thread {@code dirty-rate}.
  *
- * <p>Who calls {@link #start} vouches that nobody else uses the guest's tracker, if the mode needs it, and calls {@link #yieldTracker} before
- * somebody does; and that all of the guest's memory is there.
+ * <p>Who calls {@link #start} vouches that nobody else uses the guest's tracker, if the mode needs it, and calls {@link
+ * #yieldTracker} before somebody does; and that all of the guest's memory is there.
  *
  * <p>Threads: any. No lock is held while memory is read or the tracker is asked.
  */
 public final class DirtyRateMeter implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(DirtyRateMeter.class.getName());
 
-    /** LIMIT: a harvest takes milliseconds, a walk over 4 million samples some seconds; a walk looks at each page whether it must end. */
+    /**
+     * LIMIT: a harvest takes milliseconds, a walk over 4 million samples some seconds; a walk looks at each page
+     * whether it must end.
+     */
     private static final Duration END_PATIENCE = Duration.ofSeconds(10);
 
     private final Guest guest;
@@ -101,8 +104,8 @@ public final class DirtyRateMeter implements AutoCloseable {
     }
 
     /**
-     * Ends a measurement that uses the guest's tracker, with what it has, and waits until the tracker is free: for one harvest at most. One that samples pages
-     * goes on.
+     * Ends a measurement that uses the guest's tracker, with what it has, and waits until the tracker is free: for one
+     * harvest at most. One that samples pages goes on.
      *
      * @throws MigrationException.Refused if it did not end in time
      */

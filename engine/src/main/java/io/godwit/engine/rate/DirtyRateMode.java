@@ -6,7 +6,10 @@ import java.util.Optional;
 
 /** How a dirty rate is measured, by QEMU's public names. */
 public enum DirtyRateMode {
-    /** Random pages are hashed at the beginning and at the end. Costs the guest nothing, and sees whether a page changed, not how often. */
+    /**
+     * Random pages are hashed at the beginning and at the end. Costs the guest nothing, and sees whether a page
+     * changed, not how often.
+     */
     PAGE_SAMPLING("page-sampling"),
     /** The guest's tracker counts for each vCPU; for trackers that can tell them apart. */
     DIRTY_RING("dirty-ring"),

@@ -11,8 +11,8 @@ import java.util.List;
  * @param mode how
  * @param calcMillis for how long
  * @param samplePages how many pages of each GiB are looked at; 0 unless the mode is {@link DirtyRateMode#PAGE_SAMPLING}
- * @param intervalsMillis for {@link DirtyRateMode#DIRTY_BITMAP}: after which times from the beginning the pages written so far are counted besides,
- *     ascending
+ * @param intervalsMillis for {@link DirtyRateMode#DIRTY_BITMAP}: after which times from the beginning the pages written
+ *     so far are counted besides, ascending
  */
 public record DirtyRateRequest(DirtyRateMode mode, long calcMillis, long samplePages, List<Long> intervalsMillis) {
     /** What is sampled of each GiB if nobody says otherwise. */

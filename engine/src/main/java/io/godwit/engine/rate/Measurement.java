@@ -7,7 +7,9 @@ import java.util.Optional;
 
 /** One way to measure, used once. */
 sealed interface Measurement permits SampledPages, TrackedPages {
-    /** Measures until the time is over or {@code wait} says that it is; empty if what was found by then says nothing. */
+    /**
+     * Measures until the time is over or {@code wait} says that it is; empty if what was found by then says nothing.
+     */
     Optional<Figures> run(Wait wait);
 
     /** Gives back what {@link #run} took of the guest, however that ended. */

@@ -13,8 +13,8 @@ import java.util.OptionalDouble;
 import java.util.SplittableRandom;
 
 /**
- * Hashes random pages twice. Which ones they are is not kept but drawn again from the same seed; both walks go the same way, so that each page is
- * looked at about the same time after its first look.
+ * Hashes random pages twice. Which ones they are is not kept but drawn again from the same seed; both walks go the same
+ * way, so that each page is looked at about the same time after its first look.
  */
 final class SampledPages implements Measurement {
     /** LIMIT: fewer say nothing of a small block. */

@@ -15,8 +15,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 
 /**
- * Asks the guest's tracker. Pages are counted once in the blocks' dirty bitmaps, which are of no use while no migration runs: the next one begins with all of
- * their bits set.
+ * Asks the guest's tracker. Pages are counted once in the blocks' dirty bitmaps, which are of no use while no migration
+ * runs: the next one begins with all of their bits set.
  */
 final class TrackedPages implements Measurement {
     private final RamBlocks.Snapshot ram;

@@ -11,8 +11,9 @@ import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
- * For guests whose writer says itself what it writes, where the kernel offers no tracking or a program knows better. The writer calls
- * {@link #mark} <em>after</em> each write: marked before it, the page could be harvested and sent without it.
+ * For guests whose writer says itself what it writes, where the kernel offers no tracking or a program knows better.
+ * The writer calls {@link #mark} <em>after</em> each write: marked before it, the page could be harvested and sent
+ * without it.
  *
  * <p>Marking is safe from any thread and costs one atomic operation; harvesting is for one thread.
  */

@@ -18,9 +18,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.LongConsumer;
 
 /**
- * Finds written pages by write protection: userfaultfd in its asynchronous mode lets the kernel itself lift the protection of a page
- * at the first write, and one scan of the page map reports the lifted ones and protects them again. The writer never waits for this
- * process.
+ * Finds written pages by write protection: userfaultfd in its asynchronous mode lets the kernel itself lift the
+ * protection of a page at the first write, and one scan of the page map reports the lifted ones and protects them
+ * again. The writer never waits for this process.
  *
  * <p>Works for any memory of this process that no other process writes. KERNEL: Linux 6.7 for the scan.
  */
@@ -88,7 +88,10 @@ public final class WriteProtectTracker implements DirtyTracker {
         }
     }
 
-    /** A block that came has gone from the guest's list, and its memory is about to be unmapped, with which its protection ends. Any thread. */
+    /**
+     * A block that came has gone from the guest's list, and its memory is about to be unmapped, with which its
+     * protection ends. Any thread.
+     */
     public void remove(RamBlock block) {
         lock.lock();
         try {

@@ -5,7 +5,8 @@ package io.godwit.engine.transport;
 import io.godwit.linux.io.EventSignal;
 
 /**
- * Ends all waits of one migration on its wire, connecting included. Raised at most once, by any thread; the first reason counts.
+ * Ends all waits of one migration on its wire, connecting included. Raised at most once, by any thread; the first
+ * reason counts.
  */
 public final class AbortSignal implements AutoCloseable {
     private final EventSignal event = new EventSignal();

@@ -15,8 +15,8 @@ public interface Channel extends AutoCloseable {
     /**
      * Writes all of {@code vector}.
      *
-     * @throws io.godwit.engine.MigrationException.Transport if the wire breaks, the peer takes nothing for the stall limit, or the channel is
-     *     aborted
+     * @throws io.godwit.engine.MigrationException.Transport if the wire breaks, the peer takes nothing for the stall
+     *     limit, or the channel is aborted
      */
     void write(IoVector vector);
 
@@ -27,7 +27,8 @@ public interface Channel extends AutoCloseable {
     long FOREVER_NANOS = Polling.FOREVER_NANOS;
 
     /**
-     * Reads at least one byte, waiting without a limit: a source may rightly be silent for long, and {@link #abort} ends the wait.
+     * Reads at least one byte, waiting without a limit: a source may rightly be silent for long, and {@link #abort}
+     * ends the wait.
      *
      * @return the number of bytes, or -1 at the end of the stream
      * @throws io.godwit.engine.MigrationException.Transport if the wire breaks or the channel is aborted
@@ -47,8 +48,9 @@ public interface Channel extends AutoCloseable {
     void pause(long nanos);
 
     /**
-     * Acknowledges what was read at once. Over tcp the kernel may hold an acknowledgement back for 40 ms while nothing is written here, and a
-     * peer that waits for it before it sends the next small message (Nagle's algorithm) is late by as much. Needed after each read.
+     * Acknowledges what was read at once. Over tcp the kernel may hold an acknowledgement back for 40 ms while nothing
+     * is written here, and a peer that waits for it before it sends the next small message (Nagle's algorithm) is late
+     * by as much. Needed after each read.
      */
     default void acknowledgeAtOnce() {}
 
@@ -62,8 +64,8 @@ public interface Channel extends AutoCloseable {
     String peer();
 
     /**
-     * Says that nothing more will be written, and waits until what was written is where it belongs (a command has ended, a file is
-     * complete).
+     * Says that nothing more will be written, and waits until what was written is where it belongs (a command has
+     * ended, a file is complete).
      *
      * @throws io.godwit.engine.MigrationException.Transport if that did not work out
      */

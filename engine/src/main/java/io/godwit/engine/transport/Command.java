@@ -12,7 +12,9 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** The command of an {@code exec:} URI, at the other end of a pipe. Its messages go to this process's standard error. */
+/**
+ * The command of an {@code exec:} URI, at the other end of a pipe. Its messages go to this process's standard error.
+ */
 record Command(Process process, Descriptor pipe, String text) implements DescriptorChannel.Completion {
     private static final long EXIT_NANOS = 60_000_000_000L;
     private static final long SOON_NANOS = 500_000_000;

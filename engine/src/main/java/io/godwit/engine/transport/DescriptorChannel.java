@@ -12,7 +12,10 @@ import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
 import java.util.Optional;
 
-/** A channel over one descriptor: socket, pipe or file. Non-blocking underneath, so that the abort signal ends every wait. */
+/**
+ * A channel over one descriptor: socket, pipe or file. Non-blocking underneath, so that the abort signal ends every
+ * wait.
+ */
 final class DescriptorChannel implements Channel {
     /** What stands behind the descriptor and goes on when it is closed: a command. */
     interface Completion {

@@ -13,8 +13,8 @@ import java.util.stream.Stream;
 import jdk.jfr.FlightRecorder;
 
 /**
- * Counts for one migration how long vCPUs and control sessions waited. A wait of a millisecond or more is told to JFR at once, if anything is recorded; all
- * of them together at the end.
+ * Counts for one migration how long vCPUs and control sessions waited. A wait of a millisecond or more is told to JFR
+ * at once, if anything is recorded; all of them together at the end.
  *
  * <p>Threads: any. Counting takes no lock and allocates nothing, but for an event.
  */

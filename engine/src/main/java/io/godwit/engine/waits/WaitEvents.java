@@ -12,7 +12,10 @@ import jdk.jfr.Name;
 import jdk.jfr.StackTrace;
 import jdk.jfr.Timespan;
 
-/** JFR: what waited because of a migration. Apart from who counts, because the first event class takes some tenths of a second to load. */
+/**
+ * JFR: what waited because of a migration. Apart from who counts, because the first event class takes some tenths of a
+ * second to load.
+ */
 final class WaitEvents {
     private WaitEvents() {}
 

@@ -26,8 +26,9 @@ import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
- * A guest that writes random pages of two blocks, keeps its count as its register and puts each count out. It remembers what it was at the end of
- * each epoch. Its pages may be missing at first: then the one that it is about to write comes, and is noted a moment later by another thread.
+ * A guest that writes random pages of two blocks, keeps its count as its register and puts each count out. It remembers
+ * what it was at the end of each epoch. Its pages may be missing at first: then the one that it is about to write
+ * comes, and is noted a moment later by another thread.
  */
 final class EpochGuest implements Guest {
     static final int[] PAGES = {512, 130};

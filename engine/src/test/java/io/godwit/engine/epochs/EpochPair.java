@@ -85,7 +85,10 @@ final class EpochPair implements AutoCloseable {
         }
     }
 
-    /** The source's guest must be what the guest was at the end of the newest epoch that was kept, and the world must have seen no more. */
+    /**
+     * The source's guest must be what the guest was at the end of the newest epoch that was kept, and the world must
+     * have seen no more.
+     */
     void assertKeptGuestIsThatOfItsEpoch() {
         long epoch = keeper.newest().number();
         assertThat(maker.statistics().lastEpoch()).as("acknowledged").isLessThanOrEqualTo(epoch);

@@ -56,8 +56,8 @@ class ForecastTest {
     }
 
     /**
-     * While 1 GiB goes at 500 MB/s the guest writes its set whole; then each pass is the share rate / bandwidth of the one before. Of the set the first pass
-     * sends what it reaches before it is written.
+     * While 1 GiB goes at 500 MB/s the guest writes its set whole; then each pass is the share rate / bandwidth of the
+     * one before. Of the set the first pass sends what it reaches before it is written.
      */
     @Test
     void passesOfASweepAreAGeometricSeries() {
@@ -70,7 +70,10 @@ class ForecastTest {
         assertThat(outcome.passes().best()).isBetween(3.0, 8.0);
     }
 
-    /** Half of the memory, all of it written within the first look: the first pass sends little of it, if it does not begin there. */
+    /**
+     * Half of the memory, all of it written within the first look: the first pass sends little of it, if it does not
+     * begin there.
+     */
     @Test
     void whatIsHotIsLeftByTheFirstPass() {
         double set = 131_072 * 4104.0;

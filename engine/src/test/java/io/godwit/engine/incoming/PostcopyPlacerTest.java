@@ -28,7 +28,10 @@ class PostcopyPlacerTest {
         }
     }
 
-    /** A page may stand behind the package in the same bytes, where it was read long before a fault asked for it, and by somebody else. */
+    /**
+     * A page may stand behind the package in the same bytes, where it was read long before a fault asked for it, and by
+     * somebody else.
+     */
     @Test
     void aPageThatCameWithThePackageHasItsTimesToo() {
         long begin = System.nanoTime();

@@ -48,7 +48,10 @@ class DirtyBitmapTest {
         assertThatThrownBy(() -> new DirtyBitmap(0)).isInstanceOf(IllegalArgumentException.class);
     }
 
-    /** Two writers set bits for ever while one takes them: each bit that was set is taken, and no bit is taken that was not set. */
+    /**
+     * Two writers set bits for ever while one takes them: each bit that was set is taken, and no bit is taken that was
+     * not set.
+     */
     @Test
     void noBitIsLostBetweenSettersAndTaker() throws InterruptedException {
         int rounds = 2000;

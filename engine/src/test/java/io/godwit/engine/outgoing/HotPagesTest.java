@@ -16,7 +16,10 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What the guest is seen to write within the first pass is sent in the second. By a clock that each write to the wire moves. */
+/**
+ * What the guest is seen to write within the first pass is sent in the second. By a clock that each write to the wire
+ * moves.
+ */
 class HotPagesTest {
     private static final int PAGES = 8192;
     private static final int FIRST_HOT = 6000;

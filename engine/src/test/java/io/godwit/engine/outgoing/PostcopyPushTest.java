@@ -16,7 +16,10 @@ import java.util.Optional;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** How many pages the push sends at once. On one thread: each write takes 10 us of the test's clock, and its PING is answered within. */
+/**
+ * How many pages the push sends at once. On one thread: each write takes 10 us of the test's clock, and its PING is
+ * answered within.
+ */
 class PostcopyPushTest {
     private static final int PAGES = 16_384;
     private static final long WRITE_NANOS = 10_000;

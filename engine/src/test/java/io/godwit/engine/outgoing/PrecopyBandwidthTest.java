@@ -11,7 +11,10 @@ import java.util.List;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** The speed of the wire is what it carried while somebody sent: syncs within a pass, however dear, are no part of it. By a clock that only costs move. */
+/**
+ * The speed of the wire is what it carried while somebody sent: syncs within a pass, however dear, are no part of it.
+ * By a clock that only costs move.
+ */
 class PrecopyBandwidthTest {
     private static final long BYTES = 8 << 20;
     private static final long SECOND = 1_000_000_000;

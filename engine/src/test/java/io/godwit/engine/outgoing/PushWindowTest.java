@@ -56,7 +56,9 @@ class PushWindowTest {
         assertThat(wire.share()).as("share of the wire that is used").isGreaterThan(0.95);
     }
 
-    /** A queue that carries so many bytes a nanosecond, and answers so long after the last byte of a PING has left it. */
+    /**
+     * A queue that carries so many bytes a nanosecond, and answers so long after the last byte of a PING has left it.
+     */
     private static final class SimulatedWire {
         private final PushWindow window = new PushWindow();
         private final double bytesPerNano;

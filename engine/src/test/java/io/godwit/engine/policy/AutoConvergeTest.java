@@ -106,7 +106,10 @@ class AutoConvergeTest {
         }
     }
 
-    /** What it rewrites in the beginning of a pass is mostly still to be sent, so that even a guest that is far too fast seems slow. */
+    /**
+     * What it rewrites in the beginning of a pass is mostly still to be sent, so that even a guest that is far too fast
+     * seems slow.
+     */
     @Test
     void withinAPassNothingIsGivenBack() {
         AutoConverge autoConverge = new AutoConverge();

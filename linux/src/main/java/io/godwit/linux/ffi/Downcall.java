@@ -29,9 +29,10 @@ final class Downcall {
     private Downcall() {}
 
     /**
-     * A function with {@code count} arguments, all of them integers or addresses; its handle takes the errno slot and then a long
-     * for each, and returns a long. A C function reads as much of each register as its prototype says, and of the returned one only
-     * as much is valid. Linking is slow for each new combination of types, so all functions share a few.
+     * A function with {@code count} arguments, all of them integers or addresses; its handle takes the errno slot and
+     * then a long for each, and returns a long. A C function reads as much of each register as its prototype says, and
+     * of the returned one only as much is valid. Linking is slow for each new combination of types, so all functions
+     * share a few.
      */
     @SuppressWarnings("restricted")
     static MethodHandle link(String name, int count) {

@@ -5,8 +5,9 @@ package io.godwit.linux.ffi;
 import java.lang.foreign.MemoryLayout;
 
 /**
- * Numbers of ioctl requests, built from their parts as {@code asm-generic/ioctl.h} does: direction, size of the argument, type
- * and number. The size comes from our own layout, so that a wrong layout cannot hide behind a right number.
+ * Numbers of ioctl requests, built from their parts as {@code asm-generic/ioctl.h} does: direction, size of the
+ * argument, type and number. The size comes from our own layout, so that a wrong layout cannot hide behind a right
+ * number.
  */
 public final class Ioctl {
     private static final int NUMBER_BITS = 8;

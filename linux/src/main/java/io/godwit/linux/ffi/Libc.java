@@ -11,9 +11,9 @@ import java.lang.ref.Reference;
  * Descriptors, memory and ioctl of the C library. Each method returns what the function returns, or {@code -errno}.
  *
  * <p>SAFETY, for every method: addresses come from memory whose owner keeps it mapped during the call (see {@code
- * io.godwit.linux.memory.NativeMemory}), lengths were checked against it. The kernel answers a bad address with EFAULT; only
- * {@link #memcpy} would end the process. All are ordinary downcalls, never critical ones: a call that waits in the kernel must
- * not hold up a safepoint.
+ * io.godwit.linux.memory.NativeMemory}), lengths were checked against it. The kernel answers a bad address with EFAULT;
+ * only {@link #memcpy} would end the process. All are ordinary downcalls, never critical ones: a call that waits in the
+ * kernel must not hold up a safepoint.
  */
 public final class Libc {
     private static final MethodHandle OPEN = Downcall.linkVariadic("open", 3, 2);

@@ -13,9 +13,9 @@ import java.lang.foreign.StructLayout;
 import java.util.List;
 
 /**
- * Structures of the C library that this module fills or reads, in the machine's byte order, with the header's own names. Ports
- * and IPv4 addresses inside them are big-endian (network order) whatever the machine. A test compares sizes and offsets with
- * what a C compiler makes of the headers.
+ * Structures of the C library that this module fills or reads, in the machine's byte order, with the header's own
+ * names. Ports and IPv4 addresses inside them are big-endian (network order) whatever the machine. A test compares
+ * sizes and offsets with what a C compiler makes of the headers.
  */
 public final class LibcStructs {
     /** One range of memory for readv(2) and writev(2). */

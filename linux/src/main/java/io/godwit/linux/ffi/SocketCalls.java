@@ -6,8 +6,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 
 /**
- * Sockets of the C library. Each method returns what the function returns, or {@code -errno}. Addresses point at structures of
- * the given length that stay alive during the call.
+ * Sockets of the C library. Each method returns what the function returns, or {@code -errno}. Addresses point at
+ * structures of the given length that stay alive during the call.
  */
 public final class SocketCalls {
     private static final MethodHandle SOCKET = Downcall.link("socket", 3);

@@ -6,8 +6,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A little memory for each thread, for the small structure that one call takes. It belongs to the caller until it calls anything
- * else that uses it: fill, call, read, done.
+ * A little memory for each thread, for the small structure that one call takes. It belongs to the caller until it calls
+ * anything else that uses it: fill, call, read, done.
  */
 public final class ThreadScratch {
     /** Bytes in it. */

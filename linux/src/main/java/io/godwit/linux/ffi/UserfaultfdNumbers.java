@@ -3,7 +3,8 @@
 package io.godwit.linux.ffi;
 
 /**
- * Numbers of linux/userfaultfd.h under their own names. A test compiles each name that the installed header knows and compares.
+ * Numbers of linux/userfaultfd.h under their own names. A test compiles each name that the installed header knows and
+ * compares.
  */
 public final class UserfaultfdNumbers {
     /** Of syscall(2) on x86-64. */

@@ -15,11 +15,11 @@ import io.godwit.linux.memory.NativeMemory;
 import java.lang.foreign.MemorySegment;
 
 /**
- * An open file descriptor with one owner. It is non-blocking: a call that would wait says so, and {@link Polling} does the
- * waiting (a regular file is always ready).
+ * An open file descriptor with one owner. It is non-blocking: a call that would wait says so, and {@link Polling} does
+ * the waiting (a regular file is always ready).
  *
- * <p>One thread may read while another writes. {@link #close} belongs to the owner, after those threads have stopped: the kernel
- * gives the number away again at once.
+ * <p>One thread may read while another writes. {@link #close} belongs to the owner, after those threads have stopped:
+ * the kernel gives the number away again at once.
  */
 public final class Descriptor implements Pollable, AutoCloseable {
     private static final int CLOSED = -1;
@@ -33,8 +33,8 @@ public final class Descriptor implements Pollable, AutoCloseable {
     }
 
     /**
-     * Takes over descriptor {@code number}, and makes it non-blocking and closed on exec. Being non-blocking is a property of the
-     * open file: whoever shares it (a parent's pipe, a terminal) sees the change.
+     * Takes over descriptor {@code number}, and makes it non-blocking and closed on exec. Being non-blocking is a
+     * property of the open file: whoever shares it (a parent's pipe, a terminal) sees the change.
      */
     public static Descriptor adopt(int number) {
         if (number < 0) {
@@ -137,14 +137,17 @@ public final class Descriptor implements Pollable, AutoCloseable {
     }
 
     /**
-     * Ends a connection in both directions: whoever reads at either end sees the end of the stream, whoever waits wakes up.
-     * Harmless if the connection is gone already. Only for sockets.
+     * Ends a connection in both directions: whoever reads at either end sees the end of the stream, whoever waits wakes
+     * up. Harmless if the connection is gone already. Only for sockets.
      */
     public void shutdown() {
         shutdown(LibcConstants.SHUT_RDWR);
     }
 
-    /** Ends the direction from here to the peer, who reads what is under way and then the end of the stream. Only for sockets. */
+    /**
+     * Ends the direction from here to the peer, who reads what is under way and then the end of the stream. Only for
+     * sockets.
+     */
     public void shutdownOutput() {
         shutdown(LibcConstants.SHUT_WR);
     }
@@ -157,8 +160,8 @@ public final class Descriptor implements Pollable, AutoCloseable {
     }
 
     /**
-     * Takes the exclusive lock on the open file (flock(2)), unless another open file holds it. The lock ends with {@link #unlock},
-     * and when the last copy of this descriptor is closed, also by the death of the process.
+     * Takes the exclusive lock on the open file (flock(2)), unless another open file holds it. The lock ends with
+     * {@link #unlock}, and when the last copy of this descriptor is closed, also by the death of the process.
      */
     public boolean tryLockExclusive() {
         int result = flock(LibcConstants.LOCK_EX | LibcConstants.LOCK_NB);
@@ -194,7 +197,10 @@ public final class Descriptor implements Pollable, AutoCloseable {
         return count.get(JAVA_INT, 0);
     }
 
-    /** Closes the descriptor. Harmless when repeated. An error of close(2) is not reported: the number is gone all the same. */
+    /**
+     * Closes the descriptor. Harmless when repeated. An error of close(2) is not reported: the number is gone all the
+     * same.
+     */
     @Override
     public synchronized void close() {
         int last = number;

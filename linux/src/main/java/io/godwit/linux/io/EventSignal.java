@@ -13,8 +13,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A flag that a waiting thread can poll for (eventfd(2)): raised by any thread, it stays up until drained. Typical use: telling
- * the thread in {@link Polling} to stop.
+ * A flag that a waiting thread can poll for (eventfd(2)): raised by any thread, it stays up until drained. Typical use:
+ * telling the thread in {@link Polling} to stop.
  */
 public final class EventSignal implements Pollable, AutoCloseable {
     private final int number;
@@ -34,7 +34,9 @@ public final class EventSignal implements Pollable, AutoCloseable {
         drained = arena.allocate(JAVA_LONG);
     }
 
-    /** Raises the signal: every thread that polls it wakes up. Harmless when it is up already, and after {@link #close}. */
+    /**
+     * Raises the signal: every thread that polls it wakes up. Harmless when it is up already, and after {@link #close}.
+     */
     public synchronized void raise() {
         if (closed) {
             return;

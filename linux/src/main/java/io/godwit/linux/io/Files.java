@@ -15,8 +15,8 @@ public final class Files {
     private Files() {}
 
     /**
-     * Opens a file to write from {@code offset} on. What is before it stays, what is behind it goes; the file is created if need
-     * be, for its owner only. A named pipe or a device takes offset 0 only.
+     * Opens a file to write from {@code offset} on. What is before it stays, what is behind it goes; the file is
+     * created if need be, for its owner only. A named pipe or a device takes offset 0 only.
      */
     public static Descriptor openForWrite(Path path, long offset) {
         int flags = LibcConstants.O_WRONLY | LibcConstants.O_CREAT | (offset == 0 ? LibcConstants.O_TRUNC : 0);

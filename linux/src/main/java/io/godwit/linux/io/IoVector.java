@@ -10,9 +10,9 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * A list of memory ranges that one system call reads or writes, in the order they were added. What was transferred leaves the
- * list from the front, so that a partial transfer goes on where it stopped. For one thread at a time; nothing is allocated after
- * the constructor.
+ * A list of memory ranges that one system call reads or writes, in the order they were added. What was transferred
+ * leaves the list from the front, so that a partial transfer goes on where it stopped. For one thread at a time;
+ * nothing is allocated after the constructor.
  *
  * <p>The memory has to stay open while the list names it.
  */
@@ -98,7 +98,10 @@ public final class IoVector implements AutoCloseable {
         return remainingBytes;
     }
 
-    /** Whether the next range may find no room. Room comes back when everything has been transferred, or by {@link #clear}. */
+    /**
+     * Whether the next range may find no room. Room comes back when everything has been transferred, or by {@link
+     * #clear}.
+     */
     public boolean isFull() {
         return end == capacity && first != end;
     }

@@ -35,7 +35,10 @@ public final class Pipes {
                 Descriptor.ofNonBlocking(numbers.getAtIndex(JAVA_INT, 1)));
     }
 
-    /** Asks for a pipe that holds {@code byteLength} bytes; the kernel rounds up, and refuses more than pipe-max-size (EPERM). */
+    /**
+     * Asks for a pipe that holds {@code byteLength} bytes; the kernel rounds up, and refuses more than pipe-max-size
+     * (EPERM).
+     */
     public static void capacityBytes(Descriptor pipe, int byteLength) {
         int result = Libc.fcntl(pipe.number(), LibcConstants.F_SETPIPE_SZ, byteLength);
         if (result < 0) {

@@ -16,8 +16,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Waits until a descriptor is ready, a signal is raised, or time is up (ppoll(2)). One object for each waiting thread; nothing
- * is allocated after the constructor. The wait pins a virtual thread: use platform threads.
+ * Waits until a descriptor is ready, a signal is raised, or time is up (ppoll(2)). One object for each waiting thread;
+ * nothing is allocated after the constructor. The wait pins a virtual thread: use platform threads.
  */
 public final class Polling implements AutoCloseable {
     /** Why a wait ended. */

@@ -18,8 +18,8 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Stream sockets of tcp and unix, as {@link Descriptor}s. Addresses are {@link java.net.InetSocketAddress} (resolved) or {@link
- * UnixDomainSocketAddress}; others throw {@link IllegalArgumentException}.
+ * Stream sockets of tcp and unix, as {@link Descriptor}s. Addresses are {@link java.net.InetSocketAddress} (resolved)
+ * or {@link UnixDomainSocketAddress}; others throw {@link IllegalArgumentException}.
  */
 public final class Sockets {
     private static final int STREAM =
@@ -51,8 +51,8 @@ public final class Sockets {
     /**
      * Connects to {@code address}, unless {@code stop} is raised first.
      *
-     * @throws NativeException nobody listens (ECONNREFUSED, ENOENT), {@code timeout} passed (ETIMEDOUT), or {@code stop} was raised
-     *     (ECANCELED)
+     * @throws NativeException nobody listens (ECONNREFUSED, ENOENT), {@code timeout} passed (ETIMEDOUT), or {@code
+     *     stop} was raised (ECANCELED)
      */
     public static Descriptor connect(SocketAddress address, Duration timeout, EventSignal stop) {
         long deadlineNanos = System.nanoTime() + timeout.toNanos();
@@ -100,8 +100,8 @@ public final class Sockets {
     }
 
     /**
-     * Listens on {@code address}; port 0 lets the kernel choose one, see {@link #localAddress}. A unix socket's path must not
-     * exist, and outlives the descriptor: its owner deletes it.
+     * Listens on {@code address}; port 0 lets the kernel choose one, see {@link #localAddress}. A unix socket's path
+     * must not exist, and outlives the descriptor: its owner deletes it.
      *
      * @param backlog connections that wait to be accepted, before others are refused
      */
@@ -208,8 +208,8 @@ public final class Sockets {
     }
 
     /**
-     * Asks a silent peer for a sign of life every {@code seconds}, and breaks the connection (ETIMEDOUT) when it has failed to give three
-     * (SO_KEEPALIVE). For tcp: a machine that lost power says nothing, for ever.
+     * Asks a silent peer for a sign of life every {@code seconds}, and breaks the connection (ETIMEDOUT) when it has
+     * failed to give three (SO_KEEPALIVE). For tcp: a machine that lost power says nothing, for ever.
      */
     public static void keepAlive(Descriptor socket, int seconds) {
         option(socket, LibcConstants.IPPROTO_TCP, LibcConstants.TCP_KEEPIDLE, seconds);
@@ -223,7 +223,10 @@ public final class Sockets {
         option(socket, LibcConstants.SOL_SOCKET, LibcConstants.SO_SNDBUF, byteLength);
     }
 
-    /** Asks for a receive buffer of {@code byteLength} bytes (SO_RCVBUF); before connecting or listening, for large windows. */
+    /**
+     * Asks for a receive buffer of {@code byteLength} bytes (SO_RCVBUF); before connecting or listening, for large
+     * windows.
+     */
     public static void receiveBufferBytes(Descriptor socket, int byteLength) {
         option(socket, LibcConstants.SOL_SOCKET, LibcConstants.SO_RCVBUF, byteLength);
     }

@@ -56,7 +56,10 @@ public final class Kvm implements AutoCloseable {
         return kvm;
     }
 
-    /** Whether {@link #open} and the creation of a machine would work now. Tries both, so that a sandbox that forbids either is noticed. */
+    /**
+     * Whether {@link #open} and the creation of a machine would work now. Tries both, so that a sandbox that forbids
+     * either is noticed.
+     */
     public static KvmSupport support() {
         try (Kvm kvm = open();
                 KvmVm _ = kvm.createVm()) {

@@ -11,9 +11,9 @@ import java.lang.foreign.MemorySegment;
 /**
  * Reads and clears the dirty log of one memory slot, without allocating. One thread at a time.
  *
- * <p>The order that loses nothing: {@link #fetch}, then for each portion {@link #clear} and only then hand its {@link #word}s
- * to whoever copies pages. A page that is written after it was cleared is in the next log; a page that is written between fetch
- * and clear is in this one and copied later.
+ * <p>The order that loses nothing: {@link #fetch}, then for each portion {@link #clear} and only then hand its {@link
+ * #word}s to whoever copies pages. A page that is written after it was cleared is in the next log; a page that is
+ * written between fetch and clear is in this one and copied later.
  */
 public final class KvmDirtyLog implements AutoCloseable {
     private final KvmDescriptor vm;
@@ -54,7 +54,10 @@ public final class KvmDirtyLog implements AutoCloseable {
         return bitmap.getAtIndex(JAVA_LONG, index);
     }
 
-    /** Whether the last {@link #fetch} found no page in {@code count} words from {@code firstWord} on; much faster than to look at each. */
+    /**
+     * Whether the last {@link #fetch} found no page in {@code count} words from {@code firstWord} on; much faster than
+     * to look at each.
+     */
     public boolean isClear(int firstWord, int count) {
         long start = (long) firstWord * Long.BYTES;
         long end = start + (long) count * Long.BYTES;

@@ -15,8 +15,8 @@ import java.lang.foreign.MemorySegment;
 import java.lang.invoke.VarHandle;
 
 /**
- * One vCPU. {@link #run} belongs to one thread, and the answers to its exits too; {@link #immediateExit} may be set by any
- * thread; state is read and set while nobody runs the vCPU.
+ * One vCPU. {@link #run} belongs to one thread, and the answers to its exits too; {@link #immediateExit} may be set by
+ * any thread; state is read and set while nobody runs the vCPU.
  */
 public final class KvmVcpu implements AutoCloseable {
     // struct kvm_run
@@ -78,8 +78,8 @@ public final class KvmVcpu implements AutoCloseable {
     }
 
     /**
-     * Enters the guest, after finishing the access to a port that it stands in. Comes back when the guest needs something, when
-     * a signal arrives, or at once (the access finished all the same) after {@link #immediateExit}.
+     * Enters the guest, after finishing the access to a port that it stands in. Comes back when the guest needs
+     * something, when a signal arrives, or at once (the access finished all the same) after {@link #immediateExit}.
      *
      * @throws NativeException the kernel refused
      */
@@ -105,8 +105,8 @@ public final class KvmVcpu implements AutoCloseable {
     }
 
     /**
-     * Makes {@link #run} come back before it enters the guest, now and each time until it is unset. Does not interrupt a guest
-     * that runs: send the thread a signal after setting it.
+     * Makes {@link #run} come back before it enters the guest, now and each time until it is unset. Does not interrupt
+     * a guest that runs: send the thread a signal after setting it.
      */
     public void immediateExit(boolean set) {
         // ORDERING: sequentially consistent with the flag that asks for a pause, which callers read after clearing this
@@ -140,7 +140,9 @@ public final class KvmVcpu implements AutoCloseable {
         };
     }
 
-    /** What the guest reads; every access of a string instruction gets the same. Takes effect in the next {@link #run}. */
+    /**
+     * What the guest reads; every access of a string instruction gets the same. Takes effect in the next {@link #run}.
+     */
     public void answerIo(int value) {
         long at = run.get(JAVA_LONG, IO_DATA_OFFSET);
         int byteLength = ioByteLength();
@@ -201,7 +203,10 @@ public final class KvmVcpu implements AutoCloseable {
         writeStructure("KVM_SET_XSAVE", KvmRequests.SET_XSAVE, area);
     }
 
-    /** Tells the guest what its processor can: entries as {@link Kvm#supportedCpuid} gives them. Before anything else is set. */
+    /**
+     * Tells the guest what its processor can: entries as {@link Kvm#supportedCpuid} gives them. Before anything else is
+     * set.
+     */
     public void writeCpuid(byte[] entries) {
         int entry = KvmLayouts.byteLength(KvmLayouts.CPUID_ENTRY);
         if (entries.length % entry != 0) {

@@ -11,8 +11,8 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * One virtual machine. It has no interrupt controller in the kernel. Close it after its vCPUs and dirty logs, and before the
- * memory of its slots is unmapped.
+ * One virtual machine. It has no interrupt controller in the kernel. Close it after its vCPUs and dirty logs, and
+ * before the memory of its slots is unmapped.
  */
 public final class KvmVm implements AutoCloseable {
     private static final int MEM_LOG_DIRTY_PAGES = 1;
@@ -63,8 +63,8 @@ public final class KvmVm implements AutoCloseable {
     }
 
     /**
-     * Makes reading the dirty log and clearing it two requests, so that pages are protected again in small portions. Pages start
-     * clean when logging is switched on (KVM_DIRTY_LOG_INITIALLY_SET is not asked for).
+     * Makes reading the dirty log and clearing it two requests, so that pages are protected again in small portions.
+     * Pages start clean when logging is switched on (KVM_DIRTY_LOG_INITIALLY_SET is not asked for).
      */
     public void separateDirtyLogClearing() {
         enable(KvmCapability.MANUAL_DIRTY_LOG_PROTECT2, MANUAL_PROTECT_ENABLE);
@@ -73,7 +73,8 @@ public final class KvmVm implements AutoCloseable {
     /**
      * Tells dirty pages through one ring for each vCPU instead of logs. Call it before the first vCPU is created.
      *
-     * @param byteLength length of each ring, a power of two of 4096 at least and of {@link KvmCapability#DIRTY_LOG_RING} at most
+     * @param byteLength length of each ring, a power of two of 4096 at least and of {@link
+     * KvmCapability#DIRTY_LOG_RING} at most
      */
     public void enableDirtyRings(int byteLength) {
         enable(KvmCapability.DIRTY_LOG_RING, byteLength);

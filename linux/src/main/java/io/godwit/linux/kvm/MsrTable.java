@@ -8,7 +8,9 @@ import static java.lang.foreign.ValueLayout.JAVA_LONG;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
-/** A {@code struct kvm_msrs} with room to send any tail of it, since the kernel stops at the first register it refuses. */
+/**
+ * A {@code struct kvm_msrs} with room to send any tail of it, since the kernel stops at the first register it refuses.
+ */
 final class MsrTable {
     private static final int HEADER = KvmLayouts.byteLength(KvmLayouts.MSRS);
     private static final int ENTRY = KvmLayouts.byteLength(KvmLayouts.MSR_ENTRY);

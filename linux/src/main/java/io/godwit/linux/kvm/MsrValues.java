@@ -3,7 +3,8 @@
 package io.godwit.linux.kvm;
 
 /**
- * Model specific registers and their values, and the ones that KVM refused. Arrays are the record's own: do not change them.
+ * Model specific registers and their values, and the ones that KVM refused. Arrays are the record's own: do not change
+ * them.
  *
  * @param indices numbers of the registers that were read
  * @param values their values, in the same order

@@ -5,8 +5,8 @@ package io.godwit.linux.kvm;
 import java.lang.foreign.MemoryLayout;
 
 /**
- * The parts of a vCPU's state that are one structure of fixed length each, in the order in which a new vCPU takes them. The XSAVE
- * area, MSRs and CPUID have requests of their own.
+ * The parts of a vCPU's state that are one structure of fixed length each, in the order in which a new vCPU takes them.
+ * The XSAVE area, MSRs and CPUID have requests of their own.
  */
 public enum VcpuPart {
     /** Control and segment registers, tables, EFER. Needs CPUID to be set. */

@@ -11,7 +11,8 @@ import io.godwit.linux.ffi.UserfaultfdStructs;
 import java.util.Objects;
 
 /**
- * Room for the faults that one read of a {@link Userfaultfd} returns. For one thread; nothing is allocated after the constructor.
+ * Room for the faults that one read of a {@link Userfaultfd} returns. For one thread; nothing is allocated after the
+ * constructor.
  */
 public final class FaultEvents implements AutoCloseable {
     private static final int EVENT_BYTES = (int) UserfaultfdStructs.UFFD_MSG.byteSize();

@@ -11,8 +11,9 @@ import java.util.List;
 import java.util.Set;
 
 /**
- * What the kernel notes about a mapping, by its two-letter names: {@code lo} locked, {@code hg} and {@code nh} transparent huge pages
- * advised and forbidden, {@code ht} huge pages of hugetlbfs. Specification: proc_pid_smaps(5), VmFlags.
+ * What the kernel notes about a mapping, by its two-letter names: {@code lo} locked, {@code hg} and {@code nh}
+ * transparent huge pages advised and forbidden, {@code ht} huge pages of hugetlbfs. Specification: proc_pid_smaps(5),
+ * VmFlags.
  */
 public final class MappingFlags {
     private static final Path MAPPINGS = Path.of("/proc/self/smaps");

@@ -17,15 +17,16 @@ import java.nio.ByteOrder;
 import java.util.Objects;
 
 /**
- * A mapping of memory outside the Java heap: guest RAM, a staging buffer, a ring shared with the kernel. It starts on a page
- * boundary and reads as zero at first.
+ * A mapping of memory outside the Java heap: guest RAM, a staging buffer, a ring shared with the kernel. It starts on a
+ * page boundary and reads as zero at first.
  *
- * <p>One owner closes it, once the threads and the kernel objects that use it are gone. Any thread may read and write it; only
- * the methods that say so order memory. Offsets and lengths are in bytes; outside the mapping they throw {@link
- * IndexOutOfBoundsException}, after {@link #close} everything throws {@link IllegalStateException}.
+ * <p>One owner closes it, once the threads and the kernel objects that use it are gone. Any thread may read and write
+ * it; only the methods that say so order memory. Offsets and lengths are in bytes; outside the mapping they throw
+ * {@link IndexOutOfBoundsException}, after {@link #close} everything throws {@link IllegalStateException}.
  *
- * <p>A Java thread must not touch a page that userfaultfd has yet to fill, except by the methods whose name says downcall: it would wait in
- * Java code, the next safepoint would wait for it, and the thread that fills the page would wait for the safepoint.
+ * <p>A Java thread must not touch a page that userfaultfd has yet to fill, except by the methods whose name says
+ * downcall: it would wait in Java code, the next safepoint would wait for it, and the thread that fills the page would
+ * wait for the safepoint.
  */
 public final class NativeMemory implements AutoCloseable {
     /** Bytes in an ordinary page. */
@@ -157,7 +158,8 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * The address of {@code length} bytes at {@code offset}, for the kernel: checked to be inside a mapping that is open now.
+     * The address of {@code length} bytes at {@code offset}, for the kernel: checked to be inside a mapping that is
+     * open now.
      */
     public long address(long offset, long length) {
         checkAlive();
@@ -190,7 +192,9 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    /** A view of {@code length} bytes, big-endian, without a copy. It dies with this memory and does not keep it open. */
+    /**
+     * A view of {@code length} bytes, big-endian, without a copy. It dies with this memory and does not keep it open.
+     */
     public ByteBuffer buffer(long offset, int length) {
         checkAlive();
         return segment.asSlice(offset, length).asByteBuffer();
@@ -292,8 +296,8 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * A 64-bit hash of the content, the same in every process and on every run. Not cryptographic: whoever chooses the bytes can
-     * choose the hash.
+     * A 64-bit hash of the content, the same in every process and on every run. Not cryptographic: whoever chooses the
+     * bytes can choose the hash.
      */
     public long hash(long offset, int length) {
         return PageContent.hash(segment, offset, length);
@@ -326,9 +330,9 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * Copies {@code length} bytes by a call of memcpy(3): the only way for a Java thread to touch pages that userfaultfd has yet
-     * to fill, because a thread inside a call does not hold up safepoints. The ranges must not overlap, and neither memory may be
-     * closed meanwhile.
+     * Copies {@code length} bytes by a call of memcpy(3): the only way for a Java thread to touch pages that
+     * userfaultfd has yet to fill, because a thread inside a call does not hold up safepoints. The ranges must not
+     * overlap, and neither memory may be closed meanwhile.
      */
     public static void copyByDowncall(NativeMemory from, long fromOffset, NativeMemory to, long toOffset, long length) {
         // SAFETY: both ranges are inside mappings that are open now; their owners close them only after this thread has
@@ -337,8 +341,9 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3): waits for its page if
-     * userfaultfd has yet to fill it, without holding up safepoints. This memory must not be closed meanwhile.
+     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3): waits for
+     * its page if userfaultfd has yet to fill it, without holding up safepoints. This memory must not be closed
+     * meanwhile.
      */
     public long getLongByDowncall(long offset) {
         MemorySegment copy = ThreadScratch.segment();

@@ -42,8 +42,8 @@ final class PageContent {
     }
 
     /**
-     * Four lanes take turns over the words, so that the processor multiplies for all of them at once. Each step of a lane is a
-     * bijection of the lane and, for a given lane, of the word: a change of one word always changes the hash.
+     * Four lanes take turns over the words, so that the processor multiplies for all of them at once. Each step of a
+     * lane is a bijection of the lane and, for a given lane, of the word: a change of one word always changes the hash.
      */
     static long hash(MemorySegment segment, long offset, int length) {
         Objects.checkFromIndexSize(offset, length, segment.byteSize());

@@ -11,16 +11,17 @@ import io.godwit.linux.ffi.PagemapNumbers;
 import java.util.Objects;
 
 /**
- * Asks the kernel which pages of this process have been written (PAGEMAP_SCAN, Linux 6.7). The memory is registered with a
- * {@link Userfaultfd} of {@link Userfaultfd#WRITE_TRACKING} and was write-protected once; from then on each harvest finds what was
- * written since the one before, and protects it again in the same step, so that no write is lost between the two.
+ * Asks the kernel which pages of this process have been written (PAGEMAP_SCAN, Linux 6.7). The memory is registered
+ * with a {@link Userfaultfd} of {@link Userfaultfd#WRITE_TRACKING} and was write-protected once; from then on each
+ * harvest finds what was written since the one before, and protects it again in the same step, so that no write is lost
+ * between the two.
  *
- * <p>Writes of the kernel count (system calls, KVM), and so do pages dropped from private memory by {@link Advice#DONTNEED}. Not
- * seen, and so to be marked by whoever does it: writes through another mapping of shared memory, and holes made in it by {@link
- * Advice#REMOVE} (measured on Linux 6.18).
+ * <p>Writes of the kernel count (system calls, KVM), and so do pages dropped from private memory by {@link
+ * Advice#DONTNEED}. Not seen, and so to be marked by whoever does it: writes through another mapping of shared memory,
+ * and holes made in it by {@link Advice#REMOVE} (measured on Linux 6.18).
  *
- * <p>For one thread; nothing is allocated after the constructor. A scan stops when its room for regions is used up: go on at
- * {@link #walkEnd}.
+ * <p>For one thread; nothing is allocated after the constructor. A scan stops when its room for regions is used up: go
+ * on at {@link #walkEnd}.
  */
 public final class PagemapScan implements AutoCloseable {
     private static final String PAGEMAP = "/proc/self/pagemap";
@@ -42,8 +43,8 @@ public final class PagemapScan implements AutoCloseable {
     private int count;
 
     /**
-     * A scanner with room for {@code regionCapacity} regions (24 bytes each), at least 1. A region is a run of adjacent pages, so
-     * n pages need at most (n + 1) / 2.
+     * A scanner with room for {@code regionCapacity} regions (24 bytes each), at least 1. A region is a run of adjacent
+     * pages, so n pages need at most (n + 1) / 2.
      */
     public PagemapScan(int regionCapacity) {
         if (regionCapacity < 1) {
@@ -82,8 +83,8 @@ public final class PagemapScan implements AutoCloseable {
     }
 
     /**
-     * Finds the pages in [{@code start}, {@code end}) written since they were last protected, and protects them again, in one step
-     * for each page. Both are addresses of page boundaries.
+     * Finds the pages in [{@code start}, {@code end}) written since they were last protected, and protects them again,
+     * in one step for each page. Both are addresses of page boundaries.
      *
      * @return how many regions were found
      * @throws NativeException EPERM: a part of the range is not registered for asynchronous write protection
@@ -98,8 +99,8 @@ public final class PagemapScan implements AutoCloseable {
     }
 
     /**
-     * Finds the pages of private memory that exist, in RAM or swap. All others read as zero, and need not be read to know it. Of
-     * shared memory it finds only what this process has touched.
+     * Finds the pages of private memory that exist, in RAM or swap. All others read as zero, and need not be read to
+     * know it. Of shared memory it finds only what this process has touched.
      */
     public int scanPopulated(long start, long end) {
         return run(start, end, 0, 0, PagemapNumbers.PAGE_IS_PRESENT | PagemapNumbers.PAGE_IS_SWAPPED);

@@ -20,9 +20,9 @@ import java.util.Set;
 /**
  * The kernel's user-space page faults: pages that are missing are filled by us, writes to protected pages are noticed.
  *
- * <p>Addresses are those of {@link NativeMemory#address(long, long)}, lengths are in bytes, both in whole pages. Any thread may
- * call any method; {@link #close} belongs to the owner, and gives the registered ranges back to the kernel: who waits for a
- * missing page then gets a zero page. Specification: userfaultfd(2), ioctl_userfaultfd(2).
+ * <p>Addresses are those of {@link NativeMemory#address(long, long)}, lengths are in bytes, both in whole pages. Any
+ * thread may call any method; {@link #close} belongs to the owner, and gives the registered ranges back to the kernel:
+ * who waits for a missing page then gets a zero page. Specification: userfaultfd(2), ioctl_userfaultfd(2).
  */
 public final class Userfaultfd implements Pollable, AutoCloseable {
     /** What a descriptor can be asked for when it is opened. */
@@ -51,7 +51,9 @@ public final class Userfaultfd implements Pollable, AutoCloseable {
 
     /** Whose accesses may wait for us. */
     public enum Faults {
-        /** Those of user code only. Always allowed; enough for {@link Feature#WRITE_PROTECT_ASYNC}, where nobody waits. */
+        /**
+         * Those of user code only. Always allowed; enough for {@link Feature#WRITE_PROTECT_ASYNC}, where nobody waits.
+         */
         USER,
         /** Those of the kernel too: KVM_RUN, system calls that read or write the memory. Takes a privilege. */
         USER_AND_KERNEL
@@ -210,7 +212,8 @@ public final class Userfaultfd implements Pollable, AutoCloseable {
      * Watches a range.
      *
      * @return whether {@link #zeroPage} works there (not in hugetlb memory)
-     * @throws NativeException the kernel cannot watch that kind of memory in that way (EINVAL), or somebody else does (EBUSY)
+     * @throws NativeException the kernel cannot watch that kind of memory in that way (EINVAL), or somebody else does
+     * (EBUSY)
      */
     public boolean register(long start, long byteLength, Set<Mode> modes) {
         long bits = 0;
@@ -228,7 +231,10 @@ public final class Userfaultfd implements Pollable, AutoCloseable {
         request("UFFDIO_UNREGISTER", UserfaultfdNumbers.UFFDIO_UNREGISTER, range(start, byteLength), start, byteLength);
     }
 
-    /** Protects every page of a range against writes; with {@link Feature#WRITE_PROTECT_ASYNC} they count as clean from now. */
+    /**
+     * Protects every page of a range against writes; with {@link Feature#WRITE_PROTECT_ASYNC} they count as clean from
+     * now.
+     */
     public void writeProtect(long start, long byteLength) {
         protection(start, byteLength, UserfaultfdNumbers.UFFDIO_WRITEPROTECT_MODE_WP);
     }
@@ -291,7 +297,10 @@ public final class Userfaultfd implements Pollable, AutoCloseable {
         return Placement.PLACED;
     }
 
-    /** KERNEL: EAGAIN means that the address space was changing; the structure says how far it came, or repeats the error. */
+    /**
+     * KERNEL: EAGAIN means that the address space was changing; the structure says how far it came, or repeats the
+     * error.
+     */
     private static long progress(long reported, int result, long all) {
         return result == AGAIN ? Math.max(0, reported) : all;
     }
@@ -305,8 +314,8 @@ public final class Userfaultfd implements Pollable, AutoCloseable {
     }
 
     /**
-     * Reads the faults that wait, as many as {@code events} has room for, and returns how many; 0 if none waits. Wait with {@link
-     * io.godwit.linux.io.Polling#awaitReadable}.
+     * Reads the faults that wait, as many as {@code events} has room for, and returns how many; 0 if none waits. Wait
+     * with {@link io.godwit.linux.io.Polling#awaitReadable}.
      */
     public int readEvents(FaultEvents events) {
         return events.readFrom(number());

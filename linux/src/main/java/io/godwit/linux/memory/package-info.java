@@ -4,8 +4,8 @@
 /**
  * Memory outside the Java heap, and what the kernel can tell about it.
  *
- * <p>Read {@link io.godwit.linux.memory.NativeMemory} first. Each mapping has one owner, who alone closes it, after every thread
- * that uses it has stopped. Nothing on the paths of pages (copy, zero test, hash, scan) allocates.
+ * <p>Read {@link io.godwit.linux.memory.NativeMemory} first. Each mapping has one owner, who alone closes it, after
+ * every thread that uses it has stopped. Nothing on the paths of pages (copy, zero test, hash, scan) allocates.
  *
  * <p>Invariant: Java code never touches a page that userfaultfd has yet to fill; only those
  * methods of NativeMemory whose name says downcall may.

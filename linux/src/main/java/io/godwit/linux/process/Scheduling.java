@@ -13,8 +13,8 @@ import io.godwit.linux.ffi.ThreadScratch;
 import java.lang.foreign.MemorySegment;
 
 /**
- * How the kernel schedules the calling platform thread. A wish, never a need: what the kernel does not take is logged at debug level, and the
- * thread goes on as it was. See sched_setattr(2) and sched(7).
+ * How the kernel schedules the calling platform thread. A wish, never a need: what the kernel does not take is logged
+ * at debug level, and the thread goes on as it was. See sched_setattr(2) and sched(7).
  */
 public final class Scheduling {
     /** The shortest that the kernel takes. */
@@ -30,10 +30,11 @@ public final class Scheduling {
     private Scheduling() {}
 
     /**
-     * For a thread that sleeps most of the time and that somebody waits for when it wakes: it gets no more of the processors, but in pieces of a
-     * tenth of a millisecond, and for that it gets them sooner. No privilege is needed. KERNEL: since Linux 6.12 a thread that wakes takes the
-     * place of one that runs in longer slices, if it has not had more than its share; otherwise it waits for the next tick, 4 ms at 250 Hz,
-     * unless the other one yields. Older kernels take the wish and do nothing.
+     * For a thread that sleeps most of the time and that somebody waits for when it wakes: it gets no more of the
+     * processors, but in pieces of a tenth of a millisecond, and for that it gets them sooner. No privilege is needed.
+     * KERNEL: since Linux 6.12 a thread that wakes takes the place of one that runs in longer slices, if it has not had
+     * more than its share; otherwise it waits for the next tick, 4 ms at 250 Hz, unless the other one yields. Older
+     * kernels take the wish and do nothing.
      *
      * @return whether the kernel took it
      */
@@ -56,16 +57,19 @@ public final class Scheduling {
     }
 
     /**
-     * For a thread that moves much that nobody waits for: lets others have its processor now, and goes on at once if there are none. KERNEL: a
-     * thread that woke after it had a little more than its share does not take a running one's place, and is next looked at when that one
-     * yields or at the tick. See sched_yield(2).
+     * For a thread that moves much that nobody waits for: lets others have its processor now, and goes on at once if
+     * there are none. KERNEL: a thread that woke after it had a little more than its share does not take a running
+     * one's place, and is next looked at when that one yields or at the tick. See sched_yield(2).
      */
     @SuppressWarnings("ThreadPriorityCheck") // nothing is right or wrong by it, only late
     public static void giveWay() {
         Thread.yield();
     }
 
-    /** The calling thread's nice value, which the call would else change. KERNEL: getpriority counts from 40 for -20 down to 1. */
+    /**
+     * The calling thread's nice value, which the call would else change. KERNEL: getpriority counts from 40 for -20
+     * down to 1.
+     */
     static int nice() {
         long result = Libc.syscall(SchedulingNumbers.SYS_getpriority, 0, 0, 0);
         return result < 0 ? 0 : 20 - (int) result;

@@ -2,7 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.linux.process;
 
-/** The end of a thread. Apart from {@link Threads}, whose first use looks functions up and is no work for somebody who is waited for. */
+/**
+ * The end of a thread. Apart from {@link Threads}, whose first use looks functions up and is no work for somebody who
+ * is waited for.
+ */
 public final class ThreadEnd {
     private ThreadEnd() {}
 

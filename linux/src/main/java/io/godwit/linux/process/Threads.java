@@ -15,11 +15,13 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The platform thread as the kernel knows it. Methods without a thread id are about the calling thread, which has to be a
- * platform thread: a virtual one may be on another carrier at the next call.
+ * The platform thread as the kernel knows it. Methods without a thread id are about the calling thread, which has to be
+ * a platform thread: a virtual one may be on another carrier at the next call.
  */
 public final class Threads {
-    /** The signal that kicks a thread out of a blocking call: a real-time signal that neither the JVM nor glibc uses. */
+    /**
+     * The signal that kicks a thread out of a blocking call: a real-time signal that neither the JVM nor glibc uses.
+     */
     public static final int KICK_SIGNAL = 36;
 
     private static final long HANDLER = LibcStructs.offset(LibcStructs.SIGACTION, "sa_handler");
@@ -39,8 +41,8 @@ public final class Threads {
     }
 
     /**
-     * Makes {@link #KICK_SIGNAL} harmless for the whole process: it interrupts a call and does nothing else. Without it, a kick
-     * ends the process. Harmless when repeated.
+     * Makes {@link #KICK_SIGNAL} harmless for the whole process: it interrupts a call and does nothing else. Without
+     * it, a kick ends the process. Harmless when repeated.
      */
     public static void installKickHandler() {
         try (Arena arena = Arena.ofConfined()) {
@@ -57,9 +59,9 @@ public final class Threads {
     }
 
     /**
-     * Sends the kick to a thread of this process; {@link #installKickHandler} comes first. A kick that arrives before the call it
-     * should end is lost, unless the signal is blocked until then. One that finds the queue of signals full is not needed: kicks that nobody has
-     * taken yet are what fills it.
+     * Sends the kick to a thread of this process; {@link #installKickHandler} comes first. A kick that arrives before
+     * the call it should end is lost, unless the signal is blocked until then. One that finds the queue of signals full
+     * is not needed: kicks that nobody has taken yet are what fills it.
      *
      * @return false if there is no such thread any more
      */
@@ -71,7 +73,9 @@ public final class Threads {
         return result != -Errno.ESRCH.number();
     }
 
-    /** Keeps kicks waiting for the calling thread, until {@link #unblockKicks} or a call with a signal mask of its own. */
+    /**
+     * Keeps kicks waiting for the calling thread, until {@link #unblockKicks} or a call with a signal mask of its own.
+     */
     public static void blockKicks() {
         changeMask(LibcConstants.SIG_BLOCK);
     }
@@ -107,8 +111,8 @@ public final class Threads {
     }
 
     /**
-     * How late the kernel may wake the calling thread from a timed wait, to save power: 50,000 ns by default, 1 for a thread that
-     * keeps a rhythm.
+     * How late the kernel may wake the calling thread from a timed wait, to save power: 50,000 ns by default, 1 for a
+     * thread that keeps a rhythm.
      */
     public static void timerSlackNanos(long nanos) {
         if (nanos < 1) {

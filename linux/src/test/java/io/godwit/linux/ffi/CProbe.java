@@ -20,8 +20,8 @@ import java.util.Map;
 import java.util.Set;
 
 /**
- * Compares our numbers and layouts with what a C compiler makes of the system's headers. Each package adds its own: headers
- * first, then macros and structures, then {@link #verify}.
+ * Compares our numbers and layouts with what a C compiler makes of the system's headers. Each package adds its own:
+ * headers first, then macros and structures, then {@link #verify}.
  */
 public final class CProbe {
     private static final String UNKNOWN = "unknown";

@@ -8,8 +8,8 @@ import java.util.Set;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * Reads memory whose pages a Java thread fills when they are missed, while the collector stops the world again and again. The
- * reader's accesses are downcalls, so it must come to the end.
+ * Reads memory whose pages a Java thread fills when they are missed, while the collector stops the world again and
+ * again. The reader's accesses are downcalls, so it must come to the end.
  */
 public final class MissingPageReader {
     private static final int PAGE = NativeMemory.PAGE_BYTES;

@@ -12,8 +12,8 @@ import io.godwit.stream.VmStateReader;
 import java.nio.charset.StandardCharsets;
 
 /**
- * What a DIMM has besides its memory: its name and its place. A QEMU is given both on its command line; a Godwit that waits for a guest makes
- * what is announced, so the source must tell.
+ * What a DIMM has besides its memory: its name and its place. A QEMU is given both on its command line; a Godwit that
+ * waits for a guest makes what is announced, so the source must tell.
  */
 final class DimmState implements DeviceState {
     private static final String NAME = "dimm";

@@ -15,7 +15,9 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 
-/** The RAM of a machine, one block, and what the program keeps in it. Any thread may ask; the machine closes it last. */
+/**
+ * The RAM of a machine, one block, and what the program keeps in it. Any thread may ask; the machine closes it last.
+ */
 public final class GuestRam implements AutoCloseable {
     private final NativeMemory memory;
     private final RamBlock block;
@@ -84,7 +86,10 @@ public final class GuestRam implements AutoCloseable {
         return figures.stream().flatMap(vcpu -> vcpu.firstMismatch().stream()).findFirst();
     }
 
-    /** The stepper's counts of all vCPUs, by {@link TouchCounts}' buckets, as far as they are known here; never waits for memory. */
+    /**
+     * The stepper's counts of all vCPUs, by {@link TouchCounts}' buckets, as far as they are known here; never waits
+     * for memory.
+     */
     public long[] touches() {
         long[] all = new long[0];
         for (VcpuFigures vcpu : figures) {

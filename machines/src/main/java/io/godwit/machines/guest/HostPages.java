@@ -50,7 +50,8 @@ public enum HostPages {
      * Maps guest RAM, left out of core dumps and child processes.
      *
      * @param name shown in /proc/self/maps for huge pages
-     * @throws UnsupportedOperationException there are too few huge pages; the message says how many are needed and what to do
+     * @throws UnsupportedOperationException there are too few huge pages; the message says how many are needed and what
+     * to do
      */
     public NativeMemory map(String name, long memoryBytes) {
         NativeMemory memory = switch (this) {

@@ -32,7 +32,9 @@ public interface Machine extends Guest {
         return new long[0];
     }
 
-    /** Heartbeats as the program counts them, in all its life, on all hosts; whether or not the world has heard them. */
+    /**
+     * Heartbeats as the program counts them, in all its life, on all hosts; whether or not the world has heard them.
+     */
     long guestBeats();
 
     /** Pages that did not hold what the program wrote there last, in all its life. */

@@ -22,8 +22,8 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The DIMMs of a machine. Where the guest lives each has an address from the beginning; where it is awaited they are made as the source announces them,
- * and shown to the guest when its devices have come, which know the addresses.
+ * The DIMMs of a machine. Where the guest lives each has an address from the beginning; where it is awaited they are
+ * made as the source announces them, and shown to the guest when its devices have come, which know the addresses.
  *
  * <p>Threads: any; the lock is held for mapping and for KVM's own work on one slot, never for sending.
  */
@@ -85,7 +85,10 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
         return roomBytes;
     }
 
-    /** The next block of this name becomes the memory of a device of this id; one that nobody has named is called like its block. */
+    /**
+     * The next block of this name becomes the memory of a device of this id; one that nobody has named is called like
+     * its block.
+     */
     public void name(String blockName, String deviceId) {
         String _ = ids.put(blockName, deviceId);
     }
@@ -194,8 +197,7 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
                     .orElseThrow(() -> new MigrationException.Refused("RAM block '" + block.idstr()
                             + "' is what the guest was made with; it cannot be taken away."));
             // Our own use keeps the memory from being freed before the guest has lost sight of it; for ever, if KVM
-            // does
-            // not let go.
+            // does not let go.
             boolean _ = block.beginUse();
             NativeMemory memory = block.memory();
             try {

@@ -104,7 +104,9 @@ public abstract class ProgramMachine implements Machine {
         return ram.blocks();
     }
 
-    /** {@inheritDoc} Here: if there is a ballooner, or the guest is one to be asked in vain; memory must have arrived. */
+    /**
+     * {@inheritDoc} Here: if there is a ballooner, or the guest is one to be asked in vain; memory must have arrived.
+     */
     @Override
     public final Optional<FreePageReporter> freePages() {
         return mute || ram.controlBlocks().stream().anyMatch(vcpu -> vcpu.program() == GuestProgram.BALLOONER)

@@ -10,8 +10,8 @@ import io.godwit.machines.programs.Mismatch;
 import java.util.Optional;
 
 /**
- * What a host can tell about one vCPU's program while it runs. Any thread may ask, and none waits for the guest: while the page that
- * holds the figures has yet to arrive, they are those that were seen last, or 0.
+ * What a host can tell about one vCPU's program while it runs. Any thread may ask, and none waits for the guest: while
+ * the page that holds the figures has yet to arrive, they are those that were seen last, or 0.
  */
 final class VcpuFigures {
     private final RamBlock ram;

@@ -19,8 +19,8 @@ import java.util.HexFormat;
 import java.util.List;
 
 /**
- * All that KVM keeps for one vCPU, as the device {@code cpu}. General registers travel one by one, the other parts as the
- * structures of the kernel's x86 interface, which are the same on every host.
+ * All that KVM keeps for one vCPU, as the device {@code cpu}. General registers travel one by one, the other parts as
+ * the structures of the kernel's x86 interface, which are the same on every host.
  */
 final class CpuState implements DeviceState {
     private static final System.Logger LOG = System.getLogger(CpuState.class.getName());

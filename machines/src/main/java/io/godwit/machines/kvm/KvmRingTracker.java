@@ -15,8 +15,8 @@ import java.util.Optional;
 import java.util.function.LongConsumer;
 
 /**
- * KVM's dirty rings. Whoever empties a ring, the harvesting thread or a vCPU whose ring is full, moves its pages into the block's
- * dirty bitmap; a lock keeps them apart, because a ring has one reader.
+ * KVM's dirty rings. Whoever empties a ring, the harvesting thread or a vCPU whose ring is full, moves its pages into
+ * the block's dirty bitmap; a lock keeps them apart, because a ring has one reader.
  */
 final class KvmRingTracker implements KvmTracker {
     // LIMIT: 4096 pages a ring, 16 MiB: at 2.6 us a first write a vCPU fills it in 10 ms at the soonest.

@@ -18,7 +18,9 @@ sealed interface KvmTracker extends DirtyTracker, AutoCloseable permits KvmDirty
      */
     void add(RamBlock block, int slot, long guestAddress);
 
-    /** Takes a block away from the guest. Any thread; waits for a harvest of that block at most, as for KVM's own lock. */
+    /**
+     * Takes a block away from the guest. Any thread; waits for a harvest of that block at most, as for KVM's own lock.
+     */
     void remove(RamBlock block);
 
     /** A vCPU cannot go on before its ring is emptied. Called by vCPU threads. */

@@ -83,7 +83,10 @@ final class KvmVcpuThread extends VcpuThread {
         };
     }
 
-    /** The guest stands inside an instruction; KVM ends it when it is entered, and immediate exit keeps it from the next one. */
+    /**
+     * The guest stands inside an instruction; KVM ends it when it is entered, and immediate exit keeps it from the next
+     * one.
+     */
     private void finishAccess() {
         vcpu.immediateExit(true);
         KvmExit exit = vcpu.run();

@@ -11,8 +11,8 @@ import io.godwit.stream.VmStateBuilder;
 import io.godwit.stream.VmStateReader;
 
 /**
- * One vCPU of a memory machine, as the device {@code program}. All it knows lies in guest RAM: the section proves that the RAM arrived
- * with it, and that both sides have as many vCPUs.
+ * One vCPU of a memory machine, as the device {@code program}. All it knows lies in guest RAM: the section proves that
+ * the RAM arrived with it, and that both sides have as many vCPUs.
  */
 final class ProgramState implements DeviceState {
     private static final String NAME = "program";

@@ -9,7 +9,9 @@ import io.godwit.machines.programs.WriteListener;
 import io.godwit.machines.vcpu.Heartbeat;
 import io.godwit.machines.vcpu.VcpuThread;
 
-/** Runs one vCPU's program in Java. It looks at the pause request after each chunk, so nothing needs to interrupt it. */
+/**
+ * Runs one vCPU's program in Java. It looks at the pause request after each chunk, so nothing needs to interrupt it.
+ */
 final class ProgramThread extends VcpuThread {
     private final JavaProgram program;
 

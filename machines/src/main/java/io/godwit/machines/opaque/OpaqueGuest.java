@@ -27,10 +27,11 @@ import java.util.Optional;
 import java.util.UUID;
 
 /**
- * Takes in the guest of any source, a QEMU's too: its RAM blocks are made as the stream announces them, its devices stay the bytes that they
- * were on the wire. It cannot run and cannot be sent on.
+ * Takes in the guest of any source, a QEMU's too: its RAM blocks are made as the stream announces them, its devices
+ * stay the bytes that they were on the wire. It cannot run and cannot be sent on.
  *
- * <p>Threads: the migration thread fills it; any thread may look. Memory and devices are whole once the migration has completed.
+ * <p>Threads: the migration thread fills it; any thread may look. Memory and devices are whole once the migration has
+ * completed.
  */
 public final class OpaqueGuest implements Machine {
     /** Its machine type until a guest has arrived. */

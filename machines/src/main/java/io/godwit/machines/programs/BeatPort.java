@@ -21,8 +21,8 @@ public interface BeatPort {
     void beat();
 
     /**
-     * The program waits for a page of its memory and changes nothing until {@link #endStandstill}: a pause is granted meanwhile, so that
-     * a page that never comes keeps nobody from stopping the guest.
+     * The program waits for a page of its memory and changes nothing until {@link #endStandstill}: a pause is granted
+     * meanwhile, so that a page that never comes keeps nobody from stopping the guest.
      */
     void beginStandstill();
 

@@ -95,7 +95,10 @@ public final class BootArea {
         return pagesPerSecond == 0 ? 0 : Math.max(1, (pagesPerSecond << 32) / TICKS_PER_SECOND);
     }
 
-    /** Makes {@code ram} a guest that is about to start: code, page tables, control blocks, fill, and the stamps of its pages. */
+    /**
+     * Makes {@code ram} a guest that is about to start: code, page tables, control blocks, fill, and the stamps of its
+     * pages.
+     */
     public static void install(NativeMemory ram, int vcpus, Workload workload) {
         long byteLength = ram.byteLength();
         if (byteLength % GRANULE != 0 || byteLength < 2 * GRANULE || byteLength > MAX_BYTE_LENGTH) {

@@ -5,11 +5,12 @@ package io.godwit.machines.programs;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
- * What one vCPU's program knows: a page of guest RAM, fields of 64 bits in little-endian order. The program writes it while it
- * runs; the host may read a field at any time, and fields agree with each other only while the guest is paused.
+ * What one vCPU's program knows: a page of guest RAM, fields of 64 bits in little-endian order. The program writes it
+ * while it runs; the host may read a field at any time, and fields agree with each other only while the guest is
+ * paused.
  *
- * <p>What is public reaches the page by downcalls: if it has yet to arrive, the caller waits for it, and the JVM does not. {@link #get} and
- * {@link #put} are direct and need a page that is there.
+ * <p>What is public reaches the page by downcalls: if it has yet to arrive, the caller waits for it, and the JVM does
+ * not. {@link #get} and {@link #put} are direct and need a page that is there.
  */
 public final class ControlBlock {
     static final int MAGIC = 0x00;
@@ -137,8 +138,8 @@ public final class ControlBlock {
     }
 
     /**
-     * How often the stepper's touch of a page took how many cycles of the vCPU's time stamp counter; see {@link TouchCounts}. All 0 for other
-     * programs.
+     * How often the stepper's touch of a page took how many cycles of the vCPU's time stamp counter; see {@link
+     * TouchCounts}. All 0 for other programs.
      */
     public long[] touches() {
         long[] counts = new long[TOUCH_BUCKETS];

@@ -5,20 +5,23 @@ package io.godwit.machines.programs;
 import java.util.Locale;
 import java.util.Optional;
 
-/** The programs that our guests run. Each beats on the heartbeat port, every 100 microseconds when it has nothing else to do. */
+/**
+ * The programs that our guests run. Each beats on the heartbeat port, every 100 microseconds when it has nothing else
+ * to do.
+ */
 public enum GuestProgram {
     /** Beats for ever and writes to nothing but its control block. */
     IDLE(0),
     /**
-     * Rewrites the pages of a working set at a given rate, sweep after sweep. Each page carries the number of the sweep and its own
-     * number at both ends, and both are checked before they are rewritten.
+     * Rewrites the pages of a working set at a given rate, sweep after sweep. Each page carries the number of the sweep
+     * and its own number at both ends, and both are checked before they are rewritten.
      */
     DIRTIER(1),
     /** Steps one byte of each page over all RAM, round and round, and checks the last step before the next one. */
     STEPPER(2),
     /**
-     * Does what the dirtier does, one page after the other, and leaves the rest of its share free: it tells the host of the free pages when that asks,
-     * takes one into use now and then, and gives them up again when half are in use.
+     * Does what the dirtier does, one page after the other, and leaves the rest of its share free: it tells the host of
+     * the free pages when that asks, takes one into use now and then, and gives them up again when half are in use.
      */
     BALLOONER(3);
 

@@ -12,12 +12,12 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * How the ballooner tells of its free pages: one page of guest RAM for each vCPU with a ring of hints. The host writes {@link #COMMAND}, an
- * epoch or 0 for none, and {@link #TAIL}; the program writes {@link #HEAD}, {@link #DONE} and the slots, each of two fields of 64 bits: epoch and
- * number of pages, 32 bits each, and the first page.
+ * How the ballooner tells of its free pages: one page of guest RAM for each vCPU with a ring of hints. The host writes
+ * {@link #COMMAND}, an epoch or 0 for none, and {@link #TAIL}; the program writes {@link #HEAD}, {@link #DONE} and the
+ * slots, each of two fields of 64 bits: epoch and number of pages, 32 bits each, and the first page.
  *
- * <p>What the guest writes is taken as it is and checked by the engine; here a head that no program writes only empties the ring. Nobody
- * looks at the ring but while an epoch is open, and then a thread of its own, {@code free-pages}.
+ * <p>What the guest writes is taken as it is and checked by the engine; here a head that no program writes only empties
+ * the ring. Nobody looks at the ring but while an epoch is open, and then a thread of its own, {@code free-pages}.
  *
  * <p>Threads: {@link #start}, {@link #stop} and {@link #close} one at a time.
  */

@@ -29,11 +29,11 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 
 /**
- * The guest programs in Java, step for step what {@link MachineCode} does, but that it takes no times. Nothing is kept outside guest RAM between two calls of
- * {@link #run}, so whoever gets the RAM can go on.
+ * The guest programs in Java, step for step what {@link MachineCode} does, but that it takes no times. Nothing is kept
+ * outside guest RAM between two calls of {@link #run}, so whoever gets the RAM can go on.
  *
- * <p>While the guest arrives by postcopy, a page is first awaited and then touched: the wait is a downcall, which holds up no safepoint, and
- * what is there stays there while the guest runs.
+ * <p>While the guest arrives by postcopy, a page is first awaited and then touched: the wait is a downcall, which holds
+ * up no safepoint, and what is there stays there while the guest runs.
  */
 public final class JavaProgram {
     private static final int PAGE_SHIFT = 12;

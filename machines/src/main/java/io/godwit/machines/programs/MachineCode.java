@@ -5,8 +5,9 @@ package io.godwit.machines.programs;
 import java.util.HexFormat;
 
 /**
- * The guest programs in x86-64 machine code, which runs in ring 3 from any address. On entry rdi is the guest address of the
- * vCPU's {@link ControlBlock}, whose fields the listings call by name; nothing else is expected in registers, and no stack.
+ * The guest programs in x86-64 machine code, which runs in ring 3 from any address. On entry rdi is the guest address
+ * of the vCPU's {@link ControlBlock}, whose fields the listings call by name; nothing else is expected in registers,
+ * and no stack.
  *
  * <p>Each line has the bytes of one instruction and, after the semicolon, what they say. Only the bytes count.
  */
@@ -116,8 +117,8 @@ final class MachineCode {
     private static final String DIRTIER = BEAT + STAMPING.formatted("16 ff ff ff");
 
     /**
-     * Checks and steps one byte of each page, round and round. Counts how many cycles of the time stamp counter the first touch of each
-     * took: a page that has yet to arrive from another host shows there.
+     * Checks and steps one byte of each page, round and round. Counts how many cycles of the time stamp counter the
+     * first touch of each took: a page that has yet to arrive from another host shows there.
      */
     private static final String STEPPER = BEAT + """
             chunk: # at most BURST pages between two beats, r8 = pages still owed, r9 = pages of this chunk
@@ -199,7 +200,10 @@ final class MachineCode {
             e9 79 ff ff ff                 ; jmp write
             """;
 
-    /** The dirtier, which besides tells the host of its free pages through its {@link HintRing}, takes some of them into use, and gives them up. */
+    /**
+     * The dirtier, which besides tells the host of its free pages through its {@link HintRing}, takes some of them into
+     * use, and gives them up.
+     */
     private static final String BALLOONER = """
             start: # the balloon first, r15 = ring: a new command begins with the first free page
             4c 8d bf 00 00 04 00           ; lea r15,[rdi+0x40000]

@@ -3,8 +3,8 @@
 package io.godwit.machines.programs;
 
 /**
- * Numbers for a sweep that visits each of n pages once, not in order: page (position * step + start) mod n, with a step that has no
- * common factor with n. Start moves by a shift from sweep to sweep.
+ * Numbers for a sweep that visits each of n pages once, not in order: page (position * step + start) mod n, with a step
+ * that has no common factor with n. Start moves by a shift from sweep to sweep.
  */
 final class SweepOrder {
     private static final double GOLDEN = 0.6180339887498949;

@@ -3,8 +3,8 @@
 package io.godwit.machines.programs;
 
 /**
- * The buckets in which the stepper counts how long touches of pages took, in cycles of the vCPU's time stamp counter: from 16 on, sixteen
- * for each doubling. The last bucket also has all that took longer.
+ * The buckets in which the stepper counts how long touches of pages took, in cycles of the vCPU's time stamp counter:
+ * from 16 on, sixteen for each doubling. The last bucket also has all that took longer.
  */
 public final class TouchCounts {
     private static final int SUB_BITS = 4;

@@ -13,7 +13,8 @@ import io.godwit.linux.memory.NativeMemory;
  * @param order how a sweep goes
  * @param fill what RAM holds at first
  * @param seed for the random fill
- * @param firstVcpuPercent how much of the working set is the first vCPU's, and by that of the rate, 1 to 99 %; the others share the rest. 0: all have the same
+ * @param firstVcpuPercent how much of the working set is the first vCPU's, and by that of the rate, 1 to 99 %; the
+ * others share the rest. 0: all have the same
  * @param mute whether the host may ask for free pages although the program is none that answers
  */
 public record Workload(

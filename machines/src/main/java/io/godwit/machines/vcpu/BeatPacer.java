@@ -8,7 +8,10 @@ import io.godwit.machines.programs.BootArea;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
-/** The heartbeat device of one vCPU: records beats, paces the program, and takes time away from a vCPU that is throttled. */
+/**
+ * The heartbeat device of one vCPU: records beats, paces the program, and takes time away from a vCPU that is
+ * throttled.
+ */
 final class BeatPacer implements BeatPort {
     // LIMIT: 10 ms of work, so that no long burst follows a pause.
     static final int MAX_TICKS = 100;

@@ -7,9 +7,9 @@ import java.lang.invoke.VarHandle;
 import java.util.OptionalLong;
 
 /**
- * The beats of one vCPU, by windows of 10 ms: first and last beat and the longest gap that ended in each. Holds the last {@link
- * #HISTORY_NANOS}. Only the vCPU's thread beats; any thread may ask. Times are of {@link System#nanoTime}, which on Linux is
- * CLOCK_MONOTONIC, the same in all processes of a host.
+ * The beats of one vCPU, by windows of 10 ms: first and last beat and the longest gap that ended in each. Holds the
+ * last {@link #HISTORY_NANOS}. Only the vCPU's thread beats; any thread may ask. Times are of {@link System#nanoTime},
+ * which on Linux is CLOCK_MONOTONIC, the same in all processes of a host.
  */
 public final class Heartbeat {
     /** Length of a window. */
@@ -106,8 +106,8 @@ public final class Heartbeat {
     }
 
     /**
-     * The first beat after {@code time}, or empty if there is none yet. Exact when {@code time} lies before all beats or in the
-     * longest gap of its window of 10 ms, as after a pause; else late by less than a window.
+     * The first beat after {@code time}, or empty if there is none yet. Exact when {@code time} lies before all beats
+     * or in the longest gap of its window of 10 ms, as after a pause; else late by less than a window.
      */
     public OptionalLong firstAfter(long time) {
         OptionalLong last = lastNanos();
@@ -129,8 +129,9 @@ public final class Heartbeat {
     }
 
     /**
-     * The longest time without a beat that touches the windows of 10 ms from {@code from} to {@code to}, in nanoseconds. A gap
-     * that is still open at {@code to} counts as far as {@code to}; without any beat the whole time is a gap.
+     * The longest time without a beat that touches the windows of 10 ms from {@code from} to {@code to}, in
+     * nanoseconds. A gap that is still open at {@code to} counts as far as {@code to}; without any beat the whole time
+     * is a gap.
      */
     public long longestGap(long from, long to) {
         OptionalLong last = lastNanos();

@@ -8,8 +8,8 @@ import java.util.List;
 import java.util.OptionalLong;
 
 /**
- * The beats of all vCPUs of a guest. The guest as a whole stands still as long as its worst vCPU: questions about the guest are
- * answered for the vCPU that answers worst. Any thread may ask.
+ * The beats of all vCPUs of a guest. The guest as a whole stands still as long as its worst vCPU: questions about the
+ * guest are answered for the vCPU that answers worst. Any thread may ask.
  */
 public final class HeartbeatMonitor {
     private final List<Heartbeat> vcpus;
@@ -40,7 +40,10 @@ public final class HeartbeatMonitor {
         return vcpus.stream().mapToLong(Heartbeat::count).sum();
     }
 
-    /** The earliest of the vCPUs' last beats: since then the guest has not beaten as a whole. Empty until all have beaten. */
+    /**
+     * The earliest of the vCPUs' last beats: since then the guest has not beaten as a whole. Empty until all have
+     * beaten.
+     */
     public OptionalLong lastBeatNanos() {
         return worst(vcpus.stream().map(Heartbeat::lastNanos).toList(), false);
     }
@@ -50,12 +53,18 @@ public final class HeartbeatMonitor {
         return worst(vcpus.stream().map(Heartbeat::firstNanos).toList(), true);
     }
 
-    /** When every vCPU had beaten again after {@code time}; see {@link Heartbeat#firstAfter} for how exact. Empty until then. */
+    /**
+     * When every vCPU had beaten again after {@code time}; see {@link Heartbeat#firstAfter} for how exact. Empty until
+     * then.
+     */
     public OptionalLong firstBeatAfter(long time) {
         return worst(vcpus.stream().map(vcpu -> vcpu.firstAfter(time)).toList(), true);
     }
 
-    /** The longest gap of any vCPU that touches the time from {@code from} to {@code to}, in nanoseconds; see {@link Heartbeat#longestGap}. */
+    /**
+     * The longest gap of any vCPU that touches the time from {@code from} to {@code to}, in nanoseconds; see {@link
+     * Heartbeat#longestGap}.
+     */
     public long longestGap(long from, long to) {
         return vcpus.stream().mapToLong(vcpu -> vcpu.longestGap(from, to)).max().orElse(0);
     }

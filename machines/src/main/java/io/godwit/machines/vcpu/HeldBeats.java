@@ -3,10 +3,11 @@
 package io.godwit.machines.vcpu;
 
 /**
- * Beats of one vCPU that the world has not heard yet, by the epochs to which they belong. A beat has no content, so beats that wait are a number: they
- * take no memory, however many they are.
+ * Beats of one vCPU that the world has not heard yet, by the epochs to which they belong. A beat has no content, so
+ * beats that wait are a number: they take no memory, however many they are.
  *
- * <p>Threads: the vCPU's thread adds; one other calls the rest, all but {@link #release} and {@link #count} with the vCPU paused.
+ * <p>Threads: the vCPU's thread adds; one other calls the rest, all but {@link #release} and {@link #count} with the
+ * vCPU paused.
  */
 final class HeldBeats {
     // LIMIT: epochs that wait for their release; of more than that the newest are released together.

@@ -8,8 +8,8 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 
 /**
- * The thread {@code vcpu-throttle}, there as long as a vCPU is throttled: a throttled vCPU pays when it comes out of the guest, and one that never does
- * by itself is got out.
+ * The thread {@code vcpu-throttle}, there as long as a vCPU is throttled: a throttled vCPU pays when it comes out of
+ * the guest, and one that never does by itself is got out.
  */
 final class ThrottleNudge {
     private static final long LONGEST_RUN_NANOS = 2_000_000;

@@ -13,8 +13,9 @@ import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The thread of one vCPU. It is paused when it starts; {@link #resume}, {@link #requestPause} and {@link #end} may be called by
- * any thread, at any time, in any order. Nothing waits for a guest for ever: {@link #awaitPaused} has a deadline.
+ * The thread of one vCPU. It is paused when it starts; {@link #resume}, {@link #requestPause} and {@link #end} may be
+ * called by any thread, at any time, in any order. Nothing waits for a guest for ever: {@link #awaitPaused} has a
+ * deadline.
  *
  * <p>A request is never lost: the flag is set first, then {@link #interruptGuest} gets the thread out, and the thread
  * itself reads the flag after {@link #prepareToRun} and before each entry into the guest.
@@ -58,13 +59,17 @@ public abstract class VcpuThread {
     /** Called once on the thread before anything else. */
     protected abstract void prepareThread();
 
-    /** Called on the thread before each run: makes the guest enterable again. A pause may have been requested already. */
+    /**
+     * Called on the thread before each run: makes the guest enterable again. A pause may have been requested already.
+     */
     protected abstract void prepareToRun();
 
     /** Runs the guest until {@link #isPauseWanted}; then all of its state can be read. Called on the thread. */
     protected abstract void runGuest();
 
-    /** Gets the thread out of the guest. Called by other threads, after the pause was requested; may be called again. */
+    /**
+     * Gets the thread out of the guest. Called by other threads, after the pause was requested; may be called again.
+     */
     protected abstract void interruptGuest();
 
     /** The heartbeat device, for {@link #runGuest}. */
@@ -104,7 +109,10 @@ public abstract class VcpuThread {
         return pacer.throttledNanos();
     }
 
-    /** Gets a throttled vCPU out of the guest that has run for so long without coming out, so that its time can be taken. */
+    /**
+     * Gets a throttled vCPU out of the guest that has run for so long without coming out, so that its time can be
+     * taken.
+     */
     final void nudge(long ranNanos, long now) {
         if (throttlePercent > 0 && now - pacer.runsSince() > ranNanos) {
             kick();
@@ -261,7 +269,10 @@ public abstract class VcpuThread {
         }
     }
 
-    /** The guest stands still although its thread is inside {@link #runGuest}: counts as paused from now. Called on the thread. */
+    /**
+     * The guest stands still although its thread is inside {@link #runGuest}: counts as paused from now. Called on the
+     * thread.
+     */
     final void beginStandstill() {
         lock.lock();
         try {
