@@ -28,7 +28,7 @@ final class DirtySync {
     private final MigrationThrottle throttle;
     private final ThrottleJudge throttling;
     private final ForecastFeed forecastFeed;
-    private final AutopilotControl autopilot;
+    private final AutopilotControl steering;
     private final boolean autopilot;
 
     // Guarded by lock.
@@ -61,7 +61,7 @@ final class DirtySync {
         this.throttle = new MigrationThrottle(plan.throttled(), plan.parameters(), plan.clock());
         this.throttling = new ThrottleJudge(plan, progress, throttle);
         this.forecastFeed = new ForecastFeed(plan, ram, progress, trigger);
-        this.autopilot = new AutopilotControl(throttle, trigger);
+        this.steering = new AutopilotControl(throttle, trigger);
         this.autopilot = plan.capabilities().contains(Capability.AUTOPILOT);
         this.hurry = isInHurry();
     }
@@ -214,7 +214,7 @@ final class DirtySync {
             return;
         }
         long begin = plan.clock().nanoTime();
-        forecastFeed.judge(syncedAtNanos, throttle.averagePercent()).ifPresent(autopilot::steer);
+        forecastFeed.judge(syncedAtNanos, throttle.averagePercent()).ifPresent(steering::steer);
         throttling.judge(syncedAtNanos, newPages(), intervalNanos(), endsPass);
         hurry = isInHurry();
         lastSyncNanos = harvestNanos + plan.clock().nanoTime() - begin;
