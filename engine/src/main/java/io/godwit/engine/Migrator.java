@@ -365,7 +365,7 @@ public final class Migrator implements AutoCloseable {
                     + "; how fast it writes can be measured while it is running.");
         }
         MigrationStatistics now = statistics();
-        if (!now.status().isEnded() && !now.outgoing()) {
+        if (isArriving(now)) {
             throw new MigrationException.Refused("The guest's memory is still arriving ("
                     + now.status().publicName() + "); its dirty rate can be measured when all of it is there.");
         }
@@ -405,7 +405,7 @@ public final class Migrator implements AutoCloseable {
             limits.cancel(which);
             return;
         }
-        if (run.state() == RunState.INMIGRATE || isArriving()) {
+        if (run.state() == RunState.INMIGRATE || isArriving(statistics())) {
             throw new MigrationException.Refused(
                     "The guest's memory is not here yet; what its vCPUs dirty can be limited when all of it is.");
         }
@@ -447,11 +447,6 @@ public final class Migrator implements AutoCloseable {
         if (now.outgoing() && !now.status().isEnded() && capabilities.contains(Capability.DIRTY_LIMIT)) {
             throw new MigrationException.Refused("can't " + what + " dirty page rate limit while migration is running");
         }
-    }
-
-    private boolean isArriving() {
-        MigrationStatistics now = statistics();
-        return !now.outgoing() && !now.status().isEnded();
     }
 
     /** The settings. */
@@ -561,6 +556,10 @@ public final class Migrator implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    private static boolean isArriving(MigrationStatistics now) {
+        return !now.outgoing() && !now.status().isEnded();
     }
 
     private final class Surroundings implements VcpuDirtyLimits.Surroundings {
