@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -15,7 +16,7 @@ import java.util.Optional;
  * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs
  * there yet.
  */
-final class DirectPlacer implements PageReceiver {
+final class DirectPlacer implements PagePlace {
     private List<RamBlock> blocks;
     private List<BitSet> received = new ArrayList<>();
     private Optional<PageDigests> digests;

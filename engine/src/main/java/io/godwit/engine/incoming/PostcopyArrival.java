@@ -4,6 +4,7 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -121,7 +122,7 @@ final class PostcopyArrival implements AutoCloseable {
     }
 
     /** Places pages until {@link #listen}. */
-    PageReceiver precopyPlacer() {
+    PagePlace precopyPlacer() {
         return precopy;
     }
 
