@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.limit.VcpuDirtyLimit;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
 import java.util.List;
 import java.util.OptionalLong;
 import tools.jackson.databind.node.ArrayNode;

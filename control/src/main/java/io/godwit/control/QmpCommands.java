@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;

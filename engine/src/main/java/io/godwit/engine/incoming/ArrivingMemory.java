@@ -2,10 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.Advice;

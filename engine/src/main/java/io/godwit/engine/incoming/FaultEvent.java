@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.PostcopyStatistics;
 import jdk.jfr.Category;
 import jdk.jfr.DataAmount;
 import jdk.jfr.Description;

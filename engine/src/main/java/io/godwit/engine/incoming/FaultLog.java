@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.PostcopyStatistics;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.report.PostcopyStatistics;
 import jdk.jfr.FlightRecorder;
 
 /**

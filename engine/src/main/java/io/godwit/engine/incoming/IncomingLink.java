@@ -23,7 +23,7 @@ final class IncomingLink implements AutoCloseable {
     /**
      * Listens.
      *
-     * @throws io.godwit.engine.MigrationException.Refused if the address cannot be used
+     * @throws io.godwit.engine.outcome.MigrationException.Refused if the address cannot be used
      */
     IncomingLink(MigrationUri uri, Duration patience) {
         try {

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.DowntimeParts;
+import io.godwit.engine.report.DowntimeParts;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** The figures of an incoming migration as they grow. One writer, the thread {@code mig-incoming}. */

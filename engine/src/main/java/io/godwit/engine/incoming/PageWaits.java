@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.report.PostcopyStatistics;
 import java.util.ArrayList;
 import java.util.List;
 

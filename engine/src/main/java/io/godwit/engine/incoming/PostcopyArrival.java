@@ -2,12 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.PostcopyStatistics;
 import io.godwit.linux.memory.Support;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;

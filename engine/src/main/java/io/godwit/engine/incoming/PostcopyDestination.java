@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.epochs.EpochMaker;
+import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PostcopyPackage;
 import java.time.Duration;
@@ -47,7 +47,7 @@ final class PostcopyDestination {
             arrival.listen();
             states.become(new IncomingState.PostcopyLoading(), "the source has packed up");
             pages.start();
-            session.safety().ifPresent(EpochMaker::begin);
+            session.safety().ifPresent(CheckpointTaker::begin);
             boolean run = session.load(pack);
             pages.commit();
             session.start(run);

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.epochs.EpochMaker;
+import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.process.Scheduling;
 import io.godwit.linux.process.ThreadEnd;
@@ -147,7 +147,7 @@ final class PostcopyLink {
             // A request that could not be sent any more, or the preempt channel's end, does not matter when all is
             // here.
             // But while the source has not given the guest up its outputs are held, which another connection must end.
-            boolean safetyOver = session.safety().map(EpochMaker::hasEnded).orElse(true);
+            boolean safetyOver = session.safety().map(CheckpointTaker::hasEnded).orElse(true);
             return mainEnded && arrival.missingPages() == 0 && safetyOver ? Optional.empty() : failure;
         } finally {
             lock.unlock();
@@ -191,7 +191,7 @@ final class PostcopyLink {
         if (session.safety().isEmpty()) {
             return;
         }
-        EpochMaker safety = session.safety().get();
+        CheckpointTaker safety = session.safety().get();
         long deadline = System.nanoTime() + patience.toNanos();
         lock.lock();
         try {
@@ -312,7 +312,7 @@ final class PostcopyLink {
     }
 
     private boolean isForEpochs(ChannelInput input) {
-        boolean isGreeting = EpochMaker.isGreeting(input.received());
+        boolean isGreeting = CheckpointTaker.isGreeting(input.received());
         input.keepRest();
         return isGreeting && session.safety().isPresent();
     }
@@ -329,7 +329,7 @@ final class PostcopyLink {
         }
         boolean greeted = false;
         try {
-            EpochMaker safety = session.safety().orElseThrow();
+            CheckpointTaker safety = session.safety().orElseThrow();
             safety.greet(channel, input.received());
             greeted = true;
             // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose

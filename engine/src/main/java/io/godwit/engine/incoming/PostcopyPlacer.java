@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.process.Scheduling;
 import java.util.Optional;

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.ReceivedBitmap;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;

@@ -2,13 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.arbiter.IdentityMark;
-import io.godwit.engine.arbiter.TokenAnnouncement;
-import io.godwit.engine.epochs.EpochMaker;
-import io.godwit.engine.epochs.SafetyAnnouncement;
-import io.godwit.engine.memory.HolesAnnouncement;
-import io.godwit.engine.memory.PlugAnnouncement;
+import io.godwit.engine.agreement.HolesAnnouncement;
+import io.godwit.engine.agreement.IdentityMark;
+import io.godwit.engine.agreement.PlugAnnouncement;
+import io.godwit.engine.agreement.SafetyAnnouncement;
+import io.godwit.engine.agreement.TokenAnnouncement;
+import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Command;
 import io.godwit.stream.ReturnPathMessage;
 import java.util.Optional;
@@ -21,7 +21,7 @@ import java.util.Optional;
  * <p>Threads: the one that reads the main channel; {@link #safety} any.
  */
 final class SourceAgreement implements AutoCloseable {
-    private final IncomingMigration.Plan plan;
+    private final IncomingPlan plan;
     private boolean godwit;
     private boolean tokenShared;
     private boolean identityArrived;
@@ -30,9 +30,9 @@ final class SourceAgreement implements AutoCloseable {
     private boolean plugAgreed;
     private boolean holeCountDue;
     private long holes;
-    private volatile Optional<EpochMaker> safety = Optional.empty();
+    private volatile Optional<CheckpointTaker> safety = Optional.empty();
 
-    SourceAgreement(IncomingMigration.Plan plan) {
+    SourceAgreement(IncomingPlan plan) {
         this.plan = plan;
     }
 
@@ -92,8 +92,8 @@ final class SourceAgreement implements AutoCloseable {
                 && plan.guest().outputs().isPresent()
                 && plan.guest().dirtyTracker().worksWhileArriving();
         if (possible && safety.isEmpty()) {
-            EpochMaker.Settings settings = new EpochMaker.Settings(Long.MAX_VALUE, plan.patience());
-            safety = Optional.of(new EpochMaker(plan.guest(), plan.run(), settings, plan.clock()));
+            CheckpointTaker.Settings settings = new CheckpointTaker.Settings(Long.MAX_VALUE, plan.patience());
+            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.clock()));
         }
         return possible;
     }
@@ -104,7 +104,7 @@ final class SourceAgreement implements AutoCloseable {
     }
 
     /** What sends epochs back, if that was agreed. */
-    Optional<EpochMaker> safety() {
+    Optional<CheckpointTaker> safety() {
         return safety;
     }
 
@@ -132,6 +132,6 @@ final class SourceAgreement implements AutoCloseable {
 
     @Override
     public void close() {
-        safety.ifPresent(EpochMaker::close);
+        safety.ifPresent(CheckpointTaker::close);
     }
 }

@@ -6,7 +6,7 @@
  * {@link io.godwit.engine.outgoing}.
  *
  * <p>Read {@code IncomingMigration} first; it runs on the thread {@code mig-incoming}, which owns the state. {@code
- * IncomingSession} is the stream, {@code RamReceiver} its pages in plain precopy. Every byte that comes in is hostile
+ * IncomingSession} is the stream, {@code DirectPlacer} its pages in plain precopy. Every byte that comes in is hostile
  * until it has been checked; the checks of the format itself are the stream module's.
  *
  * <p>Postcopy: {@code PostcopyDestination} says what happens when; {@code PostcopyArrival} is what lives from the

@@ -4,8 +4,8 @@ package io.godwit.engine.incoming;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.report.PostcopyStatistics;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
