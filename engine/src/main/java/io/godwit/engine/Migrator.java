@@ -112,7 +112,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if one is under way, or there is no guest here
      */
     public synchronized void migrate(String uri) {
-        MigrationUri target = usable(uri);
+        MigrationUri target = transports.usable(uri);
         refuseWhileActive();
         CapabilityRules.checkTarget(capabilities, target);
         if (!guest.isRunnable()) {
@@ -157,7 +157,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if this host does not wait for a guest, or the address cannot be used
      */
     public synchronized void migrateIncoming(String uri) {
-        MigrationUri source = usable(uri);
+        MigrationUri source = transports.usable(uri);
         refuseWhileActive();
         if (run.state() != RunState.INMIGRATE) {
             throw new MigrationException.Refused(
@@ -241,7 +241,7 @@ public final class Migrator implements AutoCloseable {
      * used
      */
     public synchronized void recover(String uri) {
-        MigrationUri source = usable(uri);
+        MigrationUri source = transports.usable(uri);
         switch (side) {
             case Side.In(IncomingMigration migration) -> migration.recover(source);
             case Side.Out _, Side.None _ ->
@@ -257,7 +257,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
      */
     public synchronized void resume(String uri) {
-        MigrationUri target = usable(uri);
+        MigrationUri target = transports.usable(uri);
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> {
                 CapabilityRules.checkTarget(capabilities, target);
@@ -572,12 +572,6 @@ public final class Migrator implements AutoCloseable {
 
     private static boolean isArriving(MigrationStatistics now) {
         return !now.outgoing() && !now.status().isEnded();
-    }
-
-    private MigrationUri usable(String uri) {
-        MigrationUri parsed = MigrationUri.parse(uri);
-        transports.refuseUnusable(parsed);
-        return parsed;
     }
 
     private final class Surroundings implements VcpuDirtyLimits.Surroundings {

@@ -32,10 +32,12 @@ public final class SystemTransports implements Transports {
     }
 
     @Override
-    public void refuseUnusable(MigrationUri uri) {
-        if (uri instanceof MigrationUri.Fd(String name)) {
+    public MigrationUri usable(String uri) {
+        MigrationUri parsed = MigrationUri.parse(uri);
+        if (parsed instanceof MigrationUri.Fd(String name)) {
             descriptors.refuseUnknown(name);
         }
+        return parsed;
     }
 
     @Override

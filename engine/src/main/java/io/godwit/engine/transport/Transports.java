@@ -13,12 +13,11 @@ import java.time.Duration;
  */
 public interface Transports {
     /**
-     * Refuses an address that can be told at once to be of no use, without waiting for anything. Others may still fail
-     * when they are opened.
+     * Reads a URI. Waits for nothing; one that passes may still fail when it is opened.
      *
-     * @throws MigrationException.Refused saying why
+     * @throws MigrationException.Refused if it is none, or nothing can be opened there, saying why
      */
-    void refuseUnusable(MigrationUri uri);
+    MigrationUri usable(String uri);
 
     /**
      * Opens the way to a destination.
