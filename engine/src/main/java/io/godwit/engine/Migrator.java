@@ -3,6 +3,8 @@
 package io.godwit.engine;
 
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.Arrival;
+import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.RunControl;
@@ -60,7 +62,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
 public final class Migrator implements AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(15);
 
-    private final Guest guest;
+    private final Arrival guest;
     private final RunControl run;
     private final Transports transports;
     private final DirtyRateMeter dirtyRate;
@@ -83,25 +85,30 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * A migrator for a guest whose vCPUs {@code run} starts and stops. If the guest has never run it takes a moment to
+     * A migrator for a guest whose vCPUs {@code run} starts and stops, or for what only takes a guest in. If the guest has never run it takes a moment to
      * rehearse the switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
      */
-    public Migrator(Guest guest, RunControl run) {
+    public Migrator(Arrival guest, RunControl run) {
         this(guest, run, new SystemTransports(Descriptors.ANY_NUMBER));
     }
 
     /** The same over transports of the caller's, who so says which descriptors {@code fd:} may name. */
-    public Migrator(Guest guest, RunControl run, Transports transports) {
+    public Migrator(Arrival guest, RunControl run, Transports transports) {
         this.guest = guest;
         this.run = run;
         this.transports = transports;
         this.dirtyRate = new DirtyRateMeter(
-                guest, MonotonicClock.SYSTEM, InstantSource.system(), new SplittableRandom().nextLong());
-        this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
+                guest.ram(),
+                DirtyTracker.of(guest),
+                MonotonicClock.SYSTEM,
+                InstantSource.system(),
+                new SplittableRandom().nextLong());
+        this.throttle = new VcpuTime(Vcpus.of(guest), this::parameters);
         this.throttledByMigrations = throttle.taker();
-        this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), MonotonicClock.SYSTEM);
+        this.limits = new VcpuDirtyLimits(
+                guest.ram(), DirtyTracker.of(guest), throttle.taker(), new Surroundings(), MonotonicClock.SYSTEM);
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
-            SwitchoverRehearsal.with(guest);
+            guest.guest().ifPresent(SwitchoverRehearsal::with);
         }
     }
 
@@ -114,10 +121,9 @@ public final class Migrator implements AutoCloseable {
         MigrationUri target = transports.usable(uri);
         refuseWhileActive();
         CapabilityRules.checkTarget(capabilities, target);
-        if (!guest.isRunnable()) {
-            throw new MigrationException.Refused(
-                    "This host only keeps the guest's memory and devices as bytes; it cannot send them on.");
-        }
+        Guest running = guest.guest()
+                .orElseThrow(() -> new MigrationException.Refused(
+                        "This host only keeps the guest's memory and devices as bytes; it cannot send them on."));
         if (run.isUndecided()) {
             throw new MigrationException.Refused(
                     "Whether the destination of the last migration runs the guest is not known: look there"
@@ -135,7 +141,7 @@ public final class Migrator implements AutoCloseable {
         }
         dirtyRate.yieldTracker("a migration to " + target + " began");
         OutgoingMigration migration = new OutgoingMigration(new OutgoingPlan(
-                guest,
+                running,
                 throttledByMigrations,
                 run,
                 target,

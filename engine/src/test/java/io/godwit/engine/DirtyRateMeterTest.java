@@ -45,7 +45,7 @@ class DirtyRateMeterTest {
     private final AtomicInteger looks = new AtomicInteger();
     private volatile Runnable atThirdLook = () -> {};
     private final DirtyRateMeter meter =
-            new DirtyRateMeter(guest, this::nanoTime, () -> Instant.ofEpochSecond(1_234_567), 42);
+            new DirtyRateMeter(guest.ram(), guest.dirtyTracker(), this::nanoTime, () -> Instant.ofEpochSecond(1_234_567), 42);
 
     @AfterEach
     void close() {

@@ -16,6 +16,30 @@ import java.util.function.LongConsumer;
  * <p>Called by one thread at a time, never by two.
  */
 public interface DirtyTracker {
+    /** Of something that is only kept: nothing writes, nothing is tracked. */
+    DirtyTracker NONE = new DirtyTracker() {
+        @Override
+        public void start() {}
+
+        @Override
+        public long harvest(RamBlock block, DirtyBitmap found) {
+            return 0;
+        }
+
+        @Override
+        public void stop() {}
+
+        @Override
+        public String description() {
+            return "none: nothing runs here";
+        }
+    };
+
+    /** That of the guest behind an arrival, or none. */
+    static DirtyTracker of(Arrival arrival) {
+        return arrival.guest().map(Guest::dirtyTracker).orElse(NONE);
+    }
+
     /** Begins to track: each write after this call is reported by a later {@link #harvest}. */
     void start();
 

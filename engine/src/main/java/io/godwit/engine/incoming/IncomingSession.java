@@ -241,7 +241,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         long loaded = plan.clock().nanoTime();
         plan.run().claimArrived();
         long claimed = plan.clock().nanoTime();
-        plan.run().startArrived(run && plan.guest().isRunnable());
+        plan.run().startArrived(run && plan.guest().guest().isPresent());
         progress.parts = new DowntimeParts(
                 0,
                 0,
@@ -428,7 +428,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         }
         if (agreement.agreed(Extension.SAFETY) && safety.isEmpty()) {
             CheckpointTaker.Settings settings = new CheckpointTaker.Settings(Long.MAX_VALUE, plan.patience());
-            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.clock()));
+            safety = Optional.of(new CheckpointTaker(plan.guest().guest().orElseThrow(), plan.run(), settings, plan.clock()));
         }
     }
 

@@ -4,9 +4,9 @@ package io.godwit.engine.tracking;
 
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.process.ThreadEnd;
 import java.util.Arrays;
@@ -53,7 +53,8 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     private static final long PERIOD_NANOS = 1_000_000_000;
 
-    private final Guest guest;
+    private final RamBlocks blocks;
+    private final DirtyTracker tracker;
     private final Vcpus vcpus;
     private final Surroundings surroundings;
     private final MonotonicClock clock;
@@ -76,8 +77,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
      *
      * @param vcpus those of the guest, of which only this takes time
      */
-    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, MonotonicClock clock) {
-        this.guest = guest;
+    public VcpuDirtyLimits(RamBlocks blocks, DirtyTracker tracker, Vcpus vcpus, Surroundings surroundings, MonotonicClock clock) {
+        this.blocks = blocks;
+        this.tracker = tracker;
         this.vcpus = vcpus;
         this.surroundings = surroundings;
         this.clock = clock;
@@ -91,7 +93,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
      * @throws MigrationException.Refused if there is no such vCPU
      */
     public List<Integer> vcpus(OptionalLong vcpu) {
-        int count = guest.vcpus().count();
+        int count = vcpus.count();
         if (vcpu.isEmpty()) {
             return IntStream.range(0, count).boxed().toList();
         }
@@ -189,11 +191,10 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     /** What each vCPU has dirtied since the last time; empty if that is not known. */
     private double[] pagesPerSecond(long now) {
-        DirtyTracker tracker = guest.dirtyTracker();
         double seconds = Math.max(1, now - sinceNanos) / 1e9;
         long harvested = 0;
         if (tracking) {
-            for (RamBlock block : guest.ram().snapshot().blocks()) {
+            for (RamBlock block : blocks.snapshot().blocks()) {
                 harvested += tracker.harvestUnlessGone(block);
             }
         }
@@ -239,9 +240,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         if (surroundings.isTrackerFree()) {
             // Before it starts: one that starts half has to be stopped too.
             tracking = true;
-            guest.dirtyTracker().start();
+            tracker.start();
         }
-        vcpuPagesBefore = guest.dirtyTracker().vcpuPages();
+        vcpuPagesBefore = tracker.vcpuPages();
         sinceNanos = clock.nanoTime();
     }
 
@@ -249,7 +250,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         if (tracking) {
             tracking = false;
             try {
-                guest.dirtyTracker().stop();
+                tracker.stop();
             } catch (RuntimeException | Error e) {
                 // It makes the guest slower; it decides nothing.
                 LOG.log(System.Logger.Level.WARNING, "dirty tracking could not be stopped", e);

@@ -2,7 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
+import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.PagePlace;
@@ -45,17 +46,17 @@ public final class PostcopyArrival implements AutoCloseable {
      * @throws MigrationException.Protocol if page sizes differ
      * @throws MigrationException.Refused if this host cannot do it
      */
-    public PostcopyArrival(Guest guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
+    public PostcopyArrival(Arrival guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
         memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.faultsInKernel(), withDigests);
-        log = new FaultLog(new PageWaits(guest.vcpus()));
+        log = new FaultLog(new PageWaits(Vcpus.of(guest)));
         precopy = new AdvisedPlacer(memory);
     }
 
     /** Says whether postcopy to here can work, before any page comes. */
-    public static void refuseUnsupported(Guest guest, long pageSizeSummary) {
+    public static void refuseUnsupported(Arrival guest, long pageSizeSummary) {
         if (PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");
         }

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.MappingFlags;
@@ -27,7 +27,7 @@ public final class PostcopySupport {
     private PostcopySupport() {}
 
     /** What the kernel, this process's privileges and the guest's memory allow. Changes nothing. */
-    public static Support check(Guest guest) {
+    public static Support check(Arrival guest) {
         Collection<RamBlock> blocks = guest.ram().snapshot().blocks();
         try {
             Optional<String> locked = lockedMemory(blocks);
