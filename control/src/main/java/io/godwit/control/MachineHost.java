@@ -169,27 +169,27 @@ public final class MachineHost implements HostControl, AutoCloseable {
 
     @Override
     public void calcDirtyRate(DirtyRateRequest request) {
-        migrator.calcDirtyRate(request);
+        migrator.tracker().measure(request);
     }
 
     @Override
     public DirtyRate dirtyRate() {
-        return migrator.dirtyRate();
+        return migrator.tracker().dirtyRate();
     }
 
     @Override
     public void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
-        migrator.setVcpuDirtyLimit(vcpu, mebibytesPerSecond);
+        migrator.tracker().limit(vcpu, mebibytesPerSecond);
     }
 
     @Override
     public void cancelVcpuDirtyLimit(OptionalLong vcpu) {
-        migrator.cancelVcpuDirtyLimit(vcpu);
+        migrator.tracker().unlimit(vcpu);
     }
 
     @Override
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
-        return migrator.vcpuDirtyLimits();
+        return migrator.tracker().limits();
     }
 
     @Override

@@ -86,7 +86,7 @@ final class MachineMemory implements MemoryControl {
                             new MigrationException.Refused("This guest keeps the memory that it was made with; start"
                                     + " its host with --max-memory to plug in more."))
                     .name(memdev, id);
-            migrator.plugRam(memdev, byteLength);
+            migrator.memory().plug(memdev, byteLength);
             return Json.object();
         });
         backends.remove(memdev);
@@ -99,7 +99,7 @@ final class MachineMemory implements MemoryControl {
                 .findFirst()
                 .orElseThrow(() -> QmpException.deviceNotFound(id));
         ObjectNode _ = keeper.whileOpen(() -> {
-            migrator.unplugRam(dimm.block());
+            migrator.memory().unplug(dimm.block());
             return Json.object();
         });
         backends.put(dimm.block().idstr(), dimm.block().usedLength());

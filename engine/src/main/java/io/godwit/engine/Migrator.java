@@ -4,9 +4,8 @@ package io.godwit.engine;
 
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Arrival;
-import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
-import io.godwit.engine.guest.RamPlug;
+import io.godwit.engine.guest.MemoryChanges;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
@@ -16,7 +15,6 @@ import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.PostcopySupport;
 import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
@@ -26,24 +24,16 @@ import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.CapabilityRules;
 import io.godwit.engine.settings.MigrationParameters;
-import io.godwit.engine.tracking.DirtyRate;
-import io.godwit.engine.tracking.DirtyRateMeter;
-import io.godwit.engine.tracking.DirtyRateRequest;
-import io.godwit.engine.tracking.VcpuDirtyLimit;
-import io.godwit.engine.tracking.VcpuDirtyLimits;
+import io.godwit.engine.settings.Settings;
+import io.godwit.engine.tracking.TrackerLease;
 import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
 import io.godwit.linux.memory.Support;
-import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
-import java.time.InstantSource;
-import java.util.HashSet;
 import java.util.List;
-import java.util.OptionalLong;
 import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -65,14 +55,12 @@ public final class Migrator implements AutoCloseable {
     private final Arrival guest;
     private final RunControl run;
     private final Transports transports;
-    private final DirtyRateMeter dirtyRate;
+    private final Settings settings = new Settings();
     private final VcpuTime throttle;
     private final Vcpus throttledByMigrations;
-    private final VcpuDirtyLimits limits;
+    private final TrackerLease tracker;
+    private final MemoryChanges memory;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
-    private volatile Set<Capability> capabilities = Set.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
-    private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
-    private volatile boolean verifying;
     private boolean closed;
     private volatile Side side = new Side.None();
 
@@ -85,8 +73,9 @@ public final class Migrator implements AutoCloseable {
     }
 
     /**
-     * A migrator for a guest whose vCPUs {@code run} starts and stops, or for what only takes a guest in. If the guest has never run it takes a moment to
-     * rehearse the switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
+     * A migrator for a guest whose vCPUs {@code run} starts and stops, or for what only takes a guest in. If the guest
+     * has never run it takes a moment to rehearse the switchover, so that the first one is not slow; see {@link
+     * SwitchoverRehearsal}.
      */
     public Migrator(Arrival guest, RunControl run) {
         this(guest, run, new SystemTransports(Descriptors.ANY_NUMBER));
@@ -97,16 +86,11 @@ public final class Migrator implements AutoCloseable {
         this.guest = guest;
         this.run = run;
         this.transports = transports;
-        this.dirtyRate = new DirtyRateMeter(
-                guest.ram(),
-                DirtyTracker.of(guest),
-                MonotonicClock.SYSTEM,
-                InstantSource.system(),
-                new SplittableRandom().nextLong());
-        this.throttle = new VcpuTime(Vcpus.of(guest), this::parameters);
+        this.throttle = new VcpuTime(Vcpus.of(guest), settings::parameters);
         this.throttledByMigrations = throttle.taker();
-        this.limits = new VcpuDirtyLimits(
-                guest.ram(), DirtyTracker.of(guest), throttle.taker(), new Surroundings(), MonotonicClock.SYSTEM);
+        this.tracker = new TrackerLease(
+                guest, run, throttle.taker(), this::statistics, () -> settings.has(Capability.DIRTY_LIMIT));
+        this.memory = new MemoryChanges(guest, run, () -> statistics().owner());
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
             guest.guest().ifPresent(SwitchoverRehearsal::with);
         }
@@ -120,7 +104,7 @@ public final class Migrator implements AutoCloseable {
     public synchronized void migrate(String uri) {
         MigrationUri target = transports.usable(uri);
         refuseWhileActive();
-        CapabilityRules.checkTarget(capabilities, target);
+        CapabilityRules.checkTarget(settings.capabilities(), target);
         Guest running = guest.guest()
                 .orElseThrow(() -> new MigrationException.Refused(
                         "This host only keeps the guest's memory and devices as bytes; it cannot send them on."));
@@ -139,20 +123,17 @@ public final class Migrator implements AutoCloseable {
                 throw new MigrationException.Refused(
                         "The guest is " + run.state().publicName() + "; it cannot be migrated.");
         }
-        dirtyRate.yieldTracker("a migration to " + target + " began");
         OutgoingMigration migration = new OutgoingMigration(new OutgoingPlan(
                 running,
                 throttledByMigrations,
                 run,
                 target,
-                () -> parameters,
-                capabilities,
+                settings::parameters,
+                settings.capabilities(),
                 listeners,
                 MonotonicClock.SYSTEM,
                 transports));
-        side = new Side.Out(migration);
-        // With the side set the tracker is not free any more, so nobody takes it back.
-        limits.yieldTracker();
+        tracker.giveToMigration("a migration to " + target + " began", () -> side = new Side.Out(migration));
         migration.start();
     }
 
@@ -172,9 +153,9 @@ public final class Migrator implements AutoCloseable {
                 guest,
                 run,
                 source,
-                Duration.ofMillis(parameters.connectTimeoutMillis()),
-                verifying,
-                capabilities.contains(Capability.POSTCOPY_RAM),
+                Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
+                settings.verifying(),
+                settings.has(Capability.POSTCOPY_RAM),
                 listeners,
                 MonotonicClock.SYSTEM,
                 transports));
@@ -265,7 +246,7 @@ public final class Migrator implements AutoCloseable {
         MigrationUri target = transports.usable(uri);
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> {
-                CapabilityRules.checkTarget(capabilities, target);
+                CapabilityRules.checkTarget(settings.capabilities(), target);
                 migration.resume(target);
             }
             case Side.In _, Side.None _ ->
@@ -285,78 +266,14 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * Gives the guest more memory, while it runs and while it migrates; answered at once, whatever a migration does.
-     *
-     * @param idstr the block's name, which a destination will know it by
-     * @param byteLength a multiple of {@link RamBlock#PAGE_BYTES}
-     * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its
-     * destination; the sentence says why
-     */
-    public RamBlock plugRam(String idstr, long byteLength) {
-        RamPlug plug = ramPlug();
-        RamBlockEntry entry;
-        try {
-            entry = RamBlockEntry.of(idstr, byteLength);
-        } catch (IllegalArgumentException e) {
-            throw new MigrationException.Refused("Memory cannot be added: " + e.getMessage(), e);
-        }
-        return plug.plug(entry, this::refuseWithoutGuest);
+    /** Gives the guest memory and takes it away; answered at once, whatever a migration does. */
+    public MemoryChanges memory() {
+        return memory;
     }
 
-    /**
-     * Takes memory away from the guest, while it runs and while it migrates; answered at once. The memory is freed when
-     * nobody is sending from it any more.
-     *
-     * @throws MigrationException.Refused as {@link #plugRam}
-     */
-    public void unplugRam(RamBlock block) {
-        ramPlug().unplug(block, this::refuseWithoutGuest);
-    }
-
-    /**
-     * Not synchronized: who begins a migration may hold the lock for a harvest, and nobody who changes memory waits for
-     * that.
-     */
-    private RamPlug ramPlug() {
-        RamPlug plug = guest.ramPlug()
-                .orElseThrow(() -> new MigrationException.Refused(
-                        "Memory can neither be added nor taken away: this guest keeps what it was made with."));
-        // A migration that holds the list says best what it is about.
-        guest.ram().refuseIfHeld();
-        refuseWithoutGuest();
-        return plug;
-    }
-
-    /**
-     * Memory is changed where the guest is. Asked again in the same step as the change: a migration holds the list from
-     * before the guest leaves until it is known where it is, so who came before that, and was slow, is refused by what
-     * has become of it.
-     */
-    private void refuseWithoutGuest() {
-        RunState now = run.state();
-        switch (now) {
-            case RUNNING, PAUSED, PRELAUNCH -> {}
-            case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN ->
-                throw new MigrationException.Refused("Memory can neither be added nor taken away: the guest is "
-                        + now.publicName() + " on this host" + owner());
-        }
-        if (run.isUndecided()) {
-            throw new MigrationException.Refused(
-                    "Memory can neither be added nor taken away: whether the destination of"
-                            + " the last migration runs the guest is not known.");
-        }
-    }
-
-    private String owner() {
-        return statistics()
-                .owner()
-                .map(owner -> switch (owner) {
-                    case HERE -> "; it is here.";
-                    case PEER -> "; the other side of its migration has it.";
-                    case UNDECIDED -> "; which side of its migration has it is not known.";
-                })
-                .orElse(", and no migration has ended that says who has it.");
+    /** Measures what the guest dirties and limits what its vCPUs dirty, besides migrations. */
+    public TrackerLease tracker() {
+        return tracker;
     }
 
     /** A picture of the latest migration. */
@@ -368,107 +285,20 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /**
-     * Begins to measure how fast the guest writes to its memory, and returns at once. The tracker has one user at a
-     * time: a migration that begins ends a measurement that needs it, and waits for one harvest at most.
-     *
-     * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration
-     * has its tracker
-     */
-    public synchronized void calcDirtyRate(DirtyRateRequest request) {
-        refuseIfClosed();
-        if (run.state() != RunState.RUNNING) {
-            throw new MigrationException.Refused("The guest is " + run.state().publicName()
-                    + "; how fast it writes can be measured while it is running.");
-        }
-        MigrationStatistics now = statistics();
-        if (isArriving(now)) {
-            throw new MigrationException.Refused("The guest's memory is still arriving ("
-                    + now.status().publicName() + "); its dirty rate can be measured when all of it is there.");
-        }
-        if (!now.status().isEnded() && request.mode().needsTracker()) {
-            throw new MigrationException.Refused("A migration (" + now.status().publicName()
-                    + ") has the guest's tracker, so the mode " + request.mode().publicName()
-                    + " is not possible now; query-migrate tells the dirty rate, and page-sampling measures besides.");
-        }
-        if (request.mode().needsTracker() && !limits.picture().isEmpty()) {
-            throw new MigrationException.Refused(
-                    "The limits of vCPUs' dirty rates have the guest's tracker, so the mode "
-                            + request.mode().publicName()
-                            + " is not possible now; query-vcpu-dirty-limit tells what these"
-                            + " vCPUs dirty, and page-sampling measures besides.");
-        }
-        dirtyRate.start(request);
-    }
-
-    /** A picture of the latest measurement of the dirty rate. */
-    public DirtyRate dirtyRate() {
-        return dirtyRate.latest();
-    }
-
-    /**
-     * Limits what a vCPU may dirty, during migrations and outside of them ({@code set-vcpu-dirty-limit}). Ends a
-     * measurement of the dirty rate that needs the guest's tracker, and waits for one harvest at most.
-     *
-     * @param vcpu its number; empty = all of them
-     * @param mebibytesPerSecond the limit; 0 = none
-     * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration
-     * limits them itself
-     */
-    public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
-        List<Integer> which = limits.vcpus(vcpu);
-        refuseLimits("set");
-        if (mebibytesPerSecond == 0) {
-            limits.cancel(which);
-            return;
-        }
-        if (run.state() == RunState.INMIGRATE || isArriving(statistics())) {
-            throw new MigrationException.Refused(
-                    "The guest's memory is not here yet; what its vCPUs dirty can be limited when all of it is.");
-        }
-        dirtyRate.yieldTracker("a limit of vCPUs' dirty rates was set");
-        limits.set(which, mebibytesPerSecond);
-    }
-
-    /**
-     * Takes limits away ({@code cancel-vcpu-dirty-limit}); from a vCPU without one nothing.
-     *
-     * @param vcpu its number; empty = all of them
-     * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
-     */
-    public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
-        List<Integer> which = limits.vcpus(vcpu);
-        refuseLimits("cancel");
-        limits.cancel(which);
-    }
-
-    /** The limits that were set, in the order of the vCPUs. */
-    public List<VcpuDirtyLimit> vcpuDirtyLimits() {
-        return limits.picture();
-    }
-
-    private void refuseLimits(String what) {
-        refuseIfClosed();
-        MigrationStatistics now = statistics();
-        if (now.outgoing() && !now.status().isEnded() && capabilities.contains(Capability.DIRTY_LIMIT)) {
-            throw new MigrationException.Refused("can't " + what + " dirty page rate limit while migration is running");
-        }
-    }
-
     /** The settings. */
     public MigrationParameters parameters() {
-        return parameters;
+        return settings.parameters();
     }
 
     /** Changes the settings, also of a migration that runs. */
     public void setParameters(MigrationParameters next) {
-        parameters = next;
+        settings.setParameters(next);
         throttle.parametersChanged();
     }
 
     /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
     public Set<Capability> capabilities() {
-        return capabilities;
+        return settings.capabilities();
     }
 
     /**
@@ -487,24 +317,20 @@ public final class Migrator implements AutoCloseable {
      * migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
-        Set<Capability> next = new HashSet<>(capabilities);
-        next.addAll(on);
-        next.removeAll(off);
         refuseWhileActive();
-        CapabilityRules.check(next);
         if (on.contains(Capability.POSTCOPY_RAM)
                 && run.state() == RunState.INMIGRATE
                 && PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
         }
-        capabilities = Set.copyOf(next);
+        settings.switchCapabilities(on, off);
     }
 
     /**
      * Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}.
      */
     public void setVerifying(boolean on) {
-        verifying = on;
+        settings.setVerifying(on);
     }
 
     /**
@@ -555,34 +381,11 @@ public final class Migrator implements AutoCloseable {
             case Side.In(IncomingMigration migration) -> migration.close();
             case Side.None _ -> {}
         }
-        dirtyRate.close();
-        limits.close();
+        tracker.close();
         try {
             boolean _ = awaitEnd(CLOSE_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
-        }
-    }
-
-    private static boolean isArriving(MigrationStatistics now) {
-        return !now.outgoing() && !now.status().isEnded();
-    }
-
-    private final class Surroundings implements VcpuDirtyLimits.Surroundings {
-        @Override
-        public boolean isTrackerFree() {
-            return run.state() == RunState.RUNNING && statistics().status().isEnded();
-        }
-
-        @Override
-        public long migrationPagesPerSecond() {
-            MigrationStatistics now = statistics();
-            return now.outgoing() && !now.status().isEnded() ? now.ram().dirtyPagesPerSecond() : 0;
-        }
-
-        @Override
-        public long migrationSyncs() {
-            return statistics().throttle().syncs();
         }
     }
 
