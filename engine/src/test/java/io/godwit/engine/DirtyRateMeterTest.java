@@ -5,9 +5,9 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.tracking.DirtyRate;
 import io.godwit.engine.tracking.DirtyRate.CurvePoint;
@@ -146,7 +146,7 @@ class DirtyRateMeterTest {
     @Test
     void aPageThatHasNotArrivedIsNotTouched() {
         RamBlock block = guest.ram().snapshot().blocks().getFirst();
-        block.beginArriving(new ReceivedBitmap(block.pageCount()));
+        block.beginArriving(new PageBitmap(block.pageCount()));
         DirtyRate rate = measure(sampling());
         assertThat(rate.stage())
                 .isInstanceOfSatisfying(

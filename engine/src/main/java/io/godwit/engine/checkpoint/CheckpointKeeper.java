@@ -5,7 +5,7 @@ package io.godwit.engine.checkpoint;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -45,7 +45,7 @@ public final class CheckpointKeeper implements AutoCloseable {
     private final RamBlocks.Snapshot ram;
     private final NativeMemory staging = NativeMemory.allocate(STAGING_BYTES);
     private final PageSpool spool;
-    private final List<DirtyBitmap> seen = new ArrayList<>();
+    private final List<PageBitmap> seen = new ArrayList<>();
 
     private Optional<List<DeviceSection>> arrivingDevices = Optional.empty();
     private long arrivingRunNanos;
@@ -63,7 +63,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         this.clock = clock;
         this.ram = guest.ram().snapshot();
         this.spool = new PageSpool(ram.totalBytes() / RamBlock.PAGE_BYTES);
-        ram.blocks().forEach(block -> seen.add(new DirtyBitmap(block.pageCount())));
+        ram.blocks().forEach(block -> seen.add(new PageBitmap(block.pageCount())));
         this.newest = new Epoch(0, 0, clock.nanoTime());
     }
 
@@ -234,7 +234,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         /** LIMIT: a page comes once in an epoch, so an epoch is never larger than the guest. */
         private long checkedOnce(int block, long offset) {
             long page = offset >>> RamBlock.PAGE_SHIFT;
-            DirtyBitmap bitmap = seen.get(block);
+            PageBitmap bitmap = seen.get(block);
             if (bitmap.isSet(page)) {
                 throw new MigrationException.Protocol(
                         "page " + page + " of " + ram.blocks().get(block) + " comes twice in one epoch");

@@ -7,7 +7,7 @@ import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -273,7 +273,7 @@ public final class CheckpointTaker implements AutoCloseable {
     }
 
     private boolean copyBlock(int index, RamBlock block) {
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         for (int word = 0; word < dirty.wordCount(); word++) {
             long bits = dirty.fetchAndClear(word);
             while (bits != 0) {

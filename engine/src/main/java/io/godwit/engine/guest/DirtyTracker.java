@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import java.util.function.LongConsumer;
 
@@ -22,7 +22,7 @@ public interface DirtyTracker {
         public void start() {}
 
         @Override
-        public long harvest(RamBlock block, DirtyBitmap found) {
+        public long harvest(RamBlock block, PageBitmap found) {
             return 0;
         }
 
@@ -53,7 +53,7 @@ public interface DirtyTracker {
      * @param found a bitmap of the block's pages, in which bits are set and none cleared
      * @return the number of pages that the tracker reported, whether or not their bits were set already
      */
-    long harvest(RamBlock block, DirtyBitmap found);
+    long harvest(RamBlock block, PageBitmap found);
 
     /** Into the block's dirty bitmap. */
     default long harvest(RamBlock block) {
@@ -64,7 +64,7 @@ public interface DirtyTracker {
      * {@link #harvest} of a block that may leave the guest's list at any time: of one that has gone nothing, and its
      * memory stays mapped meanwhile.
      */
-    default long harvestUnlessGone(RamBlock block, DirtyBitmap found) {
+    default long harvestUnlessGone(RamBlock block, PageBitmap found) {
         if (!block.beginUse()) {
             return 0;
         }

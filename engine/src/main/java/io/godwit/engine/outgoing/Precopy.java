@@ -3,8 +3,8 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.policy.Convergence;
 import io.godwit.engine.policy.FirstPassLooks;
@@ -248,7 +248,7 @@ final class Precopy implements AutoCloseable {
         if (hot.isEmpty()) {
             return batch.fill(block.dirtyBitmap(), word);
         }
-        DirtyBitmap left = hot.get().of(block);
+        PageBitmap left = hot.get().of(block);
         int next = batch.fillBut(left, block.dirtyBitmap(), word);
         long _ = progress.hotPages.addAndGet(left.count(word, next));
         return next;

@@ -8,7 +8,7 @@ import io.godwit.engine.StillGuest;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
@@ -29,7 +29,7 @@ class DirtySyncTest {
 
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 2);
     private final RunControl run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
-    private final DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
+    private final PageBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
     private final OutgoingProgress progress = new OutgoingProgress();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private long now;

@@ -3,13 +3,13 @@
 package io.godwit.engine.incoming.precopy;
 
 import io.godwit.engine.incoming.wire.RamFollower;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 
@@ -19,7 +19,7 @@ import java.util.Optional;
  */
 public final class DirectPlacer implements PagePlace {
     private List<RamBlock> blocks;
-    private List<BitSet> received = new ArrayList<>();
+    private List<PageBitmap> received = new ArrayList<>();
     private Optional<PageDigests> digests;
 
     /**
@@ -39,7 +39,7 @@ public final class DirectPlacer implements PagePlace {
     /** Goes on with another list: of blocks that stay, what has come stays. */
     public void follow(RamBlocks.Snapshot ram, List<String> order) {
         List<RamBlock> before = blocks;
-        List<BitSet> receivedBefore = received;
+        List<PageBitmap> receivedBefore = received;
         RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
         blocks = listed.blocks();
         received = new ArrayList<>();
@@ -50,15 +50,15 @@ public final class DirectPlacer implements PagePlace {
         digests = digests.map(old -> old.following(listed));
     }
 
-    private static BitSet nothingOf(RamBlock block) {
-        return new BitSet(Math.toIntExact(block.pageCount()));
+    private static PageBitmap nothingOf(RamBlock block) {
+        return new PageBitmap(block.pageCount());
     }
 
     @Override
     public void place(int blockIndex, long offset, NativeMemory staging, long position) {
         NativeMemory.copy(staging, position, blocks.get(blockIndex).memory(), offset, RamBlock.PAGE_BYTES);
         int page = (int) (offset / RamBlock.PAGE_BYTES);
-        received.get(blockIndex).set(page);
+        boolean _ = received.get(blockIndex).testAndSet(page);
         if (digests.isPresent()) {
             digests.get().arrived(blockIndex, page, staging, position);
         }
@@ -72,7 +72,7 @@ public final class DirectPlacer implements PagePlace {
             memory.fill(offset, RamBlock.PAGE_BYTES, (byte) 0);
         }
         int page = (int) (offset / RamBlock.PAGE_BYTES);
-        received.get(blockIndex).set(page);
+        boolean _ = received.get(blockIndex).testAndSet(page);
         if (digests.isPresent()) {
             digests.get().zeroed(blockIndex, page);
         }
@@ -87,7 +87,7 @@ public final class DirectPlacer implements PagePlace {
     public long missingPages() {
         long missing = 0;
         for (int i = 0; i < blocks.size(); i++) {
-            missing += blocks.get(i).pageCount() - received.get(i).cardinality();
+            missing += blocks.get(i).pageCount() - received.get(i).count();
         }
         return missing;
     }
