@@ -16,6 +16,9 @@ public final class Settings {
     private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private volatile boolean verifying;
 
+    /** Those of a guest of which nobody has set anything. */
+    public Settings() {}
+
     /** The parameters, which a migration that runs looks at again and again. */
     public MigrationParameters parameters() {
         return parameters;
