@@ -20,11 +20,12 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
- * comes back makes it what it was at the destination then. A part of an epoch changes nothing.
+ * Keeps a guest ready to go on from the newest whole epoch of the {@link CheckpointTaker}: the guest stands still here
+ * as it was when checkpoints began, and each whole epoch makes it what it was at the taker then. A part of an epoch
+ * changes nothing.
  *
- * <p>The memory that this writes to is memory that the destination has already: what is still to be pushed is never
- * touched.
+ * <p>With {@code postcopy-safe} this is the source. The memory that an epoch writes to is memory that the destination
+ * has already: what is still to be pushed is never touched.
  *
  * <p>Threads: {@link #keep} on {@code mig-epochs}; {@link #restore} when that thread has ended; the rest from any.
  */
@@ -34,8 +35,8 @@ public final class CheckpointKeeper implements AutoCloseable {
     /**
      * The newest epoch that the guest can go on from.
      *
-     * @param number 0 for the switch itself
-     * @param runNanos how long the guest had run at the destination by then
+     * @param number 0 for the guest as it was when checkpoints began
+     * @param runNanos how long the guest had run at the taker by then
      * @param receivedNanos when it was whole here, on this side's clock
      */
     public record Epoch(long number, long runNanos, long receivedNanos) {}
@@ -68,15 +69,15 @@ public final class CheckpointKeeper implements AutoCloseable {
     }
 
     /**
-     * Keeps what comes over one connection, an epoch every so many milliseconds if the destination can. Returns when
-     * the destination has ended safety: the guest is never restored then.
+     * Keeps what comes over one connection, an epoch every so many milliseconds if the taker can. Returns when the
+     * taker has ended safety: the guest is never restored then.
      *
      * @throws MigrationException if the connection breaks or what comes is no epoch of this guest; the last whole epoch
      *     stays, and another connection may follow
      */
     public void keep(Channel channel, int epochMillis) {
         abandonEpoch();
-        write(channel, new SourceWord.Greeting(guest.identity(), newest.number(), epochMillis, over));
+        write(channel, new KeeperWord.Greeting(guest.identity(), newest.number(), epochMillis, over));
         if (over) {
             return;
         }
@@ -101,7 +102,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         return newest;
     }
 
-    /** Whether safety has ended: the guest belongs to the destination for good. */
+    /** Whether safety has ended: the guest belongs to the taker for good. */
     public boolean isOver() {
         return over;
     }
@@ -143,9 +144,9 @@ public final class CheckpointKeeper implements AutoCloseable {
         bytes += byteLength;
     }
 
-    private void write(Channel channel, SourceWord word) {
-        try (NativeMemory memory = NativeMemory.allocate(SourceWord.MAX_BYTES)) {
-            ByteBuffer buffer = memory.buffer(0, SourceWord.MAX_BYTES);
+    private void write(Channel channel, KeeperWord word) {
+        try (NativeMemory memory = NativeMemory.allocate(KeeperWord.MAX_BYTES)) {
+            ByteBuffer buffer = memory.buffer(0, KeeperWord.MAX_BYTES);
             word.encode(buffer);
             channel.write(memory, 0, buffer.position());
         }
@@ -254,7 +255,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             epochs++;
             pages += pageCount;
             newest = new Epoch(number, arrivingRunNanos, clock.nanoTime());
-            write(channel, new SourceWord.Acknowledged(number));
+            write(channel, new KeeperWord.Acknowledged(number));
         }
 
         private void safetyEnd(long last) {
@@ -264,7 +265,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             }
             // ORDERING: before the answer leaves, for from then on the world may see what no epoch has.
             over = true;
-            write(channel, new SourceWord.SafetyOver(last));
+            write(channel, new KeeperWord.SafetyOver(last));
         }
     }
 
