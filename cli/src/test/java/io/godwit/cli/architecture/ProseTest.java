@@ -10,8 +10,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.regex.MatchResult;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -74,14 +77,18 @@ class ProseTest {
 
     @Test
     void sentencesAreShortOnAverage() {
-        assertThat(texts)
-                .allSatisfy(text -> assertThat(text.sentences().stream()
-                                .filter(sentence -> !sentence.inTable())
-                                .mapToInt(Markdown.Sentence::words)
-                                .average()
-                                .orElse(0))
-                        .as("words of a sentence in %s", shown(text.file()))
-                        .isLessThanOrEqualTo(MAXIMUM_MEAN_WORDS));
+        Map<String, Double> means = new TreeMap<>();
+        for (Markdown text : texts) {
+            text.sentences().stream()
+                    .filter(sentence -> !sentence.inTable())
+                    .mapToInt(Markdown.Sentence::words)
+                    .average()
+                    .ifPresent(mean -> means.put(shown(text.file()), mean));
+        }
+        means.values().removeIf(mean -> mean <= MAXIMUM_MEAN_WORDS);
+        assertThat(means)
+                .as("texts whose sentences have more than %d words on average", MAXIMUM_MEAN_WORDS)
+                .isEmpty();
     }
 
     @Test
@@ -114,7 +121,9 @@ class ProseTest {
                 .contains("mig-outgoing", "mig-stop", "vcpu-", "qmp-accept");
         assertThat(named)
                 .as("threads that ARCHITECTURE.md does not list")
-                .filteredOn(name -> !table.contains(name))
+                .filteredOn(name -> !Pattern.compile(Pattern.quote(name) + "(?![a-z])")
+                        .matcher(table)
+                        .find())
                 .isEmpty();
     }
 
@@ -125,14 +134,17 @@ class ProseTest {
                         .replaceFirst(".*/java/io/godwit/?", "")
                         .replace('/', '.'))
                 .collect(Collectors.toSet());
-        assertThat(architecture()
-                        .code()
-                        .map(PACKAGE::matcher)
-                        .filter(name -> name.matches())
-                        .map(name -> name.group(1)))
-                .as("packages that ARCHITECTURE.md names")
-                .isNotEmpty()
-                .isSubsetOf(packages);
+        List<String> named = architecture()
+                .code()
+                .map(PACKAGE::matcher)
+                .filter(Matcher::matches)
+                .map(name -> name.group(1))
+                .toList();
+        assertThat(named).as("packages that ARCHITECTURE.md names").contains("engine.memory");
+        assertThat(named)
+                .as("packages that ARCHITECTURE.md names and that do not exist")
+                .filteredOn(name -> !packages.contains(name))
+                .isEmpty();
     }
 
     @Test
