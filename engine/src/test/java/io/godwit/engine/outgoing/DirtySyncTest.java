@@ -28,7 +28,7 @@ class DirtySyncTest {
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 2);
     private final RunControl run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
     private final DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
-    private final OutgoingProgress progress = new OutgoingProgress();
+    private final WireMeter meter = new WireMeter();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private long now;
     private long syncMillis;
@@ -58,7 +58,8 @@ class DirtySyncTest {
                         List.of(),
                         () -> now),
                 guest.ram().snapshot(),
-                progress,
+                new OutgoingProgress(),
+                meter,
                 Optional.empty(),
                 new PostcopyTrigger(false, () -> parameters));
         sync.begin();
@@ -68,7 +69,7 @@ class DirtySyncTest {
     /** A second in which all pages were sent, and what the guest then dirtied is found. */
     private void second(DirtySync sync) {
         dirty.clearAll();
-        long _ = progress.transferredBytes.addAndGet((long) PAGES * RamBlock.PAGE_BYTES);
+        meter.sentBytes((long) PAGES * RamBlock.PAGE_BYTES);
         now += 1000 * MILLI;
         long _ = sync.syncInBackground();
     }
@@ -76,7 +77,7 @@ class DirtySyncTest {
     /** The same, and a pass ends with it. */
     private void pass(DirtySync sync) {
         dirty.clearAll();
-        long _ = progress.transferredBytes.addAndGet((long) PAGES * RamBlock.PAGE_BYTES);
+        meter.sentBytes((long) PAGES * RamBlock.PAGE_BYTES);
         now += 1000 * MILLI;
         sync.sync();
         sync.judgePass();
