@@ -18,7 +18,9 @@ import io.godwit.engine.outgoing.wire.SwallowingChannel;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
 import io.godwit.stream.PageRecordWriter;
 import java.util.List;
 import java.util.Optional;
@@ -43,7 +45,8 @@ public record PrecopyLab(
                 () -> parameters,
                 Set.of(),
                 listeners,
-                clock);
+                clock,
+                new SystemTransports(Descriptors.ANY_NUMBER));
     }
 
     /**
