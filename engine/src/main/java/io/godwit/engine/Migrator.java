@@ -593,8 +593,8 @@ public final class Migrator implements AutoCloseable {
             throw new MigrationException.Refused("There's a migration process in progress");
         }
         if (!now.outgoing() && now.status() == MigrationStatus.FAILED) {
-            throw new MigrationException.Refused(
-                    "The incoming migration has failed, so this guest's memory is broken; quit and start a new host to wait again.");
+            throw new MigrationException.Refused("The incoming migration has failed, so this guest's memory is broken;"
+                    + " quit and start a new host to wait again.");
         }
     }
 }

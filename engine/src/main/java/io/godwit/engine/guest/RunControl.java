@@ -78,7 +78,8 @@ public final class RunControl {
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
                 case FINISH_MIGRATE ->
                     throw new MigrationException.Refused(
-                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get it back."
+                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get "
+                                    + "it back."
                                     + " In postcopy it lives at the destination.");
             }
         } finally {

@@ -114,7 +114,8 @@ final class PostcopyDestination {
         } catch (RuntimeException e) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    "all memory is here, but the source could not be told so; it may ask by 'migrate' with resume=true after"
+                    "all memory is here, but the source could not be told so; it may ask by 'migrate' with "
+                            + "resume=true after"
                             + " 'migrate-recover' here",
                     e);
         }
