@@ -82,18 +82,18 @@ public final class ForecastBenchmark {
 
         @Override
         public String toString() {
-            return "%s: of %d that finished: right %d, wrong 'will not finish' %d, uncertain %d; of %d that did not: "
-                    + "right %d, wrong 'will finish' %d, uncertain %d"
-                            .formatted(
-                                    who,
-                                    finished,
-                                    saidFinished,
-                                    wronglyRefused,
-                                    finished - saidFinished - wronglyRefused,
-                                    stuck,
-                                    saidStuck,
-                                    wronglyPromised,
-                                    stuck - saidStuck - wronglyPromised);
+            return ("%s: of %d that finished: right %d, wrong 'will not finish' %d, uncertain %d; of %d that did not: "
+                            + "right %d, wrong 'will finish' %d, uncertain %d")
+                    .formatted(
+                            who,
+                            finished,
+                            saidFinished,
+                            wronglyRefused,
+                            finished - saidFinished - wronglyRefused,
+                            stuck,
+                            saidStuck,
+                            wronglyPromised,
+                            stuck - saidStuck - wronglyPromised);
         }
     }
 
