@@ -13,6 +13,7 @@ import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.PostcopySupport;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
@@ -152,12 +153,14 @@ public final class Migrator implements AutoCloseable {
             throw new MigrationException.Refused(
                     "'-incoming' was not specified on the command line: this host has a guest of its own");
         }
+        boolean withDigests = verifying;
         IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
+                blocks -> new DirectPlacer(guest.ram().snapshot(), blocks, withDigests),
                 source,
                 Duration.ofMillis(parameters.connectTimeoutMillis()),
-                verifying,
+                withDigests,
                 capabilities.contains(Capability.POSTCOPY_RAM),
                 listeners,
                 MonotonicClock.SYSTEM));
