@@ -151,6 +151,11 @@ abstract class PostcopyArrivalLab {
 
     void recoverAndFinish() throws Exception {
         destination.recover("tcp:127.0.0.1:0");
+        finish();
+    }
+
+    /** The source comes back to where it is awaited, and brings the rest. */
+    void finish() throws Exception {
         try (ScriptedSource again = ScriptedSource.of(address())) {
             resume(again);
             again.pages(content, range(0, 16));

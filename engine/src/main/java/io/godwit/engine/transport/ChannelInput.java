@@ -46,6 +46,7 @@ public final class ChannelInput implements AutoCloseable {
      *
      * @throws IllegalArgumentException if the bytes are not this input's
      */
+    @SuppressWarnings("ReferenceEquality") // another buffer with the same bytes is still another place
     public NativeMemory memoryOf(ByteBuffer handedOver) {
         if (handedOver != buffer) {
             throw new IllegalArgumentException("a page of " + channel.peer() + " is in another channel's buffer");
