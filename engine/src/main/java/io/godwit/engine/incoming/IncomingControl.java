@@ -41,7 +41,7 @@ final class IncomingControl {
      */
     IncomingControl(IncomingPlan plan) {
         this.plan = plan;
-        this.link = new IncomingLink(plan.uri(), plan.patience());
+        this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
     }
 
     /** Where it stands. */
@@ -94,7 +94,7 @@ final class IncomingControl {
             throw new MigrationException.Refused("migrate-recover is possible in state 'postcopy-paused'"
                     + " only; this migration is '" + state.status().publicName() + "'.");
         }
-        IncomingLink next = new IncomingLink(uri, plan.patience());
+        IncomingLink next = new IncomingLink(plan.transports(), uri, plan.patience());
         link.cut("migrate-recover was asked for again, with " + uri);
         link = next;
         if (done) {
