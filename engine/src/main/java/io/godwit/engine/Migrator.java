@@ -163,14 +163,13 @@ public final class Migrator implements AutoCloseable {
             throw new MigrationException.Refused(
                     "'-incoming' was not specified on the command line: this host has a guest of its own");
         }
-        boolean withDigests = verifying;
         IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
-                blocks -> new DirectPlacer(guest.ram().snapshot(), blocks, withDigests),
+                DirectPlacer.into(guest, verifying),
                 source,
                 Duration.ofMillis(parameters.connectTimeoutMillis()),
-                withDigests,
+                verifying,
                 capabilities.contains(Capability.POSTCOPY_RAM),
                 listeners,
                 MonotonicClock.SYSTEM,
@@ -239,8 +238,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
      *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
-     * used
+     * @throws MigrationException.Refused unless it is {@code postcopy-paused}, or if the address cannot be used
      */
     public synchronized void recover(String uri) {
         MigrationUri source = transports.usable(uri);
@@ -480,8 +478,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Switches several capabilities at once: all, or none if what came of it could not be.
      *
-     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a
-     * migration runs
+     * @throws MigrationException.Refused if one cannot be had here, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         Set<Capability> next = new HashSet<>(capabilities);

@@ -2,17 +2,20 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.agreement.DestinationSide;
+import io.godwit.engine.agreement.Extension;
+import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.ArrivingBlock;
 import io.godwit.engine.incoming.postcopy.ArrivingMemory;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
-import io.godwit.engine.incoming.wire.SourceAgreement;
 import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
 import io.godwit.stream.PostcopyPackage;
+import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamLimits;
 import java.util.Optional;
@@ -20,17 +23,18 @@ import java.util.Optional;
 /**
  * Does what the source's commands say, and remembers what they said. On the thread that reads the main channel.
  */
-final class CommandReader {
+final class CommandReader implements AutoCloseable {
     private final IncomingPlan plan;
     private final SourceStream stream;
-    private final SourceAgreement agreement;
+    private final DestinationSide agreement;
     private final Placement placement;
     private boolean advised;
     private boolean spoken;
     private boolean resumed;
     private Optional<Bytes> packaged = Optional.empty();
+    private volatile Optional<CheckpointTaker> safety = Optional.empty();
 
-    CommandReader(IncomingPlan plan, SourceStream stream, SourceAgreement agreement, Placement placement) {
+    CommandReader(IncomingPlan plan, SourceStream stream, DestinationSide agreement, Placement placement) {
         this.plan = plan;
         this.stream = stream;
         this.agreement = agreement;
@@ -54,6 +58,11 @@ final class CommandReader {
         } catch (StreamFormatException e) {
             throw new MigrationException.Protocol(String.valueOf(e.getMessage()), e);
         }
+    }
+
+    /** What sends epochs back, if the source wants that. Any thread. */
+    Optional<CheckpointTaker> safety() {
+        return safety;
     }
 
     /** A new connection begins. */
@@ -117,9 +126,13 @@ final class CommandReader {
         if (!stream.canAnswer()) {
             throw new MigrationException.Protocol("the source sent PING " + value + " without opening the return path");
         }
-        agreement.answer(value, stream.returnPath());
-        if (agreement.followsRam()) {
+        agreement.answer(value, pong -> stream.returnPath().send(new ReturnPathMessage.Pong(pong)));
+        if (agreement.agreed(Extension.PLUG)) {
             stream.allowChangedBlockList();
+        }
+        if (agreement.agreed(Extension.SAFETY) && safety.isEmpty()) {
+            CheckpointTaker.Settings settings = new CheckpointTaker.Settings(Long.MAX_VALUE, plan.patience());
+            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.clock()));
         }
     }
 
@@ -154,5 +167,11 @@ final class CommandReader {
                 .orElseThrow(() ->
                         new MigrationException.Protocol("the source asks for an unknown RAM block '" + idstr + "'"));
         stream.returnPath().sendReceived(idstr, block.received());
+    }
+
+    /** Ends the sending of epochs. */
+    @Override
+    public void close() {
+        safety.ifPresent(CheckpointTaker::close);
     }
 }

@@ -231,8 +231,6 @@ public final class IncomingMigration implements AutoCloseable {
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
         IncomingState now = control.state();
-        long first = progress.firstByteNanos;
-        long until = isEnded() ? endNanos : plan.clock().nanoTime();
         Optional<PostcopyStatistics> postcopy = session.watched()
                 .flatMap(PostcopyArrival::statistics)
                 .map(figures -> figures.withSafety(session.safety().map(CheckpointTaker::statistics)));
@@ -243,6 +241,6 @@ public final class IncomingMigration implements AutoCloseable {
                 progress,
                 waits.statistics(),
                 postcopy,
-                first == 0 ? 0 : Math.max(1, until - first));
+                isEnded() ? endNanos : plan.clock().nanoTime());
     }
 }

@@ -18,7 +18,7 @@ import java.util.Optional;
 final class IncomingReport {
     private IncomingReport() {}
 
-    /** The picture after {@code elapsedNanos}, of a migration that listens at {@code address}. */
+    /** The picture of a migration that listens at {@code address}, at this time or at its end. */
     static MigrationStatistics of(
             IncomingPlan plan,
             IncomingState state,
@@ -26,7 +26,9 @@ final class IncomingReport {
             IncomingProgress progress,
             WaitStatistics waits,
             Optional<PostcopyStatistics> postcopy,
-            long elapsedNanos) {
+            long atNanos) {
+        long first = progress.firstByteNanos;
+        long elapsedNanos = first == 0 ? 0 : Math.max(1, atNanos - first);
         return new MigrationStatistics(
                 state.status(),
                 false,

@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.agreement.DestinationSide;
 import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
-import io.godwit.engine.incoming.wire.SourceAgreement;
 import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outcome.MigrationException;
@@ -27,7 +27,7 @@ import java.util.Optional;
 final class IncomingSession implements SourceStream.Listener, AutoCloseable {
     private final IncomingPlan plan;
     private final SourceStream stream;
-    private final SourceAgreement agreement;
+    private final DestinationSide agreement;
     private final Placement placement;
     private final CommandReader commands;
     private final Takeover takeover;
@@ -36,7 +36,7 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
     IncomingSession(IncomingPlan plan, IncomingProgress progress) {
         this.plan = plan;
         this.stream = new SourceStream(plan, progress, this);
-        this.agreement = new SourceAgreement(plan);
+        this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy());
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);
@@ -55,6 +55,7 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
     /** Takes the stream in: to its last byte, or to the command with which postcopy begins. */
     void receive() {
         stream.receive(commands::isPackaged);
+        takeover.begin();
     }
 
     /** What postcopy needs, if the source has let the guest go before its memory. */
@@ -87,6 +88,7 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
 
     /** Loads the devices that came in one piece. Returns whether the guest ran at the source. */
     boolean load(PostcopyPackage pack) {
+        takeover.begin();
         boolean ran = takeover.load(pack);
         for (int value : pack.pings()) {
             commands.answerPing(value);
@@ -133,7 +135,7 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
 
     /** What sends epochs back, if the source wants that. Any thread. */
     Optional<CheckpointTaker> safety() {
-        return agreement.safety();
+        return commands.safety();
     }
 
     /** What there is of the guest's memory, once the source has advised postcopy. Any thread; for figures. */
@@ -197,6 +199,6 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
     public void close() {
         stream.disconnect();
         placement.close();
-        agreement.close();
+        commands.close();
     }
 }

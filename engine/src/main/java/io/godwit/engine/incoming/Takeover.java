@@ -20,11 +20,17 @@ final class Takeover {
     private final IncomingPlan plan;
     private final IncomingProgress progress;
     private final SourceStream stream;
+    private long beganNanos;
 
     Takeover(IncomingPlan plan, IncomingProgress progress, SourceStream stream) {
         this.plan = plan;
         this.progress = progress;
         this.stream = stream;
+    }
+
+    /** All that was awaited has come: from here on the guest's pause is this side's. */
+    void begin() {
+        beganNanos = plan.clock().nanoTime();
     }
 
     /** Loads the devices; with its memory here the guest is whole then. Returns whether it ran at the source. */
@@ -34,7 +40,6 @@ final class Takeover {
 
     /** Loads the devices that came in one piece. Returns whether the guest ran at the source. */
     boolean load(PostcopyPackage pack) {
-        progress.lastByteNanos = plan.clock().nanoTime();
         if (pack.devices().isPresent()) {
             return GuestState.load(plan.guest(), pack.devices().get());
         }
@@ -58,7 +63,7 @@ final class Takeover {
                 0,
                 0,
                 0,
-                loaded - progress.lastByteNanos,
+                loaded - beganNanos,
                 claimed - loaded,
                 plan.clock().nanoTime() - claimed);
     }

@@ -11,7 +11,6 @@ public final class IncomingProgress {
     public final AtomicLong normalPages = new AtomicLong();
     public final AtomicLong zeroPages = new AtomicLong();
     public volatile long firstByteNanos;
-    public volatile long lastByteNanos;
     public volatile DowntimeParts parts = DowntimeParts.NONE;
 
     /** Bytes have come, on whatever connection. */

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.precopy;
 
+import io.godwit.engine.guest.Guest;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
@@ -22,12 +23,17 @@ public final class DirectPlacer implements PrecopyPlace {
     private List<BitSet> received = new ArrayList<>();
     private Optional<PageDigests> digests;
 
+    /** The choice of this place for a guest. */
+    public static PrecopyPlace.Choice into(Guest guest, boolean withDigests) {
+        return blocks -> new DirectPlacer(guest.ram().snapshot(), blocks, withDigests);
+    }
+
     /**
      * Receives into the guest's blocks.
      *
      * @param order the blocks as the stream numbers them
      */
-    public DirectPlacer(RamBlocks.Snapshot ram, List<RamBlockEntry> order, boolean withDigests) {
+    private DirectPlacer(RamBlocks.Snapshot ram, List<RamBlockEntry> order, boolean withDigests) {
         RamBlocks.Snapshot listed = inOrder(ram, order);
         blocks = listed.blocks();
         for (RamBlock block : blocks) {

@@ -170,7 +170,6 @@ public final class SourceStream {
             }
             consume();
         }
-        progress.lastByteNanos = plan.clock().nanoTime();
     }
 
     /**
