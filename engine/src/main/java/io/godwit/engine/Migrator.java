@@ -45,7 +45,7 @@ import java.util.stream.IntStream;
  *
  * <p>Threads: any. No method waits for a migration except {@link #awaitEnd} and {@link #close}.
  */
-public final class Migrator implements AutoCloseable {
+public final class Migrator implements MigrationControl, AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(15);
 
     private final Guest guest;
@@ -160,10 +160,16 @@ public final class Migrator implements AutoCloseable {
      *
      * @throws MigrationException.Refused if postcopy has begun: the guest is at the destination
      */
+    @Override
     public void cancel() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.cancel();
-            case Side.In _, Side.None _ -> {}
+            case Side.In(IncomingMigration migration) -> {
+                if (migration.statistics().status().isPostcopy()) {
+                    throw MigrationException.Refused.cancelInPostcopy();
+                }
+            }
+            case Side.None _ -> {}
         }
     }
 
@@ -172,6 +178,7 @@ public final class Migrator implements AutoCloseable {
      *
      * @throws MigrationException.Refused in any other state
      */
+    @Override
     public void continueFrom(MigrationStatus status) {
         if (status != MigrationStatus.PRE_SWITCHOVER) {
             throw new MigrationException.Refused(
@@ -188,6 +195,7 @@ public final class Migrator implements AutoCloseable {
      *
      * @throws MigrationException.Refused if none runs, or {@code postcopy-ram} is off
      */
+    @Override
     public void startPostcopy() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.startPostcopy();
@@ -203,6 +211,7 @@ public final class Migrator implements AutoCloseable {
      *
      * @throws MigrationException.Refused in any other state
      */
+    @Override
     public void pausePostcopy() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.pausePostcopy();
@@ -250,6 +259,7 @@ public final class Migrator implements AutoCloseable {
      * A control session has answered a command, which took {@code nanos} all in all; a migration that is under way
      * counts it. Waits for nobody.
      */
+    @Override
     public void commandTook(String name, long nanos) {
         switch (side) {
             case Side.None _ -> {}
@@ -333,6 +343,7 @@ public final class Migrator implements AutoCloseable {
     }
 
     /** A picture of the latest migration. */
+    @Override
     public MigrationStatistics statistics() {
         return switch (side) {
             case Side.None _ -> MigrationStatistics.NONE;
@@ -348,6 +359,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration
      * has its tracker
      */
+    @Override
     public synchronized void calcDirtyRate(DirtyRateRequest request) {
         refuseIfClosed();
         if (run.state() != RunState.RUNNING) {
@@ -375,6 +387,7 @@ public final class Migrator implements AutoCloseable {
     }
 
     /** A picture of the latest measurement of the dirty rate. */
+    @Override
     public DirtyRate dirtyRate() {
         return dirtyRate.latest();
     }
@@ -388,6 +401,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration
      * limits them itself
      */
+    @Override
     public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
         List<Integer> which = vcpus(vcpu);
         refuseLimits("set");
@@ -409,6 +423,7 @@ public final class Migrator implements AutoCloseable {
      * @param vcpu its number; empty = all of them
      * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
      */
+    @Override
     public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
         List<Integer> which = vcpus(vcpu);
         refuseLimits("cancel");
@@ -416,6 +431,7 @@ public final class Migrator implements AutoCloseable {
     }
 
     /** The limits that were set, in the order of the vCPUs. */
+    @Override
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
         return limits.picture();
     }
@@ -445,17 +461,20 @@ public final class Migrator implements AutoCloseable {
     }
 
     /** The settings. */
+    @Override
     public MigrationParameters parameters() {
         return parameters;
     }
 
     /** Changes the settings, also of a migration that runs. */
+    @Override
     public void setParameters(MigrationParameters next) {
         parameters = next;
         throttle.parametersChanged();
     }
 
     /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
+    @Override
     public Set<Capability> capabilities() {
         return capabilities;
     }
@@ -518,6 +537,7 @@ public final class Migrator implements AutoCloseable {
     }
 
     /** Adds one who hears of states and passes. */
+    @Override
     public void addListener(MigrationListener listener) {
         listeners.add(listener);
     }
