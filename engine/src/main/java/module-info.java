@@ -10,11 +10,13 @@ module io.godwit.engine {
 
     exports io.godwit.engine;
     exports io.godwit.engine.arbiter;
+    exports io.godwit.engine.environment;
     exports io.godwit.engine.forecast;
     exports io.godwit.engine.guest;
-    exports io.godwit.engine.limit;
     exports io.godwit.engine.memory;
-    exports io.godwit.engine.rate;
+    exports io.godwit.engine.outcome;
+    exports io.godwit.engine.report;
+    exports io.godwit.engine.settings;
     exports io.godwit.engine.tracking;
     exports io.godwit.engine.transport;
 }

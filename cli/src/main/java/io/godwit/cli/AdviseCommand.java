@@ -4,13 +4,13 @@ package io.godwit.cli;
 
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.forecast.Conditions;
 import io.godwit.engine.forecast.Forecast;
 import io.godwit.engine.forecast.GuestProfile;
 import io.godwit.engine.forecast.Link;
 import io.godwit.engine.forecast.Method;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.util.concurrent.Callable;

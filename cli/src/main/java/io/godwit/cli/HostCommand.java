@@ -4,8 +4,8 @@ package io.godwit.cli;
 
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
-import io.godwit.engine.Capability;
 import io.godwit.engine.arbiter.FileLockArbiter;
+import io.godwit.engine.settings.Capability;
 import io.godwit.host.MachineHost;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;

@@ -3,7 +3,7 @@
 package io.godwit.control;
 
 import io.godwit.engine.MigrationControl;
-import io.godwit.engine.limit.VcpuDirtyLimit;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
 import java.util.List;
 import java.util.OptionalLong;
 import tools.jackson.databind.node.ArrayNode;

@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.rate.DirtyRate;
-import io.godwit.engine.rate.DirtyRate.Figures;
-import io.godwit.engine.rate.DirtyRate.Stage;
-import io.godwit.engine.rate.DirtyRateMode;
-import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.engine.tracking.DirtyRate;
+import io.godwit.engine.tracking.DirtyRate.Figures;
+import io.godwit.engine.tracking.DirtyRate.Stage;
+import io.godwit.engine.tracking.DirtyRateMode;
+import io.godwit.engine.tracking.DirtyRateRequest;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -39,7 +39,7 @@ final class DirtyRateWords {
      * What is to be measured.
      *
      * @throws QmpException for arguments of the wrong type or name
-     * @throws io.godwit.engine.MigrationException.Refused for those out of range
+     * @throws io.godwit.engine.outcome.MigrationException.Refused for those out of range
      */
     static DirtyRateRequest request(QmpArguments arguments) {
         long time = arguments

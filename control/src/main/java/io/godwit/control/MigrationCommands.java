@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.host.HostControl;
 import java.util.Arrays;
 import java.util.EnumMap;

@@ -2,20 +2,20 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.DowntimeParts;
-import io.godwit.engine.ForecastStatistics;
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
-import io.godwit.engine.PostcopyStatistics;
-import io.godwit.engine.RamStatistics;
-import io.godwit.engine.ThrottleStatistics;
-import io.godwit.engine.TimeStatistics;
-import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.DowntimeParts;
+import io.godwit.engine.report.ForecastStatistics;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.report.RamStatistics;
+import io.godwit.engine.report.ThrottleStatistics;
+import io.godwit.engine.report.TimeStatistics;
+import io.godwit.engine.report.WaitStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.Optional;
 import java.util.Set;
 import tools.jackson.core.JsonGenerator;

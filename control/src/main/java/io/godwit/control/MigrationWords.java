@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
 import java.util.List;
 import java.util.Optional;
 

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.outcome.MigrationStatus;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import tools.jackson.databind.node.ObjectNode;

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.EpochStatistics;
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.report.CheckpointStatistics;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.PostcopyStatistics;
 import tools.jackson.core.JsonGenerator;
 
 /**
@@ -94,7 +94,7 @@ final class PostcopyFigures {
         out.writeEndObject();
     }
 
-    private static void safety(JsonGenerator out, EpochStatistics safety) {
+    private static void safety(JsonGenerator out, CheckpointStatistics safety) {
         out.writeObjectPropertyStart("safety");
         out.writeBooleanProperty("active", safety.active());
         out.writeNumberProperty("epochs", safety.epochs());

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.MigrationStatistics;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.host.HostControl;
 import java.util.Arrays;
 import java.util.Collection;

@@ -2,10 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
 import io.godwit.host.HostControl;
 import java.io.IOException;
 import java.net.ConnectException;

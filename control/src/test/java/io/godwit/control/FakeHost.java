@@ -2,19 +2,19 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.engine.Capability;
 import io.godwit.engine.MigrationControl;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.limit.VcpuDirtyLimit;
 import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.rate.DirtyRate;
-import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.tracking.DirtyRate;
+import io.godwit.engine.tracking.DirtyRateRequest;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
 import io.godwit.host.GuestFigures;
 import io.godwit.host.HostControl;
 import io.godwit.host.MemoryControl;

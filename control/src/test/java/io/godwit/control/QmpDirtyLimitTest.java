@@ -4,7 +4,7 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.limit.VcpuDirtyLimit;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
 import java.io.IOException;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;

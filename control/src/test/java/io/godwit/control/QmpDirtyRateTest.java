@@ -4,12 +4,12 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.rate.DirtyRate;
-import io.godwit.engine.rate.DirtyRate.CurvePoint;
-import io.godwit.engine.rate.DirtyRate.Figures;
-import io.godwit.engine.rate.DirtyRate.Stage;
-import io.godwit.engine.rate.DirtyRateMode;
-import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.engine.tracking.DirtyRate;
+import io.godwit.engine.tracking.DirtyRate.CurvePoint;
+import io.godwit.engine.tracking.DirtyRate.Figures;
+import io.godwit.engine.tracking.DirtyRate.Stage;
+import io.godwit.engine.tracking.DirtyRateMode;
+import io.godwit.engine.tracking.DirtyRateRequest;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;

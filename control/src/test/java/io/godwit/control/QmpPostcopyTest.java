@@ -4,15 +4,15 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.DowntimeParts;
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
-import io.godwit.engine.PostcopyStatistics;
-import io.godwit.engine.RamStatistics;
-import io.godwit.engine.ThrottleStatistics;
-import io.godwit.engine.TimeStatistics;
-import io.godwit.engine.WaitStatistics;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.DowntimeParts;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.report.RamStatistics;
+import io.godwit.engine.report.ThrottleStatistics;
+import io.godwit.engine.report.TimeStatistics;
+import io.godwit.engine.report.WaitStatistics;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;

@@ -4,17 +4,17 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.DirtyLimitRound;
-import io.godwit.engine.DowntimeParts;
-import io.godwit.engine.ForecastStatistics;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
-import io.godwit.engine.RamStatistics;
-import io.godwit.engine.ThrottleStatistics;
-import io.godwit.engine.TimeStatistics;
-import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.forecast.Verdict;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.DirtyLimitRound;
+import io.godwit.engine.report.DowntimeParts;
+import io.godwit.engine.report.ForecastStatistics;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.report.RamStatistics;
+import io.godwit.engine.report.ThrottleStatistics;
+import io.godwit.engine.report.TimeStatistics;
+import io.godwit.engine.report.WaitStatistics;
+import io.godwit.engine.settings.Capability;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;

@@ -4,8 +4,8 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.host.MachineHost;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;

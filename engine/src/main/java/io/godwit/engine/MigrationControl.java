@@ -2,9 +2,14 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
-import io.godwit.engine.limit.VcpuDirtyLimit;
-import io.godwit.engine.rate.DirtyRate;
-import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.tracking.DirtyRate;
+import io.godwit.engine.tracking.DirtyRateRequest;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;

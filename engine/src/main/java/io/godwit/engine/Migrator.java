@@ -2,23 +2,33 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
-import io.godwit.engine.guest.VcpuThrottle;
+import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
-import io.godwit.engine.incoming.PostcopySupport;
-import io.godwit.engine.limit.VcpuDirtyLimit;
-import io.godwit.engine.limit.VcpuDirtyLimits;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.postcopy.PostcopySupport;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
-import io.godwit.engine.rate.DirtyRate;
-import io.godwit.engine.rate.DirtyRateMeter;
-import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.engine.outgoing.OutgoingPlan;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.CapabilityRules;
+import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.tracking.DirtyRate;
+import io.godwit.engine.tracking.DirtyRateMeter;
+import io.godwit.engine.tracking.DirtyRateRequest;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
+import io.godwit.engine.tracking.VcpuDirtyLimits;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.linux.memory.Support;
 import io.godwit.stream.RamBlockEntry;
@@ -51,7 +61,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     private final Guest guest;
     private final RunControl run;
     private final DirtyRateMeter dirtyRate;
-    private final VcpuThrottle throttle;
+    private final VcpuTime throttle;
     private final Vcpus throttledByMigrations;
     private final VcpuDirtyLimits limits;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
@@ -78,7 +88,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         this.run = run;
         this.dirtyRate = new DirtyRateMeter(
                 guest, MonotonicClock.SYSTEM, InstantSource.system(), new SplittableRandom().nextLong());
-        this.throttle = new VcpuThrottle(guest.vcpus(), this::parameters);
+        this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
         this.throttledByMigrations = throttle.taker();
         this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), MonotonicClock.SYSTEM);
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
@@ -94,7 +104,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     public synchronized void migrate(String uri) {
         MigrationUri target = MigrationUri.parse(uri);
         refuseWhileActive();
-        refuseImpossiblePostcopy(target);
+        CapabilityRules.checkTarget(capabilities, target);
         if (!guest.isRunnable()) {
             throw new MigrationException.Refused(
                     "This host only keeps the guest's memory and devices as bytes; it cannot send them on.");
@@ -115,7 +125,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                         "The guest is " + run.state().publicName() + "; it cannot be migrated.");
         }
         dirtyRate.yieldTracker("a migration to " + target + " began");
-        OutgoingMigration migration = new OutgoingMigration(new OutgoingMigration.Plan(
+        OutgoingMigration migration = new OutgoingMigration(new OutgoingPlan(
                 guest,
                 throttledByMigrations,
                 run,
@@ -142,7 +152,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             throw new MigrationException.Refused(
                     "'-incoming' was not specified on the command line: this host has a guest of its own");
         }
-        IncomingMigration migration = new IncomingMigration(new IncomingMigration.Plan(
+        IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
                 source,
@@ -247,7 +257,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         MigrationUri target = MigrationUri.parse(uri);
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> {
-                refuseImpossiblePostcopy(target);
+                CapabilityRules.checkTarget(capabilities, target);
                 migration.resume(target);
             }
             case Side.In _, Side.None _ ->
@@ -367,7 +377,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                     + "; how fast it writes can be measured while it is running.");
         }
         MigrationStatistics now = statistics();
-        if (!now.status().isEnded() && !now.outgoing()) {
+        if (isArriving(now)) {
             throw new MigrationException.Refused("The guest's memory is still arriving ("
                     + now.status().publicName() + "); its dirty rate can be measured when all of it is there.");
         }
@@ -409,7 +419,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             limits.cancel(which);
             return;
         }
-        if (run.state() == RunState.INMIGRATE || isArriving()) {
+        if (run.state() == RunState.INMIGRATE || isArriving(statistics())) {
             throw new MigrationException.Refused(
                     "The guest's memory is not here yet; what its vCPUs dirty can be limited when all of it is.");
         }
@@ -453,11 +463,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         if (now.outgoing() && !now.status().isEnded() && capabilities.contains(Capability.DIRTY_LIMIT)) {
             throw new MigrationException.Refused("can't " + what + " dirty page rate limit while migration is running");
         }
-    }
-
-    private boolean isArriving() {
-        MigrationStatistics now = statistics();
-        return !now.outgoing() && !now.status().isEnded();
     }
 
     /** The settings. */
@@ -573,27 +578,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /** Postcopy needs answers, and with preempt a second connection to the same address. */
-    private void refuseImpossiblePostcopy(MigrationUri target) {
-        boolean postcopy = capabilities.contains(Capability.POSTCOPY_RAM);
-        boolean preempt = capabilities.contains(Capability.POSTCOPY_PREEMPT);
-        boolean safe = capabilities.contains(Capability.POSTCOPY_SAFE);
-        switch (target) {
-            case MigrationUri.Tcp _, MigrationUri.Unix _ -> {}
-            case MigrationUri.Fd _ -> {
-                if (preempt || safe) {
-                    throw new MigrationException.Refused("Migration requires multi-channel URIs (e.g. tcp): " + target
-                            + " is one connection, and " + (preempt ? "postcopy-preempt" : "postcopy-safe")
-                            + " needs more.");
-                }
-            }
-            case MigrationUri.Exec _, MigrationUri.File _ -> {
-                if (postcopy) {
-                    throw new MigrationException.Refused("Postcopy is not possible over " + target
-                            + ", which has no way back; use tcp: or unix:, or switch 'postcopy-ram' off.");
-                }
-            }
-        }
+    private static boolean isArriving(MigrationStatistics now) {
+        return !now.outgoing() && !now.status().isEnded();
     }
 
     private final class Surroundings implements VcpuDirtyLimits.Surroundings {

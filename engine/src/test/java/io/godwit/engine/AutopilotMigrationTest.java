@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.forecast.Verdict;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.ForecastStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;

@@ -4,9 +4,10 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.agreement.PlugAnnouncement;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.PlugAnnouncement;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.RamBlockEntry;

@@ -5,9 +5,13 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.godwit.engine.rate.DirtyRate.Stage;
-import io.godwit.engine.rate.DirtyRateMode;
-import io.godwit.engine.rate.DirtyRateRequest;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.tracking.DirtyRate.Stage;
+import io.godwit.engine.tracking.DirtyRateMode;
+import io.godwit.engine.tracking.DirtyRateRequest;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;

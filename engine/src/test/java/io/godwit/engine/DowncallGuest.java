@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
-import io.godwit.engine.epochs.World;
+import io.godwit.engine.checkpoint.World;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;

@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.FreePageStatistics;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.linux.memory.NativeMemory;
 import java.nio.file.Path;
 import java.util.Optional;

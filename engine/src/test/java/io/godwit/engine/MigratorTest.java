@@ -6,6 +6,12 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.linux.io.Pipes;
 import io.godwit.linux.io.Sockets;
 import java.nio.file.Files;

@@ -8,6 +8,8 @@ import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.UUID;

@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
 import java.util.function.IntConsumer;
 
 /** Hears of nothing but the passes. */

@@ -4,10 +4,13 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.agreement.IdentityMark;
+import io.godwit.engine.agreement.TokenAnnouncement;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.arbiter.FileLockArbiter;
-import io.godwit.engine.arbiter.IdentityMark;
-import io.godwit.engine.arbiter.TokenAnnouncement;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Command;
 import io.godwit.stream.ReturnPathMessage;

@@ -5,9 +5,13 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.godwit.engine.agreement.PlugAnnouncement;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.PlugAnnouncement;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.settings.Capability;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;

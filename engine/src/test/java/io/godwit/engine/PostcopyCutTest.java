@@ -5,6 +5,8 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.settings.MigrationParameter;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

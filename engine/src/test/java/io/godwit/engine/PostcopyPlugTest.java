@@ -7,6 +7,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.CheckpointStatistics;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.linux.memory.NativeMemory;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -382,7 +389,7 @@ class PostcopyPlugTest {
                 .statistics()
                 .postcopy()
                 .flatMap(PostcopyStatistics::safety)
-                .map(EpochStatistics::epochs)
+                .map(CheckpointStatistics::epochs)
                 .orElse(0L);
     }
 }

@@ -8,6 +8,14 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.CheckpointStatistics;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.nio.file.Path;
@@ -118,7 +126,7 @@ class PostcopySafeTest {
         return source.statistics()
                 .postcopy()
                 .flatMap(PostcopyStatistics::safety)
-                .map(EpochStatistics::epochs)
+                .map(CheckpointStatistics::epochs)
                 .orElse(0L);
     }
 
@@ -167,7 +175,7 @@ class PostcopySafeTest {
         awaitEpochs(5);
         source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
         assertMoved();
-        EpochStatistics made =
+        CheckpointStatistics made =
                 destination.statistics().postcopy().orElseThrow().safety().orElseThrow();
         assertThat(made.epochs()).isGreaterThanOrEqualTo(5);
         assertThat(made.active()).isFalse();

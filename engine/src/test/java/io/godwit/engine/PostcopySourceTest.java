@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
 import java.util.ArrayList;

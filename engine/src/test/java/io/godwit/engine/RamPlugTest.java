@@ -8,6 +8,9 @@ import static org.assertj.core.api.Assertions.catchThrowable;
 
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;

@@ -6,6 +6,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.RamBlockEntry;

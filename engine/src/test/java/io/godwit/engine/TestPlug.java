@@ -5,6 +5,7 @@ package io.godwit.engine;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.RamBlockEntry;

@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.host;
 
-import io.godwit.engine.Capability;
 import io.godwit.engine.MigrationControl;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.settings.Capability;
 import java.util.Set;
 
 /**

@@ -2,15 +2,15 @@
 // Copyright the Godwit authors
 package io.godwit.host;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.host;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.Migrator;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.machines.guest.Dimm;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.PluggedRam;

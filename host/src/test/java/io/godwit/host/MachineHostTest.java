@@ -5,9 +5,9 @@ package io.godwit.host;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.settings.Capability;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;

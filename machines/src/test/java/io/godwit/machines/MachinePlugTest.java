@@ -4,15 +4,15 @@ package io.godwit.machines;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.guest.Dimm;
 import io.godwit.machines.guest.GuestKind;

@@ -4,16 +4,16 @@ package io.godwit.machines;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.machines.CuttingWire.Cut;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.Machine;

@@ -4,12 +4,12 @@ package io.godwit.machines;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.settings.Capability;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.HostPages;

@@ -4,14 +4,14 @@ package io.godwit.machines;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
-import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.WaitStatistics;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;

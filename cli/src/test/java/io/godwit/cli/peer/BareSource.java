@@ -5,15 +5,15 @@ package io.godwit.cli.peer;
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.concurrent.CountDownLatch;
 
 /** A guest that runs here, with what it takes to send it. */

@@ -2,13 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.cli.peer;
 
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.machines.opaque.OpaqueGuest;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;

@@ -6,9 +6,9 @@ import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.settings.Capability;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.io.IOException;

@@ -5,13 +5,13 @@ package io.godwit.cli.peer;
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.stream.DeviceSection;
 import java.io.IOException;
 import java.nio.file.Files;

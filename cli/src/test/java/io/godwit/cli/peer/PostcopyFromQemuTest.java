@@ -6,13 +6,13 @@ import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MigrationStatus;
-import io.godwit.engine.PostcopyStatistics;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.engine.settings.Capability;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import java.nio.charset.StandardCharsets;

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.cli.peer;
 
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationStatus;
 import io.godwit.engine.Migrator;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
 import java.util.concurrent.CountDownLatch;
 
 /** Lets a test wait for a status. */

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
-import io.godwit.engine.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameter;
 import java.util.List;
 import java.util.Locale;
 import java.util.SequencedMap;

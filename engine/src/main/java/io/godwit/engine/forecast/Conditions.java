@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
-import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.settings.MigrationParameters;
 
 /**
  * What a migration is to keep to.

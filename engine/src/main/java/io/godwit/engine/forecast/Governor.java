@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.policy.AutoConverge;
 import io.godwit.engine.policy.DirtyLimit;
 import io.godwit.engine.policy.ThrottlePolicy;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.Arrays;
 import java.util.Optional;
 

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.forecast;
 
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.forecast.Autopilot.Choice;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;

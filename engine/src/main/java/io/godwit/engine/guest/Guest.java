@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.GlobalState;

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.RamBlockEntry;
 
 /**

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;

@@ -2,23 +2,23 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MonotonicClock;
-import io.godwit.engine.RamStatistics;
-import io.godwit.engine.ThrottleStatistics;
-import io.godwit.engine.TimeStatistics;
-import io.godwit.engine.epochs.EpochMaker;
-import io.godwit.engine.guest.Guest;
-import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.report.RamStatistics;
+import io.godwit.engine.report.ThrottleStatistics;
+import io.godwit.engine.report.TimeStatistics;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
@@ -33,22 +33,6 @@ import java.util.concurrent.TimeUnit;
 public final class IncomingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(IncomingMigration.class.getName());
 
-    /**
-     * What a migration is made of.
-     *
-     * @param withDigests whether to hash each page as it comes, for a later comparison with the source
-     * @param postcopy whether the source may let the guest run here before its memory has come
-     */
-    public record Plan(
-            Guest guest,
-            RunControl run,
-            MigrationUri uri,
-            Duration patience,
-            boolean withDigests,
-            boolean postcopy,
-            List<MigrationListener> listeners,
-            MonotonicClock clock) {}
-
     /** What the thread is asked for while it waits for a source that is gone. */
     private sealed interface Request {
         record Recover(IncomingLink link) implements Request {}
@@ -56,7 +40,7 @@ public final class IncomingMigration implements AutoCloseable {
         record End() implements Request {}
     }
 
-    private final Plan plan;
+    private final IncomingPlan plan;
     private final IncomingProgress progress = new IncomingProgress();
     private final MigrationWaits waits = new MigrationWaits(0);
     private final IncomingSession session;
@@ -74,7 +58,7 @@ public final class IncomingMigration implements AutoCloseable {
      *
      * @throws MigrationException.Refused if the address cannot be used
      */
-    public IncomingMigration(Plan plan) {
+    public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
         this.session = new IncomingSession(plan, progress);
         this.link = new IncomingLink(plan.uri(), plan.patience());
@@ -364,7 +348,7 @@ public final class IncomingMigration implements AutoCloseable {
                 waits.statistics(),
                 session.arrival()
                         .flatMap(PostcopyArrival::statistics)
-                        .map(figures -> figures.withSafety(session.safety().map(EpochMaker::statistics))),
+                        .map(figures -> figures.withSafety(session.safety().map(CheckpointTaker::statistics))),
                 Optional.empty());
     }
 

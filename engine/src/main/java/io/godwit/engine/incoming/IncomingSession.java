@@ -2,12 +2,23 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.DowntimeParts;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.epochs.EpochMaker;
+import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.ArrivingBlock;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
+import io.godwit.engine.incoming.wire.ChannelInput;
+import io.godwit.engine.incoming.wire.PageReceiver;
+import io.godwit.engine.incoming.wire.RamFollower;
+import io.godwit.engine.incoming.wire.ReturnPathOut;
+import io.godwit.engine.incoming.wire.SourceAgreement;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.DowntimeParts;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
@@ -47,13 +58,13 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         }
     }
 
-    private final IncomingMigration.Plan plan;
+    private final IncomingPlan plan;
     private final IncomingProgress progress;
     private final StreamReader reader;
     private final SourceAgreement agreement;
     private Optional<Connection> connection = Optional.empty();
     private Optional<PageReceiver> receiver = Optional.empty();
-    private Optional<RamReceiver> precopy = Optional.empty();
+    private Optional<DirectPlacer> precopy = Optional.empty();
     private volatile Optional<PostcopyArrival> arrival = Optional.empty();
     private List<DeviceSection> devices = List.of();
     private Optional<Bytes> packaged = Optional.empty();
@@ -66,7 +77,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private long normalPages;
     private long zeroPages;
 
-    IncomingSession(IncomingMigration.Plan plan, IncomingProgress progress) {
+    IncomingSession(IncomingPlan plan, IncomingProgress progress) {
         this.plan = plan;
         this.progress = progress;
         this.agreement = new SourceAgreement(plan);
@@ -263,7 +274,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     /** Hashes of the pages as they came, where that was asked for. */
     Optional<PageDigests> digests() {
-        return arrival.isPresent() ? arrival.get().digests() : precopy.flatMap(RamReceiver::digests);
+        return arrival.isPresent() ? arrival.get().digests() : precopy.flatMap(DirectPlacer::digests);
     }
 
     /** Whether the source is a Godwit, which knows that every page must come. */
@@ -277,7 +288,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     }
 
     /** What sends epochs back, if the source wants that. */
-    Optional<EpochMaker> safety() {
+    Optional<CheckpointTaker> safety() {
         return agreement.safety();
     }
 
@@ -328,7 +339,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
 
     private void refuseHoles() {
         long missing = arrival.map(PostcopyArrival::missingPages)
-                .or(() -> precopy.map(RamReceiver::missingPages))
+                .or(() -> precopy.map(DirectPlacer::missingPages))
                 .orElse(0L);
         long holes = agreement.holes();
         if (missing != holes) {
@@ -455,7 +466,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             arrival = Optional.of(made);
             placeInto(made.precopyPlacer());
         } else {
-            RamReceiver plain = new RamReceiver(
+            DirectPlacer plain = new DirectPlacer(
                     plan.guest().ram().snapshot(),
                     blocks.stream().map(RamBlockEntry::idstr).toList(),
                     plan.withDigests());

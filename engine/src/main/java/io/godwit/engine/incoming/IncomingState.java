@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationStatus;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationStatus;
 
 /**
  * Where an incoming migration stands.

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.memory;
 
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.MigrationException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.linux.process.ThreadEnd;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;

@@ -2,12 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.ThrottleStatistics;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.report.ThrottleStatistics;
+import io.godwit.engine.settings.Capability;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -16,19 +16,19 @@ import java.util.function.ToLongFunction;
 
 /**
  * Synchronises the dirty bitmaps with the tracker: at the end of a pass on {@code mig-outgoing}, within a long one on
- * {@code mig-watch}, one of them at a time; and lets {@link Foresight}, {@link Throttling} and {@link Steersman} make
- * of it what they can. No vCPU takes the lock, nor does it stand in the way of who sends pages.
+ * {@code mig-watch}, one of them at a time; and lets {@link ForecastFeed}, {@link ThrottleJudge} and {@link
+ * AutopilotControl} make of it what they can. No vCPU takes the lock, nor does it stand in the way of who sends pages.
  */
 final class DirtySync {
     private final ReentrantLock lock = new ReentrantLock();
-    private final OutgoingMigration.Plan plan;
+    private final OutgoingPlan plan;
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
     private final Optional<FreePageHints> freePages;
-    private final Throttle throttle;
-    private final Throttling throttling;
-    private final Foresight foresight;
-    private final Steersman steersman;
+    private final MigrationThrottle throttle;
+    private final ThrottleJudge throttling;
+    private final ForecastFeed forecastFeed;
+    private final AutopilotControl steering;
     private final boolean autopilot;
 
     // Guarded by lock.
@@ -48,7 +48,7 @@ final class DirtySync {
     private volatile boolean hurry;
 
     DirtySync(
-            OutgoingMigration.Plan plan,
+            OutgoingPlan plan,
             RamBlocks.Snapshot ram,
             OutgoingProgress progress,
             Optional<FreePageHints> freePages,
@@ -58,10 +58,10 @@ final class DirtySync {
         this.tracker = plan.guest().dirtyTracker();
         this.progress = progress;
         this.freePages = freePages;
-        this.throttle = new Throttle(plan.throttled(), plan.parameters(), plan.clock());
-        this.throttling = new Throttling(plan, progress, throttle);
-        this.foresight = new Foresight(plan, ram, progress, trigger);
-        this.steersman = new Steersman(throttle, trigger);
+        this.throttle = new MigrationThrottle(plan.throttled(), plan.parameters(), plan.clock());
+        this.throttling = new ThrottleJudge(plan, progress, throttle);
+        this.forecastFeed = new ForecastFeed(plan, ram, progress, trigger);
+        this.steering = new AutopilotControl(throttle, trigger);
         this.autopilot = plan.capabilities().contains(Capability.AUTOPILOT);
         this.hurry = isInHurry();
     }
@@ -74,7 +74,7 @@ final class DirtySync {
         // What was taken before is no part of the first interval.
         double _ = throttle.takenShare(1);
         throttling.begin(syncedAtNanos, newPages());
-        foresight.begin(syncedAtNanos);
+        forecastFeed.begin(syncedAtNanos);
     }
 
     /** Blocks have come and gone. */
@@ -86,7 +86,7 @@ final class DirtySync {
                         next.blocks().contains(block) ? 0 : block.dirtyBitmap().newlySetCount();
             }
             blocks = next.blocks();
-            foresight.follow(next);
+            forecastFeed.follow(next);
         } finally {
             lock.unlock();
         }
@@ -97,7 +97,7 @@ final class DirtySync {
         return throttling.isOn() || autopilot;
     }
 
-    /** {@link Throttling#isAtMost}. */
+    /** {@link ThrottleJudge#isAtMost}. */
     boolean isThrottleAtMost() {
         return throttling.isAtMost();
     }
@@ -132,7 +132,7 @@ final class DirtySync {
             long _ = harvest(block -> hot.harvest(tracker, block), isFirstLook, false);
             isFirstLook = false;
             if (isRunning()) {
-                foresight.lookedIntoFirstPass(syncedAtNanos, hot.count(blocks), throttle.averagePercent());
+                forecastFeed.lookedIntoFirstPass(syncedAtNanos, hot.count(blocks), throttle.averagePercent());
             }
             progress.throttle = statistics();
             return plan.clock().nanoTime() - begin;
@@ -184,7 +184,7 @@ final class DirtySync {
         return !released && plan.run().state() == RunState.RUNNING;
     }
 
-    /** Returns how long it took; for the rest see {@link Foresight#noteSent}. */
+    /** Returns how long it took; for the rest see {@link ForecastFeed#noteSent}. */
     private long harvest(ToLongFunction<RamBlock> harvest, boolean fillsBuffers, boolean endsPass) {
         long begin = plan.clock().nanoTime();
         long pages = blocks.stream().mapToLong(harvest).sum();
@@ -202,8 +202,8 @@ final class DirtySync {
         longestSyncNanos = Math.max(longestSyncNanos, took);
         double taken = throttle.takenShare(nanos);
         if (isRunning()) {
-            foresight.harvested(now, nanos, taken, pages);
-            foresight.noteSent(now, fillsBuffers, endsPass);
+            forecastFeed.harvested(now, nanos, taken, pages);
+            forecastFeed.noteSent(now, fillsBuffers, endsPass);
         }
         return took;
     }
@@ -214,7 +214,7 @@ final class DirtySync {
             return;
         }
         long begin = plan.clock().nanoTime();
-        foresight.judge(syncedAtNanos, throttle.averagePercent()).ifPresent(steersman::steer);
+        forecastFeed.judge(syncedAtNanos, throttle.averagePercent()).ifPresent(steering::steer);
         throttling.judge(syncedAtNanos, newPages(), intervalNanos(), endsPass);
         hurry = isInHurry();
         lastSyncNanos = harvestNanos + plan.clock().nanoTime() - begin;
@@ -224,7 +224,7 @@ final class DirtySync {
     OptionalLong pagesAfterPass() {
         lock.lock();
         try {
-            return foresight.pagesAfterPass(plan.clock().nanoTime(), throttle.averagePercent());
+            return forecastFeed.pagesAfterPass(plan.clock().nanoTime(), throttle.averagePercent());
         } finally {
             lock.unlock();
         }

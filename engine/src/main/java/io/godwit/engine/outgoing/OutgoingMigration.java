@@ -2,27 +2,19 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MigrationStatistics;
-import io.godwit.engine.MonotonicClock;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
-import java.util.function.Supplier;
 
 /**
  * One migration away from here. The thread {@code mig-outgoing} carries it out from the first byte to the destination's
@@ -35,35 +27,20 @@ import java.util.function.Supplier;
 public final class OutgoingMigration implements AutoCloseable {
     private static final System.Logger LOG = System.getLogger(OutgoingMigration.class.getName());
 
-    /**
-     * What a migration is made of.
-     *
-     * @param throttled the guest's vCPUs as they are throttled here, where others may take time from them too
-     */
-    public record Plan(
-            Guest guest,
-            Vcpus throttled,
-            RunControl run,
-            MigrationUri uri,
-            Supplier<MigrationParameters> parameters,
-            Set<Capability> capabilities,
-            List<MigrationListener> listeners,
-            MonotonicClock clock) {}
-
-    private final Plan plan;
+    private final OutgoingPlan plan;
     private final OutgoingProgress progress = new OutgoingProgress();
     private final MigrationWaits waits;
     private final CountDownLatch ended = new CountDownLatch(1);
-    private final OutgoingLife life;
+    private final OutgoingControl life;
     private final PostcopyTrigger trigger;
     private final long startNanos;
     private volatile long endNanos;
 
     /** Prepares; nothing happens before {@link #start}. */
-    public OutgoingMigration(Plan plan) {
+    public OutgoingMigration(OutgoingPlan plan) {
         this.plan = plan;
         this.waits = new MigrationWaits(plan.guest().vcpus().count());
-        this.life = new OutgoingLife(plan);
+        this.life = new OutgoingControl(plan);
         this.trigger = new PostcopyTrigger(plan.capabilities().contains(Capability.POSTCOPY_RAM), plan.parameters());
         this.startNanos = plan.clock().nanoTime();
     }
@@ -151,7 +128,7 @@ public final class OutgoingMigration implements AutoCloseable {
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
         long time = (isEnded() ? endNanos : plan.clock().nanoTime()) - startNanos;
-        return OutgoingFigures.of(plan, life.state(), progress, waits.statistics(), time);
+        return OutgoingReport.of(plan, life.state(), progress, waits.statistics(), time);
     }
 
     /**

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.DowntimeParts;
-import io.godwit.engine.ThrottleStatistics;
+import io.godwit.engine.report.DowntimeParts;
+import io.godwit.engine.report.ThrottleStatistics;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
@@ -34,7 +34,7 @@ final class OutgoingProgress {
     volatile boolean inPostcopy;
     volatile long packageWrittenNanos;
     volatile long devicesLoadedNanos;
-    volatile Optional<Foresight.Told> foretold = Optional.empty();
+    volatile Optional<ForecastFeed.Told> foretold = Optional.empty();
     volatile Optional<FreePageHints> freePages = Optional.empty();
     final PostcopyProgress postcopy = new PostcopyProgress();
 }

@@ -2,16 +2,16 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.arbiter.TokenAnnouncement;
-import io.godwit.engine.epochs.SafetyAnnouncement;
-import io.godwit.engine.memory.HolesAnnouncement;
-import io.godwit.engine.memory.PlugAnnouncement;
+import io.godwit.engine.agreement.HolesAnnouncement;
+import io.godwit.engine.agreement.PlugAnnouncement;
+import io.godwit.engine.agreement.SafetyAnnouncement;
+import io.godwit.engine.agreement.TokenAnnouncement;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Command;
@@ -31,7 +31,7 @@ final class OutgoingSession implements AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
     private static final long LAST_WORD_NANOS = 100_000_000;
 
-    private final OutgoingMigration.Plan plan;
+    private final OutgoingPlan plan;
     private final Channel channel;
     private final AbortSignal abort;
     private final OutgoingProgress progress;
@@ -47,14 +47,14 @@ final class OutgoingSession implements AutoCloseable {
     private final Optional<FreePageHints> freePages;
     private Optional<Switching> switching = Optional.empty();
     private Optional<PostcopyLink> link = Optional.empty();
-    private Optional<OutgoingSafety> safety = Optional.empty();
+    private Optional<SafetySource> safety = Optional.empty();
     private int pings;
 
     /** What postcopy goes by, from the switch on: the last list of blocks. */
     private record Switching(List<RamBlockEntry> entries, PostcopyPages pages, PostcopySwitch steps) {}
 
     OutgoingSession(
-            OutgoingMigration.Plan plan,
+            OutgoingPlan plan,
             Channel channel,
             AnnouncedRam ram,
             AbortSignal abort,
@@ -85,7 +85,7 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /** The guest's blocks, which stay as they are until it is known whether the destination can follow. */
-    static AnnouncedRam holdRam(OutgoingMigration.Plan plan) {
+    static AnnouncedRam holdRam(OutgoingPlan plan) {
         return new AnnouncedRam(
                 plan.guest().ram(),
                 kept(
@@ -147,7 +147,7 @@ final class OutgoingSession implements AutoCloseable {
         return kept(plan, why);
     }
 
-    private static String kept(OutgoingMigration.Plan plan, String why) {
+    private static String kept(OutgoingPlan plan, String why) {
         return "Memory can neither be added nor taken away now: the migration to " + plan.uri() + " " + why
                 + ". The guest is here and runs on as it is.";
     }
@@ -230,7 +230,7 @@ final class OutgoingSession implements AutoCloseable {
         PostcopySwitch steps = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
         switching = Optional.of(new Switching(last, pages, steps));
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
-            safety = Optional.of(new OutgoingSafety(plan));
+            safety = Optional.of(new SafetySource(plan));
             progress.postcopy.safety = safety;
         }
         steps.discardEarly(precopy, this::awaitArrival);
@@ -377,7 +377,7 @@ final class OutgoingSession implements AutoCloseable {
         freePages.ifPresent(FreePageHints::close);
         returnPath.ifPresent(ReturnPath::join);
         link.ifPresent(PostcopyLink::close);
-        safety.ifPresent(OutgoingSafety::close);
+        safety.ifPresent(SafetySource::close);
         sender.close();
         wire.close();
     }

@@ -2,10 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
 import java.util.Optional;
 import java.util.OptionalInt;
 

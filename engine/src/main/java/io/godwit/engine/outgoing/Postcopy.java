@@ -2,10 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.GuestOwner;
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
@@ -44,20 +44,20 @@ final class Postcopy {
         record Failed(Throwable cause, GuestOwner owner) implements End {}
     }
 
-    private final OutgoingMigration.Plan plan;
-    private final OutgoingLife life;
+    private final OutgoingPlan plan;
+    private final OutgoingControl life;
     private final OutgoingProgress progress;
     private final PostcopyPages pages;
     private final List<RamBlockEntry> entries;
     private final boolean guestRan;
     private final boolean peerTakesToken;
     private final boolean peerIsGodwit;
-    private final Optional<OutgoingSafety> safety;
+    private final Optional<SafetySource> safety;
     private boolean peerHasGuest;
     private boolean recovered;
     private boolean takenBack;
 
-    Postcopy(OutgoingMigration.Plan plan, OutgoingLife life, OutgoingProgress progress, Handover handover) {
+    Postcopy(OutgoingPlan plan, OutgoingControl life, OutgoingProgress progress, Handover handover) {
         this.plan = plan;
         this.life = life;
         this.progress = progress;
@@ -85,7 +85,7 @@ final class Postcopy {
             boolean guestRan,
             boolean peerTakesToken,
             boolean peerIsGodwit,
-            Optional<OutgoingSafety> safety) {}
+            Optional<SafetySource> safety) {}
 
     /** Goes on from the switch, over this connection first. */
     End conduct(PostcopyLink first) {
@@ -188,7 +188,7 @@ final class Postcopy {
     /** Waits until somebody resumes and that works; empty if this side is ending. */
     private Optional<PostcopyLink> awaitRecovery(GuestOwner owner) {
         while (true) {
-            Optional<OutgoingLife.Resume> resume = life.awaitResume(this::hasComeBack);
+            Optional<OutgoingControl.Resume> resume = life.awaitResume(this::hasComeBack);
             if (resume.isEmpty()) {
                 return Optional.empty();
             }
@@ -248,7 +248,7 @@ final class Postcopy {
     }
 
     /** The second connection, if {@code postcopy-preempt} wants one. */
-    static Optional<Channel> connectForRequests(OutgoingMigration.Plan plan, MigrationUri uri, AbortSignal abort) {
+    static Optional<Channel> connectForRequests(OutgoingPlan plan, MigrationUri uri, AbortSignal abort) {
         if (!plan.capabilities().contains(Capability.POSTCOPY_PREEMPT)) {
             return Optional.empty();
         }

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
@@ -21,7 +21,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
     private static final long LAST_WORD_NANOS = 100_000_000;
 
-    private final OutgoingMigration.Plan plan;
+    private final OutgoingPlan plan;
     private final OutgoingProgress progress;
     private final Channel channel;
     private final List<RamBlockEntry> entries;
@@ -30,7 +30,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     private final PageRequests requests;
     private final PostcopyPush push;
     private volatile int packagePing;
-    private Optional<OutgoingSafety.Connection> epochs = Optional.empty();
+    private Optional<SafetySource.Connection> epochs = Optional.empty();
     private volatile Runnable onDevicesLoaded = () -> {};
     private boolean closed;
 
@@ -40,7 +40,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
      * @param requestChannel the second connection, with {@code postcopy-preempt}
      */
     PostcopyLink(
-            OutgoingMigration.Plan plan,
+            OutgoingPlan plan,
             PostcopyPages pages,
             List<RamBlockEntry> entries,
             OutgoingProgress progress,
@@ -69,7 +69,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     }
 
     /** Takes over the connection on which epochs come back. */
-    void addEpochs(OutgoingSafety.Connection connection) {
+    void addEpochs(SafetySource.Connection connection) {
         epochs = Optional.of(connection);
     }
 
@@ -153,7 +153,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
         push.close();
         requests.close();
         requestChannel.ifPresent(Channel::close);
-        epochs.ifPresent(OutgoingSafety.Connection::close);
+        epochs.ifPresent(SafetySource.Connection::close);
         channel.close();
     }
 }

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.PostcopyStatistics;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.PostcopyStatistics;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,7 +19,7 @@ final class PostcopyProgress {
     final LatencyHistogram sourceLatency = new LatencyHistogram();
 
     /** With {@code postcopy-safe}. */
-    volatile Optional<OutgoingSafety> safety = Optional.empty();
+    volatile Optional<SafetySource> safety = Optional.empty();
 
     /** A picture of them; {@code missingPages} is what the destination lacks. */
     PostcopyStatistics statistics(long missingPages) {
@@ -41,6 +41,6 @@ final class PostcopyProgress {
                         none.place()),
                 0,
                 List.of(),
-                safety.map(OutgoingSafety::statistics));
+                safety.map(SafetySource::statistics));
     }
 }

@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.linux.process.Scheduling;
 import java.util.OptionalInt;
@@ -52,7 +52,7 @@ final class PostcopyPush implements AutoCloseable {
 
     /** A push of {@code pages}; to be made and run on the same thread, whose bell {@code bell} is. */
     PostcopyPush(
-            OutgoingMigration.Plan plan,
+            OutgoingPlan plan,
             PostcopyPages pages,
             PostcopySender sender,
             PageRequests requests,

@@ -2,10 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.arbiter.IdentityMark;
+import io.godwit.engine.agreement.IdentityMark;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Command;
 import java.nio.ByteBuffer;
@@ -18,12 +18,12 @@ import java.util.List;
  * it has not is owed again. Nothing of ours changes before all its answers have been checked. WIRE 9.4.
  */
 final class PostcopyRecovery {
-    private final OutgoingMigration.Plan plan;
+    private final OutgoingPlan plan;
     private final PostcopyPages pages;
     private final OutgoingWire wire;
     private final ReturnPath returnPath;
 
-    PostcopyRecovery(OutgoingMigration.Plan plan, PostcopyPages pages, OutgoingWire wire, ReturnPath returnPath) {
+    PostcopyRecovery(OutgoingPlan plan, PostcopyPages pages, OutgoingWire wire, ReturnPath returnPath) {
         this.plan = plan;
         this.pages = pages;
         this.wire = wire;

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
 

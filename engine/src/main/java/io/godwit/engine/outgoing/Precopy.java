@@ -2,15 +2,15 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.policy.Convergence;
 import io.godwit.engine.policy.FirstPassLooks;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
 import java.util.HashSet;
@@ -66,7 +66,7 @@ final class Precopy implements AutoCloseable {
      * @param arrival waits until the destination has taken in all that was sent
      */
     Precopy(
-            OutgoingMigration.Plan plan,
+            OutgoingPlan plan,
             AnnouncedRam ram,
             OutgoingWire wire,
             RamSender sender,

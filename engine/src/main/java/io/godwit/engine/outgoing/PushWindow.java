@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.MigrationException;
 
 /**
  * Bounds what of the push is on its way. Without a bound everything that fits into two socket buffers, some MiB, would

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.Channel;

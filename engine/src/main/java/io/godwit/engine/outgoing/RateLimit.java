@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 
 /**
  * Keeps a sender at {@code max-bandwidth}. Each byte sent moves the moment at which the next may leave; a pause in

@@ -2,12 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MonotonicClock;
-import io.godwit.engine.arbiter.TokenAnnouncement;
-import io.godwit.engine.epochs.SafetyAnnouncement;
-import io.godwit.engine.memory.HolesAnnouncement;
-import io.godwit.engine.memory.PlugAnnouncement;
+import io.godwit.engine.agreement.HolesAnnouncement;
+import io.godwit.engine.agreement.PlugAnnouncement;
+import io.godwit.engine.agreement.SafetyAnnouncement;
+import io.godwit.engine.agreement.TokenAnnouncement;
+import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.process.Scheduling;

@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.DowntimeParts;
-import io.godwit.engine.MonotonicClock;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.report.DowntimeParts;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;

@@ -9,7 +9,7 @@
  * for what follows the switch to postcopy. All of it runs on the thread {@code mig-outgoing} but {@code ReturnPath},
  * which the thread {@code mig-return-path} feeds, and what it calls: {@code PageRequests}, which with preempt sends
  * requested pages from there, and the answering half of {@code PushWindow}. Control sessions leave their wishes in
- * {@code OutgoingLife}.
+ * {@code OutgoingControl}.
  */
 @NullMarked
 package io.godwit.engine.outgoing;

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.policy;
 
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.Arrays;
 
 /**

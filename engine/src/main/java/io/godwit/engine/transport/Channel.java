@@ -15,8 +15,8 @@ public interface Channel extends AutoCloseable {
     /**
      * Writes all of {@code vector}.
      *
-     * @throws io.godwit.engine.MigrationException.Transport if the wire breaks, the peer takes nothing for the stall
-     *     limit, or the channel is aborted
+     * @throws io.godwit.engine.outcome.MigrationException.Transport if the wire breaks, the peer takes nothing for the
+     *     stall limit, or the channel is aborted
      */
     void write(IoVector vector);
 
@@ -31,7 +31,7 @@ public interface Channel extends AutoCloseable {
      * ends the wait.
      *
      * @return the number of bytes, or -1 at the end of the stream
-     * @throws io.godwit.engine.MigrationException.Transport if the wire breaks or the channel is aborted
+     * @throws io.godwit.engine.outcome.MigrationException.Transport if the wire breaks or the channel is aborted
      */
     default int read(NativeMemory memory, long offset, int length) {
         return read(memory, offset, length, FOREVER_NANOS);
@@ -43,7 +43,7 @@ public interface Channel extends AutoCloseable {
     /**
      * Waits, as a rate limit does.
      *
-     * @throws io.godwit.engine.MigrationException.Transport if the channel is aborted meanwhile
+     * @throws io.godwit.engine.outcome.MigrationException.Transport if the channel is aborted meanwhile
      */
     void pause(long nanos);
 
@@ -67,7 +67,7 @@ public interface Channel extends AutoCloseable {
      * Says that nothing more will be written, and waits until what was written is where it belongs (a command has
      * ended, a file is complete).
      *
-     * @throws io.godwit.engine.MigrationException.Transport if that did not work out
+     * @throws io.godwit.engine.outcome.MigrationException.Transport if that did not work out
      */
     void finish();
 

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.transport;
 
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.MigrationException;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 

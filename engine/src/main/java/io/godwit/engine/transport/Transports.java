@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.transport;
 
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
 import io.godwit.linux.io.Files;

@@ -2,10 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.waits;
 
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.VcpuWaits;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.WaitStatistics;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.waits;
 
-import io.godwit.engine.LatencyHistogram;
-import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.guest.VcpuWaits;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.report.WaitStatistics;
 import jdk.jfr.Category;
 import jdk.jfr.Event;
 import jdk.jfr.Label;

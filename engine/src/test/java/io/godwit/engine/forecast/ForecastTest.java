@@ -4,8 +4,8 @@ package io.godwit.engine.forecast;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.function.DoubleUnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;

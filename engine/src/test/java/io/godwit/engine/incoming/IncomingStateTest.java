@@ -4,7 +4,7 @@ package io.godwit.engine.incoming;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.GuestOwner;
+import io.godwit.engine.outcome.GuestOwner;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 

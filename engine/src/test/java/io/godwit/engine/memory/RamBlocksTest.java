@@ -5,7 +5,7 @@ package io.godwit.engine.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.godwit.engine.MigrationException;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;

@@ -4,15 +4,15 @@ package io.godwit.engine.outgoing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.Capability;
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.transport.MigrationUri;
 import java.util.List;
 import java.util.Optional;
@@ -48,7 +48,7 @@ class DirtySyncTest {
             return dirtyPages;
         };
         DirtySync sync = new DirtySync(
-                new OutgoingMigration.Plan(
+                new OutgoingPlan(
                         guest,
                         guest.vcpus(),
                         run,

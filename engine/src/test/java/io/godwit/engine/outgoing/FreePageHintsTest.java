@@ -4,10 +4,10 @@ package io.godwit.engine.outgoing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.FreePageStatistics;
 import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.report.FreePageStatistics;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.List;
 import java.util.SplittableRandom;

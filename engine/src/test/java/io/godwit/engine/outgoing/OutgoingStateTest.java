@@ -5,7 +5,7 @@ package io.godwit.engine.outgoing;
 import static java.util.Map.entry;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.GuestOwner;
+import io.godwit.engine.outcome.GuestOwner;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;

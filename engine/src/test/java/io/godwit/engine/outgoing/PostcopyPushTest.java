@@ -4,10 +4,10 @@ package io.godwit.engine.outgoing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.MigrationException;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.stream.PageRecordWriter;
 import java.util.ArrayList;
@@ -47,7 +47,7 @@ class PostcopyPushTest {
     /** Pushes all of the guest's pages. */
     private void push() {
         MigrationParameters parameters = MigrationParameters.DEFAULTS;
-        OutgoingMigration.Plan plan = PrecopyLab.plan(guest, parameters, List.of(), () -> now);
+        OutgoingPlan plan = PrecopyLab.plan(guest, parameters, List.of(), () -> now);
         PostcopyPages pages = new PostcopyPages(guest.ram().snapshot());
         pages.block(0).dirtyBitmap().setAll();
         Doorbell bell = new Doorbell();

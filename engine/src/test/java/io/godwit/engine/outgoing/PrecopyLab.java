@@ -4,13 +4,13 @@ package io.godwit.engine.outgoing;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.MigrationListener;
-import io.godwit.engine.MigrationParameters;
-import io.godwit.engine.MonotonicClock;
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.stream.PageRecordWriter;
 import java.util.List;
@@ -21,9 +21,9 @@ import java.util.function.Consumer;
 /** The passes of a guest that stands still, by a clock of the test, over a wire that takes everything at once. */
 record PrecopyLab(StillGuest guest, OutgoingProgress progress, MigrationParameters parameters, MonotonicClock clock) {
     /** A migration of such a guest, which nobody steers. */
-    static OutgoingMigration.Plan plan(
+    static OutgoingPlan plan(
             StillGuest guest, MigrationParameters parameters, List<MigrationListener> listeners, MonotonicClock clock) {
-        return new OutgoingMigration.Plan(
+        return new OutgoingPlan(
                 guest,
                 guest.vcpus(),
                 new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH),

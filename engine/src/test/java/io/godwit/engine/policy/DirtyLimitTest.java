@@ -5,9 +5,9 @@ package io.godwit.engine.policy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.godwit.engine.MigrationParameter;
-import io.godwit.engine.MigrationParameters;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 

@@ -4,8 +4,8 @@ package io.godwit.engine.waits;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.WaitStatistics;
 import io.godwit.engine.guest.VcpuWaits.Cause;
+import io.godwit.engine.report.WaitStatistics;
 import java.nio.file.Path;
 import java.util.List;
 import jdk.jfr.Recording;

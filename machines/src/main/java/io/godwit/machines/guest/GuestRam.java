@@ -105,7 +105,7 @@ public final class GuestRam implements AutoCloseable {
     /**
      * Changes the program's rate, split among the vCPUs, and marks what that writes.
      *
-     * @throws io.godwit.engine.MigrationException.Refused a page that holds a rate has yet to arrive
+     * @throws io.godwit.engine.outcome.MigrationException.Refused a page that holds a rate has yet to arrive
      */
     public void pagesPerSecond(long rate) {
         long share = rate == 0 ? 0 : Math.max(1, rate / figures.size());

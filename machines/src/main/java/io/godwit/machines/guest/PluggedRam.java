@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.machines.guest;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.programs.BootArea;

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.machines.guest;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.machines.programs.BootArea;
 import io.godwit.machines.programs.ControlBlock;
 import io.godwit.machines.programs.Mismatch;

@@ -2,13 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.machines.opaque;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.HostPages;

@@ -5,9 +5,9 @@ package io.godwit.machines.guest;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.godwit.engine.MigrationException;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;

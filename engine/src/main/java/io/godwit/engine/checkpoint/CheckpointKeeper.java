@@ -1,0 +1,276 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.checkpoint;
+
+import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.CheckpointStatistics;
+import io.godwit.engine.report.LatencyHistogram;
+import io.godwit.engine.transport.Channel;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.DeviceSection;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
+ * comes back makes it what it was at the destination then. A part of an epoch changes nothing.
+ *
+ * <p>The memory that this writes to is memory that the destination has already: what is still to be pushed is never
+ * touched.
+ *
+ * <p>Threads: {@link #keep} on {@code mig-epochs}; {@link #restore} when that thread has ended; the rest from any.
+ */
+public final class CheckpointKeeper implements AutoCloseable {
+    private static final int STAGING_BYTES = 1 << 20;
+
+    /**
+     * The newest epoch that the guest can go on from.
+     *
+     * @param number 0 for the switch itself
+     * @param runNanos how long the guest had run at the destination by then
+     * @param receivedNanos when it was whole here, on this side's clock
+     */
+    public record Epoch(long number, long runNanos, long receivedNanos) {}
+
+    private final Guest guest;
+    private final MonotonicClock clock;
+    private final RamBlocks.Snapshot ram;
+    private final NativeMemory staging = NativeMemory.allocate(STAGING_BYTES);
+    private final PageSpool spool;
+    private final List<DirtyBitmap> seen = new ArrayList<>();
+
+    private Optional<List<DeviceSection>> arrivingDevices = Optional.empty();
+    private long arrivingRunNanos;
+    private Optional<List<DeviceSection>> devices = Optional.empty();
+
+    private volatile Epoch newest;
+    private volatile boolean over;
+    private volatile long epochs;
+    private volatile long pages;
+    private volatile long bytes;
+
+    /** For a guest that has been handed over and stands still here. */
+    public CheckpointKeeper(Guest guest, MonotonicClock clock) {
+        this.guest = guest;
+        this.clock = clock;
+        this.ram = guest.ram().snapshot();
+        this.spool = new PageSpool(ram.totalBytes() / RamBlock.PAGE_BYTES);
+        ram.blocks().forEach(block -> seen.add(new DirtyBitmap(block.pageCount())));
+        this.newest = new Epoch(0, 0, clock.nanoTime());
+    }
+
+    /**
+     * Keeps what comes over one connection, an epoch every so many milliseconds if the destination can. Returns when
+     * the destination has ended safety: the guest is never restored then.
+     *
+     * @throws MigrationException if the connection breaks or what comes is no epoch of this guest; the last whole epoch
+     *     stays, and another connection may follow
+     */
+    public void keep(Channel channel, int epochMillis) {
+        abandonEpoch();
+        write(channel, new SourceWord.Greeting(guest.identity(), newest.number(), epochMillis, over));
+        if (over) {
+            return;
+        }
+        CheckpointReader reader = new CheckpointReader(new Arrivals(channel), newest.number());
+        ByteBuffer buffer = staging.buffer(0, STAGING_BYTES);
+        while (!over) {
+            int n = channel.read(staging, buffer.position(), buffer.remaining());
+            if (n < 0) {
+                throw new MigrationException.Transport(
+                        "the destination closed the epochs' connection after epoch " + newest.number());
+            }
+            count(n);
+            buffer.position(buffer.position() + n);
+            buffer.flip();
+            reader.consume(buffer);
+            buffer.compact();
+        }
+    }
+
+    /** The newest epoch that the guest can go on from. */
+    public Epoch newest() {
+        return newest;
+    }
+
+    /** Whether safety has ended: the guest belongs to the destination for good. */
+    public boolean isOver() {
+        return over;
+    }
+
+    /**
+     * Makes the guest ready to go on from the newest epoch; its memory is that already. Only with the right to run, and
+     * with {@link #keep} ended.
+     *
+     * @param ranAtSwitch whether it ran when it was stopped for the switch
+     * @return whether it ran
+     * @throws IllegalStateException if safety has ended
+     * @throws io.godwit.engine.guest.DeviceStateException if a device refuses its state
+     */
+    public boolean restore(boolean ranAtSwitch) {
+        if (over) {
+            throw new IllegalStateException("the guest was given up for good after epoch " + newest.number());
+        }
+        // Of the switch nothing has to be loaded: the devices stand as they stood.
+        return devices.map(sections -> GuestState.load(guest, sections)).orElse(ranAtSwitch);
+    }
+
+    /** A picture of it as it is now. */
+    public CheckpointStatistics statistics() {
+        return new CheckpointStatistics(
+                epochs,
+                newest.number(),
+                pages,
+                bytes,
+                0,
+                0,
+                LatencyHistogram.Snapshot.EMPTY,
+                LatencyHistogram.Snapshot.EMPTY,
+                !over,
+                "");
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+    private void count(int byteLength) {
+        bytes += byteLength;
+    }
+
+    private void write(Channel channel, SourceWord word) {
+        try (NativeMemory memory = NativeMemory.allocate(SourceWord.MAX_BYTES)) {
+            ByteBuffer buffer = memory.buffer(0, SourceWord.MAX_BYTES);
+            word.encode(buffer);
+            channel.write(memory, 0, buffer.position());
+        }
+    }
+
+    private void abandonEpoch() {
+        arrivingDevices = Optional.empty();
+        forgetPages();
+    }
+
+    private void forgetPages() {
+        for (int i = 0; i < spool.count(); i++) {
+            boolean _ = seen.get(spool.block(i)).fetchAndClearPage(spool.page(i));
+        }
+        spool.clear();
+    }
+
+    /** The epoch becomes the guest. Nothing here can fail half way: everything was checked when it came. */
+    private void apply() {
+        for (int i = 0; i < spool.count(); i++) {
+            NativeMemory memory = ram.blocks().get(spool.block(i)).memory();
+            long offset = spool.page(i) * RamBlock.PAGE_BYTES;
+            if (spool.isZero(i)) {
+                memory.fill(offset, RamBlock.PAGE_BYTES, (byte) 0);
+            } else {
+                NativeMemory.copy(spool.memory(i), spool.offset(i), memory, offset, RamBlock.PAGE_BYTES);
+            }
+        }
+    }
+
+    /** What the reader hands over, for this guest. */
+    private final class Arrivals implements CheckpointListener {
+        private final Channel channel;
+        private int announced;
+
+        Arrivals(Channel channel) {
+            this.channel = channel;
+        }
+
+        @Override
+        public void record(CheckpointRecord record) {
+            switch (record) {
+                case CheckpointRecord.Block block -> accept(block);
+                case CheckpointRecord.Begin(long _, long runNanos) -> {
+                    requireAllBlocks();
+                    arrivingRunNanos = runNanos;
+                }
+                // Read now: an epoch whose devices cannot be read is none, and must not be acknowledged.
+                case CheckpointRecord.Devices(var tail) ->
+                    arrivingDevices = Optional.of(DeviceTail.sections(guest, tail));
+                case CheckpointRecord.End(long number, long pageCount, int _) -> wholeEpoch(number, pageCount);
+                case CheckpointRecord.SafetyEnd(long last) -> safetyEnd(last);
+            }
+        }
+
+        private void accept(CheckpointRecord.Block block) {
+            List<RamBlock> ours = ram.blocks();
+            if (block.index() >= ours.size()
+                    || !ours.get(block.index()).idstr().equals(block.idstr())
+                    || ours.get(block.index()).usedLength() != block.usedLength()) {
+                throw new MigrationException.Protocol(
+                        "the destination sends back RAM block %d, '%s' of %d bytes; this guest has %s"
+                                .formatted(block.index(), block.idstr(), block.usedLength(), ours));
+            }
+            announced++;
+        }
+
+        private void requireAllBlocks() {
+            if (announced != ram.blocks().size()) {
+                throw new MigrationException.Protocol("an epoch begins after " + announced + " of "
+                        + ram.blocks().size() + " RAM blocks were announced");
+            }
+        }
+
+        @Override
+        public void page(int block, long offset, ByteBuffer content, int index) {
+            long page = checkedOnce(block, offset);
+            spool.add(block, page, staging, index);
+        }
+
+        @Override
+        public void zeroPage(int block, long offset) {
+            spool.addZero(block, checkedOnce(block, offset));
+        }
+
+        /** LIMIT: a page comes once in an epoch, so an epoch is never larger than the guest. */
+        private long checkedOnce(int block, long offset) {
+            long page = offset >>> RamBlock.PAGE_SHIFT;
+            DirtyBitmap bitmap = seen.get(block);
+            if (bitmap.isSet(page)) {
+                throw new MigrationException.Protocol(
+                        "page " + page + " of " + ram.blocks().get(block) + " comes twice in one epoch");
+            }
+            bitmap.set(page);
+            return page;
+        }
+
+        @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+        private void wholeEpoch(long number, long pageCount) {
+            // ORDERING: the guest is made ready before the answer leaves: who hears it may count on it, and a break of
+            // the wire in between finds a whole guest.
+            devices = arrivingDevices;
+            arrivingDevices = Optional.empty();
+            apply();
+            forgetPages();
+            epochs++;
+            pages += pageCount;
+            newest = new Epoch(number, arrivingRunNanos, clock.nanoTime());
+            write(channel, new SourceWord.Acknowledged(number));
+        }
+
+        private void safetyEnd(long last) {
+            if (last != newest.number()) {
+                throw new MigrationException.Protocol("the destination ends safety after epoch " + last
+                        + "; the last that came is " + newest.number());
+            }
+            // ORDERING: before the answer leaves, for from then on the world may see what no epoch has.
+            over = true;
+            write(channel, new SourceWord.SafetyOver(last));
+        }
+    }
+
+    @Override
+    public void close() {
+        spool.close();
+        staging.close();
+    }
+}
