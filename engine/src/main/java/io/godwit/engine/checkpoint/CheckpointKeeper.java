@@ -12,6 +12,7 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.CheckpointStatistics;
 import io.godwit.engine.report.LatencyHistogram;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ChannelInput;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.DeviceSection;
 import java.nio.ByteBuffer;
@@ -43,7 +44,6 @@ public final class CheckpointKeeper implements AutoCloseable {
     private final Guest guest;
     private final MonotonicClock clock;
     private final RamBlocks.Snapshot ram;
-    private final NativeMemory staging = NativeMemory.allocate(STAGING_BYTES);
     private final PageSpool spool;
     private final List<DirtyBitmap> seen = new ArrayList<>();
 
@@ -80,19 +80,18 @@ public final class CheckpointKeeper implements AutoCloseable {
         if (over) {
             return;
         }
-        CheckpointReader reader = new CheckpointReader(new Arrivals(channel), newest.number());
-        ByteBuffer buffer = staging.buffer(0, STAGING_BYTES);
-        while (!over) {
-            int n = channel.read(staging, buffer.position(), buffer.remaining());
-            if (n < 0) {
-                throw new MigrationException.Transport(
-                        "the destination closed the epochs' connection after epoch " + newest.number());
+        try (ChannelInput input = new ChannelInput(channel, STAGING_BYTES)) {
+            CheckpointReader reader = new CheckpointReader(new Arrivals(channel, input), newest.number());
+            while (!over) {
+                int n = input.fill(Channel.FOREVER_NANOS);
+                if (n < 0) {
+                    throw new MigrationException.Transport(
+                            "the destination closed the epochs' connection after epoch " + newest.number());
+                }
+                count(n);
+                reader.consume(input.received());
+                input.keepRest();
             }
-            count(n);
-            buffer.position(buffer.position() + n);
-            buffer.flip();
-            reader.consume(buffer);
-            buffer.compact();
         }
     }
 
@@ -179,10 +178,12 @@ public final class CheckpointKeeper implements AutoCloseable {
     /** What the reader hands over, for this guest. */
     private final class Arrivals implements CheckpointListener {
         private final Channel channel;
+        private final ChannelInput input;
         private int announced;
 
-        Arrivals(Channel channel) {
+        Arrivals(Channel channel, ChannelInput input) {
             this.channel = channel;
+            this.input = input;
         }
 
         @Override
@@ -223,7 +224,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         @Override
         public void page(int block, long offset, ByteBuffer content, int index) {
             long page = checkedOnce(block, offset);
-            spool.add(block, page, staging, index);
+            spool.add(block, page, input.memoryOf(content), index);
         }
 
         @Override
@@ -271,6 +272,5 @@ public final class CheckpointKeeper implements AutoCloseable {
     @Override
     public void close() {
         spool.close();
-        staging.close();
     }
 }

@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
-import io.godwit.engine.incoming.postcopy.PostcopyArrival;
-import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
-import io.godwit.engine.incoming.postcopy.PostcopyThreads;
-import io.godwit.engine.incoming.wire.ChannelInput;
 import io.godwit.engine.incoming.wire.IncomingLink;
+import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ChannelInput;
 import io.godwit.linux.process.Scheduling;
 import io.godwit.linux.process.ThreadEnd;
 import io.godwit.stream.PreemptChannelReader;
@@ -29,7 +27,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
  */
-final class PageChannels {
+public final class PageChannels {
     private static final System.Logger LOG = System.getLogger(PageChannels.class.getName());
     /** LIMIT: the preempt channel, the next one to be accepted, and strangers who say nothing. */
     private static final int MAX_FURTHER_CONNECTIONS = 6;
@@ -41,8 +39,9 @@ final class PageChannels {
     private static final long CHECK_NANOS = 5_000_000;
 
     private final IncomingLink link;
-    private final IncomingSession session;
+    private final SourceStream stream;
     private final PostcopyArrival arrival;
+    private final Optional<CheckpointTaker> safety;
     private final Duration patience;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -57,16 +56,23 @@ final class PageChannels {
     private boolean servesEpochs;
     private volatile boolean guestStarted;
 
-    PageChannels(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
+    /** For one connection; {@code safety} is what sends epochs back, where that was agreed. */
+    public PageChannels(
+            IncomingLink link,
+            SourceStream stream,
+            PostcopyArrival arrival,
+            Optional<CheckpointTaker> safety,
+            Duration patience) {
         this.link = link;
-        this.session = session;
+        this.stream = stream;
         this.arrival = arrival;
+        this.safety = safety;
         this.patience = patience;
     }
 
     /** Begins to read pages; requests go out over this connection from now on. */
-    void start() {
-        arrival.requests().attach(session.returnPath(), this::broken);
+    public void start() {
+        arrival.requests().attach(stream.returnPath(), this::broken);
         lock.lock();
         try {
             listenThread = Optional.of(PostcopyThreads.start("mig-listen", this::listen));
@@ -77,7 +83,7 @@ final class PageChannels {
     }
 
     /** The connection is of no more use. Any thread; the first reason counts. */
-    void broken(Throwable cause) {
+    public void broken(Throwable cause) {
         lock.lock();
         try {
             if (failure.isPresent() || ending) {
@@ -100,7 +106,7 @@ final class PageChannels {
      *
      * @throws RuntimeException if it is lost already
      */
-    void commit() {
+    public void commit() {
         lock.lock();
         try {
             if (failure.isPresent()) {
@@ -116,12 +122,12 @@ final class PageChannels {
     }
 
     /** The guest has been let run here: from now on the source may be asked to give it up for good. */
-    void guestStarted() {
+    public void guestStarted() {
         guestStarted = true;
     }
 
     /** The connection leads to a guest that runs already. */
-    void commitAtOnce() {
+    public void commitAtOnce() {
         lock.lock();
         try {
             committed = true;
@@ -137,7 +143,7 @@ final class PageChannels {
      * @param refusesHoles whether a page that has not come is an error; else it is zero
      * @return what went wrong, if anything
      */
-    Optional<Throwable> awaitEnd(boolean refusesHoles) {
+    public Optional<Throwable> awaitEnd(boolean refusesHoles) {
         listenThread.ifPresent(ThreadEnd::await);
         awaitPreempt(refusesHoles);
         awaitSafetyEnd();
@@ -152,7 +158,7 @@ final class PageChannels {
             // A request that could not be sent any more, or the preempt channel's end, does not matter when all is
             // here.
             // But while the source has not given the guest up its outputs are held, which another connection must end.
-            boolean safetyOver = session.safety().map(CheckpointTaker::hasEnded).orElse(true);
+            boolean safetyOver = safety.map(CheckpointTaker::hasEnded).orElse(true);
             return mainEnded && arrival.missingPages() == 0 && safetyOver ? Optional.empty() : failure;
         } finally {
             lock.unlock();
@@ -160,7 +166,7 @@ final class PageChannels {
     }
 
     /** Ends the threads without waiting for pages. */
-    void end(String reason) {
+    public void end(String reason) {
         lock.lock();
         try {
             ending = true;
@@ -193,14 +199,14 @@ final class PageChannels {
 
     /** The source must have given the guest up before this migration ends, and the guest's outputs must flow. */
     private void awaitSafetyEnd() {
-        if (session.safety().isEmpty()) {
+        if (safety.isEmpty()) {
             return;
         }
-        CheckpointTaker safety = session.safety().get();
+        CheckpointTaker taker = safety.get();
         long deadline = System.nanoTime() + patience.toNanos();
         lock.lock();
         try {
-            while (failure.isEmpty() && !safety.hasEnded() && arrival.missingPages() == 0) {
+            while (failure.isEmpty() && !taker.hasEnded() && arrival.missingPages() == 0) {
                 if (!servesEpochs && System.nanoTime() - deadline > 0) {
                     failure = Optional.of(
                             new MigrationException.Transport("the source has not opened the connection for epochs"));
@@ -229,7 +235,7 @@ final class PageChannels {
 
     private void listen() {
         try (PostcopyPlacer placer = arrival.newPushPlacer()) {
-            session.receivePages(placer);
+            stream.receivePages(placer, placer::readAt);
             lock.lock();
             try {
                 mainEnded = true;
@@ -298,7 +304,7 @@ final class PageChannels {
             while (bytes > 0) {
                 total += bytes;
                 placer.readAt(System.nanoTime());
-                session.countBytes(bytes);
+                arrival.countBytes(bytes);
                 reader.consume(input.received());
                 placer.flush();
                 input.keepRest();
@@ -319,7 +325,7 @@ final class PageChannels {
     private boolean isForEpochs(ChannelInput input) {
         boolean isGreeting = CheckpointTaker.isGreeting(input.received());
         input.keepRest();
-        return isGreeting && session.safety().isPresent();
+        return isGreeting && safety.isPresent();
     }
 
     /**
@@ -334,12 +340,12 @@ final class PageChannels {
         }
         boolean greeted = false;
         try {
-            CheckpointTaker safety = session.safety().orElseThrow();
-            safety.greet(channel, input.received());
+            CheckpointTaker taker = safety.orElseThrow();
+            taker.greet(channel, input.received());
             greeted = true;
             // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose
             // its source.
-            safety.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
+            taker.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
         } catch (RuntimeException | Error e) {
             endEpochs();
             preemptFailed(e, greeted);
@@ -386,8 +392,8 @@ final class PageChannels {
     /** The pages of the preempt channel. */
     private record Pages(PostcopyPlacer placer, ChannelInput input) implements StreamListener {
         @Override
-        public void page(int blockIndex, long offset, ByteBuffer buffer, int index) {
-            placer.place(blockIndex, offset, input.staging(), index);
+        public void page(int blockIndex, long offset, ByteBuffer content, int index) {
+            placer.place(blockIndex, offset, input.memoryOf(content), index);
         }
 
         @Override
