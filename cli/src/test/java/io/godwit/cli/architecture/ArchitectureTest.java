@@ -138,8 +138,6 @@ class ArchitectureTest {
                 .haveSimpleNameNotEndingWith("Report")
                 .and()
                 .haveSimpleNameNotEndingWith("Progress")
-                .and()
-                .resideOutsideOfPackage("io.godwit.engine.incoming..")
                 .should()
                 .accessFieldWhere(describe(
                         "read a figure",
