@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.linux.io;
 
+import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
 import io.godwit.linux.ffi.LibcStructs;
@@ -104,6 +105,31 @@ public final class IoVector implements AutoCloseable {
      */
     public boolean isFull() {
         return end == capacity && first != end;
+    }
+
+    /**
+     * Takes bytes off the front into an array, for who does not hand them to the kernel as they are.
+     *
+     * @return how many: {@code length}, or what is left if that is less
+     */
+    public int drainTo(byte[] target, int index, int length) {
+        int wanted = (int) Math.min(length, remainingBytes);
+        int done = 0;
+        while (done < wanted) {
+            long at = first * ENTRY_BYTES;
+            long count = Math.min(wanted - done, entries.get(JAVA_LONG, at + LENGTH));
+            MemorySegment.copy(
+                    range(entries.get(JAVA_LONG, at + BASE), count), JAVA_BYTE, 0, target, index + done, (int) count);
+            advance(count);
+            done += (int) count;
+        }
+        return done;
+    }
+
+    @SuppressWarnings("restricted")
+    private static MemorySegment range(long address, long length) {
+        // SAFETY: add() has checked the range, and the memory stays open while the list names it.
+        return MemorySegment.ofAddress(address).reinterpret(length);
     }
 
     /** Where the ranges not yet transferred start, as struct iovec. */

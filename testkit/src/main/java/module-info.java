@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+
+/** What tests of several modules are made of: a simulated world for the engine. No part of the product. */
+module io.godwit.testkit {
+    requires transitive io.godwit.engine;
+    requires static org.jspecify;
+
+    exports io.godwit.testkit.simulation;
+}
