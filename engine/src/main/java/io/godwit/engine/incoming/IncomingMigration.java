@@ -3,6 +3,10 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;

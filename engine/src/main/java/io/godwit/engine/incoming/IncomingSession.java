@@ -4,6 +4,17 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.ArrivingBlock;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
+import io.godwit.engine.incoming.wire.ChannelInput;
+import io.godwit.engine.incoming.wire.PageReceiver;
+import io.godwit.engine.incoming.wire.RamFollower;
+import io.godwit.engine.incoming.wire.ReturnPathOut;
+import io.godwit.engine.incoming.wire.SourceAgreement;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;

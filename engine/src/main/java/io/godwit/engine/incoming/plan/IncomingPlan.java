@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.plan;
 
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;

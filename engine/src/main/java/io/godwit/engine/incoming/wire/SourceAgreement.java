@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.wire;
 
 import io.godwit.engine.agreement.HolesAnnouncement;
 import io.godwit.engine.agreement.IdentityMark;
@@ -8,6 +8,7 @@ import io.godwit.engine.agreement.PlugAnnouncement;
 import io.godwit.engine.agreement.SafetyAnnouncement;
 import io.godwit.engine.agreement.TokenAnnouncement;
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Command;
 import io.godwit.stream.ReturnPathMessage;
@@ -20,7 +21,7 @@ import java.util.Optional;
  *
  * <p>Threads: the one that reads the main channel; {@link #safety} any.
  */
-final class SourceAgreement implements AutoCloseable {
+public final class SourceAgreement implements AutoCloseable {
     private final IncomingPlan plan;
     private boolean godwit;
     private boolean tokenShared;
@@ -32,17 +33,17 @@ final class SourceAgreement implements AutoCloseable {
     private long holes;
     private volatile Optional<CheckpointTaker> safety = Optional.empty();
 
-    SourceAgreement(IncomingPlan plan) {
+    public SourceAgreement(IncomingPlan plan) {
         this.plan = plan;
     }
 
     /** Whether the source has named its guest. */
-    void identityArrived(boolean arrived) {
+    public void identityArrived(boolean arrived) {
         identityArrived = arrived;
     }
 
     /** Answers a PING. */
-    void answer(int value, ReturnPathOut returnPath) {
+    public void answer(int value, ReturnPathOut returnPath) {
         if (holeCountDue) {
             // A number, whatever else that value may mean.
             holes = Integer.toUnsignedLong(value);
@@ -76,12 +77,12 @@ final class SourceAgreement implements AutoCloseable {
     }
 
     /** Whether the source may say that its list of blocks has changed. */
-    boolean followsRam() {
+    public boolean followsRam() {
         return plugAgreed;
     }
 
     /** How many pages the source leaves out of a precopy, because they are of no worth. */
-    long holes() {
+    public long holes() {
         return holes;
     }
 
@@ -99,17 +100,17 @@ final class SourceAgreement implements AutoCloseable {
     }
 
     /** Whether the source is a Godwit, which knows that every page must come. */
-    boolean isGodwit() {
+    public boolean isGodwit() {
         return godwit;
     }
 
     /** What sends epochs back, if that was agreed. */
-    Optional<CheckpointTaker> safety() {
+    public Optional<CheckpointTaker> safety() {
         return safety;
     }
 
     /** A new connection begins. */
-    void reconnected() {
+    public void reconnected() {
         markDue = tokenShared;
     }
 
@@ -118,7 +119,7 @@ final class SourceAgreement implements AutoCloseable {
      *
      * @throws MigrationException.Protocol if it is another's
      */
-    void refuseWithoutMark(Command command) {
+    public void refuseWithoutMark(Command command) {
         if (!markDue) {
             return;
         }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.incoming.wire.ReturnPathOut;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -11,18 +12,18 @@ import java.util.function.Consumer;
  *
  * <p>Threads: any.
  */
-final class PageRequests {
+public final class RequestSender {
     private record Target(ReturnPathOut returnPath, Consumer<Throwable> broken) {}
 
     private volatile Optional<Target> target = Optional.empty();
 
     /** From now on requests go there; {@code broken} hears of an error, once or more often, and must return at once. */
-    void attach(ReturnPathOut returnPath, Consumer<Throwable> broken) {
+    public void attach(ReturnPathOut returnPath, Consumer<Throwable> broken) {
         target = Optional.of(new Target(returnPath, broken));
     }
 
     /** The connection is lost. */
-    void detach() {
+    public void detach() {
         target = Optional.empty();
     }
 
@@ -33,7 +34,7 @@ final class PageRequests {
             return false;
         }
         try {
-            now.get().returnPath().requestPage(block, hostPage);
+            now.get().returnPath().requestPage(block.index(), hostPage * block.hostPageBytes(), block.hostPageBytes());
             return true;
         } catch (RuntimeException e) {
             now.get().broken().accept(e);

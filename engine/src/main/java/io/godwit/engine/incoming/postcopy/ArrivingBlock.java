@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
@@ -14,7 +14,7 @@ import java.lang.invoke.VarHandle;
  * <p>Threads: any; the order of {@link #markReceived} and {@link #markRequested} is such that of two threads that do
  * both for the same page at least one sees what the other has done.
  */
-final class ArrivingBlock {
+public final class ArrivingBlock {
     private final int index;
     private final RamBlock block;
     private final long start;
@@ -70,11 +70,11 @@ final class ArrivingBlock {
         return index;
     }
 
-    RamBlock block() {
+    public RamBlock block() {
         return block;
     }
 
-    ReceivedBitmap received() {
+    public ReceivedBitmap received() {
         return received;
     }
 

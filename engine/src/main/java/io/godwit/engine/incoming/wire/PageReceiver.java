@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.wire;
 
 import io.godwit.linux.memory.NativeMemory;
 
@@ -8,7 +8,7 @@ import io.godwit.linux.memory.NativeMemory;
  * Puts the pages of one channel where they belong. The stream module has checked that a page lies within its block. One
  * thread; called for each page, so nothing is allocated.
  */
-interface PageReceiver {
+public interface PageReceiver {
     /**
      * A page with its content.
      *

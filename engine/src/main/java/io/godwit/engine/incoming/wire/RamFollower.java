@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.wire;
 
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlock;
@@ -11,7 +11,7 @@ import java.util.ArrayList;
 import java.util.List;
 
 /** Makes the list of blocks of a guest that arrives what its source says that it is now. On {@code mig-incoming}. */
-final class RamFollower {
+public final class RamFollower {
     private RamFollower() {}
 
     /**
@@ -19,7 +19,7 @@ final class RamFollower {
      *
      * @throws MigrationException.Protocol if the guest lacks one
      */
-    static RamBlocks.Snapshot inOrder(RamBlocks.Snapshot ram, List<String> order) {
+    public static RamBlocks.Snapshot inOrder(RamBlocks.Snapshot ram, List<String> order) {
         List<RamBlock> blocks = new ArrayList<>();
         for (String idstr : order) {
             blocks.add(ram.find(idstr)
@@ -34,7 +34,7 @@ final class RamFollower {
      *
      * @throws MigrationException.Protocol if a block has become longer or shorter, or the guest cannot have or lose one
      */
-    static void follow(RamBlocks ours, RamPlug plug, List<RamBlockEntry> next) {
+    public static void follow(RamBlocks ours, RamPlug plug, List<RamBlockEntry> next) {
         try {
             for (RamBlock block : ours.snapshot().blocks()) {
                 if (next.stream().noneMatch(entry -> entry.idstr().equals(block.idstr()))) {

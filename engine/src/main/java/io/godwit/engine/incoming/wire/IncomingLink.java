@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.wire;
 
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
@@ -15,7 +15,7 @@ import java.time.Duration;
  *
  * <p>Threads: {@link #cut} any; closing is for {@code mig-incoming}, after the threads that use it have ended.
  */
-final class IncomingLink implements AutoCloseable {
+public final class IncomingLink implements AutoCloseable {
     private final AbortSignal abort = new AbortSignal();
     private final AbortSignal preemptAbort = new AbortSignal();
     private final Listening listening;
@@ -25,7 +25,7 @@ final class IncomingLink implements AutoCloseable {
      *
      * @throws io.godwit.engine.outcome.MigrationException.Refused if the address cannot be used
      */
-    IncomingLink(MigrationUri uri, Duration patience) {
+    public IncomingLink(MigrationUri uri, Duration patience) {
         try {
             listening = Transports.listen(uri, patience, abort);
         } catch (RuntimeException | Error e) {
@@ -35,38 +35,38 @@ final class IncomingLink implements AutoCloseable {
         }
     }
 
-    MigrationUri address() {
+    public MigrationUri address() {
         return listening.address();
     }
 
     /** Waits for the main connection, until {@link #cut}. */
-    Channel accept() {
+    public Channel accept() {
         return listening.accept();
     }
 
     /** Whether more than one connection can come. */
-    boolean takesMore() {
+    public boolean takesMore() {
         return listening.takesMore();
     }
 
     /** Waits for a further connection, until {@link #cut} or {@link #endPreempt}. */
-    Channel acceptPreempt() {
+    public Channel acceptPreempt() {
         return listening.acceptFurther(preemptAbort);
     }
 
     /** Ends all waits of all connections with this reason; the first one counts. */
-    void cut(String reason) {
+    public void cut(String reason) {
         abort.raise(reason);
         preemptAbort.raise(reason);
     }
 
     /** Whether {@link #cut} was called. */
-    boolean isCut() {
+    public boolean isCut() {
         return abort.isRaised();
     }
 
     /** Ends the waits of all connections but the main one. */
-    void endPreempt() {
+    public void endPreempt() {
         preemptAbort.raise("all pages have come");
     }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.linux.io.EventSignal;
 import io.godwit.linux.io.Polling;
@@ -20,12 +20,12 @@ final class FaultThread implements AutoCloseable {
 
     private final ArrivingMemory memory;
     private final FaultLog log;
-    private final PageRequests requests;
+    private final RequestSender requests;
     private final EventSignal stop = new EventSignal();
     private final Thread thread;
 
     /** Begins to listen to the kernel. */
-    FaultThread(ArrivingMemory memory, FaultLog log, PageRequests requests) {
+    FaultThread(ArrivingMemory memory, FaultLog log, RequestSender requests) {
         this.memory = memory;
         this.log = log;
         this.requests = requests;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.incoming.wire.RamFollower;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -31,7 +32,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p>Threads: {@code mig-incoming} prepares and ends it; placing is for the threads that read pages. {@link #release}
  * may be called by any thread and lets everybody go on who waits for a page.
  */
-final class ArrivingMemory implements AutoCloseable {
+public final class ArrivingMemory implements AutoCloseable {
     // Changed while the guest is at the source only, before another thread than mig-incoming looks.
     private List<ArrivingBlock> blocks = List.of();
     /** The same by address, for the search. */
@@ -160,7 +161,7 @@ final class ArrivingMemory implements AutoCloseable {
     }
 
     /** The blocks as the stream numbers them. */
-    List<ArrivingBlock> blocks() {
+    public List<ArrivingBlock> blocks() {
         return blocks;
     }
 
@@ -273,7 +274,7 @@ final class ArrivingMemory implements AutoCloseable {
      *
      * @throws MigrationException.Protocol if the range is not inside the block, or cuts host pages
      */
-    void discard(String idstr, long start, long byteLength) {
+    public void discard(String idstr, long start, long byteLength) {
         ArrivingBlock arriving = blocks.stream()
                 .filter(b -> b.block().idstr().equals(idstr))
                 .findFirst()

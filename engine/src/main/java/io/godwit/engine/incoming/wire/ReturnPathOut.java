@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.wire;
 
 import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.outcome.MigrationException;
@@ -19,7 +19,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Threads: any; messages do not mix. A page request allocates nothing.
  */
-final class ReturnPathOut implements AutoCloseable {
+public final class ReturnPathOut implements AutoCloseable {
     private static final int MESSAGE_BYTES = 1024;
 
     private final Channel channel;
@@ -30,20 +30,20 @@ final class ReturnPathOut implements AutoCloseable {
     private PageRequestWriter requests = new PageRequestWriter(List.of());
     private boolean closed;
 
-    ReturnPathOut(Channel channel) {
+    public ReturnPathOut(Channel channel) {
         this.channel = channel;
     }
 
-    void open() {
+    public void open() {
         open = true;
     }
 
-    boolean isOpen() {
+    public boolean isOpen() {
         return open;
     }
 
     /** The blocks that requests will be for, in the order of the stream. */
-    void blocks(List<RamBlockEntry> blocks) {
+    public void blocks(List<RamBlockEntry> blocks) {
         lock.lock();
         try {
             requests = new PageRequestWriter(blocks);
@@ -52,7 +52,7 @@ final class ReturnPathOut implements AutoCloseable {
         }
     }
 
-    void send(ReturnPathMessage message) {
+    public void send(ReturnPathMessage message) {
         lock.lock();
         try {
             begin();
@@ -63,12 +63,12 @@ final class ReturnPathOut implements AutoCloseable {
         }
     }
 
-    /** Asks for one host page. */
-    void requestPage(ArrivingBlock block, long hostPage) {
+    /** Asks for one host page: the block as the stream numbers them, and where in it. */
+    public void requestPage(int blockIndex, long offset, int hostPageBytes) {
         lock.lock();
         try {
             begin();
-            int _ = requests.request(buffer, block.index(), hostPage * block.hostPageBytes(), block.hostPageBytes());
+            int _ = requests.request(buffer, blockIndex, offset, hostPageBytes);
             channel.write(memory, 0, buffer.position());
         } finally {
             lock.unlock();
@@ -76,7 +76,7 @@ final class ReturnPathOut implements AutoCloseable {
     }
 
     /** Tells which pages of a block have come. */
-    void sendReceived(String idstr, ReceivedBitmap received) {
+    public void sendReceived(String idstr, ReceivedBitmap received) {
         ByteBuffer bits = ByteBuffer.allocate(received.wireBytes());
         received.putWire(bits);
         ReturnPathMessage message = new ReturnPathMessage.ReceivedBitmap(idstr, Bytes.copyOf(bits.array()));

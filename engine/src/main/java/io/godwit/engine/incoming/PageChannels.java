@@ -3,6 +3,11 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
+import io.godwit.engine.incoming.postcopy.PostcopyThreads;
+import io.godwit.engine.incoming.wire.ChannelInput;
+import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.process.Scheduling;
@@ -24,8 +29,8 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
  */
-final class PostcopyLink {
-    private static final System.Logger LOG = System.getLogger(PostcopyLink.class.getName());
+final class PageChannels {
+    private static final System.Logger LOG = System.getLogger(PageChannels.class.getName());
     /** LIMIT: the preempt channel, the next one to be accepted, and strangers who say nothing. */
     private static final int MAX_FURTHER_CONNECTIONS = 6;
 
@@ -52,7 +57,7 @@ final class PostcopyLink {
     private boolean servesEpochs;
     private volatile boolean guestStarted;
 
-    PostcopyLink(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
+    PageChannels(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
         this.link = link;
         this.session = session;
         this.arrival = arrival;

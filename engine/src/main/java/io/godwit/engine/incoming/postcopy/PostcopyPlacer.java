@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
@@ -16,7 +17,7 @@ import java.util.function.Consumer;
  *
  * <p>WIRE: the target pages of a huge page come in order and together on one channel.
  */
-final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
+public final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
     private static final int NOTHING = -1;
 
     private final ArrivingMemory memory;
@@ -62,7 +63,7 @@ final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable 
     }
 
     /** The pages that come next were read from the wire at this time. */
-    void readAt(long nanos) {
+    public void readAt(long nanos) {
         readNanos = nanos;
     }
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.precopy;
 
+import io.godwit.engine.incoming.wire.PageReceiver;
+import io.godwit.engine.incoming.wire.RamFollower;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -15,7 +17,7 @@ import java.util.Optional;
  * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs
  * there yet.
  */
-final class DirectPlacer implements PageReceiver {
+public final class DirectPlacer implements PageReceiver {
     private List<RamBlock> blocks;
     private List<BitSet> received = new ArrayList<>();
     private Optional<PageDigests> digests;
@@ -25,7 +27,7 @@ final class DirectPlacer implements PageReceiver {
      *
      * @param order the blocks' names in the order in which the stream numbers them
      */
-    DirectPlacer(RamBlocks.Snapshot ram, List<String> order, boolean withDigests) {
+    public DirectPlacer(RamBlocks.Snapshot ram, List<String> order, boolean withDigests) {
         RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
         blocks = listed.blocks();
         for (RamBlock block : blocks) {
@@ -35,7 +37,7 @@ final class DirectPlacer implements PageReceiver {
     }
 
     /** Goes on with another list: of blocks that stay, what has come stays. */
-    void follow(RamBlocks.Snapshot ram, List<String> order) {
+    public void follow(RamBlocks.Snapshot ram, List<String> order) {
         List<RamBlock> before = blocks;
         List<BitSet> receivedBefore = received;
         RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
@@ -82,7 +84,7 @@ final class DirectPlacer implements PageReceiver {
     }
 
     /** Pages that have not come, over all blocks. */
-    long missingPages() {
+    public long missingPages() {
         long missing = 0;
         for (int i = 0; i < blocks.size(); i++) {
             missing += blocks.get(i).pageCount() - received.get(i).cardinality();
@@ -91,7 +93,7 @@ final class DirectPlacer implements PageReceiver {
     }
 
     /** The hashes of the pages as they came, where that was asked for. */
-    Optional<PageDigests> digests() {
+    public Optional<PageDigests> digests() {
         return digests;
     }
 }

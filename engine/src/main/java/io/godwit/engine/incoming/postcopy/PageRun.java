@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -22,13 +24,13 @@ import java.util.concurrent.atomic.AtomicLong;
  *
  * <p>Threads: {@code mig-incoming}; {@link #giveUp} and {@link #statistics} any.
  */
-final class PostcopyArrival implements AutoCloseable {
+public final class PostcopyArrival implements AutoCloseable {
     private final IncomingProgress progress;
     private List<RamBlockEntry> entries;
     private final ArrivingMemory memory;
     private final FaultLog log;
-    private final PageRequests requests = new PageRequests();
-    private PrecopyPlacer precopy;
+    private final RequestSender requests = new RequestSender();
+    private AdvisedPlacer precopy;
     private final List<PostcopyPlacer> placers = new CopyOnWriteArrayList<>();
     private final AtomicLong placedBefore = new AtomicLong();
     private Optional<FaultThread> faultThread = Optional.empty();
@@ -43,17 +45,17 @@ final class PostcopyArrival implements AutoCloseable {
      * @throws MigrationException.Protocol if page sizes differ
      * @throws MigrationException.Refused if this host cannot do it
      */
-    PostcopyArrival(Guest guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
+    public PostcopyArrival(Guest guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
         memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.faultsInKernel(), withDigests);
         log = new FaultLog(new PageWaits(guest.vcpus()));
-        precopy = new PrecopyPlacer(memory);
+        precopy = new AdvisedPlacer(memory);
     }
 
     /** Says whether postcopy to here can work, before any page comes. */
-    static void refuseUnsupported(Guest guest, long pageSizeSummary) {
+    public static void refuseUnsupported(Guest guest, long pageSizeSummary) {
         if (PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");
         }
@@ -72,7 +74,7 @@ final class PostcopyArrival implements AutoCloseable {
      * The source's guest will lose what is not in this list: before its memory is unmapped. Only while the guest is at
      * the source, as is {@link #follow}, which comes next.
      */
-    void forgetAllBut(List<RamBlockEntry> next) {
+    public void forgetAllBut(List<RamBlockEntry> next) {
         memory.forgetAllBut(names(next));
     }
 
@@ -81,12 +83,12 @@ final class PostcopyArrival implements AutoCloseable {
      *
      * @throws MigrationException as the constructor
      */
-    void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> next) {
+    public void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> next) {
         refuseOtherPages(ram, next);
         memory.follow(ram, names(next));
         entries = List.copyOf(next);
         precopy.close();
-        precopy = new PrecopyPlacer(memory);
+        precopy = new AdvisedPlacer(memory);
     }
 
     private static List<String> names(List<RamBlockEntry> entries) {
@@ -108,25 +110,25 @@ final class PostcopyArrival implements AutoCloseable {
     }
 
     /** The blocks as the stream numbers them. */
-    List<RamBlockEntry> entries() {
+    public List<RamBlockEntry> entries() {
         return entries;
     }
 
-    ArrivingMemory memory() {
+    public ArrivingMemory memory() {
         return memory;
     }
 
-    PageRequests requests() {
+    public RequestSender requests() {
         return requests;
     }
 
     /** Places pages until {@link #listen}. */
-    PageReceiver precopyPlacer() {
+    public PageReceiver precopyPlacer() {
         return precopy;
     }
 
     /** From now on faults are heard; requests go where {@link #requests} is attached. */
-    void listen() {
+    public void listen() {
         memory.refuseParts();
         bytesBefore = progress.transferredBytes.get();
         listening = true;
@@ -134,12 +136,12 @@ final class PostcopyArrival implements AutoCloseable {
     }
 
     /** A placer for the main channel, who closes it. */
-    PostcopyPlacer newPushPlacer() {
+    public PostcopyPlacer newPushPlacer() {
         return newPlacer("main channel", true);
     }
 
     /** A placer for a channel of requested pages, who closes it. */
-    PostcopyPlacer newRequestPlacer() {
+    public PostcopyPlacer newRequestPlacer() {
         return newPlacer("preempt channel", false);
     }
 
@@ -155,32 +157,32 @@ final class PostcopyArrival implements AutoCloseable {
     }
 
     /** Asks again for all that was asked for and has not come. */
-    void repeatRequests() {
+    public void repeatRequests() {
         int _ = recoveries.incrementAndGet();
         long _ = requests.repeat(memory, log);
     }
 
     /** Lets everybody go on who waits for a page, with zeros: the guest will not run here. Any thread. */
-    void giveUp() {
+    public void giveUp() {
         memory.release();
     }
 
     /** Pages that have not come. */
-    long missingPages() {
+    public long missingPages() {
         return whole ? 0 : memory.missingPages();
     }
 
     /** Whether every page has come that somebody waits for. */
-    boolean nobodyWaits() {
+    public boolean nobodyWaits() {
         return log.waiting() == 0;
     }
 
-    Optional<PageDigests> digests() {
+    public Optional<PageDigests> digests() {
         return memory.digests();
     }
 
     /** The figures so far, once postcopy has begun. */
-    Optional<PostcopyStatistics> statistics() {
+    public Optional<PostcopyStatistics> statistics() {
         if (!listening) {
             return Optional.empty();
         }
@@ -202,7 +204,7 @@ final class PostcopyArrival implements AutoCloseable {
     }
 
     /** All memory is there, or reads zero: it is ordinary memory again. Channels must have ended. */
-    void finish() {
+    public void finish() {
         close();
         whole = true;
         statistics().ifPresent(FlightRecording::summarize);
