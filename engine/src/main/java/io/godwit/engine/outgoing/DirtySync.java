@@ -11,6 +11,7 @@ import io.godwit.engine.settings.Capability;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.ToLongFunction;
 
@@ -24,6 +25,7 @@ final class DirtySync {
     private final OutgoingPlan plan;
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
+    private final AtomicLong hotPages = new AtomicLong();
     private final Optional<FreePageHints> freePages;
     private final MigrationThrottle throttle;
     private final ThrottleJudge throttling;
@@ -51,6 +53,7 @@ final class DirtySync {
             OutgoingPlan plan,
             RamBlocks.Snapshot ram,
             OutgoingProgress progress,
+            WireMeter meter,
             Optional<FreePageHints> freePages,
             PostcopyTrigger trigger) {
         this.plan = plan;
@@ -59,8 +62,8 @@ final class DirtySync {
         this.progress = progress;
         this.freePages = freePages;
         this.throttle = new MigrationThrottle(plan.throttled(), plan.parameters(), plan.clock());
-        this.throttling = new ThrottleJudge(plan, progress, throttle);
-        this.forecastFeed = new ForecastFeed(plan, ram, progress, trigger);
+        this.throttling = new ThrottleJudge(plan, meter, throttle);
+        this.forecastFeed = new ForecastFeed(plan, ram, progress, meter, trigger);
         this.steering = new AutopilotControl(throttle, trigger);
         this.autopilot = plan.capabilities().contains(Capability.AUTOPILOT);
         this.hurry = isInHurry();
@@ -139,6 +142,11 @@ final class DirtySync {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** So many hot pages were left for the second pass. */
+    void leftHot(long pages) {
+        long _ = hotPages.addAndGet(pages);
     }
 
     /** At the end of a pass, or with the guest stopped. */
@@ -232,7 +240,7 @@ final class DirtySync {
 
     /** Pages that so far have to be sent again, or later than it was their turn, because the guest wrote them. */
     private long newPages() {
-        long pages = newPagesOfGoneBlocks + progress.hotPages.get();
+        long pages = newPagesOfGoneBlocks + hotPages.get();
         for (RamBlock block : blocks) {
             pages += block.dirtyBitmap().newlySetCount();
         }

@@ -9,7 +9,6 @@ import io.godwit.engine.forecast.RunningForecast;
 import io.godwit.engine.forecast.RunningForecast.Steering;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.memory.ZeroSample;
-import io.godwit.engine.report.ForecastStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameters;
 import java.util.Optional;
@@ -20,7 +19,7 @@ import jdk.jfr.FlightRecorder;
 
 /**
  * Tells the {@link RunningForecast} what the syncs find, and the statistics, the log and JFR what comes of it. Between
- * syncs it costs nothing. Used with {@link DirtySync}'s lock held, but for {@link #statistics}.
+ * syncs it costs nothing. Used with {@link DirtySync}'s lock held.
  */
 final class ForecastFeed {
     private static final System.Logger LOG = System.getLogger(ForecastFeed.class.getName());
@@ -34,12 +33,10 @@ final class ForecastFeed {
     private static final Estimate NO_ZEROS = Estimate.exactly(0);
     private static final Estimate ANY_ZEROS = new Estimate(0, 0, 1);
 
-    /** What was said, and when. */
-    record Told(Outlook outlook, long atNanos) {}
-
     private final OutgoingPlan plan;
     private RamBlocks.Snapshot ram;
     private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final PostcopyTrigger trigger;
     private final RunningForecast forecast;
     private long sentAtNanos;
@@ -49,10 +46,16 @@ final class ForecastFeed {
     private long judgedAtNanos;
     private String lastWord = "";
 
-    ForecastFeed(OutgoingPlan plan, RamBlocks.Snapshot ram, OutgoingProgress progress, PostcopyTrigger trigger) {
+    ForecastFeed(
+            OutgoingPlan plan,
+            RamBlocks.Snapshot ram,
+            OutgoingProgress progress,
+            WireMeter meter,
+            PostcopyTrigger trigger) {
         this.plan = plan;
         this.ram = ram;
         this.progress = progress;
+        this.meter = meter;
         this.trigger = trigger;
         this.forecast = new RunningForecast(
                 ram.totalBytes(), Math.max(1, plan.guest().vcpus().count()), steering(plan.capabilities()));
@@ -96,9 +99,9 @@ final class ForecastFeed {
      * @param endsPass if not, what is too little to say anything counts together with what is sent next
      */
     void noteSent(long nowNanos, boolean fillsBuffers, boolean endsPass) {
-        long normal = progress.normalPages.get();
-        long zero = progress.zeroPages.get();
-        long paused = progress.pausedNanos.get();
+        long normal = meter.normalPages();
+        long zero = meter.zeroPages();
+        long paused = meter.pausedNanos();
         boolean taken = fillsBuffers
                 || forecast.sent(
                         nowNanos - sentAtNanos,
@@ -142,7 +145,7 @@ final class ForecastFeed {
 
     private Optional<Choice> judge(RunningForecast.Now now) {
         RunningForecast.Judgement judgement = forecast.judge(now);
-        tell(new Told(judgement.outlook(), now.nowNanos()));
+        tell(new Foretold(judgement.outlook(), now.nowNanos()));
         return judgement.choice();
     }
 
@@ -178,7 +181,7 @@ final class ForecastFeed {
         return new Estimate(Math.max(0, share - error), share, Math.min(1, share + error));
     }
 
-    private void tell(Told told) {
+    private void tell(Foretold told) {
         progress.foretold = Optional.of(told);
         Outlook outlook = told.outlook();
         String word = outlook.verdict().word() + outlook.choice().orElse("");
@@ -199,25 +202,5 @@ final class ForecastFeed {
                 event.commit();
             }
         }
-    }
-
-    /** The same for people: what is left becomes less as time goes on. Any thread. */
-    static ForecastStatistics statistics(Told told, long nowNanos) {
-        Outlook outlook = told.outlook();
-        long since = nowNanos - told.atNanos();
-        return new ForecastStatistics(
-                outlook.verdict(),
-                outlook.why(),
-                millis(outlook.leftNanos().best(), since),
-                millis(outlook.leftNanos().high(), since),
-                millis(outlook.downtimeNanos().best(), 0),
-                outlook.help(),
-                outlook.choice());
-    }
-
-    private static OptionalLong millis(double nanos, long since) {
-        return Double.isFinite(nanos)
-                ? OptionalLong.of((long) Math.ceil(Math.max(0, nanos - since) / 1e6))
-                : OptionalLong.empty();
     }
 }

@@ -6,7 +6,6 @@ import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.report.FreePageStatistics;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -55,20 +54,23 @@ final class FreePageHints implements FreePageReporter.Sink {
     private final int epoch = nextEpoch();
     private final ReentrantLock lock = new ReentrantLock();
     private final AtomicLong wordsLeft;
-    private final AtomicLong hinted = new AtomicLong();
-    private final AtomicLong dropped = new AtomicLong();
-    private final AtomicLong refused = new AtomicLong();
+    private final FreePageProgress progress;
     private volatile boolean open;
     private volatile boolean told;
     private volatile long heardAtNanos;
     private boolean started;
 
     /** Hints of the blocks that are there now; {@code current} says at any time which there are. */
-    FreePageHints(Supplier<RamBlocks.Snapshot> current, FreePageReporter reporter, MonotonicClock clock) {
+    FreePageHints(
+            Supplier<RamBlocks.Snapshot> current,
+            FreePageReporter reporter,
+            FreePageProgress progress,
+            MonotonicClock clock) {
         this.current = current;
         this.clock = clock;
         this.ram = current.get();
         this.reporter = reporter;
+        this.progress = progress;
         long words = SPARE_WORDS;
         for (RamBlock block : ram.blocks()) {
             words += 2L * block.dirtyBitmap().wordCount();
@@ -86,6 +88,7 @@ final class FreePageHints implements FreePageReporter.Sink {
         heardAtNanos = clock.nanoTime() + FIRST_PATIENCE_NANOS - PATIENCE_NANOS;
         open = true;
         started = true;
+        progress.asked();
         try {
             reporter.start(epoch, this);
         } catch (RuntimeException | Error e) {
@@ -138,14 +141,10 @@ final class FreePageHints implements FreePageReporter.Sink {
         return current.get().withheldPageCount();
     }
 
-    FreePageStatistics statistics() {
-        return new FreePageStatistics(hinted.get(), dropped.get(), refused.get(), leftOut());
-    }
-
     @Override
     public void free(int hintEpoch, RamBlock block, long firstPage, long pageCount) {
         if (!open || hintEpoch != epoch) {
-            long _ = dropped.incrementAndGet();
+            progress.dropped();
             return;
         }
         long pages = block.pageCount();
@@ -154,14 +153,14 @@ final class FreePageHints implements FreePageReporter.Sink {
                 || firstPage < 0
                 || firstPage >= pages
                 || pageCount > pages - firstPage) {
-            long _ = refused.incrementAndGet();
+            progress.refused();
             return;
         }
         heardAtNanos = clock.nanoTime();
         if (apply(block, firstPage, firstPage + pageCount)) {
-            long _ = hinted.addAndGet(pageCount);
+            progress.hinted(pageCount);
         } else {
-            long _ = dropped.incrementAndGet();
+            progress.dropped();
         }
     }
 

@@ -30,13 +30,13 @@ final class OutgoingWire implements AutoCloseable {
     private static final int CONTROL_BYTES = 1 << 20;
 
     private final Channel channel;
-    private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final NativeMemory control = NativeMemory.allocate(CONTROL_BYTES);
     private final ByteBuffer buffer = control.buffer(0, CONTROL_BYTES);
 
-    OutgoingWire(Channel channel, OutgoingProgress progress) {
+    OutgoingWire(Channel channel, WireMeter meter) {
         this.channel = channel;
-        this.progress = progress;
+        this.meter = meter;
     }
 
     /** Header and configuration. */
@@ -113,7 +113,7 @@ final class OutgoingWire implements AutoCloseable {
 
     private void write() {
         channel.write(control, 0, buffer.position());
-        progress.transferredBytes.addAndGet(buffer.position());
+        meter.sentBytes(buffer.position());
     }
 
     /** What the stream says about the guest itself. */

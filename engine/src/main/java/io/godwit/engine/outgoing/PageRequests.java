@@ -32,6 +32,7 @@ final class PageRequests implements AutoCloseable {
     private final PageBatch batch;
     private volatile long lastPlace = NO_PLACE;
     private volatile boolean answering;
+    private volatile long count;
     private long placeTaken = NO_PLACE;
 
     PageRequests(
@@ -60,7 +61,9 @@ final class PageRequests implements AutoCloseable {
             throw new MigrationException.Protocol("the destination asked for " + byteLength + " bytes of RAM block '"
                     + block.idstr() + "' at once, more than " + MAX_REQUEST_BYTES);
         }
-        long _ = progress.requests.incrementAndGet();
+        long before = count;
+        count = before + 1;
+        progress.requested();
         int perHostPage = pages.pagesPerHostPage(blockIndex);
         long end = (offset + byteLength) >>> RamBlock.PAGE_SHIFT;
         for (long page = offset >>> RamBlock.PAGE_SHIFT; page < end; page += perHostPage) {
@@ -86,8 +89,12 @@ final class PageRequests implements AutoCloseable {
 
     /** Notes that a requested host page was written now. */
     void answered(long readNanos, int pageCount) {
-        progress.sourceLatency.record(clock.nanoTime() - readNanos);
-        long _ = progress.requestedPages.addAndGet(pageCount);
+        progress.answered(pageCount, clock.nanoTime() - readNanos);
+    }
+
+    /** How many have come. */
+    long count() {
+        return count;
     }
 
     /** The pages that wait for the pushing thread. */

@@ -44,22 +44,26 @@ final class Postcopy {
     }
 
     private final OutgoingPlan plan;
-    private final OutgoingControl life;
+    private final PostcopyControl control;
     private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final PostcopyPages pages;
     private final List<RamBlockEntry> entries;
     private final boolean guestRan;
     private final boolean peerTakesToken;
     private final boolean peerIsGodwit;
     private final Optional<SafetySource> safety;
+    private boolean devicesLoaded;
     private boolean peerHasGuest;
     private boolean recovered;
     private boolean takenBack;
 
-    Postcopy(OutgoingPlan plan, OutgoingControl life, OutgoingProgress progress, Handover handover) {
+    Postcopy(
+            OutgoingPlan plan, PostcopyControl control, OutgoingProgress progress, WireMeter meter, Handover handover) {
         this.plan = plan;
-        this.life = life;
+        this.control = control;
         this.progress = progress;
+        this.meter = meter;
         this.pages = handover.pages();
         this.entries = handover.entries();
         this.guestRan = handover.guestRan();
@@ -156,7 +160,7 @@ final class Postcopy {
             return GuestOwner.PEER;
         }
         // The first sign of life: behind the devices there is only the order to run.
-        boolean devicesLoaded = progress.devicesLoadedNanos != 0;
+        devicesLoaded |= link.hasLoadedDevices();
         // One that was there to go on has its package, and no later word of it says that it never ran the guest.
         boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded && !recovered;
         if (peerTakesToken || refused) {
@@ -176,25 +180,25 @@ final class Postcopy {
         String who = owner == GuestOwner.PEER
                 ? "the guest lives there and lacks " + pages.count() + " pages"
                 : "whether the guest lives there is not known; here it is stopped with its memory whole";
-        life.advance(
-                new OutgoingState.PostcopyPaused(
-                        "Postcopy to " + plan.uri() + " is paused: " + MigrationException.sentence(cause) + "; " + who
-                                + ": 'migrate-recover' there, then 'migrate' with 'resume' here.",
-                        owner),
-                MigrationException.sentence(cause));
+        String why = MigrationException.sentence(cause);
+        control.paused(
+                "Postcopy to " + plan.uri() + " is paused: " + why + "; " + who
+                        + ": 'migrate-recover' there, then 'migrate' with 'resume' here.",
+                owner,
+                why);
     }
 
     /** Waits until somebody resumes and that works; empty if this side is ending. */
     private Optional<PostcopyLink> awaitRecovery(GuestOwner owner) {
         while (true) {
-            Optional<OutgoingControl.Resume> resume = life.awaitResume(this::hasComeBack);
+            Optional<PostcopyControl.Resume> resume = control.awaitResume(this::hasComeBack);
             if (resume.isEmpty()) {
                 return Optional.empty();
             }
             try {
                 PostcopyLink link = recover(resume.get().uri(), resume.get().abort());
                 recovered = true;
-                int _ = progress.postcopy.recoveries.incrementAndGet();
+                progress.postcopy.recovered();
                 return Optional.of(link);
             } catch (RuntimeException | Error e) {
                 pause(e, owner);
@@ -206,11 +210,11 @@ final class Postcopy {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         Channel channel = plan.transports().connect(uri, patience, abort);
         ReturnPath returnPath = new ReturnPath(channel, entries, plan.clock());
-        try (OutgoingWire wire = new OutgoingWire(channel, progress)) {
+        try (OutgoingWire wire = new OutgoingWire(channel, meter)) {
             if (!channel.isBidirectional()) {
                 throw new MigrationException.Transport("postcopy needs answers, and " + uri + " has no way back");
             }
-            life.advance(new OutgoingState.PostcopyRecover(), "connected to " + uri);
+            control.recovering("connected to " + uri);
             returnPath.start();
             PostcopyRecovery recovery = new PostcopyRecovery(plan, pages, wire, returnPath);
             if (peerIsGodwit) {
@@ -229,12 +233,12 @@ final class Postcopy {
     private PostcopyLink resume(
             MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, PostcopyRecovery recovery) {
         Optional<Channel> second = connectForRequests(plan, uri, abort);
-        PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, channel, second, returnPath, abort);
+        PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
         try {
             safety.ifPresent(one -> link.addEpochs(one.connect(uri, abort)));
             link.answerRequests(0, () -> {});
             recovery.resume();
-            life.advance(new OutgoingState.PostcopyActive(), "the destination goes on");
+            control.active("the destination goes on");
             return link;
         } catch (RuntimeException | Error e) {
             Throwable told = link.toldCause(e);

@@ -30,6 +30,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     private final PageRequests requests;
     private final PostcopyPush push;
     private volatile int packagePing;
+    private volatile boolean devicesLoaded;
     private Optional<SafetySource.Connection> epochs = Optional.empty();
     private volatile Runnable onDevicesLoaded = () -> {};
     private boolean closed;
@@ -44,6 +45,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
             PostcopyPages pages,
             List<RamBlockEntry> entries,
             OutgoingProgress progress,
+            WireMeter meter,
             Channel channel,
             Optional<Channel> requestChannel,
             ReturnPath returnPath,
@@ -62,9 +64,8 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
                 plan.clock(),
                 bell,
                 requestChannel.map(second -> PostcopySender.onChannelOfRequestedPages(
-                        second, new PageRecordWriter(entries), progress, postcopy)));
-        PostcopySender sender =
-                PostcopySender.onMainChannel(channel, new PageRecordWriter(entries), progress, postcopy);
+                        second, new PageRecordWriter(entries), meter, postcopy)));
+        PostcopySender sender = PostcopySender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
         this.push = new PostcopyPush(plan, pages, sender, requests, bell, abort, postcopy);
     }
 
@@ -115,7 +116,8 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
     public void pong(int value, long readNanos) {
         if (PushWindow.isWindowPong(value)) {
             push.pong(value, readNanos);
-        } else if (value == packagePing && progress.devicesLoadedNanos == 0) {
+        } else if (value == packagePing && !devicesLoaded) {
+            devicesLoaded = true;
             progress.devicesLoadedNanos = readNanos;
             onDevicesLoaded.run();
         }
@@ -137,9 +139,9 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
         return returnPath.verdict();
     }
 
-    /** Whether it takes our token before it runs the guest. */
-    boolean peerTakesToken() {
-        return returnPath.peerTakesToken();
+    /** Whether the destination has said on this connection that the devices are loaded. */
+    boolean hasLoadedDevices() {
+        return devicesLoaded;
     }
 
     @Override

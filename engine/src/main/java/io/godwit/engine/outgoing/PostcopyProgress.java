@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.report.CheckpointStatistics;
 import io.godwit.engine.report.LatencyHistogram;
 import io.godwit.engine.report.PostcopyStatistics;
 import java.util.List;
@@ -11,15 +12,44 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** The figures of the source's side of postcopy as they grow, over all connections. Any thread. */
 final class PostcopyProgress {
-    final AtomicLong requests = new AtomicLong();
-    final AtomicLong requestedPages = new AtomicLong();
-    final AtomicLong pushedPages = new AtomicLong();
-    final AtomicLong transferredBytes = new AtomicLong();
-    final AtomicInteger recoveries = new AtomicInteger();
-    final LatencyHistogram sourceLatency = new LatencyHistogram();
+    private final AtomicLong requests = new AtomicLong();
+    private final AtomicLong requestedPages = new AtomicLong();
+    private final AtomicLong pushedPages = new AtomicLong();
+    private final AtomicLong bytes = new AtomicLong();
+    private final AtomicInteger recoveries = new AtomicInteger();
+    private final LatencyHistogram sourceLatency = new LatencyHistogram();
+    private volatile Optional<CheckpointStatistics> safety = Optional.empty();
 
-    /** With {@code postcopy-safe}. */
-    volatile Optional<SafetySource> safety = Optional.empty();
+    /** The destination has asked for pages. */
+    void requested() {
+        long _ = requests.incrementAndGet();
+    }
+
+    /** So many pages that were asked for were written, so long after the request was read. */
+    void answered(int pages, long nanos) {
+        sourceLatency.record(nanos);
+        long _ = requestedPages.addAndGet(pages);
+    }
+
+    /** So many pages were written unasked. */
+    void pushed(int pages) {
+        long _ = pushedPages.addAndGet(pages);
+    }
+
+    /** So many bytes were written. */
+    void sentBytes(long count) {
+        long _ = bytes.addAndGet(count);
+    }
+
+    /** Another connection goes on where the last one broke. */
+    void recovered() {
+        int _ = recoveries.incrementAndGet();
+    }
+
+    /** With {@code postcopy-safe}: how that stands. */
+    void safety(CheckpointStatistics now) {
+        safety = Optional.of(now);
+    }
 
     /** A picture of them; {@code missingPages} is what the destination lacks. */
     PostcopyStatistics statistics(long missingPages) {
@@ -28,7 +58,7 @@ final class PostcopyProgress {
                 requests.get(),
                 requestedPages.get(),
                 pushedPages.get(),
-                transferredBytes.get(),
+                bytes.get(),
                 missingPages,
                 0,
                 recoveries.get(),
@@ -41,6 +71,6 @@ final class PostcopyProgress {
                         none.place()),
                 0,
                 List.of(),
-                safety.map(SafetySource::statistics));
+                safety);
     }
 }

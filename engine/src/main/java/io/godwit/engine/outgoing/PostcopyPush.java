@@ -99,7 +99,7 @@ final class PostcopyPush implements AutoCloseable {
                     break;
                 }
                 long sent = send(cursor.block());
-                long _ = progress.pushedPages.addAndGet(batch.count());
+                progress.pushed(batch.count());
                 keepRate(sent);
                 // Who reads a request, or carries the answer, may be waiting for this processor.
                 Scheduling.giveWay();
@@ -139,7 +139,7 @@ final class PostcopyPush implements AutoCloseable {
     }
 
     private int batchPages() {
-        long asked = progress.requests.get();
+        long asked = requests.count();
         long now = clock.nanoTime();
         if (asked != askedBefore) {
             askedBefore = asked;

@@ -23,30 +23,26 @@ final class PostcopySender implements AutoCloseable {
     private final Channel channel;
     private final boolean inSections;
     private final RecordBatch out;
-    private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final PostcopyProgress postcopy;
 
     private PostcopySender(
-            Channel channel,
-            boolean inSections,
-            PageRecordWriter records,
-            OutgoingProgress progress,
-            PostcopyProgress postcopy) {
+            Channel channel, boolean inSections, PageRecordWriter records, WireMeter meter, PostcopyProgress postcopy) {
         this.channel = channel;
         this.inSections = inSections;
         this.out = new RecordBatch(records, RecordBatch.MAX_PAGES);
-        this.progress = progress;
+        this.meter = meter;
         this.postcopy = postcopy;
     }
 
     static PostcopySender onMainChannel(
-            Channel channel, PageRecordWriter records, OutgoingProgress progress, PostcopyProgress postcopy) {
-        return new PostcopySender(channel, true, records, progress, postcopy);
+            Channel channel, PageRecordWriter records, WireMeter meter, PostcopyProgress postcopy) {
+        return new PostcopySender(channel, true, records, meter, postcopy);
     }
 
     static PostcopySender onChannelOfRequestedPages(
-            Channel channel, PageRecordWriter records, OutgoingProgress progress, PostcopyProgress postcopy) {
-        return new PostcopySender(channel, false, records, progress, postcopy);
+            Channel channel, PageRecordWriter records, WireMeter meter, PostcopyProgress postcopy) {
+        return new PostcopySender(channel, false, records, meter, postcopy);
     }
 
     /** A bound of the bytes that so many pages take on the wire. */
@@ -108,10 +104,9 @@ final class PostcopySender implements AutoCloseable {
     }
 
     private void account(long bytes, long normalPages, long zeroPages) {
-        long _ = progress.transferredBytes.addAndGet(bytes);
-        long _ = postcopy.transferredBytes.addAndGet(bytes);
-        long _ = progress.normalPages.addAndGet(normalPages);
-        long _ = progress.zeroPages.addAndGet(zeroPages);
+        meter.sentBytes(bytes);
+        meter.sentPages(normalPages, zeroPages);
+        postcopy.sentBytes(bytes);
     }
 
     @Override

@@ -59,15 +59,18 @@ final class PostcopySwitch {
         this.discards = new PostcopyDiscards(pages);
     }
 
-    /** With the guest running: discards of what is dirty, until little is new. The dirty set only grows meanwhile. */
-    void discardEarly(Precopy precopy, Barrier barrier) {
-        precopy.harvest();
+    /**
+     * With the guest running: discards of what is dirty, until little is new. The dirty set only grows meanwhile.
+     *
+     * @param harvest asks the tracker what was written since the last time
+     */
+    void discardEarly(Runnable harvest, Barrier barrier) {
         int before = Integer.MAX_VALUE;
         for (int round = 0; round < MAX_ROUNDS; round++) {
             List<Command.PostcopyRamDiscard> commands = nextDiscards(false);
             wire.commands(commands);
             barrier.await(patienceNanos(commands));
-            precopy.harvestQuietly();
+            harvest.run();
             if (commands.size() <= FEW_COMMANDS || commands.size() > before - before / 4) {
                 return;
             }
@@ -79,21 +82,24 @@ final class PostcopySwitch {
      * With the guest stopped: the last discards, and the package. When this returns the destination may run the guest;
      * when it throws, the package is not whole there, and it never will.
      *
+     * @param harvest asks the tracker for the last time
      * @param ran whether the guest shall run there
+     * @param stopNanos how long it took to stop it
      * @param commit the last moment at which the migration can be cancelled; throws if it was
      * @param packagePing value of the PING that is answered when the devices are loaded
      * @param godwit whether the destination is one, which wants to know the devices' layout
      */
     void sendPackage(
-            Precopy precopy,
+            Runnable harvest,
             Configuration configuration,
             boolean ran,
+            long stopNanos,
             Runnable commit,
             int markPing,
             int packagePing,
             boolean godwit) {
         long start = clock.nanoTime();
-        precopy.harvest();
+        harvest.run();
         long harvested = clock.nanoTime();
         List<Command> commands = new ArrayList<>();
         commands.add(new Command.SwitchoverStart());
@@ -107,8 +113,7 @@ final class PostcopySwitch {
         run.releaseRightToRun();
         wire.commands(commands);
         long written = clock.nanoTime();
-        progress.parts = new DowntimeParts(
-                progress.parts.stopNanos(), harvested - start, told - harvested, written - told, 0, 0, 0, 0);
+        progress.parts = new DowntimeParts(stopNanos, harvested - start, told - harvested, written - told, 0, 0, 0, 0);
         progress.packageWrittenNanos = written;
         progress.inPostcopy = true;
     }

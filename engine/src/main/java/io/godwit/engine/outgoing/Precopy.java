@@ -40,6 +40,7 @@ final class Precopy implements AutoCloseable {
     private final DirtySync sync;
     private final RamSender sender;
     private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final Runnable arrival;
     private final Supplier<MigrationParameters> parameters;
     private final MonotonicClock clock;
@@ -53,6 +54,8 @@ final class Precopy implements AutoCloseable {
     /** In the first pass. */
     private Optional<HotPages> hot = Optional.empty();
 
+    private int passes;
+    private long bandwidthBytesPerSecond;
     private long firstPassNanos;
     private long nextLookNanos;
     private Optional<BackgroundSync> watch = Optional.empty();
@@ -71,14 +74,16 @@ final class Precopy implements AutoCloseable {
             OutgoingWire wire,
             RamSender sender,
             OutgoingProgress progress,
+            WireMeter meter,
             PostcopyTrigger trigger,
             Optional<FreePageHints> freePages,
             Runnable arrival) {
         this.ram = ram;
         this.wire = wire;
-        this.sync = new DirtySync(plan, ram.snapshot(), progress, freePages, trigger);
+        this.sync = new DirtySync(plan, ram.snapshot(), progress, meter, freePages, trigger);
         this.sender = sender;
         this.progress = progress;
+        this.meter = meter;
         this.arrival = arrival;
         this.trigger = trigger;
         this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
@@ -132,7 +137,7 @@ final class Precopy implements AutoCloseable {
 
     /** One pass; whether the rest is small enough now. A pass that postcopy cuts short says nothing. */
     private boolean walkOnce() {
-        long before = progress.transferredBytes.get();
+        long before = meter.bytes();
         // In this order, here and below: who asks waits for the end of a sync that runs, and a pass is never shorter
         // than its syncs.
         long syncedBefore = sync.syncNanos();
@@ -146,11 +151,11 @@ final class Precopy implements AutoCloseable {
         // What syncs within the pass took, the wire did not carry less for.
         long syncedNanos = sync.syncNanos() - syncedBefore;
         long sendingNanos = clock.nanoTime() - startNanos - syncedNanos;
-        sampleBandwidth(progress.transferredBytes.get() - before, sendingNanos);
+        sampleBandwidth(meter.bytes() - before, sendingNanos);
         harvest();
         boolean reached = convergence.isReached(
                 ram.snapshot().dirtyPageCount() * RamBlock.PAGE_BYTES,
-                progress.bandwidthBytesPerSecond,
+                bandwidthBytesPerSecond,
                 parameters.get().downtimeLimitMillis(),
                 sync.pagesAfterPass());
         if (!reached) {
@@ -168,7 +173,8 @@ final class Precopy implements AutoCloseable {
     }
 
     private void announcePass() {
-        int pass = progress.pass.incrementAndGet();
+        int pass = ++passes;
+        progress.pass = pass;
         watch.ifPresent(one -> one.passStarted(pass));
         MigrationListener.tell(listeners, l -> l.passStarted(pass));
     }
@@ -250,7 +256,7 @@ final class Precopy implements AutoCloseable {
         }
         DirtyBitmap left = hot.get().of(block);
         int next = batch.fillBut(left, block.dirtyBitmap(), word);
-        long _ = progress.hotPages.addAndGet(left.count(word, next));
+        sync.leftHot(left.count(word, next));
         return next;
     }
 
@@ -295,12 +301,13 @@ final class Precopy implements AutoCloseable {
             sender.pause(Math.min(left, LOOK_UP_NANOS));
             left -= LOOK_UP_NANOS;
         }
-        long _ = progress.pausedNanos.addAndGet(clock.nanoTime() - begin);
+        meter.paused(clock.nanoTime() - begin);
     }
 
     private void sampleBandwidth(long bytes, long nanos) {
-        if (bytes >= BANDWIDTH_SAMPLE_BYTES || progress.bandwidthBytesPerSecond == 0) {
-            progress.bandwidthBytesPerSecond = (long) (bytes * 1e9 / Math.max(1, nanos));
+        if (bytes >= BANDWIDTH_SAMPLE_BYTES || bandwidthBytesPerSecond == 0) {
+            bandwidthBytesPerSecond = (long) (bytes * 1e9 / Math.max(1, nanos));
+            progress.bandwidthBytesPerSecond = bandwidthBytesPerSecond;
         }
     }
 }

@@ -26,16 +26,16 @@ final class RamSender implements AutoCloseable {
 
     private final Channel channel;
     private final RecordBatch batchOut;
-    private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final MonotonicClock clock;
     private boolean partOpen;
     private boolean inEndSection;
     private long partSinceNanos;
 
-    RamSender(Channel channel, PageRecordWriter records, OutgoingProgress progress, MonotonicClock clock) {
+    RamSender(Channel channel, PageRecordWriter records, WireMeter meter, MonotonicClock clock) {
         this.channel = channel;
         this.batchOut = new RecordBatch(records, BATCH_PAGES);
-        this.progress = progress;
+        this.meter = meter;
         this.clock = clock;
     }
 
@@ -55,8 +55,7 @@ final class RamSender implements AutoCloseable {
         if (!inEndSection && clock.nanoTime() - partSinceNanos > PART_NANOS) {
             closePart();
         }
-        progress.zeroPages.addAndGet(zeroPages);
-        progress.normalPages.addAndGet(batch.count() - zeroPages);
+        meter.sentPages(batch.count() - zeroPages, zeroPages);
         return flush();
     }
 
@@ -109,7 +108,7 @@ final class RamSender implements AutoCloseable {
 
     private long flush() {
         long bytes = batchOut.writeTo(channel);
-        progress.transferredBytes.addAndGet(bytes);
+        meter.sentBytes(bytes);
         return bytes;
     }
 

@@ -5,7 +5,6 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.checkpoint.CheckpointKeeper;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.engine.report.CheckpointStatistics;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
@@ -26,9 +25,9 @@ final class SafetySource implements AutoCloseable {
     private final OutgoingPlan plan;
     private final CheckpointKeeper keeper;
 
-    SafetySource(OutgoingPlan plan) {
+    SafetySource(OutgoingPlan plan, PostcopyProgress progress) {
         this.plan = plan;
-        this.keeper = new CheckpointKeeper(plan.guest(), plan.clock());
+        this.keeper = new CheckpointKeeper(plan.guest(), plan.clock(), progress::safety);
     }
 
     /**
@@ -73,11 +72,6 @@ final class SafetySource implements AutoCloseable {
                         + " ms of its work are undone, of which nobody has seen anything";
         return new MigrationException.Transport(
                 "the destination is gone (" + MigrationException.sentence(cause) + "): the guest " + from, cause);
-    }
-
-    /** The figures so far. */
-    CheckpointStatistics statistics() {
-        return keeper.statistics();
     }
 
     /** Frees what was kept; connections are closed before. */

@@ -24,7 +24,7 @@ final class ThrottleJudge {
 
     private final OutgoingPlan plan;
     private final DirtyTracker tracker;
-    private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final MigrationThrottle throttle;
     private final Optional<ThrottlePolicy> policy;
     private final boolean isDirtyLimit;
@@ -36,10 +36,10 @@ final class ThrottleJudge {
     private long[] vcpuPagesBefore = new long[0];
     private Optional<DirtyLimitRound> dirtyLimit = Optional.empty();
 
-    ThrottleJudge(OutgoingPlan plan, OutgoingProgress progress, MigrationThrottle throttle) {
+    ThrottleJudge(OutgoingPlan plan, WireMeter meter, MigrationThrottle throttle) {
         this.plan = plan;
         this.tracker = plan.guest().dirtyTracker();
-        this.progress = progress;
+        this.meter = meter;
         this.throttle = throttle;
         this.policy = policy(plan.capabilities());
         this.isDirtyLimit = plan.capabilities().contains(Capability.DIRTY_LIMIT);
@@ -76,7 +76,7 @@ final class ThrottleJudge {
     /** A period begins. */
     void begin(long nowNanos, long newPages) {
         sinceNanos = nowNanos;
-        sentBytesBefore = progress.transferredBytes.get();
+        sentBytesBefore = meter.bytes();
         newPagesBefore = newPages;
         harvestedPages = 0;
         vcpuPagesBefore = tracker.vcpuPages();
@@ -102,7 +102,7 @@ final class ThrottleJudge {
                 new ThrottlePolicy.Period(
                         nowNanos - sinceNanos,
                         (newPages - newPagesBefore) * RamBlock.PAGE_BYTES,
-                        progress.transferredBytes.get() - sentBytesBefore,
+                        meter.bytes() - sentBytesBefore,
                         endsPass)));
         begin(nowNanos, newPages);
     }

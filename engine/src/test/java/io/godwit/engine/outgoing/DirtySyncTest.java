@@ -30,7 +30,7 @@ class DirtySyncTest {
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 2);
     private final RunControl run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
     private final DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
-    private final OutgoingProgress progress = new OutgoingProgress();
+    private final WireMeter meter = new WireMeter();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private long now;
     private long syncMillis;
@@ -61,7 +61,8 @@ class DirtySyncTest {
                         () -> now,
                         new SystemTransports(Descriptors.ANY_NUMBER)),
                 guest.ram().snapshot(),
-                progress,
+                new OutgoingProgress(),
+                meter,
                 Optional.empty(),
                 new PostcopyTrigger(false, () -> parameters));
         sync.begin();
@@ -71,7 +72,7 @@ class DirtySyncTest {
     /** A second in which all pages were sent, and what the guest then dirtied is found. */
     private void second(DirtySync sync) {
         dirty.clearAll();
-        long _ = progress.transferredBytes.addAndGet((long) PAGES * RamBlock.PAGE_BYTES);
+        meter.sentBytes((long) PAGES * RamBlock.PAGE_BYTES);
         now += 1000 * MILLI;
         long _ = sync.syncInBackground();
     }
@@ -79,7 +80,7 @@ class DirtySyncTest {
     /** The same, and a pass ends with it. */
     private void pass(DirtySync sync) {
         dirty.clearAll();
-        long _ = progress.transferredBytes.addAndGet((long) PAGES * RamBlock.PAGE_BYTES);
+        meter.sentBytes((long) PAGES * RamBlock.PAGE_BYTES);
         now += 1000 * MILLI;
         sync.sync();
         sync.judgePass();

@@ -29,8 +29,7 @@ class PostcopyPushTest {
     private record Batch(long pages, long nanos) {}
 
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 1);
-    private final OutgoingProgress progress = new OutgoingProgress();
-    private final PostcopyProgress postcopy = progress.postcopy;
+    private final PostcopyProgress postcopy = new PostcopyProgress();
     private final List<Batch> batches = new ArrayList<>();
     private Optional<PostcopyPush> answered = Optional.empty();
     private int pongs;
@@ -60,7 +59,7 @@ class PostcopyPushTest {
                                 new SwallowingChannel(() -> written(requests)),
                                 new PageRecordWriter(OutgoingWire.entries(
                                         guest.ram().snapshot().blocks(), true)),
-                                progress,
+                                new WireMeter(),
                                 postcopy),
                         requests,
                         bell,
@@ -73,7 +72,7 @@ class PostcopyPushTest {
 
     private void written(PageRequests requests) {
         now += WRITE_NANOS;
-        long pushed = postcopy.pushedPages.get();
+        long pushed = postcopy.statistics(0).pushedPages();
         if (pushed > pushedBefore) {
             batches.add(new Batch(pushed - pushedBefore, now - WRITE_NANOS));
             pushedBefore = pushed;
@@ -107,7 +106,8 @@ class PostcopyPushTest {
     void longRunsWhileNobodyAsksAndShortOnesForAWhileAfterARequest() {
         askAtNanos = CALM_NANOS + 300_000;
         push();
-        assertThat(postcopy.pushedPages.get() + postcopy.requestedPages.get()).isEqualTo(PAGES);
+        assertThat(postcopy.statistics(0).pushedPages() + postcopy.statistics(0).requestedPages())
+                .isEqualTo(PAGES);
         assertThat(sizes(0, CALM_NANOS))
                 .as("nobody knows yet that it is calm")
                 .isNotEmpty()
@@ -123,6 +123,6 @@ class PostcopyPushTest {
         assertThat(sizes(askedAtNanos + CALM_NANOS + 3 * WRITE_NANOS, now))
                 .as("calm again")
                 .contains(64L);
-        assertThat(postcopy.requestedPages.get()).isOne();
+        assertThat(postcopy.statistics(0).requestedPages()).isOne();
     }
 }

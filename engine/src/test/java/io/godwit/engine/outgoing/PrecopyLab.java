@@ -21,7 +21,12 @@ import java.util.Set;
 import java.util.function.Consumer;
 
 /** The passes of a guest that stands still, by a clock of the test, over a wire that takes everything at once. */
-record PrecopyLab(StillGuest guest, OutgoingProgress progress, MigrationParameters parameters, MonotonicClock clock) {
+record PrecopyLab(
+        StillGuest guest,
+        OutgoingProgress progress,
+        WireMeter meter,
+        MigrationParameters parameters,
+        MonotonicClock clock) {
     /** A migration of such a guest, which nobody steers. */
     static OutgoingPlan plan(
             StillGuest guest, MigrationParameters parameters, List<MigrationListener> listeners, MonotonicClock clock) {
@@ -49,14 +54,15 @@ record PrecopyLab(StillGuest guest, OutgoingProgress progress, MigrationParamete
         PageRecordWriter records =
                 new PageRecordWriter(OutgoingWire.entries(guest.ram().snapshot().blocks(), false));
         try (AnnouncedRam ram = new AnnouncedRam(guest.ram(), "test");
-                OutgoingWire wire = new OutgoingWire(channel, progress);
-                RamSender sender = new RamSender(channel, records, progress, clock);
+                OutgoingWire wire = new OutgoingWire(channel, meter);
+                RamSender sender = new RamSender(channel, records, meter, clock);
                 Precopy precopy = new Precopy(
                         plan(guest, parameters, listeners, clock),
                         ram,
                         wire,
                         sender,
                         progress,
+                        meter,
                         new PostcopyTrigger(false, () -> parameters),
                         Optional.empty(),
                         () -> onArrival.accept(within[0]))) {
