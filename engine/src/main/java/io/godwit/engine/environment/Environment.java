@@ -13,7 +13,12 @@ import java.util.concurrent.locks.Lock;
  */
 public interface Environment {
     /** The machine's clock, the kernel's threads. */
-    Environment SYSTEM = new SystemEnvironment();
+    Environment SYSTEM = of(MonotonicClock.SYSTEM);
+
+    /** The kernel's threads with another clock: what waits still waits by the machine's. */
+    static Environment of(MonotonicClock clock) {
+        return new SystemEnvironment(clock);
+    }
 
     /** The time. */
     MonotonicClock clock();

@@ -11,9 +11,15 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /** The process as it is. */
 final class SystemEnvironment implements Environment {
+    private final MonotonicClock clock;
+
+    SystemEnvironment(MonotonicClock clock) {
+        this.clock = clock;
+    }
+
     @Override
     public MonotonicClock clock() {
-        return MonotonicClock.SYSTEM;
+        return clock;
     }
 
     @Override

@@ -3,6 +3,10 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Latch;
+import io.godwit.engine.environment.Mailbox;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
@@ -20,10 +24,6 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One migration to here. The thread {@code mig-incoming} waits for the source, takes the guest in and starts it. Until
@@ -44,8 +44,8 @@ public final class IncomingMigration implements AutoCloseable {
     private final IncomingProgress progress = new IncomingProgress();
     private final MigrationWaits waits = new MigrationWaits(0);
     private final IncomingSession session;
-    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Mailbox<Request> requests;
+    private final Latch ended;
     private final MigrationUri firstAddress;
     private volatile IncomingLink link;
     private volatile IncomingState state = new IncomingState.Setup();
@@ -60,6 +60,8 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
+        this.requests = new Mailbox<>(plan.environment());
+        this.ended = new Latch(plan.environment());
         this.session = new IncomingSession(plan, progress);
         this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
         this.firstAddress = link.address();
@@ -69,7 +71,7 @@ public final class IncomingMigration implements AutoCloseable {
     public void start() {
         announce(state);
         try {
-            Thread.ofPlatform().name("mig-incoming").start(this::run);
+            Worker _ = plan.environment().start(ThreadRole.INCOMING, this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
             fail(e);
@@ -85,12 +87,12 @@ public final class IncomingMigration implements AutoCloseable {
 
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
-        return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return ended.await(timeout);
     }
 
     /** Whether it has ended. */
     public boolean isEnded() {
-        return ended.getCount() == 0;
+        return ended.isOpen();
     }
 
     /**
@@ -149,7 +151,7 @@ public final class IncomingMigration implements AutoCloseable {
         if (paused) {
             requests.add(new Request.Recover(next));
         } else {
-            Thread _ = Thread.ofPlatform().name("mig-incoming").start(() -> repeatLastWord(next));
+            Worker _ = plan.environment().start(ThreadRole.INCOMING, () -> repeatLastWord(next));
         }
     }
 
@@ -178,7 +180,7 @@ public final class IncomingMigration implements AutoCloseable {
     private void finish() {
         waits.summarize();
         endNanos = plan.clock().nanoTime();
-        ended.countDown();
+        ended.open();
     }
 
     private void takeIn(IncomingLink first) {
@@ -268,7 +270,7 @@ public final class IncomingMigration implements AutoCloseable {
     /** This side ends although memory is missing: the guest, which can no longer go on as what it was, is stopped. */
     private void giveUpUnfinished() {
         if (state.hasGuest() && !(state instanceof IncomingState.Completed)) {
-            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.run(), arrival).stop());
+            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
         }
     }
 

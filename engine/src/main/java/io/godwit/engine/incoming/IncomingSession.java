@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
@@ -84,6 +85,11 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         this.reader = new StreamReader(this, StreamLimits.DEFAULT);
     }
 
+    /** Where its threads run and wait. */
+    Environment environment() {
+        return plan.environment();
+    }
+
     /** A session that has a channel, until this is closed: nobody writes to the channel then. */
     interface Connected extends AutoCloseable {
         @Override
@@ -94,7 +100,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     Connected connect(Channel channel) {
         disconnect();
         connection = Optional.of(
-                new Connection(channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel)));
+                new Connection(channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel, environment())));
         return this::disconnect;
     }
 
@@ -164,7 +170,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
             if (fill(Channel.FOREVER_NANOS) < 0) {
                 endOfInput("the source's stream broke off");
             }
-            placer.readAt(System.nanoTime());
+            placer.readAt(plan.clock().nanoTime());
             consume();
         }
     }
@@ -462,7 +468,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         plan.guest().acceptRam(blocks);
         returnPath().blocks(blocks);
         if (advised) {
-            PostcopyArrival made = new PostcopyArrival(plan.guest(), blocks, plan.withDigests(), progress);
+            PostcopyArrival made = new PostcopyArrival(plan, blocks, progress);
             arrival = Optional.of(made);
             placeInto(made.precopyPlacer());
         } else {

@@ -3,15 +3,14 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
-import io.godwit.engine.incoming.postcopy.PostcopyThreads;
 import io.godwit.engine.incoming.wire.ChannelInput;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
-import io.godwit.linux.process.Scheduling;
-import io.godwit.linux.process.ThreadEnd;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamListener;
@@ -21,7 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there
@@ -44,10 +43,10 @@ final class PageChannels {
     private final IncomingSession session;
     private final PostcopyArrival arrival;
     private final Duration patience;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
-    private final List<Thread> preemptThreads = new ArrayList<>();
-    private Optional<Thread> listenThread = Optional.empty();
+    private final Lock lock;
+    private final Condition changed;
+    private final List<Worker> preemptThreads = new ArrayList<>();
+    private Optional<Worker> listenThread = Optional.empty();
     private Optional<Throwable> failure = Optional.empty();
     private boolean committed;
     private boolean mainEnded;
@@ -60,6 +59,8 @@ final class PageChannels {
     PageChannels(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
         this.link = link;
         this.session = session;
+        this.lock = session.environment().newLock();
+        this.changed = lock.newCondition();
         this.arrival = arrival;
         this.patience = patience;
     }
@@ -69,7 +70,7 @@ final class PageChannels {
         arrival.requests().attach(session.returnPath(), this::broken);
         lock.lock();
         try {
-            listenThread = Optional.of(PostcopyThreads.start("mig-listen", this::listen));
+            listenThread = Optional.of(session.environment().start(ThreadRole.LISTEN, this::listen));
             startPreempt();
         } finally {
             lock.unlock();
@@ -138,7 +139,7 @@ final class PageChannels {
      * @return what went wrong, if anything
      */
     Optional<Throwable> awaitEnd(boolean refusesHoles) {
-        listenThread.ifPresent(ThreadEnd::await);
+        listenThread.ifPresent(Worker::awaitEnd);
         awaitPreempt(refusesHoles);
         awaitSafetyEnd();
         endPreempt();
@@ -168,20 +169,20 @@ final class PageChannels {
             lock.unlock();
         }
         link.cut(reason);
-        listenThread.ifPresent(ThreadEnd::await);
+        listenThread.ifPresent(Worker::awaitEnd);
         endPreempt();
         arrival.requests().detach();
     }
 
     /** The end of the main channel may overtake pages that are on their way on the other one. */
     private void awaitPreempt(boolean refusesHoles) {
-        long deadline = System.nanoTime() + patience.toNanos();
+        long deadline = session.environment().clock().nanoTime() + patience.toNanos();
         lock.lock();
         try {
             while (failure.isEmpty()
                     && furtherConnections > 0
                     && (refusesHoles ? arrival.missingPages() > 0 : !arrival.nobodyWaits())
-                    && System.nanoTime() - deadline < 0) {
+                    && session.environment().clock().nanoTime() - deadline < 0) {
                 long _ = changed.awaitNanos(CHECK_NANOS);
             }
         } catch (InterruptedException e) {
@@ -197,11 +198,11 @@ final class PageChannels {
             return;
         }
         CheckpointTaker safety = session.safety().get();
-        long deadline = System.nanoTime() + patience.toNanos();
+        long deadline = session.environment().clock().nanoTime() + patience.toNanos();
         lock.lock();
         try {
             while (failure.isEmpty() && !safety.hasEnded() && arrival.missingPages() == 0) {
-                if (!servesEpochs && System.nanoTime() - deadline > 0) {
+                if (!servesEpochs && session.environment().clock().nanoTime() - deadline > 0) {
                     failure = Optional.of(
                             new MigrationException.Transport("the source has not opened the connection for epochs"));
                 }
@@ -215,7 +216,7 @@ final class PageChannels {
     }
 
     private void endPreempt() {
-        List<Thread> threads;
+        List<Worker> threads;
         lock.lock();
         try {
             ending = true;
@@ -224,7 +225,7 @@ final class PageChannels {
             lock.unlock();
         }
         link.endPreempt();
-        threads.forEach(ThreadEnd::await);
+        threads.forEach(Worker::awaitEnd);
     }
 
     private void listen() {
@@ -247,7 +248,7 @@ final class PageChannels {
             if (!ending && !accepting && link.takesMore() && furtherConnections < MAX_FURTHER_CONNECTIONS) {
                 accepting = true;
                 boolean _ = preemptThreads.removeIf(thread -> !thread.isAlive());
-                preemptThreads.add(PostcopyThreads.start("mig-preempt", this::acceptPreempt));
+                preemptThreads.add(session.environment().start(ThreadRole.PREEMPT, this::acceptPreempt));
             }
         } finally {
             lock.unlock();
@@ -284,7 +285,7 @@ final class PageChannels {
     }
 
     private void readPreempt(Channel channel) {
-        boolean _ = Scheduling.answersAtOnce();
+        session.environment().answersAtOnce();
         boolean proven = false;
         try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
                 PostcopyPlacer placer = arrival.newRequestPlacer()) {
@@ -297,7 +298,7 @@ final class PageChannels {
             }
             while (bytes > 0) {
                 total += bytes;
-                placer.readAt(System.nanoTime());
+                placer.readAt(session.environment().clock().nanoTime());
                 session.countBytes(bytes);
                 reader.consume(input.received());
                 placer.flush();

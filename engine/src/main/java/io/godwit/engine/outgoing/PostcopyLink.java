@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.environment.Doorbell;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
 import io.godwit.engine.transport.AbortSignal;
@@ -56,7 +57,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
         this.entries = entries;
         this.requestChannel = requestChannel;
         this.returnPath = returnPath;
-        Doorbell bell = new Doorbell();
+        Doorbell bell = plan.environment().newDoorbell();
         PostcopyProgress postcopy = progress.postcopy;
         this.requests = new PageRequests(
                 pages,

@@ -6,11 +6,13 @@ import io.godwit.engine.agreement.HolesAnnouncement;
 import io.godwit.engine.agreement.PlugAnnouncement;
 import io.godwit.engine.agreement.SafetyAnnouncement;
 import io.godwit.engine.agreement.TokenAnnouncement;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.linux.process.Scheduling;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathListener;
@@ -21,7 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -60,10 +62,11 @@ final class ReturnPath {
 
     private final Channel channel;
     private final List<RamBlockEntry> blocks;
+    private final Environment environment;
     private final MonotonicClock clock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
-    private final Thread thread;
+    private final Lock lock;
+    private final Condition changed;
+    private Optional<Worker> thread = Optional.empty();
     private volatile Optional<Begun> postcopy = Optional.empty();
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
@@ -81,15 +84,17 @@ final class ReturnPath {
     private volatile boolean peerFollowsRam;
 
     /** The way back of a connection over which these blocks are sent. */
-    ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
+    ReturnPath(Channel channel, List<RamBlockEntry> blocks, Environment environment) {
         this.channel = channel;
         this.blocks = blocks;
-        this.clock = clock;
-        this.thread = Thread.ofPlatform().name("mig-return-path").daemon().unstarted(this::read);
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
     }
 
     void start() {
-        thread.start();
+        thread = Optional.of(environment.start(ThreadRole.RETURN_PATH, this::read));
     }
 
     /** Whether the destination has said that it takes the token before it runs the guest. */
@@ -231,15 +236,11 @@ final class ReturnPath {
 
     /** Waits until the reading thread has ended; the channel must be aborted or at its end. */
     void join() {
-        try {
-            thread.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        thread.ifPresent(Worker::awaitEnd);
     }
 
     private void read() {
-        boolean _ = Scheduling.answersAtOnce();
+        environment.answersAtOnce();
         try (NativeMemory memory = NativeMemory.allocate(BUFFER_BYTES)) {
             ByteBuffer buffer = memory.buffer(0, BUFFER_BYTES);
             ReturnPathReader reader = new ReturnPathReader(new Listener(), blocks);

@@ -2,12 +2,14 @@
 // Copyright the Godwit authors
 package io.godwit.engine.tracking;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.linux.process.ThreadEnd;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -15,7 +17,7 @@ import java.util.Optional;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * Keeps vCPUs below the dirty rates that somebody has set. While there is a limit the thread {@code vcpu-limit} looks
@@ -53,9 +55,10 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     private final Guest guest;
     private final Vcpus vcpus;
     private final Surroundings surroundings;
+    private final Environment environment;
     private final MonotonicClock clock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
     private volatile List<VcpuDirtyLimit> picture = List.of();
 
     // Guarded by lock.
@@ -66,18 +69,21 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     private long judgedSyncs;
     private boolean tracking;
     private boolean closed;
-    private Optional<Thread> watcher = Optional.empty();
+    private Optional<Worker> watcher = Optional.empty();
 
     /**
      * No limits.
      *
      * @param vcpus those of the guest, of which only this takes time
      */
-    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, MonotonicClock clock) {
+    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, Environment environment) {
         this.guest = guest;
         this.vcpus = vcpus;
         this.surroundings = surroundings;
-        this.clock = clock;
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
         this.percent = new int[vcpus.count()];
     }
 
@@ -96,8 +102,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
             }
             show();
             if (watcher.isEmpty()) {
-                watcher = Optional.of(
-                        Thread.ofPlatform().name("vcpu-limit").daemon(true).start(this::watch));
+                watcher = Optional.of(environment.start(ThreadRole.VCPU_LIMIT, this::watch));
             }
         } finally {
             lock.unlock();
@@ -295,7 +300,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     /** Ends all limits; when this returns nobody reads the guest's tracker here. */
     @Override
     public void close() {
-        Optional<Thread> last;
+        Optional<Worker> last;
         lock.lock();
         try {
             closed = true;
@@ -305,6 +310,6 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        last.ifPresent(ThreadEnd::await);
+        last.ifPresent(Worker::awaitEnd);
     }
 }

@@ -21,6 +21,8 @@ final class Operator {
     private static final int MOST_ATTEMPTS = 10;
     private static final int UNLUCKY_CONNECTIONS = 3;
     private static final long TIMEOUT_MILLIS = 500;
+    /** On the slowest wire the whole guest may travel in the pause, so that precopy ends whatever the guest writes. */
+    private static final long DOWNTIME_MILLIS = 2_000;
     private static final long LOOK_NANOS = 2_000_000;
     private static final int LOOKS_BEFORE_CUT = 200;
 
@@ -66,6 +68,7 @@ final class Operator {
     private void setUp(Migrator migrator, boolean postcopy) {
         migrator.setParameters(MigrationParameters.DEFAULTS
                 .with(MigrationParameter.MAX_BANDWIDTH, world.random().nextInt(3) == 0 ? 4 << 20 : 0)
+                .with(MigrationParameter.DOWNTIME_LIMIT, DOWNTIME_MILLIS)
                 .with(MigrationParameter.HANDOVER_TIMEOUT, TIMEOUT_MILLIS)
                 .with(MigrationParameter.CONNECT_TIMEOUT, TIMEOUT_MILLIS));
         if (postcopy) {

@@ -18,12 +18,6 @@ public final class SimulatedWorld {
     private static final int FEWEST_PAGES = 64;
     private static final int MOST_PAGES = 256;
 
-    /** Tells one story, on a thread of the world. */
-    interface Story {
-        /** From the first to the last event; whoever is left over is not waited for. */
-        void tell(SimulatedWorld world);
-    }
-
     private final SplittableRandom random;
     private final Trace trace;
     private final Baton baton;
@@ -46,9 +40,9 @@ public final class SimulatedWorld {
         this.stepNanos = 50_000L << random.nextInt(6);
     }
 
-    /** Tells a story to its end. */
-    void tell(Story story) {
-        baton.run("operator", () -> story.tell(this));
+    /** Tells a story, and waits until all of its threads have ended. */
+    void tell(Runnable story) {
+        baton.run("operator", story);
     }
 
     Baton baton() {

@@ -94,7 +94,7 @@ public final class SourceAgreement implements AutoCloseable {
                 && plan.guest().dirtyTracker().worksWhileArriving();
         if (possible && safety.isEmpty()) {
             CheckpointTaker.Settings settings = new CheckpointTaker.Settings(Long.MAX_VALUE, plan.patience());
-            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.clock()));
+            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.environment()));
         }
         return possible;
     }
