@@ -42,7 +42,6 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.stream.IntStream;
 
 /**
  * Migrates one guest: out of here, or to here. The front door of the engine; QMP, programs that embed Godwit and tests
@@ -417,7 +416,7 @@ public final class Migrator implements AutoCloseable {
      * limits them itself
      */
     public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
-        List<Integer> which = vcpus(vcpu);
+        List<Integer> which = limits.vcpus(vcpu);
         refuseLimits("set");
         if (mebibytesPerSecond == 0) {
             limits.cancel(which);
@@ -438,7 +437,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
      */
     public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
-        List<Integer> which = vcpus(vcpu);
+        List<Integer> which = limits.vcpus(vcpu);
         refuseLimits("cancel");
         limits.cancel(which);
     }
@@ -446,17 +445,6 @@ public final class Migrator implements AutoCloseable {
     /** The limits that were set, in the order of the vCPUs. */
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
         return limits.picture();
-    }
-
-    private List<Integer> vcpus(OptionalLong vcpu) {
-        int count = guest.vcpus().count();
-        if (vcpu.isEmpty()) {
-            return IntStream.range(0, count).boxed().toList();
-        }
-        if (vcpu.getAsLong() < 0 || vcpu.getAsLong() >= count) {
-            throw new MigrationException.Refused("incorrect cpu index specified");
-        }
-        return List.of((int) vcpu.getAsLong());
     }
 
     private void refuseLimits(String what) {
