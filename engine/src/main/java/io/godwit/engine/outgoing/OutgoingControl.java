@@ -4,6 +4,8 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
+import io.godwit.engine.outgoing.postcopy.PostcopyControl;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.MigrationUri;
