@@ -101,8 +101,8 @@ public final class Migrator implements AutoCloseable {
         this.environment = environment;
         this.run = run;
         this.transports = transports;
-        this.dirtyRate = new DirtyRateMeter(
-                guest, environment, InstantSource.system(), new SplittableRandom().nextLong());
+        this.dirtyRate =
+                new DirtyRateMeter(guest, environment, InstantSource.system(), new SplittableRandom().nextLong());
         this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
         this.throttledByMigrations = throttle.taker();
         this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), environment);

@@ -270,7 +270,8 @@ public final class IncomingMigration implements AutoCloseable {
     /** This side ends although memory is missing: the guest, which can no longer go on as what it was, is stopped. */
     private void giveUpUnfinished() {
         if (state.hasGuest() && !(state instanceof IncomingState.Completed)) {
-            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
+            session.postcopy()
+                    .ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
         }
     }
 

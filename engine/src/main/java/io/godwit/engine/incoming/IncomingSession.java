@@ -99,8 +99,8 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     /** Goes on over this channel; it belongs to the caller, who closes it after {@link Connected}. */
     Connected connect(Channel channel) {
         disconnect();
-        connection = Optional.of(
-                new Connection(channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel, environment())));
+        connection = Optional.of(new Connection(
+                channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel, environment())));
         return this::disconnect;
     }
 

@@ -123,8 +123,7 @@ public final class KernelMissingPages implements MissingPages {
             if (!isHuge && !MappingFlags.of(block.memory().address()).contains("nh")) {
                 forbidHugePages(block);
             }
-            return faults.register(
-                    block.memory().address(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING));
+            return faults.register(block.memory().address(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING));
         }
 
         /** KERNEL: one touch would make 512 pages of a transparent huge page present, which then never fault. */

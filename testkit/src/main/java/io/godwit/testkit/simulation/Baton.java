@@ -84,8 +84,8 @@ public final class Baton {
     }
 
     private AssertionError stuck() {
-        AssertionError stuck = new AssertionError(holder.name() + " has had the baton for "
-                + LONGEST_TURN.toSeconds() + " s: it computes, or waits for something that is not of this world");
+        AssertionError stuck = new AssertionError(holder.name() + " has had the baton for " + LONGEST_TURN.toSeconds()
+                + " s: it computes, or waits for something that is not of this world");
         stuck.setStackTrace(holder.stackTrace());
         return stuck;
     }
@@ -192,9 +192,8 @@ public final class Baton {
     /** All who wait for {@code what} can run again. */
     void wakeAll(Object what) {
         for (int i = 0; i < turns.size(); i++) {
-            Turn turn = turns.get(i);
-            if (turn.awaited == what) {
-                wake(turn, true);
+            if (turns.get(i).waitsFor(what)) {
+                wake(turns.get(i), true);
             }
         }
     }
@@ -202,7 +201,7 @@ public final class Baton {
     /** One who waits for {@code what} can run again. */
     void wakeOne(Object what) {
         for (int i = 0; i < turns.size(); i++) {
-            if (turns.get(i).awaited == what) {
+            if (turns.get(i).waitsFor(what)) {
                 wake(turns.get(i), true);
                 return;
             }
@@ -252,6 +251,7 @@ public final class Baton {
         }
     }
 
+    @SuppressWarnings("NonAtomicVolatileUpdate") // written by who has the baton
     private void pass(Turn to) {
         Turn me = holder;
         handovers++;

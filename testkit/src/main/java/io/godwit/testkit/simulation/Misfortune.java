@@ -20,14 +20,17 @@ record Misfortune(Fault fault, long amount) {
     static Misfortune choose(SplittableRandom random, long bytes) {
         Fault[] all = Fault.values();
         Fault fault = all[random.nextInt(all.length)];
-        return new Misfortune(fault, switch (fault) {
-            case NONE, REFUSE_CONNECTION -> 0;
-            // The beginning and the end of a stream have more to them than its middle.
-            case CUT_AFTER_BYTES -> random.nextInt(4) == 0 ? random.nextLong(FIRST_BYTES) : random.nextLong(bytes);
-            case CUT_BACK_AFTER_BYTES -> random.nextLong(FIRST_BYTES);
-            case CUT_AT_WRITE -> random.nextLong(MOST_WRITES);
-            case STALL -> random.nextLong(LONGEST_STALL_MICROS);
-        });
+        return new Misfortune(
+                fault,
+                switch (fault) {
+                    case NONE, REFUSE_CONNECTION -> 0;
+                    // The beginning and the end of a stream have more to them than its middle.
+                    case CUT_AFTER_BYTES ->
+                        random.nextInt(4) == 0 ? random.nextLong(FIRST_BYTES) : random.nextLong(bytes);
+                    case CUT_BACK_AFTER_BYTES -> random.nextLong(FIRST_BYTES);
+                    case CUT_AT_WRITE -> random.nextLong(MOST_WRITES);
+                    case STALL -> random.nextLong(LONGEST_STALL_MICROS);
+                });
     }
 
     /** Whether it is this fault, and has come to its amount. */

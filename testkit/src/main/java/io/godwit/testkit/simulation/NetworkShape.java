@@ -13,9 +13,7 @@ record NetworkShape(int bufferBytes, long latencyNanos, long bytesPerSecond) {
     /** One that the seed chooses: from a machine's own loop to a bad line. */
     static NetworkShape choose(SplittableRandom random) {
         return new NetworkShape(
-                1 << random.nextInt(12, 20),
-                1_000L << random.nextInt(13),
-                1_000_000L << random.nextInt(1, 9));
+                1 << random.nextInt(12, 20), 1_000L << random.nextInt(13), 1_000_000L << random.nextInt(1, 9));
     }
 
     Pipe pipe(String name) {

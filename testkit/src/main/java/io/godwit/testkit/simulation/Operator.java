@@ -23,6 +23,7 @@ final class Operator {
     private static final long TIMEOUT_MILLIS = 500;
     /** On the slowest wire the whole guest may travel in the pause, so that precopy ends whatever the guest writes. */
     private static final long DOWNTIME_MILLIS = 2_000;
+
     private static final long LOOK_NANOS = 2_000_000;
     private static final int LOOKS_BEFORE_CUT = 200;
 

@@ -153,7 +153,9 @@ final class SimulatedMissingPages implements MissingPages {
         @Override
         public void end(RamBlock block) {
             Watched one = of(block.memory().address());
-            for (int page = one.missing().nextSetBit(0); page >= 0; page = one.missing().nextSetBit(page)) {
+            for (int page = one.missing().nextSetBit(0);
+                    page >= 0;
+                    page = one.missing().nextSetBit(page)) {
                 zero(one, page);
             }
             baton.wakeAll(SimulatedMissingPages.this);
@@ -161,7 +163,8 @@ final class SimulatedMissingPages implements MissingPages {
 
         @Override
         public void forget(RamBlock block) {
-            Optional<Watched> _ = Optional.ofNullable(watched.remove(block.memory().address()));
+            Optional<Watched> _ =
+                    Optional.ofNullable(watched.remove(block.memory().address()));
         }
 
         @Override

@@ -59,7 +59,8 @@ final class SimulatedNetwork implements Transports {
     @Override
     public Listening listen(MigrationUri uri, Duration patience, AbortSignal abort) {
         if (doors.containsKey(uri.toString())) {
-            throw new MigrationException.Refused("cannot take a migration in at " + uri + ": somebody else listens there");
+            throw new MigrationException.Refused(
+                    "cannot take a migration in at " + uri + ": somebody else listens there");
         }
         Door door = new Door(uri, patience, abort);
         doors.put(uri.toString(), door);

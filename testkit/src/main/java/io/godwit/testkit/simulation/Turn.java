@@ -65,6 +65,11 @@ final class Turn {
         return awaited == RUNNABLE && !ended;
     }
 
+    @SuppressWarnings("ReferenceEquality") // what is waited for is a thing, whatever it is equal to
+    boolean waitsFor(Object what) {
+        return awaited == what;
+    }
+
     @Override
     public String toString() {
         return name + (ended ? " (ended)" : isRunnable() ? " (can run)" : " (waits for " + awaited + ")");

@@ -187,8 +187,7 @@ public final class ArrivingMemory implements AutoCloseable {
 
     /** Fills a host page in one step and lets everybody go on who waits for it; whether it was missing. */
     boolean fill(ArrivingBlock block, long hostPage, NativeMemory content, long contentOffset) {
-        return placed(
-                watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
+        return placed(watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
     }
 
     /** Makes a host page zero, as {@link #fill}. Only where {@link #takesZeroPages}. */

@@ -54,7 +54,8 @@ public final class PostcopyArrival implements AutoCloseable {
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
-        memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
+        memory = ArrivingMemory.prepare(
+                guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
         log = new FaultLog(new PageWaits(guest.vcpus()), environment.clock());
         precopy = new AdvisedPlacer(memory);
     }
