@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.linux.io;
 
-import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.godwit.linux.ffi.Libc;
 import io.godwit.linux.ffi.LibcStructs;
 import io.godwit.linux.memory.NativeMemory;
 import java.lang.foreign.Arena;
@@ -108,28 +108,22 @@ public final class IoVector implements AutoCloseable {
     }
 
     /**
-     * Takes bytes off the front into an array, for who does not hand them to the kernel as they are.
+     * Copies bytes from the front and takes them off, as a system call does that writes them: for who must see the bytes
+     * himself, to encrypt them or to hand them over without a kernel.
      *
-     * @return how many: {@code length}, or what is left if that is less
+     * @return how many: {@code length}, or fewer if no more are left
      */
-    public int drainTo(byte[] target, int index, int length) {
-        int wanted = (int) Math.min(length, remainingBytes);
-        int done = 0;
-        while (done < wanted) {
+    public int drainTo(NativeMemory target, long offset, int length) {
+        int copied = 0;
+        while (copied < length && remainingBytes > 0) {
             long at = first * ENTRY_BYTES;
-            long count = Math.min(wanted - done, entries.get(JAVA_LONG, at + LENGTH));
-            MemorySegment.copy(
-                    range(entries.get(JAVA_LONG, at + BASE), count), JAVA_BYTE, 0, target, index + done, (int) count);
-            advance(count);
-            done += (int) count;
+            long range = Math.min(entries.get(JAVA_LONG, at + LENGTH), length - copied);
+            // SAFETY: the memory that was added stays open while the list names it; the target checks its own range.
+            Libc.memcpy(target.address(offset + copied, range), entries.get(JAVA_LONG, at + BASE), range);
+            advance(range);
+            copied += (int) range;
         }
-        return done;
-    }
-
-    @SuppressWarnings("restricted")
-    private static MemorySegment range(long address, long length) {
-        // SAFETY: add() has checked the range, and the memory stays open while the list names it.
-        return MemorySegment.ofAddress(address).reinterpret(length);
+        return copied;
     }
 
     /** Where the ranges not yet transferred start, as struct iovec. */

@@ -11,19 +11,28 @@ import java.time.Duration;
 
 /** A connection of the simulated network: two pipes that break together. */
 final class SimulatedConnection {
-    private static final int CHUNK_BYTES = 16 << 10;
+    /** LIMIT: what travels in one packet. */
+    static final int CHUNK_BYTES = 16 << 10;
     private static final long MICRO = 1_000;
 
     private final Baton baton;
     private final Misfortune misfortune;
+    private final NativeMemory scratch;
     private final Pipe forth;
     private final Pipe back;
     private boolean broken;
     private boolean stalled;
     private int writes;
 
-    SimulatedConnection(Baton baton, String name, NetworkShape shape, Misfortune misfortune) {
+    /**
+     * A connection that is whole.
+     *
+     * @param scratch at least {@link #CHUNK_BYTES} for who has the baton
+     */
+    SimulatedConnection(
+            Baton baton, String name, NetworkShape shape, Misfortune misfortune, NativeMemory scratch) {
         this.baton = baton;
+        this.scratch = scratch;
         this.misfortune = misfortune;
         this.forth = shape.pipe("the bytes of " + name);
         this.back = shape.pipe("the answers of " + name);
@@ -108,7 +117,9 @@ final class SimulatedConnection {
             beginWrite();
             while (vector.remainingBytes() > 0) {
                 int room = awaitRoom((int) Math.min(CHUNK_BYTES, vector.remainingBytes()));
-                send(vector.drainTo(sending, 0, room));
+                int drained = vector.drainTo(scratch, 0, room);
+                scratch.copyTo(0, sending, 0, drained);
+                send(drained);
             }
         }
 

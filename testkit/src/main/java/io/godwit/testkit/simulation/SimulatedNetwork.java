@@ -8,6 +8,7 @@ import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.Listening;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
+import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.HashMap;
@@ -16,11 +17,12 @@ import java.util.Optional;
 import java.util.Queue;
 
 /** The wire between the hosts of the simulated world. Addresses are {@code unix:} paths of no file system. */
-final class SimulatedNetwork implements Transports {
+final class SimulatedNetwork implements Transports, AutoCloseable {
     private final Baton baton;
     private final NetworkShape shape;
     private final Queue<Misfortune> misfortunes = new ArrayDeque<>();
     private final Map<String, Door> doors = new HashMap<>();
+    private final NativeMemory scratch = NativeMemory.allocate(SimulatedConnection.CHUNK_BYTES);
     private int connections;
 
     SimulatedNetwork(Baton baton, NetworkShape shape) {
@@ -51,7 +53,7 @@ final class SimulatedNetwork implements Transports {
             throw new MigrationException.Transport("cannot reach " + uri + ": the simulated network refuses it");
         }
         SimulatedConnection connection =
-                new SimulatedConnection(baton, "connection " + ++connections, shape, misfortune);
+                new SimulatedConnection(baton, "connection " + ++connections, shape, misfortune, scratch);
         door.get().knock(connection);
         return connection.opener(uri.toString(), patience, abort);
     }
@@ -65,6 +67,12 @@ final class SimulatedNetwork implements Transports {
         Door door = new Door(uri, patience, abort);
         doors.put(uri.toString(), door);
         return door;
+    }
+
+    /** With nobody left who is connected. */
+    @Override
+    public void close() {
+        scratch.close();
     }
 
     private final class Door implements Listening {

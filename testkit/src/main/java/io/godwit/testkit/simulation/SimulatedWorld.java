@@ -43,6 +43,7 @@ public final class SimulatedWorld {
     /** Tells a story, and waits until all of its threads have ended. */
     void tell(Runnable story) {
         baton.run("operator", story);
+        network.close();
     }
 
     Baton baton() {

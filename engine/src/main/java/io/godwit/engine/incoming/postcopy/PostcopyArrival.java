@@ -6,8 +6,8 @@ import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
-import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -138,7 +138,7 @@ public final class PostcopyArrival implements AutoCloseable {
     }
 
     /** Places pages until {@link #listen}. */
-    public PageReceiver precopyPlacer() {
+    public PagePlace precopyPlacer() {
         return precopy;
     }
 
