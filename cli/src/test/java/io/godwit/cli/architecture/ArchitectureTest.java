@@ -180,8 +180,7 @@ class ArchitectureTest {
                 .orShould()
                 .callConstructorWhere(target(owner(equivalentTo(Thread.class))))
                 .orShould()
-                .dependOnClassesThat(
-                        describe("make others wait", type -> MACHINE_WAITS.contains(type.getFullName())))
+                .dependOnClassesThat(describe("make others wait", type -> MACHINE_WAITS.contains(type.getFullName())))
                 .because("a simulation decides who runs and how late it is")
                 .check(godwit);
     }
@@ -200,7 +199,8 @@ class ArchitectureTest {
             .collect(toUnmodifiableSet());
 
     private static boolean isOfTheMachine(JavaMethodCall call) {
-        String called = call.getTargetOwner().getSimpleName() + "." + call.getTarget().getName();
+        String called =
+                call.getTargetOwner().getSimpleName() + "." + call.getTarget().getName();
         return switch (called) {
             case "System.nanoTime",
                     "System.currentTimeMillis",

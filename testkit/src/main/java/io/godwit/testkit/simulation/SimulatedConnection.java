@@ -13,6 +13,7 @@ import java.time.Duration;
 final class SimulatedConnection {
     /** LIMIT: what travels in one packet. */
     static final int CHUNK_BYTES = 16 << 10;
+
     private static final long MICRO = 1_000;
 
     private final Baton baton;
@@ -29,8 +30,7 @@ final class SimulatedConnection {
      *
      * @param scratch at least {@link #CHUNK_BYTES} for who has the baton
      */
-    SimulatedConnection(
-            Baton baton, String name, NetworkShape shape, Misfortune misfortune, NativeMemory scratch) {
+    SimulatedConnection(Baton baton, String name, NetworkShape shape, Misfortune misfortune, NativeMemory scratch) {
         this.baton = baton;
         this.scratch = scratch;
         this.misfortune = misfortune;

@@ -62,7 +62,7 @@ final class Turn {
     }
 
     boolean isRunnable() {
-        return awaited == RUNNABLE && !ended;
+        return waitsFor(RUNNABLE) && !ended;
     }
 
     @SuppressWarnings("ReferenceEquality") // what is waited for is a thing, whatever it is equal to
