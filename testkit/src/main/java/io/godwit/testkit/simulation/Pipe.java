@@ -8,7 +8,15 @@ import java.util.Queue;
 
 /** One direction of a simulated connection: bytes that are on their way, or have come and were not read. */
 final class Pipe {
-    private record Packet(byte[] bytes, long arrivalNanos) {}
+    private static final class Packet {
+        final byte[] bytes;
+        final long arrivalNanos;
+
+        Packet(byte[] bytes, long arrivalNanos) {
+            this.bytes = bytes;
+            this.arrivalNanos = arrivalNanos;
+        }
+    }
 
     private final String name;
     private final int capacity;
@@ -55,8 +63,8 @@ final class Pipe {
     /** Takes bytes that have arrived; 0 if there are none. */
     int take(byte[] into, int length, long nowNanos) {
         int done = 0;
-        while (done < length && !packets.isEmpty() && packets.peek().arrivalNanos() <= nowNanos) {
-            byte[] bytes = packets.peek().bytes();
+        while (done < length && !packets.isEmpty() && packets.peek().arrivalNanos <= nowNanos) {
+            byte[] bytes = packets.peek().bytes;
             int count = Math.min(length - done, bytes.length - taken);
             System.arraycopy(bytes, taken, into, done, count);
             done += count;
@@ -72,7 +80,7 @@ final class Pipe {
 
     /** When the next byte arrives; {@link Turn#NEVER} if none is on its way. */
     long nextArrivalNanos() {
-        return packets.isEmpty() ? Turn.NEVER : packets.peek().arrivalNanos();
+        return packets.isEmpty() ? Turn.NEVER : packets.peek().arrivalNanos;
     }
 
     /** Whether nothing is on its way and nothing will be sent any more. */

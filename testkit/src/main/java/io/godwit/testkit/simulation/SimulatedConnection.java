@@ -174,7 +174,7 @@ final class SimulatedConnection {
 
         private void checkReading() {
             checkAbort();
-            if (closed || broken && in.nextArrivalNanos() == Turn.NEVER) {
+            if (closed || (broken && in.nextArrivalNanos() == Turn.NEVER)) {
                 throw new MigrationException.Transport("reading from " + peer + ": the simulated wire is cut");
             }
         }

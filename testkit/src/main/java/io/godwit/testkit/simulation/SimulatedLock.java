@@ -90,7 +90,7 @@ final class SimulatedLock implements Lock {
 
     private final class SimulatedCondition implements Condition {
         /** Returns whether somebody signalled. */
-        private boolean await(long atMostNanos) {
+        private boolean sleep(long atMostNanos) {
             if (!isMine()) {
                 throw new IllegalMonitorStateException(baton.current().name() + " does not have this lock");
             }
@@ -105,24 +105,24 @@ final class SimulatedLock implements Lock {
 
         @Override
         public void await() {
-            boolean _ = await(Turn.NEVER);
+            boolean _ = sleep(Turn.NEVER);
         }
 
         @Override
         public void awaitUninterruptibly() {
-            await();
+            boolean _ = sleep(Turn.NEVER);
         }
 
         @Override
         public long awaitNanos(long nanos) {
             long until = baton.nanoTime() + nanos;
-            boolean _ = await(nanos);
+            boolean _ = sleep(nanos);
             return until - baton.nanoTime();
         }
 
         @Override
         public boolean await(long time, TimeUnit unit) {
-            return await(unit.toNanos(time));
+            return sleep(unit.toNanos(time));
         }
 
         @Override

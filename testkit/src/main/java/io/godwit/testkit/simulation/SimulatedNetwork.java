@@ -43,7 +43,7 @@ final class SimulatedNetwork implements Transports, AutoCloseable {
     @Override
     public Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
         Misfortune misfortune = misfortunes.isEmpty() ? Misfortune.NONE : misfortunes.remove();
-        baton.note("connects", misfortune.fault().ordinal());
+        baton.note("connects and meets " + misfortune.fault(), misfortune.amount());
         baton.spend(shape.latencyNanos());
         Optional<Door> door = Optional.ofNullable(doors.get(uri.toString()));
         if (abort.isRaised()) {
