@@ -2,10 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.wire;
 
-import io.godwit.engine.agreement.HolesAnnouncement;
-import io.godwit.engine.agreement.PlugAnnouncement;
-import io.godwit.engine.agreement.SafetyAnnouncement;
-import io.godwit.engine.agreement.TokenAnnouncement;
+import io.godwit.engine.agreement.SourceSide;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.environment.ThreadRole;
@@ -77,11 +74,7 @@ public final class ReturnPath {
     private boolean acknowledged;
     private long readNanos;
     private volatile boolean awaited;
-    private volatile boolean peerTakesToken;
-    private volatile boolean peerIsGodwit;
-    private volatile boolean peerSendsEpochs;
-    private volatile boolean peerTakesHoles;
-    private volatile boolean peerFollowsRam;
+    private final SourceSide peer = new SourceSide();
 
     /** The way back of a connection over which these blocks are sent. */
     public ReturnPath(Channel channel, List<RamBlockEntry> blocks, Environment environment) {
@@ -97,29 +90,9 @@ public final class ReturnPath {
         thread = Optional.of(environment.start(ThreadRole.RETURN_PATH, this::read));
     }
 
-    /** Whether the destination has said that it takes the token before it runs the guest. */
-    public boolean peerTakesToken() {
-        return peerTakesToken;
-    }
-
-    /** Whether the destination has said that it sends epochs back. */
-    public boolean peerSendsEpochs() {
-        return peerSendsEpochs;
-    }
-
-    /** Whether the destination has said that it takes a guest of which pages are left out. */
-    public boolean peerTakesHoles() {
-        return peerTakesHoles;
-    }
-
-    /** Whether the destination has said that blocks may come and go. */
-    public boolean peerFollowsRam() {
-        return peerFollowsRam;
-    }
-
-    /** Whether the destination is a Godwit. */
-    public boolean peerIsGodwit() {
-        return peerIsGodwit;
+    /** What the destination has agreed to on this connection. */
+    public SourceSide peer() {
+        return peer;
     }
 
     /**
@@ -296,25 +269,16 @@ public final class ReturnPath {
     }
 
     private void pong(int value) {
-        switch (value) {
-            case TokenAnnouncement.ANSWER -> {
-                peerTakesToken = true;
-                peerIsGodwit = true;
-            }
-            case TokenAnnouncement.OTHER_TOKEN -> peerIsGodwit = true;
-            case SafetyAnnouncement.ANSWER -> peerSendsEpochs = true;
-            case HolesAnnouncement.ANSWER -> peerTakesHoles = true;
-            case PlugAnnouncement.ANSWER -> peerFollowsRam = true;
-            default -> {
-                postcopy.ifPresent(begun -> begun.answers().pong(value, readNanos));
-                lock.lock();
-                try {
-                    lastPong = value;
-                    changed.signalAll();
-                } finally {
-                    lock.unlock();
-                }
-            }
+        if (peer.hear(value)) {
+            return;
+        }
+        postcopy.ifPresent(begun -> begun.answers().pong(value, readNanos));
+        lock.lock();
+        try {
+            lastPong = value;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 
