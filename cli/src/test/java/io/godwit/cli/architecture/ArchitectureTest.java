@@ -115,6 +115,20 @@ class ArchitectureTest {
     }
 
     @Test
+    void theHostNeedsNoThirdParty() {
+        mayDependOnlyOn(
+                "io.godwit.host..",
+                "io.godwit.machines..",
+                "io.godwit.engine..",
+                "io.godwit.stream..",
+                "io.godwit.linux..",
+                "java..",
+                "javax..",
+                "jdk..",
+                "org.jspecify..");
+    }
+
+    @Test
     void controlDoesNotKnowTheCommandLine() {
         noClasses()
                 .that()

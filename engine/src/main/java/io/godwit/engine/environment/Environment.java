@@ -42,7 +42,9 @@ public interface Environment {
     /** Waits so long, or a little longer; an interrupt ends it early. */
     void pause(long nanos);
 
-    /** For a thread that moves much that nobody waits for: lets others run now, and goes on at once if there are none. */
+    /**
+     * For a thread that moves much that nobody waits for: lets others run now, and goes on at once if there are none.
+     */
     void giveWay();
 
     /** For a thread that somebody waits for when it wakes: it is to run soon then. A wish of the calling thread. */

@@ -69,9 +69,7 @@ final class OutgoingControl implements PostcopyControl {
         lock.lock();
         try {
             if (committed && !state.status().isEnded()) {
-                throw new MigrationException.Refused(
-                        "Postcopy has begun: the guest lives at the destination, so there is"
-                                + " nothing to cancel. 'migrate-pause' cuts the connection.");
+                throw MigrationException.Refused.cancelInPostcopy();
             }
             unwind();
         } finally {

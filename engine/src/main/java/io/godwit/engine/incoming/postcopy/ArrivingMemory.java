@@ -18,7 +18,8 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The memory of a guest that arrives by postcopy: empty at first, watched for what is missing, filled a host page at a time.
+ * The memory of a guest that arrives by postcopy: empty at first, watched for what is missing, filled a host page at a
+ * time.
  *
  * <p>Invariant (law 1): what is missing is touched by no Java thread; pages are placed by the kernel. Whether a page is
  * there, its {@link ArrivingBlock} says, and through it {@link RamBlock#isPresent}.

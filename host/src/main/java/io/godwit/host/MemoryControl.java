@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.control;
+package io.godwit.host;
 
-import tools.jackson.databind.node.ArrayNode;
+import io.godwit.machines.guest.Dimm;
+import java.util.List;
 
 /**
  * Memory that is plugged into a guest and out of it, in QEMU's words: a memory backend is made by {@code object-add}
  * and becomes the guest's by {@code device_add} of a {@code pc-dimm}. Any thread; no method waits for a migration, and
- * all refuse with a sentence.
+ * all refuse with a sentence, in QEMU's words where it has some.
  */
 public interface MemoryControl {
     /** {@code object-add} of a {@code memory-backend-ram}, in bytes. */
@@ -23,5 +24,5 @@ public interface MemoryControl {
     void deviceDel(String id);
 
     /** {@code query-memory-devices}. */
-    ArrayNode devices();
+    List<Dimm> devices();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.control;
+package io.godwit.host;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
@@ -25,15 +25,15 @@ class MachineHostTest {
     @Test
     void allCapabilitiesAreSwitchedOrNone() {
         try (MachineHost host = host()) {
-            Set<Capability> before = host.capabilities();
+            Set<Capability> before = host.migration().capabilities();
             assertThatThrownBy(() -> host.setCapabilities(
                             Set.of(Capability.EVENTS, Capability.POSTCOPY_PREEMPT), Set.of(Capability.RETURN_PATH)))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("'postcopy-preempt' requires 'postcopy-ram'");
-            assertThat(host.capabilities()).isEqualTo(before);
+            assertThat(host.migration().capabilities()).isEqualTo(before);
             host.setCapabilities(
                     Set.of(Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_RAM), Set.of(Capability.RETURN_PATH));
-            assertThat(host.capabilities())
+            assertThat(host.migration().capabilities())
                     .contains(Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_RAM)
                     .doesNotContain(Capability.RETURN_PATH);
         }
@@ -45,9 +45,9 @@ class MachineHostTest {
             host.setCapabilities(Set.of(Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_RAM), Set.of());
             assertThatThrownBy(() -> host.setCapabilities(Set.of(), Set.of(Capability.POSTCOPY_RAM)))
                     .isInstanceOf(MigrationException.Refused.class);
-            assertThat(host.capabilities()).contains(Capability.POSTCOPY_RAM);
+            assertThat(host.migration().capabilities()).contains(Capability.POSTCOPY_RAM);
             host.setCapabilities(Set.of(), Set.of(Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT));
-            assertThat(host.capabilities()).doesNotContain(Capability.POSTCOPY_RAM);
+            assertThat(host.migration().capabilities()).doesNotContain(Capability.POSTCOPY_RAM);
         }
     }
 
@@ -57,15 +57,15 @@ class MachineHostTest {
             assertThatThrownBy(() -> host.setCapabilities(Set.of(Capability.EVENTS, Capability.X_COLO), Set.of()))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("'x-colo' is not available");
-            assertThat(host.capabilities()).doesNotContain(Capability.EVENTS);
+            assertThat(host.migration().capabilities()).doesNotContain(Capability.EVENTS);
         }
     }
 
     @Test
     void withoutAPostcopyItsCommandsAreRefused() {
         try (MachineHost host = host()) {
-            assertThatThrownBy(host::startPostcopy).isInstanceOf(MigrationException.Refused.class);
-            assertThatThrownBy(host::pausePostcopy).isInstanceOf(MigrationException.Refused.class);
+            assertThatThrownBy(host.migration()::startPostcopy).isInstanceOf(MigrationException.Refused.class);
+            assertThatThrownBy(host.migration()::pausePostcopy).isInstanceOf(MigrationException.Refused.class);
             assertThatThrownBy(() -> host.recover("tcp:127.0.0.1:0")).isInstanceOf(MigrationException.Refused.class);
             assertThatThrownBy(() -> host.resume("tcp:127.0.0.1:1")).isInstanceOf(MigrationException.Refused.class);
         }
