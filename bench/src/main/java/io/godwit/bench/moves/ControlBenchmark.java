@@ -190,7 +190,8 @@ public final class ControlBenchmark {
                 bulk.quantile(0.99) / quiet.quantile(0.99));
         System.out.printf(
                 Locale.ROOT,
-                "work: %.3f of before while migrating at 200 MB/s, %.3f under tracking alone: %.3f once tracking is taken out%n",
+                "work: %.3f of before while migrating at 200 MB/s, %.3f under tracking alone: %.3f once tracking is "
+                        + "taken out%n",
                 migrating.median(),
                 tracking.median(),
                 migrating.median() / tracking.median());

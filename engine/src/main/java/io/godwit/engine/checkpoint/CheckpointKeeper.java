@@ -12,13 +12,13 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.CheckpointStatistics;
 import io.godwit.engine.report.LatencyHistogram;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ChannelInput;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.DeviceSection;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.function.Consumer;
 
 /**
  * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
@@ -43,9 +43,7 @@ public final class CheckpointKeeper implements AutoCloseable {
 
     private final Guest guest;
     private final MonotonicClock clock;
-    private final Consumer<CheckpointStatistics> figures;
     private final RamBlocks.Snapshot ram;
-    private final NativeMemory staging = NativeMemory.allocate(STAGING_BYTES);
     private final PageSpool spool;
     private final List<DirtyBitmap> seen = new ArrayList<>();
 
@@ -55,24 +53,18 @@ public final class CheckpointKeeper implements AutoCloseable {
 
     private volatile Epoch newest;
     private volatile boolean over;
-    private long epochs;
-    private long pages;
-    private long bytes;
+    private volatile long epochs;
+    private volatile long pages;
+    private volatile long bytes;
 
-    /**
-     * For a guest that has been handed over and stands still here.
-     *
-     * @param figures told at once, at the end of each epoch and of safety
-     */
-    public CheckpointKeeper(Guest guest, MonotonicClock clock, Consumer<CheckpointStatistics> figures) {
+    /** For a guest that has been handed over and stands still here. */
+    public CheckpointKeeper(Guest guest, MonotonicClock clock) {
         this.guest = guest;
         this.clock = clock;
         this.ram = guest.ram().snapshot();
         this.spool = new PageSpool(ram.totalBytes() / RamBlock.PAGE_BYTES);
         ram.blocks().forEach(block -> seen.add(new DirtyBitmap(block.pageCount())));
         this.newest = new Epoch(0, 0, clock.nanoTime());
-        this.figures = figures;
-        tell();
     }
 
     /**
@@ -88,19 +80,18 @@ public final class CheckpointKeeper implements AutoCloseable {
         if (over) {
             return;
         }
-        CheckpointReader reader = new CheckpointReader(new Arrivals(channel), newest.number());
-        ByteBuffer buffer = staging.buffer(0, STAGING_BYTES);
-        while (!over) {
-            int n = channel.read(staging, buffer.position(), buffer.remaining());
-            if (n < 0) {
-                throw new MigrationException.Transport(
-                        "the destination closed the epochs' connection after epoch " + newest.number());
+        try (ChannelInput input = new ChannelInput(channel, STAGING_BYTES)) {
+            CheckpointReader reader = new CheckpointReader(new Arrivals(channel, input), newest.number());
+            while (!over) {
+                int n = input.fill(Channel.FOREVER_NANOS);
+                if (n < 0) {
+                    throw new MigrationException.Transport(
+                            "the destination closed the epochs' connection after epoch " + newest.number());
+                }
+                count(n);
+                reader.consume(input.received());
+                input.keepRest();
             }
-            bytes += n;
-            buffer.position(buffer.position() + n);
-            buffer.flip();
-            reader.consume(buffer);
-            buffer.compact();
         }
     }
 
@@ -131,8 +122,9 @@ public final class CheckpointKeeper implements AutoCloseable {
         return devices.map(sections -> GuestState.load(guest, sections)).orElse(ranAtSwitch);
     }
 
-    private void tell() {
-        figures.accept(new CheckpointStatistics(
+    /** A picture of it as it is now. */
+    public CheckpointStatistics statistics() {
+        return new CheckpointStatistics(
                 epochs,
                 newest.number(),
                 pages,
@@ -142,7 +134,12 @@ public final class CheckpointKeeper implements AutoCloseable {
                 LatencyHistogram.Snapshot.EMPTY,
                 LatencyHistogram.Snapshot.EMPTY,
                 !over,
-                ""));
+                "");
+    }
+
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+    private void count(int byteLength) {
+        bytes += byteLength;
     }
 
     private void write(Channel channel, SourceWord word) {
@@ -181,10 +178,12 @@ public final class CheckpointKeeper implements AutoCloseable {
     /** What the reader hands over, for this guest. */
     private final class Arrivals implements CheckpointListener {
         private final Channel channel;
+        private final ChannelInput input;
         private int announced;
 
-        Arrivals(Channel channel) {
+        Arrivals(Channel channel, ChannelInput input) {
             this.channel = channel;
+            this.input = input;
         }
 
         @Override
@@ -225,7 +224,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         @Override
         public void page(int block, long offset, ByteBuffer content, int index) {
             long page = checkedOnce(block, offset);
-            spool.add(block, page, staging, index);
+            spool.add(block, page, input.memoryOf(content), index);
         }
 
         @Override
@@ -245,6 +244,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             return page;
         }
 
+        @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
         private void wholeEpoch(long number, long pageCount) {
             // ORDERING: the guest is made ready before the answer leaves: who hears it may count on it, and a break of
             // the wire in between finds a whole guest.
@@ -255,7 +255,6 @@ public final class CheckpointKeeper implements AutoCloseable {
             epochs++;
             pages += pageCount;
             newest = new Epoch(number, arrivingRunNanos, clock.nanoTime());
-            tell();
             write(channel, new SourceWord.Acknowledged(number));
         }
 
@@ -266,7 +265,6 @@ public final class CheckpointKeeper implements AutoCloseable {
             }
             // ORDERING: before the answer leaves, for from then on the world may see what no epoch has.
             over = true;
-            tell();
             write(channel, new SourceWord.SafetyOver(last));
         }
     }
@@ -274,6 +272,5 @@ public final class CheckpointKeeper implements AutoCloseable {
     @Override
     public void close() {
         spool.close();
-        staging.close();
     }
 }

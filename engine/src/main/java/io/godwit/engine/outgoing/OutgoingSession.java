@@ -190,7 +190,8 @@ final class OutgoingSession implements AutoCloseable {
         if (!agrees(Extension.SAFETY) || !asksForOurToken()) {
             throw new MigrationException.Refused("'postcopy-safe' needs a Godwit at " + channel.peer()
                     + (asksForOurToken()
-                            ? " that can hold back what the guest puts out and track what it writes while its memory arrives"
+                            ? " that can hold back what the guest puts out and track what it writes while its memory "
+                                    + "arrives"
                             : " that shares the token of this guest, by which it is known whether it lives")
                     + "; this destination does not. Switch 'postcopy-safe' off, or use another destination");
         }
@@ -227,7 +228,8 @@ final class OutgoingSession implements AutoCloseable {
      */
     void preparePostcopy() {
         ram.hold("Memory can neither be added nor taken away now: the migration to " + plan.uri()
-                + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has arrived."
+                + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has "
+                + "arrived."
                 + " query-migrate says which host has the guest; change its memory there when it says"
                 + " completed.");
         precopy.follow();

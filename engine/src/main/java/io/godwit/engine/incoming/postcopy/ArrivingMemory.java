@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.incoming.wire.RamFollower;
 import io.godwit.engine.memory.MissingPages;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
@@ -18,8 +17,7 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The memory of a guest that arrives by postcopy: empty at first, watched for what is missing, filled a host page at a
- * time.
+ * The memory of a guest that arrives by postcopy: empty at first, watched by userfaultfd, filled a host page at a time.
  *
  * <p>Invariant (law 1): what is missing is touched by no Java thread; pages are placed by the kernel. Whether a page is
  * there, its {@link ArrivingBlock} says, and through it {@link RamBlock#isPresent}.
@@ -51,7 +49,7 @@ public final class ArrivingMemory implements AutoCloseable {
      */
     static ArrivingMemory prepare(
             RamBlocks.Snapshot ram, List<String> order, MissingPages missing, boolean withDigests) {
-        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        RamBlocks.Snapshot listed = ram.inOrder(order);
         Optional<PageDigests> digests = withDigests ? Optional.of(new PageDigests(listed)) : Optional.empty();
         ArrivingMemory memory = new ArrivingMemory(missing.open(listed.blocks()), digests);
         try {
@@ -71,7 +69,7 @@ public final class ArrivingMemory implements AutoCloseable {
      * @throws MigrationException.Refused if a new block cannot be watched
      */
     void follow(RamBlocks.Snapshot ram, List<String> order) {
-        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        RamBlocks.Snapshot listed = ram.inOrder(order);
         digests = digests.map(old -> old.following(listed));
         watch(listed);
     }
@@ -188,7 +186,8 @@ public final class ArrivingMemory implements AutoCloseable {
 
     /** Fills a host page in one step and lets everybody go on who waits for it; whether it was missing. */
     boolean fill(ArrivingBlock block, long hostPage, NativeMemory content, long contentOffset) {
-        return placed(watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
+        return placed(
+                watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
     }
 
     /** Makes a host page zero, as {@link #fill}. Only where {@link #takesZeroPages}. */

@@ -41,7 +41,8 @@ public final class Precopy implements AutoCloseable {
 
     private static final String STOPPING =
             "Memory can neither be added nor taken away now: the guest is being handed over to the"
-                    + " destination of its migration. When that has ended, query-migrate says which of the two hosts has it.";
+                    + " destination of its migration. When that has ended, query-migrate says which of the two hosts "
+                    + "has it.";
 
     private final AnnouncedRam ram;
     private final OutgoingWire wire;

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming.wire;
+package io.godwit.engine.transport;
 
-import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import java.nio.ByteBuffer;
 
-/** Bytes of one channel on their way to a reader. One thread at a time. */
+/**
+ * Bytes of one channel on their way to a reader: fill, let the reader look at what was {@link #received}, keep its
+ * rest. One thread at a time.
+ */
 public final class ChannelInput implements AutoCloseable {
     private final Channel channel;
     private final NativeMemory staging;
@@ -38,8 +40,17 @@ public final class ChannelInput implements AutoCloseable {
         buffer.compact();
     }
 
-    /** Where the bytes of {@link #received} are. */
-    public NativeMemory staging() {
+    /**
+     * The memory behind what a reader of {@link #received} hands over, at the same positions: from there the kernel can
+     * take a page. Allocates nothing.
+     *
+     * @throws IllegalArgumentException if the bytes are not this input's
+     */
+    @SuppressWarnings("ReferenceEquality") // another buffer with the same bytes is still another place
+    public NativeMemory memoryOf(ByteBuffer handedOver) {
+        if (handedOver != buffer) {
+            throw new IllegalArgumentException("a page of " + channel.peer() + " is in another channel's buffer");
+        }
         return staging;
     }
 

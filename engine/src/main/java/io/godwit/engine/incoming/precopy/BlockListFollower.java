@@ -1,40 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming.wire;
+package io.godwit.engine.incoming.precopy;
 
+import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.RamBlockEntry;
-import java.util.ArrayList;
 import java.util.List;
 
 /** Makes the list of blocks of a guest that arrives what its source says that it is now. On {@code mig-incoming}. */
-public final class RamFollower {
-    private RamFollower() {}
+public final class BlockListFollower {
+    /** LIMIT: each costs this side a mapping at most; a guest's memory is plugged by people. */
+    private static final int MAX_LIST_CHANGES = 4096;
 
-    /**
-     * The guest's blocks as the stream numbers them.
-     *
-     * @throws MigrationException.Protocol if the guest lacks one
-     */
-    public static RamBlocks.Snapshot inOrder(RamBlocks.Snapshot ram, List<String> order) {
-        List<RamBlock> blocks = new ArrayList<>();
-        for (String idstr : order) {
-            blocks.add(ram.find(idstr)
-                    .orElseThrow(() -> new MigrationException.Protocol(
-                            "the source has a RAM block '" + idstr + "', this guest has none")));
-        }
-        return new RamBlocks.Snapshot(ram.version(), List.copyOf(blocks));
+    private final Guest guest;
+    private int listChanges;
+
+    /** Follows for this guest. */
+    public BlockListFollower(Guest guest) {
+        this.guest = guest;
     }
 
     /**
-     * Drops what is not in the list any more, and makes what is new in it.
+     * Counts a change that is about to be made.
+     *
+     * @throws MigrationException.Protocol if there are too many
+     */
+    public void count() {
+        if (++listChanges > MAX_LIST_CHANGES) {
+            throw new MigrationException.Protocol("the source has changed its list of RAM blocks " + listChanges
+                    + " times; " + MAX_LIST_CHANGES + " are possible in one migration");
+        }
+    }
+
+    /**
+     * Drops what is not in the list any more, and makes what is new in it. Only where {@link Guest#ramPlug} is.
      *
      * @throws MigrationException.Protocol if a block has become longer or shorter, or the guest cannot have or lose one
      */
-    public static void follow(RamBlocks ours, RamPlug plug, List<RamBlockEntry> next) {
+    public void follow(List<RamBlockEntry> next) {
+        RamBlocks ours = guest.ram();
+        RamPlug plug = guest.ramPlug().orElseThrow();
         try {
             for (RamBlock block : ours.snapshot().blocks()) {
                 if (next.stream().noneMatch(entry -> entry.idstr().equals(block.idstr()))) {

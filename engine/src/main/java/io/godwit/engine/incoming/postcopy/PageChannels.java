@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
-import io.godwit.engine.incoming.postcopy.PostcopyArrival;
-import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
-import io.godwit.engine.incoming.wire.ChannelInput;
 import io.godwit.engine.incoming.wire.IncomingLink;
+import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ChannelInput;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamListener;
@@ -28,7 +28,7 @@ import java.util.concurrent.locks.Lock;
  *
  * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
  */
-final class PageChannels {
+public final class PageChannels {
     private static final System.Logger LOG = System.getLogger(PageChannels.class.getName());
     /** LIMIT: the preempt channel, the next one to be accepted, and strangers who say nothing. */
     private static final int MAX_FURTHER_CONNECTIONS = 6;
@@ -40,9 +40,11 @@ final class PageChannels {
     private static final long CHECK_NANOS = 5_000_000;
 
     private final IncomingLink link;
-    private final IncomingSession session;
+    private final SourceStream stream;
     private final PostcopyArrival arrival;
+    private final Optional<CheckpointTaker> safety;
     private final Duration patience;
+    private final Environment environment;
     private final Lock lock;
     private final Condition changed;
     private final List<Worker> preemptThreads = new ArrayList<>();
@@ -56,21 +58,30 @@ final class PageChannels {
     private boolean servesEpochs;
     private volatile boolean guestStarted;
 
-    PageChannels(IncomingLink link, IncomingSession session, PostcopyArrival arrival, Duration patience) {
+    /** For one connection; {@code safety} is what sends epochs back, where that was agreed. */
+    public PageChannels(
+            IncomingLink link,
+            SourceStream stream,
+            PostcopyArrival arrival,
+            Optional<CheckpointTaker> safety,
+            Duration patience,
+            Environment environment) {
         this.link = link;
-        this.session = session;
-        this.lock = session.environment().newLock();
-        this.changed = lock.newCondition();
+        this.stream = stream;
         this.arrival = arrival;
+        this.safety = safety;
         this.patience = patience;
+        this.environment = environment;
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
     }
 
     /** Begins to read pages; requests go out over this connection from now on. */
-    void start() {
-        arrival.requests().attach(session.returnPath(), this::broken);
+    public void start() {
+        arrival.requests().attach(stream.returnPath(), this::broken);
         lock.lock();
         try {
-            listenThread = Optional.of(session.environment().start(ThreadRole.LISTEN, this::listen));
+            listenThread = Optional.of(environment.start(ThreadRole.LISTEN, this::listen));
             startPreempt();
         } finally {
             lock.unlock();
@@ -78,7 +89,7 @@ final class PageChannels {
     }
 
     /** The connection is of no more use. Any thread; the first reason counts. */
-    void broken(Throwable cause) {
+    public void broken(Throwable cause) {
         lock.lock();
         try {
             if (failure.isPresent() || ending) {
@@ -101,7 +112,7 @@ final class PageChannels {
      *
      * @throws RuntimeException if it is lost already
      */
-    void commit() {
+    public void commit() {
         lock.lock();
         try {
             if (failure.isPresent()) {
@@ -117,12 +128,12 @@ final class PageChannels {
     }
 
     /** The guest has been let run here: from now on the source may be asked to give it up for good. */
-    void guestStarted() {
+    public void guestStarted() {
         guestStarted = true;
     }
 
     /** The connection leads to a guest that runs already. */
-    void commitAtOnce() {
+    public void commitAtOnce() {
         lock.lock();
         try {
             committed = true;
@@ -138,7 +149,7 @@ final class PageChannels {
      * @param refusesHoles whether a page that has not come is an error; else it is zero
      * @return what went wrong, if anything
      */
-    Optional<Throwable> awaitEnd(boolean refusesHoles) {
+    public Optional<Throwable> awaitEnd(boolean refusesHoles) {
         listenThread.ifPresent(Worker::awaitEnd);
         awaitPreempt(refusesHoles);
         awaitSafetyEnd();
@@ -153,7 +164,7 @@ final class PageChannels {
             // A request that could not be sent any more, or the preempt channel's end, does not matter when all is
             // here.
             // But while the source has not given the guest up its outputs are held, which another connection must end.
-            boolean safetyOver = session.safety().map(CheckpointTaker::hasEnded).orElse(true);
+            boolean safetyOver = safety.map(CheckpointTaker::hasEnded).orElse(true);
             return mainEnded && arrival.missingPages() == 0 && safetyOver ? Optional.empty() : failure;
         } finally {
             lock.unlock();
@@ -161,7 +172,7 @@ final class PageChannels {
     }
 
     /** Ends the threads without waiting for pages. */
-    void end(String reason) {
+    public void end(String reason) {
         lock.lock();
         try {
             ending = true;
@@ -176,13 +187,13 @@ final class PageChannels {
 
     /** The end of the main channel may overtake pages that are on their way on the other one. */
     private void awaitPreempt(boolean refusesHoles) {
-        long deadline = session.environment().clock().nanoTime() + patience.toNanos();
+        long deadline = environment.clock().nanoTime() + patience.toNanos();
         lock.lock();
         try {
             while (failure.isEmpty()
                     && furtherConnections > 0
                     && (refusesHoles ? arrival.missingPages() > 0 : !arrival.nobodyWaits())
-                    && session.environment().clock().nanoTime() - deadline < 0) {
+                    && environment.clock().nanoTime() - deadline < 0) {
                 long _ = changed.awaitNanos(CHECK_NANOS);
             }
         } catch (InterruptedException e) {
@@ -194,15 +205,15 @@ final class PageChannels {
 
     /** The source must have given the guest up before this migration ends, and the guest's outputs must flow. */
     private void awaitSafetyEnd() {
-        if (session.safety().isEmpty()) {
+        if (safety.isEmpty()) {
             return;
         }
-        CheckpointTaker safety = session.safety().get();
-        long deadline = session.environment().clock().nanoTime() + patience.toNanos();
+        CheckpointTaker taker = safety.get();
+        long deadline = environment.clock().nanoTime() + patience.toNanos();
         lock.lock();
         try {
-            while (failure.isEmpty() && !safety.hasEnded() && arrival.missingPages() == 0) {
-                if (!servesEpochs && session.environment().clock().nanoTime() - deadline > 0) {
+            while (failure.isEmpty() && !taker.hasEnded() && arrival.missingPages() == 0) {
+                if (!servesEpochs && environment.clock().nanoTime() - deadline > 0) {
                     failure = Optional.of(
                             new MigrationException.Transport("the source has not opened the connection for epochs"));
                 }
@@ -230,7 +241,7 @@ final class PageChannels {
 
     private void listen() {
         try (PostcopyPlacer placer = arrival.newPushPlacer()) {
-            session.receivePages(placer);
+            stream.receivePages(placer, placer::readAt);
             lock.lock();
             try {
                 mainEnded = true;
@@ -248,7 +259,7 @@ final class PageChannels {
             if (!ending && !accepting && link.takesMore() && furtherConnections < MAX_FURTHER_CONNECTIONS) {
                 accepting = true;
                 boolean _ = preemptThreads.removeIf(thread -> !thread.isAlive());
-                preemptThreads.add(session.environment().start(ThreadRole.PREEMPT, this::acceptPreempt));
+                preemptThreads.add(environment.start(ThreadRole.PREEMPT, this::acceptPreempt));
             }
         } finally {
             lock.unlock();
@@ -285,7 +296,7 @@ final class PageChannels {
     }
 
     private void readPreempt(Channel channel) {
-        session.environment().answersAtOnce();
+        environment.answersAtOnce();
         boolean proven = false;
         try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
                 PostcopyPlacer placer = arrival.newRequestPlacer()) {
@@ -298,8 +309,8 @@ final class PageChannels {
             }
             while (bytes > 0) {
                 total += bytes;
-                placer.readAt(session.environment().clock().nanoTime());
-                session.countBytes(bytes);
+                placer.readAt(environment.clock().nanoTime());
+                arrival.countBytes(bytes);
                 reader.consume(input.received());
                 placer.flush();
                 input.keepRest();
@@ -320,7 +331,7 @@ final class PageChannels {
     private boolean isForEpochs(ChannelInput input) {
         boolean isGreeting = CheckpointTaker.isGreeting(input.received());
         input.keepRest();
-        return isGreeting && session.safety().isPresent();
+        return isGreeting && safety.isPresent();
     }
 
     /**
@@ -335,12 +346,12 @@ final class PageChannels {
         }
         boolean greeted = false;
         try {
-            CheckpointTaker safety = session.safety().orElseThrow();
-            safety.greet(channel, input.received());
+            CheckpointTaker taker = safety.orElseThrow();
+            taker.greet(channel, input.received());
             greeted = true;
             // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose
             // its source.
-            safety.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
+            taker.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
         } catch (RuntimeException | Error e) {
             endEpochs();
             preemptFailed(e, greeted);
@@ -387,8 +398,8 @@ final class PageChannels {
     /** The pages of the preempt channel. */
     private record Pages(PostcopyPlacer placer, ChannelInput input) implements StreamListener {
         @Override
-        public void page(int blockIndex, long offset, ByteBuffer buffer, int index) {
-            placer.place(blockIndex, offset, input.staging(), index);
+        public void page(int blockIndex, long offset, ByteBuffer content, int index) {
+            placer.place(blockIndex, offset, input.memoryOf(content), index);
         }
 
         @Override
