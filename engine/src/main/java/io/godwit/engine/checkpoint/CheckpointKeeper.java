@@ -88,7 +88,7 @@ public final class CheckpointKeeper implements AutoCloseable {
                     throw new MigrationException.Transport(
                             "the destination closed the epochs' connection after epoch " + newest.number());
                 }
-                count(n);
+                bytes += n;
                 reader.consume(input.received());
                 input.keepRest();
             }

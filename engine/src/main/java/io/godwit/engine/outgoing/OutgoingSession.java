@@ -181,7 +181,7 @@ final class OutgoingSession implements AutoCloseable {
     /** What the destination must know of pages that were left out. */
     private List<Command> holes() {
         return holes && returnPath.isPresent()
-                ? returnPath.get().peer().holes(freePages.get().leftOut())
+                ? returnPath.get().peer().holes(freePages.orElseThrow().leftOut())
                 : List.of();
     }
 
