@@ -18,7 +18,7 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
-import io.godwit.engine.outgoing.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
@@ -102,8 +102,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         this.environment = environment;
         this.run = run;
         this.transports = transports;
-        this.dirtyRate = new DirtyRateMeter(
-                guest, environment, InstantSource.system(), new SplittableRandom().nextLong());
+        this.dirtyRate =
+                new DirtyRateMeter(guest, environment, InstantSource.system(), new SplittableRandom().nextLong());
         this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
         this.throttledByMigrations = throttle.taker();
         this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), environment);

@@ -226,7 +226,8 @@ public final class IncomingMigration implements AutoCloseable {
     private void giveUpUnfinished() {
         IncomingState state = control.state();
         if (state.hasGuest() && !(state instanceof IncomingState.Completed)) {
-            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
+            session.postcopy()
+                    .ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
         }
     }
 

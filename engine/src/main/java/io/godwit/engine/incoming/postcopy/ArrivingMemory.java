@@ -17,7 +17,8 @@ import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The memory of a guest that arrives by postcopy: empty at first, watched by userfaultfd, filled a host page at a time.
+ * The memory of a guest that arrives by postcopy: empty at first, watched for what is missing, filled a host page at a
+ * time.
  *
  * <p>Invariant (law 1): what is missing is touched by no Java thread; pages are placed by the kernel. Whether a page is
  * there, its {@link ArrivingBlock} says, and through it {@link RamBlock#isPresent}.
@@ -186,8 +187,7 @@ public final class ArrivingMemory implements AutoCloseable {
 
     /** Fills a host page in one step and lets everybody go on who waits for it; whether it was missing. */
     boolean fill(ArrivingBlock block, long hostPage, NativeMemory content, long contentOffset) {
-        return placed(
-                watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
+        return placed(watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
     }
 
     /** Makes a host page zero, as {@link #fill}. Only where {@link #takesZeroPages}. */

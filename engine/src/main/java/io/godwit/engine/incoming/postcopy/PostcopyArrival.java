@@ -55,7 +55,8 @@ public final class PostcopyArrival implements PrecopyPlace {
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
-        memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
+        memory = ArrivingMemory.prepare(
+                guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
         log = new FaultLog(new PageWaits(guest.vcpus()), environment.clock());
         precopy = new AdvisedPlacer(memory);
     }
@@ -92,6 +93,15 @@ public final class PostcopyArrival implements PrecopyPlace {
 
     private static List<String> names(List<RamBlockEntry> entries) {
         return entries.stream().map(RamBlockEntry::idstr).toList();
+    }
+
+    /** The ORed page sizes of the blocks, as POSTCOPY_ADVISE announces them. */
+    private static long pageSizes(List<RamBlock> blocks) {
+        long summary = 0;
+        for (RamBlock block : blocks) {
+            summary |= block.pageBytes();
+        }
+        return summary;
     }
 
     private static void refuseOtherPages(RamBlocks.Snapshot ram, List<RamBlockEntry> entries) {
