@@ -19,7 +19,7 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
-import io.godwit.engine.outgoing.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;

@@ -19,6 +19,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
@@ -43,6 +44,7 @@ public final class CheckpointKeeper implements AutoCloseable {
 
     private final Guest guest;
     private final MonotonicClock clock;
+    private final Consumer<CheckpointStatistics> figures;
     private final RamBlocks.Snapshot ram;
     private final PageSpool spool;
     private final List<DirtyBitmap> seen = new ArrayList<>();
@@ -53,18 +55,24 @@ public final class CheckpointKeeper implements AutoCloseable {
 
     private volatile Epoch newest;
     private volatile boolean over;
-    private volatile long epochs;
-    private volatile long pages;
-    private volatile long bytes;
+    private long epochs;
+    private long pages;
+    private long bytes;
 
-    /** For a guest that has been handed over and stands still here. */
-    public CheckpointKeeper(Guest guest, MonotonicClock clock) {
+    /**
+     * For a guest that has been handed over and stands still here.
+     *
+     * @param figures told at once, at the end of each epoch and of safety
+     */
+    public CheckpointKeeper(Guest guest, MonotonicClock clock, Consumer<CheckpointStatistics> figures) {
         this.guest = guest;
         this.clock = clock;
         this.ram = guest.ram().snapshot();
         this.spool = new PageSpool(ram.totalBytes() / RamBlock.PAGE_BYTES);
         ram.blocks().forEach(block -> seen.add(new DirtyBitmap(block.pageCount())));
         this.newest = new Epoch(0, 0, clock.nanoTime());
+        this.figures = figures;
+        tell();
     }
 
     /**
@@ -88,7 +96,7 @@ public final class CheckpointKeeper implements AutoCloseable {
                     throw new MigrationException.Transport(
                             "the destination closed the epochs' connection after epoch " + newest.number());
                 }
-                count(n);
+                bytes += n;
                 reader.consume(input.received());
                 input.keepRest();
             }
@@ -122,9 +130,8 @@ public final class CheckpointKeeper implements AutoCloseable {
         return devices.map(sections -> GuestState.load(guest, sections)).orElse(ranAtSwitch);
     }
 
-    /** A picture of it as it is now. */
-    public CheckpointStatistics statistics() {
-        return new CheckpointStatistics(
+    private void tell() {
+        figures.accept(new CheckpointStatistics(
                 epochs,
                 newest.number(),
                 pages,
@@ -134,12 +141,7 @@ public final class CheckpointKeeper implements AutoCloseable {
                 LatencyHistogram.Snapshot.EMPTY,
                 LatencyHistogram.Snapshot.EMPTY,
                 !over,
-                "");
-    }
-
-    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
-    private void count(int byteLength) {
-        bytes += byteLength;
+                ""));
     }
 
     private void write(Channel channel, SourceWord word) {
@@ -244,7 +246,6 @@ public final class CheckpointKeeper implements AutoCloseable {
             return page;
         }
 
-        @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
         private void wholeEpoch(long number, long pageCount) {
             // ORDERING: the guest is made ready before the answer leaves: who hears it may count on it, and a break of
             // the wire in between finds a whole guest.
@@ -255,6 +256,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             epochs++;
             pages += pageCount;
             newest = new Epoch(number, arrivingRunNanos, clock.nanoTime());
+            tell();
             write(channel, new SourceWord.Acknowledged(number));
         }
 
@@ -265,6 +267,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             }
             // ORDERING: before the answer leaves, for from then on the world may see what no epoch has.
             over = true;
+            tell();
             write(channel, new SourceWord.SafetyOver(last));
         }
     }
