@@ -155,8 +155,6 @@ class ArchitectureTest {
                 .haveSimpleNameNotEndingWith("Report")
                 .and()
                 .haveSimpleNameNotEndingWith("Progress")
-                .and()
-                .resideOutsideOfPackage("io.godwit.engine.incoming..")
                 .should()
                 .accessFieldWhere(describe(
                         "read a figure",
