@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
-import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.MemoryChanges;
@@ -13,19 +13,23 @@ import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
-import io.godwit.engine.incoming.postcopy.PostcopySupport;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
-import io.godwit.engine.outgoing.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.CapabilityRules;
 import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.settings.Settings;
+import io.godwit.engine.tracking.DirtyRate;
+import io.godwit.engine.tracking.DirtyRateRequest;
 import io.godwit.engine.tracking.TrackerLease;
+import io.godwit.engine.tracking.VcpuDirtyLimit;
 import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
@@ -33,6 +37,7 @@ import io.godwit.engine.transport.Transports;
 import io.godwit.linux.memory.Support;
 import java.time.Duration;
 import java.util.List;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 
@@ -49,12 +54,13 @@ import java.util.concurrent.CopyOnWriteArrayList;
  *
  * <p>Threads: any. No method waits for a migration except {@link #awaitEnd} and {@link #close}.
  */
-public final class Migrator implements AutoCloseable {
+public final class Migrator implements MigrationControl, AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(15);
 
     private final Arrival guest;
     private final RunControl run;
     private final Transports transports;
+    private final Environment environment;
     private final Settings settings = new Settings();
     private final VcpuTime throttle;
     private final Vcpus throttledByMigrations;
@@ -83,13 +89,24 @@ public final class Migrator implements AutoCloseable {
 
     /** The same over transports of the caller's, who so says which descriptors {@code fd:} may name. */
     public Migrator(Arrival guest, RunControl run, Transports transports) {
+        this(guest, run, transports, Environment.SYSTEM);
+    }
+
+    /** The same in an environment of the caller's. */
+    public Migrator(Arrival guest, RunControl run, Transports transports, Environment environment) {
         this.guest = guest;
+        this.environment = environment;
         this.run = run;
         this.transports = transports;
         this.throttle = new VcpuTime(Vcpus.of(guest), settings::parameters);
         this.throttledByMigrations = throttle.taker();
         this.tracker = new TrackerLease(
-                guest, run, throttle.taker(), this::statistics, () -> settings.has(Capability.DIRTY_LIMIT));
+                guest,
+                run,
+                throttle.taker(),
+                this::statistics,
+                () -> settings.has(Capability.DIRTY_LIMIT),
+                environment);
         this.memory = new MemoryChanges(guest, run, () -> statistics().owner());
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
             guest.guest().ifPresent(SwitchoverRehearsal::with);
@@ -131,7 +148,7 @@ public final class Migrator implements AutoCloseable {
                 settings::parameters,
                 settings.capabilities(),
                 listeners,
-                MonotonicClock.SYSTEM,
+                environment,
                 transports));
         tracker.giveToMigration("a migration to " + target + " began", () -> side = new Side.Out(migration));
         migration.start();
@@ -152,34 +169,32 @@ public final class Migrator implements AutoCloseable {
         IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
+                DirectPlacer.into(guest, settings.verifying()),
                 source,
                 Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
                 settings.verifying(),
                 settings.has(Capability.POSTCOPY_RAM),
                 listeners,
-                MonotonicClock.SYSTEM,
+                environment,
                 transports));
         side = new Side.In(migration);
         migration.start();
     }
 
-    /**
-     * Cancels an outgoing migration; returns at once. Where none runs it does nothing.
-     *
-     * @throws MigrationException.Refused if postcopy has begun: the guest is at the destination
-     */
+    @Override
     public void cancel() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.cancel();
-            case Side.In _, Side.None _ -> {}
+            case Side.In(IncomingMigration migration) -> {
+                if (migration.statistics().status().isPostcopy()) {
+                    throw MigrationException.Refused.cancelInPostcopy();
+                }
+            }
+            case Side.None _ -> {}
         }
     }
 
-    /**
-     * Goes on from {@code pre-switchover} ({@code migrate-continue}).
-     *
-     * @throws MigrationException.Refused in any other state
-     */
+    @Override
     public void continueFrom(MigrationStatus status) {
         if (status != MigrationStatus.PRE_SWITCHOVER) {
             throw new MigrationException.Refused(
@@ -191,11 +206,7 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * Switches the outgoing migration to postcopy as soon as may be ({@code migrate-start-postcopy}); returns at once.
-     *
-     * @throws MigrationException.Refused if none runs, or {@code postcopy-ram} is off
-     */
+    @Override
     public void startPostcopy() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.startPostcopy();
@@ -205,12 +216,7 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * Cuts the connection of a migration in postcopy on purpose ({@code migrate-pause}); either side. The guest goes on
-     * at the destination until it needs a page that is missing.
-     *
-     * @throws MigrationException.Refused in any other state
-     */
+    @Override
     public void pausePostcopy() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.pausePostcopy();
@@ -223,8 +229,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
      *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
-     * used
+     * @throws MigrationException.Refused unless it is {@code postcopy-paused}, or if the address cannot be used
      */
     public synchronized void recover(String uri) {
         MigrationUri source = transports.usable(uri);
@@ -254,10 +259,7 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * A control session has answered a command, which took {@code nanos} all in all; a migration that is under way
-     * counts it. Waits for nobody.
-     */
+    @Override
     public void commandTook(String name, long nanos) {
         switch (side) {
             case Side.None _ -> {}
@@ -266,17 +268,29 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /** Gives the guest memory and takes it away; answered at once, whatever a migration does. */
-    public MemoryChanges memory() {
-        return memory;
+    /**
+     * Gives the guest more memory, while it runs and while it migrates; answered at once, whatever a migration does.
+     *
+     * @param idstr the block's name, which a destination will know it by
+     * @param byteLength a multiple of {@link RamBlock#PAGE_BYTES}
+     * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its
+     * destination; the sentence says why
+     */
+    public RamBlock plugRam(String idstr, long byteLength) {
+        return memory.plug(idstr, byteLength);
     }
 
-    /** Measures what the guest dirties and limits what its vCPUs dirty, besides migrations. */
-    public TrackerLease tracker() {
-        return tracker;
+    /**
+     * Takes memory away from the guest, while it runs and while it migrates; answered at once. The memory is freed when
+     * nobody is sending from it any more.
+     *
+     * @throws MigrationException.Refused as {@link #plugRam}
+     */
+    public void unplugRam(RamBlock block) {
+        memory.unplug(block);
     }
 
-    /** A picture of the latest migration. */
+    @Override
     public MigrationStatistics statistics() {
         return switch (side) {
             case Side.None _ -> MigrationStatistics.NONE;
@@ -285,18 +299,43 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /** The settings. */
+    @Override
+    public void calcDirtyRate(DirtyRateRequest request) {
+        tracker.measure(request);
+    }
+
+    @Override
+    public DirtyRate dirtyRate() {
+        return tracker.dirtyRate();
+    }
+
+    @Override
+    public void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
+        tracker.limit(vcpu, mebibytesPerSecond);
+    }
+
+    @Override
+    public void cancelVcpuDirtyLimit(OptionalLong vcpu) {
+        tracker.unlimit(vcpu);
+    }
+
+    @Override
+    public List<VcpuDirtyLimit> vcpuDirtyLimits() {
+        return tracker.limits();
+    }
+
+    @Override
     public MigrationParameters parameters() {
         return settings.parameters();
     }
 
-    /** Changes the settings, also of a migration that runs. */
+    @Override
     public void setParameters(MigrationParameters next) {
         settings.setParameters(next);
         throttle.parametersChanged();
     }
 
-    /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
+    @Override
     public Set<Capability> capabilities() {
         return settings.capabilities();
     }
@@ -313,14 +352,14 @@ public final class Migrator implements AutoCloseable {
     /**
      * Switches several capabilities at once: all, or none if what came of it could not be.
      *
-     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a
-     * migration runs
+     * @throws MigrationException.Refused if one cannot be had here, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         refuseWhileActive();
         if (on.contains(Capability.POSTCOPY_RAM)
                 && run.state() == RunState.INMIGRATE
-                && PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
+                && guest.missingPages().support(guest.ram().snapshot().blocks())
+                        instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
         }
         settings.switchCapabilities(on, off);
@@ -354,7 +393,7 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /** Adds one who hears of states and passes. */
+    @Override
     public void addListener(MigrationListener listener) {
         listeners.add(listener);
     }
@@ -389,21 +428,17 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    private void refuseIfClosed() {
+    private void refuseWhileActive() {
         if (closed) {
             throw new MigrationException.Refused("This host is ending.");
         }
-    }
-
-    private void refuseWhileActive() {
-        refuseIfClosed();
         MigrationStatistics now = statistics();
         if (!now.status().isEnded()) {
             throw new MigrationException.Refused("There's a migration process in progress");
         }
         if (!now.outgoing() && now.status() == MigrationStatus.FAILED) {
-            throw new MigrationException.Refused(
-                    "The incoming migration has failed, so this guest's memory is broken; quit and start a new host to wait again.");
+            throw new MigrationException.Refused("The incoming migration has failed, so this guest's memory is broken;"
+                    + " quit and start a new host to wait again.");
         }
     }
 }

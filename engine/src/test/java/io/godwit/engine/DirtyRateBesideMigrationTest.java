@@ -34,14 +34,14 @@ class DirtyRateBesideMigrationTest {
     void aMigrationThatBeginsInTheMiddleEndsTheMeasurementAndLosesNoPage() throws Exception {
         try (Pair pair = new Pair(directory)) {
             String uri = pair.listen("tcp:127.0.0.1:0");
-            pair.source.tracker().measure(LONG_BITMAP);
+            pair.source.calcDirtyRate(LONG_BITMAP);
             Pair.assertCountsOn(pair.sourceGuest);
             pair.migrate(uri);
             assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
             assertThat(pair.source.digestsAtSwitchover().blockDigests())
                     .isEqualTo(pair.destination.digestsAtSwitchover().blockDigests());
             pair.assertRunsAtDestinationOnly();
-            String reason = switch (pair.source.tracker().dirtyRate().stage()) {
+            String reason = switch (pair.source.dirtyRate().stage()) {
                 case Stage.Measured measured -> measured.reason().orElseThrow();
                 case Stage.Unstarted unstarted -> unstarted.reason().orElseThrow();
                 case Stage.Measuring _ -> "it goes on";
@@ -58,41 +58,41 @@ class DirtyRateBesideMigrationTest {
             pair.source.addListener(new OnActive(active));
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             active.await();
-            assertThatThrownBy(() -> pair.source.tracker().measure(LONG_BITMAP))
+            assertThatThrownBy(() -> pair.source.calcDirtyRate(LONG_BITMAP))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("A migration (active) has the guest's tracker")
                     .hasMessageContaining("dirty-bitmap");
-            pair.source.tracker().measure(SAMPLING);
+            pair.source.calcDirtyRate(SAMPLING);
             awaitMeasured(pair.source);
             assertThat(pair.source.statistics().status().isEnded()).isFalse();
             pair.source.cancel();
             pair.awaitEnds();
-            pair.source.tracker().measure(LONG_BITMAP);
+            pair.source.calcDirtyRate(LONG_BITMAP);
         }
     }
 
     @Test
     void aGuestThatDoesNotRunHereIsNotMeasured() throws Exception {
         try (Pair pair = new Pair(directory)) {
-            assertThatThrownBy(() -> pair.destination.tracker().measure(SAMPLING))
+            assertThatThrownBy(() -> pair.destination.calcDirtyRate(SAMPLING))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("The guest is inmigrate");
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));
-            assertThatThrownBy(() -> pair.source.tracker().measure(SAMPLING))
+            assertThatThrownBy(() -> pair.source.calcDirtyRate(SAMPLING))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("The guest is postmigrate");
-            pair.destination.tracker().measure(SAMPLING);
+            pair.destination.calcDirtyRate(SAMPLING);
             awaitMeasured(pair.destination);
         }
     }
 
     private static void awaitMeasured(Migrator migrator) {
         long deadline = System.nanoTime() + Pair.PATIENCE.toNanos();
-        while (migrator.tracker().dirtyRate().stage() instanceof Stage.Measuring) {
+        while (migrator.dirtyRate().stage() instanceof Stage.Measuring) {
             assertThat(System.nanoTime()).as("the measurement ends").isLessThan(deadline);
             Thread.onSpinWait();
         }
-        assertThat(migrator.tracker().dirtyRate().stage()).isInstanceOf(Stage.Measured.class);
+        assertThat(migrator.dirtyRate().stage()).isInstanceOf(Stage.Measured.class);
     }
 
     private record OnActive(CountDownLatch active) implements MigrationListener {

@@ -5,6 +5,7 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -45,7 +46,12 @@ class DirtyRateMeterTest {
     private final AtomicInteger looks = new AtomicInteger();
     private volatile Runnable atThirdLook = () -> {};
     private final DirtyRateMeter meter =
-            new DirtyRateMeter(guest.ram(), guest.dirtyTracker(), this::nanoTime, () -> Instant.ofEpochSecond(1_234_567), 42);
+            new DirtyRateMeter(
+                    guest.ram(),
+                    guest.dirtyTracker(),
+                    Environment.of(this::nanoTime),
+                    () -> Instant.ofEpochSecond(1_234_567),
+                    42);
 
     @AfterEach
     void close() {
@@ -281,7 +287,7 @@ class DirtyRateMeterTest {
             DIRTY_RING    | 50    | 0     | 10            | x-intervals is for the mode dirty-bitmap, not for dirty-ring
             DIRTY_BITMAP  | 50    | 0     | 0             | x-intervals has 0 ms after 0 ms
             DIRTY_BITMAP  | 50    | 0     | 10 10         | x-intervals has 10 ms after 10 ms
-            DIRTY_BITMAP  | 50    | 0     | 10 51         | x-intervals has 51 ms after 10 ms: must ascend, from 1 to calc-time, 50
+            DIRTY_BITMAP | 50 | 0 | 10 51 | x-intervals has 51 ms after 10 ms: must ascend, from 1 to calc-time, 50
             DIRTY_BITMAP  | 50    | 0     | 1 2 3 4 5 6 7 8 9 | x-intervals has 9 values: up to 8
             """)
     void whatIsOutOfRangeIsRefusedWithTheRange(

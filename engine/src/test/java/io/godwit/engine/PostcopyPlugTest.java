@@ -64,7 +64,7 @@ class PostcopyPlugTest {
         }
 
         RamBlock plug(String name, long bytes, long seed) {
-            RamBlock block = pair.source.memory().plug(name, bytes);
+            RamBlock block = pair.source.plugRam(name, bytes);
             source.fill(block, seed);
             return block;
         }
@@ -152,8 +152,8 @@ class PostcopyPlugTest {
 
         void assertRefused() {
             for (ThrowingCallable change : List.<ThrowingCallable>of(
-                    () -> pair.source.memory().plug("more", SMALL),
-                    () -> pair.source.memory().unplug(
+                    () -> pair.source.plugRam("more", SMALL),
+                    () -> pair.source.unplugRam(
                             pair.sourceGuest.ram().snapshot().blocks().getLast()))) {
                 assertThatThrownBy(change)
                         .isInstanceOf(MigrationException.Refused.class)
@@ -161,8 +161,8 @@ class PostcopyPlugTest {
                         .hasMessageContaining("query-migrate says which host has the guest");
             }
             for (ThrowingCallable change : List.<ThrowingCallable>of(
-                    () -> pair.destination.memory().plug("more", SMALL),
-                    () -> pair.destination.memory().unplug(
+                    () -> pair.destination.plugRam("more", SMALL),
+                    () -> pair.destination.unplugRam(
                             pair.destinationGuest.ram().snapshot().blocks().getLast()))) {
                 assertThatThrownBy(change)
                         .isInstanceOf(MigrationException.Refused.class)
@@ -226,7 +226,7 @@ class PostcopyPlugTest {
             RamBlock stays = plugged.plug("stays", SMALL, 2);
             plugged.pair.source.addListener(new Passes(pass -> plugged.attempt(() -> {
                 if (pass == 2) {
-                    plugged.pair.source.memory().unplug(goes);
+                    plugged.pair.source.unplugRam(goes);
                     plugged.plug("comes", SMALL, 3);
                 }
                 if (pass == 4) {
@@ -253,7 +253,7 @@ class PostcopyPlugTest {
                 if (plugged.asked && plugged.pair.sourceRun.state() == RunState.RUNNING) {
                     // The pass was cut short, so this is the switch, and the guest has not noticed.
                     refused[0]++;
-                    plugged.attempt(() -> assertThatThrownBy(() -> plugged.pair.source.memory().plug("more", SMALL))
+                    plugged.attempt(() -> assertThatThrownBy(() -> plugged.pair.source.plugRam("more", SMALL))
                             .isInstanceOf(MigrationException.Refused.class)
                             .hasMessageContaining(AT_SOURCE));
                 }
@@ -269,10 +269,10 @@ class PostcopyPlugTest {
             plugged.assertArrived("ram", "new");
             assertThat(refused[0]).isPositive();
             assertThat(refused[1]).isEqualTo(1);
-            assertThatThrownBy(() -> plugged.pair.source.memory().plug("more", SMALL))
+            assertThatThrownBy(() -> plugged.pair.source.plugRam("more", SMALL))
                     .hasMessageContaining("the other side of its migration has it");
-            RamBlock _ = plugged.pair.destination.memory().plug("more", SMALL);
-            plugged.pair.destination.memory().unplug(plugged.there("new"));
+            RamBlock _ = plugged.pair.destination.plugRam("more", SMALL);
+            plugged.pair.destination.unplugRam(plugged.there("new"));
         }
     }
 
@@ -349,7 +349,7 @@ class PostcopyPlugTest {
             assertThat(plugged.failures).isEmpty();
             assertThat(plugged.pair.source.statistics().status()).isEqualTo(MigrationStatus.FAILED);
             plugged.pair.assertStayed();
-            plugged.pair.source.memory().unplug(plugged.at("new"));
+            plugged.pair.source.unplugRam(plugged.at("new"));
             assertThat(plugged.source.freed).hasValue(1);
         }
     }
@@ -379,7 +379,7 @@ class PostcopyPlugTest {
             assertThat(plugged.pair.sourceGuest.mismatches).hasValue(0);
             assertThat(plugged.at("new").memory().getLong(7 * 4096)).isEqualTo(777);
             assertThat(plugged.at("new").memory().getLong(3 * 4096)).isEqualTo(33);
-            plugged.pair.source.memory().unplug(plugged.at("new"));
+            plugged.pair.source.unplugRam(plugged.at("new"));
         }
     }
 

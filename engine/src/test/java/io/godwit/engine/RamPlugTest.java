@@ -50,7 +50,7 @@ class RamPlugTest {
             pair = new Pair(locks);
             source = pair.sourceGuest.allowPlugging(LIMIT);
             destination = pair.destinationGuest.allowPlugging(LIMIT);
-            big = pair.source.memory().plug("big", BIG);
+            big = pair.source.plugRam("big", BIG);
             source.fill(big, 11);
         }
 
@@ -128,7 +128,7 @@ class RamPlugTest {
                 }
             })));
             plugged.migrate(10 << 20, () -> {
-                RamBlock block = plugged.pair.source.memory().plug("new", SMALL);
+                RamBlock block = plugged.pair.source.plugRam("new", SMALL);
                 plugged.source.fill(block, 12);
                 made.set(Optional.of(block));
             });
@@ -142,7 +142,7 @@ class RamPlugTest {
         try (Plugged plugged = new Plugged(directory)) {
             plugged.migrate(10 << 20, () -> {
                 awaitBlockedSender();
-                plugged.pair.source.memory().unplug(plugged.big);
+                plugged.pair.source.unplugRam(plugged.big);
                 assertThat(plugged.pair.sourceGuest.ram().snapshot().find("big"))
                         .isEmpty();
                 assertThat(plugged.source.freed).as("freed under the sender").hasValue(0);
@@ -183,7 +183,7 @@ class RamPlugTest {
                 if (pass == 2) {
                     // Not marked as written: that it is new must be enough.
                     plugged.attempt(() ->
-                            plugged.pair.source.memory().plug("new", SMALL).memory().fillRandom(0, SMALL, 15));
+                            plugged.pair.source.plugRam("new", SMALL).memory().fillRandom(0, SMALL, 15));
                 }
             }));
             plugged.migrate(1 << 20, () -> {});
@@ -200,8 +200,8 @@ class RamPlugTest {
     void aNameThatGoesAndComesAgainIsAnotherBlock() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
             plugged.migrate(10 << 20, () -> {
-                plugged.pair.source.memory().unplug(plugged.big);
-                RamBlock again = plugged.pair.source.memory().plug("big", SMALL);
+                plugged.pair.source.unplugRam(plugged.big);
+                RamBlock again = plugged.pair.source.plugRam("big", SMALL);
                 plugged.source.fill(again, 13);
             });
             assertThat(plugged.destination.made).hasValue(2);
@@ -240,10 +240,10 @@ class RamPlugTest {
     @Test
     void towardsAPeerThatCannotItIsRefusedWithASentenceAndTheMigrationGoesOn() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
-            plugged.pair.source.memory().unplug(plugged.big);
+            plugged.pair.source.unplugRam(plugged.big);
             plugged.pair.destinationGuest.plug = Optional.empty();
             plugged.migrate(1 << 20, () -> {
-                assertThatThrownBy(() -> plugged.pair.source.memory().plug("new", SMALL))
+                assertThatThrownBy(() -> plugged.pair.source.plugRam("new", SMALL))
                         .isInstanceOf(MigrationException.Refused.class)
                         .hasMessageContaining("has a destination that cannot follow")
                         .hasMessageContaining("The guest is here and runs on as it is.");
@@ -257,7 +257,7 @@ class RamPlugTest {
         try (Plugged plugged = new Plugged(directory)) {
             List<String> refusals = new ArrayList<>();
             Runnable attempt =
-                    () -> refusals.add(String.valueOf(catchThrowable(() -> plugged.pair.source.memory().plug("new", SMALL))));
+                    () -> refusals.add(String.valueOf(catchThrowable(() -> plugged.pair.source.plugRam("new", SMALL))));
             plugged.pair.source.addListener(new Passes(pass -> {
                 if (pass == 1) {
                     attempt.run();
@@ -286,7 +286,7 @@ class RamPlugTest {
                 slept[0]++;
                 plugged.attempt(plugged::migrateUndisturbed);
             };
-            assertThatThrownBy(() -> plugged.pair.source.memory().plug("late", SMALL))
+            assertThatThrownBy(() -> plugged.pair.source.plugRam("late", SMALL))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("postmigrate")
                     .hasMessageContaining("the other side of its migration has it");
@@ -301,7 +301,7 @@ class RamPlugTest {
     void anUnplugThatSleptThroughTheSwitchoverIsRefused() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
             plugged.source.beforeChange = () -> plugged.attempt(plugged::migrateUndisturbed);
-            assertThatThrownBy(() -> plugged.pair.source.memory().unplug(plugged.big))
+            assertThatThrownBy(() -> plugged.pair.source.unplugRam(plugged.big))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("postmigrate")
                     .hasMessageContaining("the other side of its migration has it");
@@ -328,7 +328,7 @@ class RamPlugTest {
                 await(refused);
             };
             Thread late = Thread.ofPlatform().start(() -> {
-                refusals.add(catchThrowable(() -> plugged.pair.source.memory().plug("late", SMALL)));
+                refusals.add(catchThrowable(() -> plugged.pair.source.plugRam("late", SMALL)));
                 refused.countDown();
             });
             await(looked);
@@ -355,14 +355,14 @@ class RamPlugTest {
     void aDestinationThatCannotHaveABlockEndsTheMigrationAndTheGuestKeepsIt() throws Exception {
         try (Plugged plugged = new Plugged(directory)) {
             TestPlug _ = plugged.pair.destinationGuest.allowPlugging(BIG);
-            plugged.migrate(10 << 20, () -> plugged.pair.source.memory().plug("more", SMALL));
+            plugged.migrate(10 << 20, () -> plugged.pair.source.plugRam("more", SMALL));
             assertThat(plugged.pair.destination.statistics().error().orElseThrow())
                     .contains("has become one that this guest cannot follow")
                     .contains("RAM block 'more' of 1048576 bytes: 0 of 33554432 bytes are left");
             assertThat(plugged.pair.source.statistics().owner()).contains(GuestOwner.HERE);
             assertThat(plugged.pair.sourceGuest.ram().snapshot().find("more")).isPresent();
             plugged.pair.assertRunsAtSourceOnly();
-            plugged.pair.source.memory().unplug(plugged.big);
+            plugged.pair.source.unplugRam(plugged.big);
         }
     }
 
@@ -375,7 +375,7 @@ class RamPlugTest {
             long[] allowed = {Long.MAX_VALUE};
             try (HookedWire wire = new HookedWire(plugged.pair.listen("tcp:127.0.0.1:0"), forwarded -> {
                 if (forwarded > 10 << 20 && allowed[0] == Long.MAX_VALUE) {
-                    plugged.attempt(() -> plugged.source.fill(plugged.pair.source.memory().plug("new", SMALL), 14));
+                    plugged.attempt(() -> plugged.source.fill(plugged.pair.source.plugRam("new", SMALL), 14));
                     // What is on its way already is a few MiB; the announcement comes right behind.
                     allowed[0] = forwarded + random.nextLong(16 << 20);
                 }
@@ -387,7 +387,7 @@ class RamPlugTest {
             assertThat(plugged.pair.source.statistics().status()).isEqualTo(MigrationStatus.FAILED);
             assertThat(plugged.pair.source.statistics().owner()).contains(GuestOwner.HERE);
             plugged.pair.assertRunsAtSourceOnly();
-            plugged.pair.source.memory().unplug(plugged.big);
+            plugged.pair.source.unplugRam(plugged.big);
             assertThat(plugged.source.freed).hasValue(1);
         }
     }

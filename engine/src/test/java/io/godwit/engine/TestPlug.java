@@ -88,11 +88,11 @@ final class TestPlug implements RamPlug {
         Optional<RamBlock> block =
                 there.stream().filter(one -> one.idstr().equals(name)).findFirst();
         if (block.isEmpty()) {
-            RamBlock plugged = guest.memory().plug(name, (1 + random.nextInt(mostPages)) * (long) RamBlock.PAGE_BYTES);
+            RamBlock plugged = guest.plugRam(name, (1 + random.nextInt(mostPages)) * (long) RamBlock.PAGE_BYTES);
             fill(plugged, random.nextLong());
             there.add(plugged);
         } else if (random.nextInt(3) == 0) {
-            guest.memory().unplug(block.get());
+            guest.unplugRam(block.get());
             there.remove(block.get());
         } else {
             write(block.get(), random.nextLong(block.get().pageCount()), random.nextLong());

@@ -155,12 +155,12 @@ class ThrottlingTest {
         try (Pair pair = pair(FAR_TOO_FAST)) {
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             await(() -> pair.source.statistics().ram().pass() > 2);
-            pair.source.tracker().limit(OptionalLong.of(0), 1);
+            pair.source.setVcpuDirtyLimit(OptionalLong.of(0), 1);
             await(() -> pair.sourceGuest.throttlePercent > 0);
             assertThat(pair.source.statistics().throttle().highestPercent())
                     .as("it is not the migration that takes it")
                     .isZero();
-            pair.source.tracker().unlimit(OptionalLong.empty());
+            pair.source.cancelVcpuDirtyLimit(OptionalLong.empty());
             assertThat(pair.sourceGuest.throttlePercent).isZero();
             pair.source.cancel();
             pair.awaitEnds();
@@ -168,10 +168,10 @@ class ThrottlingTest {
         try (Pair pair = pair(FAR_TOO_FAST)) {
             pair.source.setCapability(Capability.DIRTY_LIMIT, true);
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
-            assertThatThrownBy(() -> pair.source.tracker().limit(OptionalLong.empty(), 1))
+            assertThatThrownBy(() -> pair.source.setVcpuDirtyLimit(OptionalLong.empty(), 1))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessage("can't set dirty page rate limit while migration is running");
-            assertThatThrownBy(() -> pair.source.tracker().unlimit(OptionalLong.empty()))
+            assertThatThrownBy(() -> pair.source.cancelVcpuDirtyLimit(OptionalLong.empty()))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessage("can't cancel dirty page rate limit while migration is running");
             await(() -> pair.source.statistics().throttle().dirtyLimit().isPresent());
@@ -184,8 +184,8 @@ class ThrottlingTest {
                     .isPositive();
             pair.source.cancel();
             pair.awaitEnds();
-            pair.source.tracker().limit(OptionalLong.empty(), 1);
-            assertThat(pair.source.tracker().limits()).hasSize(1);
+            pair.source.setVcpuDirtyLimit(OptionalLong.empty(), 1);
+            assertThat(pair.source.vcpuDirtyLimits()).hasSize(1);
         }
     }
 

@@ -22,7 +22,7 @@ import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.kvm.KvmTracking;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -37,7 +37,7 @@ final class DirtyRateTest {
     private static final long CALC_MILLIS = 300;
 
     // Where the programs keep their registers, counts and beats.
-    private static final long BOOT_PAGES = BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES;
+    private static final long BOOT_PAGES = BootLayout.BYTE_LENGTH / RamBlock.PAGE_BYTES;
 
     private static DirtyRateRequest bitmap() {
         return new DirtyRateRequest(DirtyRateMode.DIRTY_BITMAP, CALC_MILLIS, 0, List.of(10L, 100L, CALC_MILLIS));
@@ -62,10 +62,10 @@ final class DirtyRateTest {
         }
 
         Figures measure(DirtyRateRequest request) {
-            migrator.tracker().measure(request);
-            TestMachines.await(() -> !(migrator.tracker().dirtyRate().stage() instanceof Stage.Measuring), machine);
-            assertThat(migrator.tracker().dirtyRate().stage()).isInstanceOf(Stage.Measured.class);
-            return ((Stage.Measured) migrator.tracker().dirtyRate().stage()).figures();
+            migrator.calcDirtyRate(request);
+            TestMachines.await(() -> !(migrator.dirtyRate().stage() instanceof Stage.Measuring), machine);
+            assertThat(migrator.dirtyRate().stage()).isInstanceOf(Stage.Measured.class);
+            return ((Stage.Measured) migrator.dirtyRate().stage()).figures();
         }
 
         @Override
@@ -118,7 +118,7 @@ final class DirtyRateTest {
     void aTrackerWithoutRingsDoesNotTellVcpusApart(GuestKind kind) {
         try (Running guest = Running.of(TestMachines.options(kind, GuestProgram.IDLE), KvmTracking.LOG)) {
             DirtyRateRequest request = new DirtyRateRequest(DirtyRateMode.DIRTY_RING, CALC_MILLIS, 0, List.of());
-            assertThatThrownBy(() -> guest.migrator().tracker().measure(request))
+            assertThatThrownBy(() -> guest.migrator().calcDirtyRate(request))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining(guest.machine().dirtyTracker().description());
         }
@@ -156,7 +156,7 @@ final class DirtyRateTest {
             try (Migrator destination = new Migrator(to, toRun)) {
                 destination.setVerifying(true);
                 destination.migrateIncoming("tcp:127.0.0.1:0");
-                from.migrator().tracker().measure(request);
+                from.migrator().calcDirtyRate(request);
                 long before = from.machine().workPages();
                 TestMachines.await(() -> from.machine().workPages() > before + 2000, from.machine());
                 from.migrator().migrate(destination.statistics().listenAddress().orElseThrow());
@@ -165,7 +165,7 @@ final class DirtyRateTest {
                         .as(() -> from.migrator().statistics() + "; " + destination.statistics())
                         .isTrue();
                 assertThat(destination.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
-                assertThat(from.migrator().tracker().dirtyRate().stage()).isNotInstanceOf(Stage.Measuring.class);
+                assertThat(from.migrator().dirtyRate().stage()).isNotInstanceOf(Stage.Measuring.class);
                 assertThat(from.migrator().digestsAtSwitchover().blockDigests())
                         .isEqualTo(destination.digestsAtSwitchover().blockDigests());
                 long work = to.workPages();

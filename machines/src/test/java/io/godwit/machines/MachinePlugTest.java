@@ -94,9 +94,9 @@ final class MachinePlugTest {
                 }
                 destination.migrateIncoming("tcp:127.0.0.1:0");
                 fromRun.cont();
-                RamBlock goes = source.memory().plug("goes", DIMM);
+                RamBlock goes = source.plugRam("goes", DIMM);
                 goes.memory().fillRandom(0, DIMM, 1);
-                RamBlock stays = source.memory().plug("stays", DIMM);
+                RamBlock stays = source.plugRam("stays", DIMM);
                 stays.memory().fillRandom(0, DIMM, 2);
                 Plugging plugging = new Plugging(source, from, goes, stays, tracking.equals("KERNEL"), postcopy);
                 source.addListener(plugging);
@@ -123,8 +123,8 @@ final class MachinePlugTest {
                 long work = to.workPages();
                 TestMachines.await(() -> to.workPages() > work + 8000, to);
                 // The destination's guest is one like any other.
-                destination.memory().unplug(block(to, "stays"));
-                RamBlock again = destination.memory().plug("again", 2 * DIMM);
+                destination.unplugRam(block(to, "stays"));
+                RamBlock again = destination.plugRam("again", 2 * DIMM);
                 assertThat(again.memory().isZero(0, (int) (2 * DIMM))).isTrue();
                 toRun.stop();
                 assertThat(to.mismatches())
@@ -187,11 +187,11 @@ final class MachinePlugTest {
             try {
                 switch (pass) {
                     case 2 -> {
-                        write(source.memory().plug("comes", DIMM), 5, 99);
+                        write(source.plugRam("comes", DIMM), 5, 99);
                         write(stays, 7, 77);
                     }
                     case 3 -> {
-                        source.memory().unplug(goes);
+                        source.unplugRam(goes);
                         write(block(machine, "comes"), 3, 0x1234);
                     }
                     case SWITCH_PASS -> {

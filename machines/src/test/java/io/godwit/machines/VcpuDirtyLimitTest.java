@@ -69,13 +69,13 @@ final class VcpuDirtyLimitTest {
     @Test
     void onlyWhoIsLimitedLosesTimeUntilTheLimitIsCancelled() {
         try (Running guest = Running.of(GuestKind.KVM, KvmTracking.RINGS)) {
-            guest.migrator().tracker().limit(OptionalLong.of(1), 1);
+            guest.migrator().setVcpuDirtyLimit(OptionalLong.of(1), 1);
             TestMachines.await(() -> guest.taken()[1] > 0, guest.machine());
             assertThat(guest.taken()[0]).isZero();
-            assertThat(guest.migrator().tracker().limits())
+            assertThat(guest.migrator().vcpuDirtyLimits())
                     .extracting(VcpuDirtyLimit::vcpu, VcpuDirtyLimit::mebibytesPerSecond)
                     .containsExactly(tuple(1, 1L));
-            guest.migrator().tracker().unlimit(OptionalLong.empty());
+            guest.migrator().cancelVcpuDirtyLimit(OptionalLong.empty());
             guest.run().stop();
             long taken = guest.taken()[1];
             guest.run().cont();
@@ -94,10 +94,10 @@ final class VcpuDirtyLimitTest {
                 Machine to = create(kind, Origin.ARRIVAL, tracking)) {
             RunControl toRun = new RunControl(to, new NoArbiter(), RunState.INMIGRATE);
             try (Migrator destination = new Migrator(to, toRun)) {
-                assertThatThrownBy(() -> destination.tracker().limit(OptionalLong.empty(), 1))
+                assertThatThrownBy(() -> destination.setVcpuDirtyLimit(OptionalLong.empty(), 1))
                         .isInstanceOf(MigrationException.Refused.class)
                         .hasMessageContaining("memory is not here yet");
-                from.migrator().tracker().limit(OptionalLong.empty(), 1);
+                from.migrator().setVcpuDirtyLimit(OptionalLong.empty(), 1);
                 TestMachines.await(() -> Arrays.stream(from.taken()).allMatch(nanos -> nanos > 0), from.machine());
                 destination.setVerifying(true);
                 destination.migrateIncoming("tcp:127.0.0.1:0");
@@ -109,11 +109,11 @@ final class VcpuDirtyLimitTest {
                 assertThat(destination.statistics().status()).isEqualTo(MigrationStatus.COMPLETED);
                 assertThat(from.migrator().digestsAtSwitchover().blockDigests())
                         .isEqualTo(destination.digestsAtSwitchover().blockDigests());
-                assertThat(from.migrator().tracker().limits())
+                assertThat(from.migrator().vcpuDirtyLimits())
                         .as("they stay here")
                         .hasSize(2);
-                assertThat(destination.tracker().limits()).isEmpty();
-                destination.tracker().limit(OptionalLong.of(0), 1);
+                assertThat(destination.vcpuDirtyLimits()).isEmpty();
+                destination.setVcpuDirtyLimit(OptionalLong.of(0), 1);
                 TestMachines.await(() -> to.vcpus().throttledNanos()[0] > 0, to);
                 toRun.stop();
                 assertThat(to.mismatches())
@@ -129,17 +129,17 @@ final class VcpuDirtyLimitTest {
     void theTrackerHasOneUser() {
         DirtyRateRequest request = new DirtyRateRequest(DirtyRateMode.DIRTY_BITMAP, 60_000, 0, List.of());
         try (Running guest = Running.of(GuestKind.MEMORY, KvmTracking.LOG)) {
-            guest.migrator().tracker().measure(request);
-            guest.migrator().tracker().limit(OptionalLong.of(0), 1);
-            assertThat(guest.migrator().tracker().dirtyRate().stage())
+            guest.migrator().calcDirtyRate(request);
+            guest.migrator().setVcpuDirtyLimit(OptionalLong.of(0), 1);
+            assertThat(guest.migrator().dirtyRate().stage())
                     .as("the measurement has ended for it")
                     .isNotInstanceOf(Stage.Measuring.class);
-            assertThatThrownBy(() -> guest.migrator().tracker().measure(request))
+            assertThatThrownBy(() -> guest.migrator().calcDirtyRate(request))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessageContaining("query-vcpu-dirty-limit");
-            guest.migrator().tracker().limit(OptionalLong.of(0), 0);
-            guest.migrator().tracker().measure(request);
-            assertThat(guest.migrator().tracker().dirtyRate().stage()).isInstanceOf(Stage.Measuring.class);
+            guest.migrator().setVcpuDirtyLimit(OptionalLong.of(0), 0);
+            guest.migrator().calcDirtyRate(request);
+            assertThat(guest.migrator().dirtyRate().stage()).isInstanceOf(Stage.Measuring.class);
         }
     }
 
@@ -147,13 +147,13 @@ final class VcpuDirtyLimitTest {
     @CsvSource({"-1", "2", "9223372036854775807"})
     void thereIsNoSuchVcpu(long vcpu) {
         try (Running guest = Running.of(GuestKind.MEMORY, KvmTracking.LOG)) {
-            assertThatThrownBy(() -> guest.migrator().tracker().limit(OptionalLong.of(vcpu), 1))
+            assertThatThrownBy(() -> guest.migrator().setVcpuDirtyLimit(OptionalLong.of(vcpu), 1))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessage("incorrect cpu index specified");
-            assertThatThrownBy(() -> guest.migrator().tracker().unlimit(OptionalLong.of(vcpu)))
+            assertThatThrownBy(() -> guest.migrator().cancelVcpuDirtyLimit(OptionalLong.of(vcpu)))
                     .isInstanceOf(MigrationException.Refused.class)
                     .hasMessage("incorrect cpu index specified");
-            assertThat(guest.migrator().tracker().limits()).isEmpty();
+            assertThat(guest.migrator().vcpuDirtyLimits()).isEmpty();
         }
     }
 }

@@ -86,7 +86,7 @@ class OutgoingToQemuTest {
                 @Override
                 public void passStarted(int pass) {
                     if (pass == 2) {
-                        refusals.add(String.valueOf(catchThrowable(() -> source.migrator.memory().plug("more", 1 << 20))));
+                        refusals.add(String.valueOf(catchThrowable(() -> source.migrator.plugRam("more", 1 << 20))));
                     }
                 }
             });

@@ -134,7 +134,7 @@ class PostcopyToQemuTest {
     }
 
     private static void assertNoMemoryCanCome(BareSource source, String why) {
-        assertThatThrownBy(() -> source.migrator.memory().plug("more", 1 << 20))
+        assertThatThrownBy(() -> source.migrator.plugRam("more", 1 << 20))
                 .isInstanceOf(MigrationException.Refused.class)
                 .hasMessageContaining(why);
     }

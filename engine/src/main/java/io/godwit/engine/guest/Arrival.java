@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
+import io.godwit.engine.memory.KernelMissingPages;
+import io.godwit.engine.memory.MissingPages;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Bytes;
@@ -74,6 +76,11 @@ public interface Arrival {
      * only by native calls. Who arrives by postcopy needs a privilege for the former.
      */
     boolean faultsInKernel();
+
+    /** How pages are noticed that it lacks while it arrives by postcopy, and filled. Here: by the kernel. */
+    default MissingPages missingPages() {
+        return new KernelMissingPages(faultsInKernel());
+    }
 
     /** The guest that can run with what has arrived; empty if it is only kept. */
     Optional<Guest> guest();

@@ -3,13 +3,14 @@
 package io.godwit.engine.guest;
 
 import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -37,9 +38,10 @@ public final class RunControl {
     private final Vcpus vcpus;
     private final Arbiter arbiter;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Lock lock;
     private volatile RunState state;
     private volatile boolean undecided;
+    private boolean waitsForCont;
 
     /**
      * Takes charge of a guest whose vCPUs do not run yet, or of what only takes one in.
@@ -48,6 +50,12 @@ public final class RunControl {
      * is awaited
      */
     public RunControl(Arrival guest, Arbiter arbiter, RunState initial) {
+        this(guest, arbiter, initial, Environment.SYSTEM);
+    }
+
+    /** The same in another environment than the process itself. */
+    public RunControl(Arrival guest, Arbiter arbiter, RunState initial, Environment environment) {
+        this.lock = environment.newLock();
         this.guest = guest;
         this.vcpus = Vcpus.of(guest);
         this.arbiter = arbiter;
@@ -80,7 +88,8 @@ public final class RunControl {
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
                 case FINISH_MIGRATE ->
                     throw new MigrationException.Refused(
-                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get it back."
+                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get "
+                                    + "it back."
                                     + " In postcopy it lives at the destination.");
             }
         } finally {
@@ -104,9 +113,13 @@ public final class RunControl {
                     undecided = false;
                     letRun("cont");
                 }
-                case INMIGRATE ->
-                    throw new MigrationException.Refused(
-                            "The guest has not arrived yet; it starts by itself when it has.");
+                case INMIGRATE -> {
+                    if (!waitsForCont) {
+                        throw new MigrationException.Refused(
+                                "The guest has not arrived yet; it starts by itself when it has.");
+                    }
+                    waitsForCont = false;
+                }
                 case FINISH_MIGRATE ->
                     throw new MigrationException.Refused(
                             "The guest stands still for the switchover: migrate-continue goes"
@@ -115,6 +128,25 @@ public final class RunControl {
                     throw new MigrationException.Refused(
                             "The guest cannot run: its state is " + state().publicName() + ".");
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * A guest that is awaited shall stand still when it has arrived, its memory may come behind it all the same, until
+     * {@link #cont}: which before it arrives means that it starts by itself after all.
+     *
+     * @throws MigrationException.Refused if none is awaited
+     */
+    public void pauseOnArrival() {
+        lock.lock();
+        try {
+            if (state != RunState.INMIGRATE) {
+                throw new MigrationException.Refused(
+                        "No guest is awaited here; this one is " + state().publicName() + ". 'stop' stops it.");
+            }
+            waitsForCont = true;
         } finally {
             lock.unlock();
         }
@@ -404,13 +436,13 @@ public final class RunControl {
     }
 
     /**
-     * Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused as it
-     * was.
+     * Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused: as it
+     * was, or as {@link #pauseOnArrival} wants it.
      */
     public void startArrived(boolean run) {
         lock.lock();
         try {
-            if (run) {
+            if (run && !waitsForCont) {
                 letRun("arrived");
             } else {
                 arbiter.recordRun();

@@ -2,9 +2,19 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.environment.Latch;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingProgress;
+import io.godwit.engine.outgoing.postcopy.Postcopy;
+import io.godwit.engine.outgoing.postcopy.PostcopyLink;
+import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
+import io.godwit.engine.outgoing.wire.AnnouncedRam;
+import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.Channel;
@@ -12,8 +22,6 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One migration away from here. The thread {@code mig-outgoing} carries it out from the first byte to the destination's
@@ -28,8 +36,9 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private final OutgoingPlan plan;
     private final OutgoingProgress progress = new OutgoingProgress();
+    private final WireMeter meter = new WireMeter();
     private final MigrationWaits waits;
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Latch ended;
     private final OutgoingControl life;
     private final PostcopyTrigger trigger;
     private final long startNanos;
@@ -38,6 +47,7 @@ public final class OutgoingMigration implements AutoCloseable {
     /** Prepares; nothing happens before {@link #start}. */
     public OutgoingMigration(OutgoingPlan plan) {
         this.plan = plan;
+        this.ended = new Latch(plan.environment());
         this.waits = new MigrationWaits(plan.guest().vcpus().count());
         this.life = new OutgoingControl(plan);
         this.trigger = new PostcopyTrigger(plan.capabilities().contains(Capability.POSTCOPY_RAM), plan.parameters());
@@ -48,7 +58,7 @@ public final class OutgoingMigration implements AutoCloseable {
     public void start() {
         life.begin();
         try {
-            Thread.ofPlatform().name("mig-outgoing").start(this::run);
+            Worker _ = plan.environment().start(ThreadRole.OUTGOING, this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
             life.fail(e, GuestOwner.HERE);
@@ -116,18 +126,18 @@ public final class OutgoingMigration implements AutoCloseable {
 
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
-        return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return ended.await(timeout);
     }
 
     /** Whether it has ended. */
     public boolean isEnded() {
-        return ended.getCount() == 0;
+        return ended.isOpen();
     }
 
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
         long time = (isEnded() ? endNanos : plan.clock().nanoTime()) - startNanos;
-        return OutgoingReport.of(plan, life.state(), progress, waits.statistics(), time);
+        return OutgoingReport.of(plan, life.state(), progress, meter, waits.statistics(), time);
     }
 
     /**
@@ -144,7 +154,8 @@ public final class OutgoingMigration implements AutoCloseable {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         try (Channel channel = plan.transports().connect(plan.uri(), patience, life.abort());
                 AnnouncedRam ram = OutgoingSession.holdRam(plan);
-                OutgoingSession session = new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress)) {
+                OutgoingSession session =
+                        new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress, meter)) {
             waits.watch(plan.guest());
             conduct(session);
         } catch (RuntimeException | Error e) {
@@ -158,7 +169,7 @@ public final class OutgoingMigration implements AutoCloseable {
     private void finish() {
         life.abort().close();
         endNanos = plan.clock().nanoTime();
-        ended.countDown();
+        ended.open();
     }
 
     private void conduct(OutgoingSession session) {
@@ -198,14 +209,13 @@ public final class OutgoingMigration implements AutoCloseable {
     private Optional<PostcopyLink> handOver(OutgoingSession session) {
         session.sendRest();
         session.awaitVerdict();
-        progress.downtimeNanos = plan.clock().nanoTime() - progress.stoppedAtNanos;
         return Optional.empty();
     }
 
     /** Postcopy, with the package written: whatever fails now, the destination may have the guest. */
     private void pushRest(OutgoingSession session, PostcopyLink link) {
         life.advance(new OutgoingState.PostcopyActive(), "the package is written");
-        Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, session.handover()), link);
+        Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, meter, session.handover()), link);
         letGo(session);
         session.letRamChange();
         switch (end) {

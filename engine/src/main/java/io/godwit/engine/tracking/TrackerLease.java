@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.tracking;
 
-import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.RunControl;
@@ -44,7 +44,8 @@ public final class TrackerLease implements AutoCloseable {
             RunControl run,
             Vcpus limited,
             Supplier<MigrationStatistics> migration,
-            BooleanSupplier migrationsLimit) {
+            BooleanSupplier migrationsLimit,
+            Environment environment) {
         this.run = run;
         this.migration = migration;
         this.migrationsLimit = migrationsLimit;
@@ -52,11 +53,11 @@ public final class TrackerLease implements AutoCloseable {
         this.dirtyRate = new DirtyRateMeter(
                 guest.ram(),
                 tracker,
-                MonotonicClock.SYSTEM,
+                environment,
                 InstantSource.system(),
                 new SplittableRandom().nextLong());
         this.limits =
-                new VcpuDirtyLimits(guest.ram(), tracker, limited, new Surroundings(), MonotonicClock.SYSTEM);
+                new VcpuDirtyLimits(guest.ram(), tracker, limited, new Surroundings(), environment);
     }
 
     /**

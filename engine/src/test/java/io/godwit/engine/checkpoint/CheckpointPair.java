@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.FaultyWire;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
@@ -47,9 +48,8 @@ final class CheckpointPair implements AutoCloseable {
         sourceGuest = new CheckpointGuest(identity, seed);
         guest = new CheckpointGuest(identity, seed);
         run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
-        keeper = new CheckpointKeeper(sourceGuest, MonotonicClock.SYSTEM);
-        taker = new CheckpointTaker(
-                guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), MonotonicClock.SYSTEM);
+        keeper = new CheckpointKeeper(sourceGuest, MonotonicClock.SYSTEM, _ -> {});
+        taker = new CheckpointTaker(guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), Environment.SYSTEM);
         guest.arrive();
     }
 

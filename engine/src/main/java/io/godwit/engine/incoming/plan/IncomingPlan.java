@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.plan;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
@@ -15,16 +16,23 @@ import java.util.List;
  * What an incoming migration is made of.
  *
  * @param guest what takes the guest in
+ * @param places where the pages of a guest go that is still at its source
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
  */
 public record IncomingPlan(
         Arrival guest,
         RunControl run,
+        PrecopyPlace.Choice places,
         MigrationUri uri,
         Duration patience,
         boolean withDigests,
         boolean postcopy,
         List<MigrationListener> listeners,
-        MonotonicClock clock,
-        Transports transports) {}
+        Environment environment,
+        Transports transports) {
+    /** The time. */
+    public MonotonicClock clock() {
+        return environment.clock();
+    }
+}

@@ -2,15 +2,18 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.memory.Support;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -25,7 +28,8 @@ import java.util.concurrent.atomic.AtomicLong;
  *
  * <p>Threads: {@code mig-incoming}; {@link #giveUp} and {@link #statistics} any.
  */
-public final class PostcopyArrival implements AutoCloseable {
+public final class PostcopyArrival implements PrecopyPlace {
+    private final Environment environment;
     private final IncomingProgress progress;
     private List<RamBlockEntry> entries;
     private final ArrivingMemory memory;
@@ -46,22 +50,25 @@ public final class PostcopyArrival implements AutoCloseable {
      * @throws MigrationException.Protocol if page sizes differ
      * @throws MigrationException.Refused if this host cannot do it
      */
-    public PostcopyArrival(Arrival guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
+    public PostcopyArrival(IncomingPlan plan, List<RamBlockEntry> entries, IncomingProgress progress) {
+        Arrival guest = plan.guest();
+        this.environment = plan.environment();
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
-        memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.faultsInKernel(), withDigests);
-        log = new FaultLog(new PageWaits(Vcpus.of(guest)));
+        memory = ArrivingMemory.prepare(
+                guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
+        log = new FaultLog(new PageWaits(Vcpus.of(guest)), environment.clock());
         precopy = new AdvisedPlacer(memory);
     }
 
     /** Says whether postcopy to here can work, before any page comes. */
     public static void refuseUnsupported(Arrival guest, long pageSizeSummary) {
-        if (PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
+        List<RamBlock> blocks = guest.ram().snapshot().blocks();
+        if (guest.missingPages().support(blocks) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");
         }
-        List<RamBlock> blocks = guest.ram().snapshot().blocks();
-        long ours = PostcopySupport.pageSizes(blocks);
+        long ours = pageSizes(blocks);
         // Memory that the source's guest was given later is made here by its list, in ordinary pages.
         long withPlugged = guest.ramPlug().isPresent() ? ours | RamBlock.PAGE_BYTES : ours;
         if (!blocks.isEmpty() && ours != pageSizeSummary && withPlugged != pageSizeSummary) {
@@ -71,19 +78,12 @@ public final class PostcopyArrival implements AutoCloseable {
         }
     }
 
-    /**
-     * The source's guest will lose what is not in this list: before its memory is unmapped. Only while the guest is at
-     * the source, as is {@link #follow}, which comes next.
-     */
+    @Override
     public void forgetAllBut(List<RamBlockEntry> next) {
         memory.forgetAllBut(names(next));
     }
 
-    /**
-     * Goes on with another list of blocks; {@link #precopyPlacer} is another one then.
-     *
-     * @throws MigrationException as the constructor
-     */
+    @Override
     public void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> next) {
         refuseOtherPages(ram, next);
         memory.follow(ram, names(next));
@@ -94,6 +94,15 @@ public final class PostcopyArrival implements AutoCloseable {
 
     private static List<String> names(List<RamBlockEntry> entries) {
         return entries.stream().map(RamBlockEntry::idstr).toList();
+    }
+
+    /** The ORed page sizes of the blocks, as POSTCOPY_ADVISE announces them. */
+    private static long pageSizes(List<RamBlock> blocks) {
+        long summary = 0;
+        for (RamBlock block : blocks) {
+            summary |= block.pageBytes();
+        }
+        return summary;
     }
 
     private static void refuseOtherPages(RamBlocks.Snapshot ram, List<RamBlockEntry> entries) {
@@ -123,9 +132,20 @@ public final class PostcopyArrival implements AutoCloseable {
         return requests;
     }
 
-    /** Places pages until {@link #listen}. */
-    public PagePlace precopyPlacer() {
-        return precopy;
+    /** Places a page until {@link #listen}; then {@link #newPushPlacer} and {@link #newRequestPlacer} do. */
+    @Override
+    public void place(int blockIndex, long offset, NativeMemory content, long position) {
+        precopy.place(blockIndex, offset, content, position);
+    }
+
+    @Override
+    public void placeZero(int blockIndex, long offset) {
+        precopy.placeZero(blockIndex, offset);
+    }
+
+    @Override
+    public void flush() {
+        precopy.flush();
     }
 
     /** From now on faults are heard; requests go where {@link #requests} is attached. */
@@ -133,7 +153,7 @@ public final class PostcopyArrival implements AutoCloseable {
         memory.refuseParts();
         bytesBefore = progress.transferredBytes.get();
         listening = true;
-        faultThread = Optional.of(new FaultThread(memory, log, requests));
+        faultThread = Optional.of(new FaultThread(memory, log, requests, environment));
     }
 
     /** A placer for the main channel, who closes it. */
@@ -147,7 +167,7 @@ public final class PostcopyArrival implements AutoCloseable {
     }
 
     private PostcopyPlacer newPlacer(String channel, boolean givesWay) {
-        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, givesWay, this::keepCount);
+        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, givesWay, this::keepCount, environment);
         placers.add(placer);
         return placer;
     }
@@ -160,7 +180,7 @@ public final class PostcopyArrival implements AutoCloseable {
     /** Asks again for all that was asked for and has not come. */
     public void repeatRequests() {
         int _ = recoveries.incrementAndGet();
-        long _ = requests.repeat(memory, log);
+        long _ = requests.repeat(memory, log, environment.clock());
     }
 
     /** Lets everybody go on who waits for a page, with zeros: the guest will not run here. Any thread. */
@@ -168,9 +188,14 @@ public final class PostcopyArrival implements AutoCloseable {
         memory.release();
     }
 
-    /** Pages that have not come. */
+    @Override
     public long missingPages() {
         return whole ? 0 : memory.missingPages();
+    }
+
+    /** Bytes have come on a connection besides the main one. Any thread. */
+    void countBytes(int bytes) {
+        progress.countBytes(bytes);
     }
 
     /** Whether every page has come that somebody waits for. */
@@ -178,6 +203,7 @@ public final class PostcopyArrival implements AutoCloseable {
         return log.waiting() == 0;
     }
 
+    @Override
     public Optional<PageDigests> digests() {
         return memory.digests();
     }
