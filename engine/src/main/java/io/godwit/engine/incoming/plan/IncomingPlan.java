@@ -7,6 +7,7 @@ import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.Transports;
 import java.time.Duration;
 import java.util.List;
 
@@ -24,4 +25,5 @@ public record IncomingPlan(
         boolean withDigests,
         boolean postcopy,
         List<MigrationListener> listeners,
-        MonotonicClock clock) {}
+        MonotonicClock clock,
+        Transports transports) {}

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.Optional;
@@ -12,7 +12,7 @@ import java.util.Optional;
  * Places pages while the guest is still at the source, but postcopy may follow: missing pages by the kernel, pages that
  * are there by a plain copy, since nothing runs here. A page may come any number of times.
  */
-final class AdvisedPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
+final class AdvisedPlacer implements PagePlace, PageRun.Sink, AutoCloseable {
     private final ArrivingMemory memory;
     private final Optional<PageDigests> digests;
     /** Zeros, in which the one target page of a huge page stands that has come. */

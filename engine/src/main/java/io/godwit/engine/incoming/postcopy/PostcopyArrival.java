@@ -4,8 +4,8 @@ package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.incoming.plan.IncomingProgress;
-import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -123,7 +123,7 @@ public final class PostcopyArrival implements AutoCloseable {
     }
 
     /** Places pages until {@link #listen}. */
-    public PageReceiver precopyPlacer() {
+    public PagePlace precopyPlacer() {
         return precopy;
     }
 

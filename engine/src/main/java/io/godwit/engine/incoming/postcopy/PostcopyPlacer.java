@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;
@@ -17,7 +17,7 @@ import java.util.function.Consumer;
  *
  * <p>WIRE: the target pages of a huge page come in order and together on one channel.
  */
-public final class PostcopyPlacer implements PageReceiver, PageRun.Sink, AutoCloseable {
+public final class PostcopyPlacer implements PagePlace, PageRun.Sink, AutoCloseable {
     private static final int NOTHING = -1;
 
     private final ArrivingMemory memory;

@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.precopy;
 
-import io.godwit.engine.incoming.wire.PageReceiver;
 import io.godwit.engine.incoming.wire.RamFollower;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -17,7 +17,7 @@ import java.util.Optional;
  * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs
  * there yet.
  */
-public final class DirectPlacer implements PageReceiver {
+public final class DirectPlacer implements PagePlace {
     private List<RamBlock> blocks;
     private List<BitSet> received = new ArrayList<>();
     private Optional<PageDigests> digests;

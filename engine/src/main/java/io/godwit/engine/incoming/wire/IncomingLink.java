@@ -25,9 +25,9 @@ public final class IncomingLink implements AutoCloseable {
      *
      * @throws io.godwit.engine.outcome.MigrationException.Refused if the address cannot be used
      */
-    public IncomingLink(MigrationUri uri, Duration patience) {
+    public IncomingLink(Transports transports, MigrationUri uri, Duration patience) {
         try {
-            listening = Transports.listen(uri, patience, abort);
+            listening = transports.listen(uri, patience, abort);
         } catch (RuntimeException | Error e) {
             abort.close();
             preemptAbort.close();
