@@ -19,6 +19,15 @@ import java.util.Set;
  * refused. Any thread; none waits for a migration.
  */
 public interface MigrationControl {
+    /** Begins to migrate the guest to {@code uri}. */
+    void migrate(String uri);
+
+    /** Connects again to the destination of a postcopy that is paused. */
+    void resume(String uri);
+
+    /** Listens for the source of a postcopy that is paused. */
+    void recover(String uri);
+
     /** Switches to postcopy as soon as may be. */
     void startPostcopy();
 

@@ -110,6 +110,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      *
      * @throws MigrationException.Refused if one is under way, or there is no guest here
      */
+    @Override
     public synchronized void migrate(String uri) {
         MigrationUri target = transports.usable(uri);
         refuseWhileActive();
@@ -248,6 +249,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
      * used
      */
+    @Override
     public synchronized void recover(String uri) {
         MigrationUri source = transports.usable(uri);
         switch (side) {
@@ -264,6 +266,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      *
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
      */
+    @Override
     public synchronized void resume(String uri) {
         MigrationUri target = transports.usable(uri);
         switch (side) {
