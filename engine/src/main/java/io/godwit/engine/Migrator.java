@@ -105,11 +105,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Starts to migrate the guest to {@code uri} and returns at once.
-     *
-     * @throws MigrationException.Refused if one is under way, or there is no guest here
-     */
     @Override
     public synchronized void migrate(String uri) {
         MigrationUri target = transports.usable(uri);
@@ -177,11 +172,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         migration.start();
     }
 
-    /**
-     * Cancels an outgoing migration; returns at once. Where none runs it does nothing.
-     *
-     * @throws MigrationException.Refused if postcopy has begun: the guest is at the destination
-     */
     @Override
     public void cancel() {
         switch (side) {
@@ -195,11 +185,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Goes on from {@code pre-switchover} ({@code migrate-continue}).
-     *
-     * @throws MigrationException.Refused in any other state
-     */
     @Override
     public void continueFrom(MigrationStatus status) {
         if (status != MigrationStatus.PRE_SWITCHOVER) {
@@ -212,11 +197,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Switches the outgoing migration to postcopy as soon as may be ({@code migrate-start-postcopy}); returns at once.
-     *
-     * @throws MigrationException.Refused if none runs, or {@code postcopy-ram} is off
-     */
     @Override
     public void startPostcopy() {
         switch (side) {
@@ -227,12 +207,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Cuts the connection of a migration in postcopy on purpose ({@code migrate-pause}); either side. The guest goes on
-     * at the destination until it needs a page that is missing.
-     *
-     * @throws MigrationException.Refused in any other state
-     */
     @Override
     public void pausePostcopy() {
         switch (side) {
@@ -243,12 +217,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
-     *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
-     * used
-     */
     @Override
     public synchronized void recover(String uri) {
         MigrationUri source = transports.usable(uri);
@@ -260,12 +228,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Connects again to the destination of a postcopy that lost its connection ({@code migrate} with {@code resume});
-     * source only.
-     *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
-     */
     @Override
     public synchronized void resume(String uri) {
         MigrationUri target = transports.usable(uri);
@@ -279,10 +241,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * A control session has answered a command, which took {@code nanos} all in all; a migration that is under way
-     * counts it. Waits for nobody.
-     */
     @Override
     public void commandTook(String name, long nanos) {
         switch (side) {
@@ -366,7 +324,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 .orElse(", and no migration has ended that says who has it.");
     }
 
-    /** A picture of the latest migration. */
     @Override
     public MigrationStatistics statistics() {
         return switch (side) {
@@ -376,13 +333,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         };
     }
 
-    /**
-     * Begins to measure how fast the guest writes to its memory, and returns at once. The tracker has one user at a
-     * time: a migration that begins ends a measurement that needs it, and waits for one harvest at most.
-     *
-     * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration
-     * has its tracker
-     */
     @Override
     public synchronized void calcDirtyRate(DirtyRateRequest request) {
         refuseIfClosed();
@@ -410,21 +360,11 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         dirtyRate.start(request);
     }
 
-    /** A picture of the latest measurement of the dirty rate. */
     @Override
     public DirtyRate dirtyRate() {
         return dirtyRate.latest();
     }
 
-    /**
-     * Limits what a vCPU may dirty, during migrations and outside of them ({@code set-vcpu-dirty-limit}). Ends a
-     * measurement of the dirty rate that needs the guest's tracker, and waits for one harvest at most.
-     *
-     * @param vcpu its number; empty = all of them
-     * @param mebibytesPerSecond the limit; 0 = none
-     * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration
-     * limits them itself
-     */
     @Override
     public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
         List<Integer> which = limits.vcpus(vcpu);
@@ -441,12 +381,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         limits.set(which, mebibytesPerSecond);
     }
 
-    /**
-     * Takes limits away ({@code cancel-vcpu-dirty-limit}); from a vCPU without one nothing.
-     *
-     * @param vcpu its number; empty = all of them
-     * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
-     */
     @Override
     public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
         List<Integer> which = limits.vcpus(vcpu);
@@ -454,7 +388,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         limits.cancel(which);
     }
 
-    /** The limits that were set, in the order of the vCPUs. */
     @Override
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
         return limits.picture();
@@ -468,20 +401,17 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /** The settings. */
     @Override
     public MigrationParameters parameters() {
         return parameters;
     }
 
-    /** Changes the settings, also of a migration that runs. */
     @Override
     public void setParameters(MigrationParameters next) {
         parameters = next;
         throttle.parametersChanged();
     }
 
-    /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
     @Override
     public Set<Capability> capabilities() {
         return capabilities;
@@ -544,7 +474,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         };
     }
 
-    /** Adds one who hears of states and passes. */
     @Override
     public void addListener(MigrationListener listener) {
         listeners.add(listener);
