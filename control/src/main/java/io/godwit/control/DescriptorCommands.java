@@ -34,7 +34,8 @@ final class DescriptorCommands {
     }
 
     void removeFd(QmpArguments arguments) {
-        long set = arguments.optionalInteger("fdset-id")
+        long set = arguments
+                .optionalInteger("fdset-id")
                 .orElseThrow(() -> QmpException.generic("Parameter 'fdset-id' is missing"));
         descriptors.remove(set, arguments.optionalInteger("fd"));
     }

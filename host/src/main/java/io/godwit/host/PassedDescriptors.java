@@ -53,7 +53,8 @@ public final class PassedDescriptors implements Descriptors, AutoCloseable {
      */
     public synchronized void inherit(int number, Optional<String> name) {
         name.ifPresent(PassedDescriptors::requireName);
-        if (named.containsKey(Integer.toString(number)) || name.map(named::containsKey).orElse(false)) {
+        if (named.containsKey(Integer.toString(number))
+                || name.map(named::containsKey).orElse(false)) {
             throw new HostException("Descriptor " + number + " was named twice.");
         }
         PassedDescriptor descriptor;
@@ -147,8 +148,8 @@ public final class PassedDescriptors implements Descriptors, AutoCloseable {
     /** {@code query-fdsets}: all members, in the order of their sets. */
     public synchronized List<Member> members() {
         List<Member> members = new ArrayList<>();
-        sets.forEach((set, list) ->
-                list.forEach(held -> members.add(new Member(set, held.descriptor().number(), held.opaque()))));
+        sets.forEach((set, list) -> list.forEach(
+                held -> members.add(new Member(set, held.descriptor().number(), held.opaque()))));
         return members;
     }
 
@@ -179,7 +180,8 @@ public final class PassedDescriptors implements Descriptors, AutoCloseable {
                 .or(() -> sets.values().stream()
                         .flatMap(List::stream)
                         .map(Held::descriptor)
-                        .filter(descriptor -> Integer.toString(descriptor.number()).equals(name))
+                        .filter(descriptor ->
+                                Integer.toString(descriptor.number()).equals(name))
                         .findFirst())
                 .orElseThrow(() -> new MigrationException.Refused("File descriptor named '" + name
                         + "' has not been found: it was not passed to this host for a migration. Send one with getfd"
@@ -206,7 +208,8 @@ public final class PassedDescriptors implements Descriptors, AutoCloseable {
         }
         int held = named.size() + sets.values().stream().mapToInt(List::size).sum();
         if (held >= MAX_HELD) {
-            throw new HostException(MAX_HELD + " descriptors are held already; close one first with closefd or remove-fd");
+            throw new HostException(
+                    MAX_HELD + " descriptors are held already; close one first with closefd or remove-fd");
         }
     }
 

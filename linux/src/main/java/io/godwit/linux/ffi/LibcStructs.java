@@ -71,9 +71,7 @@ public final class LibcStructs {
 
     /** The head of something that comes beside a message; its data follow at once. */
     public static final StructLayout CMSGHDR = MemoryLayout.structLayout(
-                    JAVA_LONG.withName("cmsg_len"),
-                    JAVA_INT.withName("cmsg_level"),
-                    JAVA_INT.withName("cmsg_type"))
+                    JAVA_LONG.withName("cmsg_len"), JAVA_INT.withName("cmsg_level"), JAVA_INT.withName("cmsg_type"))
             .withName("cmsghdr");
 
     /** What a signal does; glibc's structure, not the kernel's. */
@@ -87,8 +85,7 @@ public final class LibcStructs {
 
     /** All of them, for the test that compares them with the headers. */
     public static final List<StructLayout> ALL =
-            List.of(
-            IOVEC, POLLFD, TIMESPEC, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN, MSGHDR, CMSGHDR, SIGACTION);
+            List.of(IOVEC, POLLFD, TIMESPEC, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN, MSGHDR, CMSGHDR, SIGACTION);
 
     private LibcStructs() {}
 

@@ -47,16 +47,12 @@ public final class SocketMessages implements AutoCloseable {
         this(MAX_DESCRIPTORS);
     }
 
-    private SocketMessages(int descriptorCount) {
+    /** The same with room for another number of descriptors. */
+    public SocketMessages(int descriptorCount) {
         control = arena.allocate(RIGHTS_DATA + (long) descriptorCount * Integer.BYTES, Long.BYTES);
         message.set(JAVA_LONG, IOV, vector.address());
         message.set(JAVA_LONG, IOV_COUNT, 1);
         message.set(JAVA_LONG, CONTROL, control.address());
-    }
-
-    /** For tests: one that sends more than others take. */
-    static SocketMessages withRoomFor(int descriptorCount) {
-        return new SocketMessages(descriptorCount);
     }
 
     /**
@@ -65,8 +61,7 @@ public final class SocketMessages implements AutoCloseable {
      *
      * @return bytes read; 0 if it would have to wait; -1 at the end of the stream
      */
-    public int receive(
-            Descriptor socket, NativeMemory memory, long offset, int length, List<PassedDescriptor> passed) {
+    public int receive(Descriptor socket, NativeMemory memory, long offset, int length, List<PassedDescriptor> passed) {
         prepare(memory.address(offset, length), length, control.byteSize());
         long result;
         do {

@@ -86,7 +86,7 @@ class SocketMessagesTest {
         passed.forEach(PassedDescriptor::close);
         passed.clear();
         long before = openDescriptors();
-        try (SocketMessages greedy = SocketMessages.withRoomFor(SocketMessages.MAX_DESCRIPTORS + 1)) {
+        try (SocketMessages greedy = new SocketMessages(SocketMessages.MAX_DESCRIPTORS + 1)) {
             assertThat(greedy.send(
                             pair.first(),
                             memory,
