@@ -78,7 +78,7 @@ final class HostCommand implements Callable<Integer> {
     @Option(names = "--uuid", paramLabel = "UUID", description = "Who the guest is (default: somebody new).")
     private @Nullable UUID uuid;
 
-    @Option(names = "--paused", description = "Do not let the guest run before 'cont'.")
+    @Option(names = "--paused", description = "Do not let the guest run before 'cont', nor one that arrives.")
     private boolean paused;
 
     @Option(names = "--verify", description = "Hash each page that arrives, for x-godwit-ram-digest.")
@@ -145,7 +145,12 @@ final class HostCommand implements Callable<Integer> {
             if (!paused) {
                 host.cont();
             }
-        } else if (!incoming.equals("defer")) {
+            return;
+        }
+        if (paused) {
+            host.pauseOnArrival();
+        }
+        if (!incoming.equals("defer")) {
             // Nobody may be asking over QMP: a host that waited in vain says so and ends.
             host.migrateIncoming(incoming, true);
         }

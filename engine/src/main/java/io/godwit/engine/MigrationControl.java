@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
@@ -36,8 +37,7 @@ public interface MigrationControl {
     /**
      * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
      *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
-     * used
+     * @throws MigrationException.Refused unless it is {@code postcopy-paused}, or if the address cannot be used
      */
     void recover(String uri);
 

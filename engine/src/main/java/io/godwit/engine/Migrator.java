@@ -13,12 +13,13 @@ import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.PostcopySupport;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
-import io.godwit.engine.outgoing.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
@@ -161,6 +162,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
+                DirectPlacer.into(guest, verifying),
                 source,
                 Duration.ofMillis(parameters.connectTimeoutMillis()),
                 verifying,
@@ -429,8 +431,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     /**
      * Switches several capabilities at once: all, or none if what came of it could not be.
      *
-     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a
-     * migration runs
+     * @throws MigrationException.Refused if one cannot be had here, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         Set<Capability> next = new HashSet<>(capabilities);
@@ -545,8 +546,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             throw new MigrationException.Refused("There's a migration process in progress");
         }
         if (!now.outgoing() && now.status() == MigrationStatus.FAILED) {
-            throw new MigrationException.Refused(
-                    "The incoming migration has failed, so this guest's memory is broken; quit and start a new host to wait again.");
+            throw new MigrationException.Refused("The incoming migration has failed, so this guest's memory is broken;"
+                    + " quit and start a new host to wait again.");
         }
     }
 }

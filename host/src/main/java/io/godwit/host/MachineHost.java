@@ -60,6 +60,15 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     /**
+     * The guest that is awaited shall stand still when it has arrived, until {@link #cont}.
+     *
+     * @throws MigrationException.Refused if none is awaited
+     */
+    public void pauseOnArrival() {
+        run.pauseOnArrival();
+    }
+
+    /**
      * Waits until somebody asked the host to end.
      *
      * @return what went wrong, if it ends for that

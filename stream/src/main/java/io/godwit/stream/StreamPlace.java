@@ -10,7 +10,7 @@ record StreamPlace(long position, String section) {
     }
 
     StreamFormatException fail(String what) {
-        return new StreamFormatException(this, what, false);
+        return new StreamFormatException(position, section, what, false);
     }
 
     StreamFormatException fail(String what, Object expected, Object found) {
@@ -18,7 +18,7 @@ record StreamPlace(long position, String section) {
     }
 
     StreamFormatException incomplete(String what) {
-        return new StreamFormatException(this, what, true);
+        return new StreamFormatException(position, section, what, true);
     }
 
     /** Fails unless {@code expected} equals {@code found}. */
