@@ -4,6 +4,7 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.agreement.DestinationSide;
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
@@ -41,6 +42,11 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);
+    }
+
+    @Override
+    public Environment environment() {
+        return plan.environment();
     }
 
     @Override

@@ -200,6 +200,6 @@ public final class Postcopy {
     }
 
     private PageChannels pages(IncomingLink link) {
-        return new PageChannels(link, session.stream(), arrival, session.safety(), patience);
+        return new PageChannels(link, session.stream(), arrival, session.safety(), patience, session.environment());
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PostcopyPackage;
@@ -10,6 +11,9 @@ import java.util.Optional;
 
 /** What postcopy needs of the arrival that it is a part of. Called by {@code mig-incoming}, where nothing else is said. */
 public interface PostcopySession {
+    /** Where its threads run and wait. Any thread. */
+    Environment environment();
+
     /** The bytes of this arrival. */
     SourceStream stream();
 
