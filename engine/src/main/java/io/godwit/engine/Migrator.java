@@ -11,8 +11,8 @@ import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
-import io.godwit.engine.incoming.IncomingPlan;
-import io.godwit.engine.incoming.PostcopySupport;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.postcopy.PostcopySupport;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
@@ -29,7 +29,10 @@ import io.godwit.engine.tracking.DirtyRateMeter;
 import io.godwit.engine.tracking.DirtyRateRequest;
 import io.godwit.engine.tracking.VcpuDirtyLimit;
 import io.godwit.engine.tracking.VcpuDirtyLimits;
+import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
+import io.godwit.engine.transport.Transports;
 import io.godwit.linux.memory.Support;
 import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
@@ -40,7 +43,6 @@ import java.util.OptionalLong;
 import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.stream.IntStream;
 
 /**
  * Migrates one guest: out of here, or to here. The front door of the engine; QMP, programs that embed Godwit and tests
@@ -60,6 +62,7 @@ public final class Migrator implements AutoCloseable {
 
     private final Guest guest;
     private final RunControl run;
+    private final Transports transports;
     private final DirtyRateMeter dirtyRate;
     private final VcpuTime throttle;
     private final Vcpus throttledByMigrations;
@@ -84,8 +87,14 @@ public final class Migrator implements AutoCloseable {
      * rehearse the switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
      */
     public Migrator(Guest guest, RunControl run) {
+        this(guest, run, new SystemTransports(Descriptors.ANY_NUMBER));
+    }
+
+    /** The same over transports of the caller's, who so says which descriptors {@code fd:} may name. */
+    public Migrator(Guest guest, RunControl run, Transports transports) {
         this.guest = guest;
         this.run = run;
+        this.transports = transports;
         this.dirtyRate = new DirtyRateMeter(
                 guest, MonotonicClock.SYSTEM, InstantSource.system(), new SplittableRandom().nextLong());
         this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
@@ -102,7 +111,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if one is under way, or there is no guest here
      */
     public synchronized void migrate(String uri) {
-        MigrationUri target = MigrationUri.parse(uri);
+        MigrationUri target = transports.usable(uri);
         refuseWhileActive();
         CapabilityRules.checkTarget(capabilities, target);
         if (!guest.isRunnable()) {
@@ -133,7 +142,8 @@ public final class Migrator implements AutoCloseable {
                 () -> parameters,
                 capabilities,
                 listeners,
-                MonotonicClock.SYSTEM));
+                MonotonicClock.SYSTEM,
+                transports));
         side = new Side.Out(migration);
         // With the side set the tracker is not free any more, so nobody takes it back.
         limits.yieldTracker();
@@ -146,7 +156,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if this host does not wait for a guest, or the address cannot be used
      */
     public synchronized void migrateIncoming(String uri) {
-        MigrationUri source = MigrationUri.parse(uri);
+        MigrationUri source = transports.usable(uri);
         refuseWhileActive();
         if (run.state() != RunState.INMIGRATE) {
             throw new MigrationException.Refused(
@@ -160,7 +170,8 @@ public final class Migrator implements AutoCloseable {
                 verifying,
                 capabilities.contains(Capability.POSTCOPY_RAM),
                 listeners,
-                MonotonicClock.SYSTEM));
+                MonotonicClock.SYSTEM,
+                transports));
         side = new Side.In(migration);
         migration.start();
     }
@@ -229,7 +240,7 @@ public final class Migrator implements AutoCloseable {
      * used
      */
     public synchronized void recover(String uri) {
-        MigrationUri source = MigrationUri.parse(uri);
+        MigrationUri source = transports.usable(uri);
         switch (side) {
             case Side.In(IncomingMigration migration) -> migration.recover(source);
             case Side.Out _, Side.None _ ->
@@ -245,7 +256,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
      */
     public synchronized void resume(String uri) {
-        MigrationUri target = MigrationUri.parse(uri);
+        MigrationUri target = transports.usable(uri);
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> {
                 CapabilityRules.checkTarget(capabilities, target);
@@ -399,7 +410,7 @@ public final class Migrator implements AutoCloseable {
      * limits them itself
      */
     public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
-        List<Integer> which = vcpus(vcpu);
+        List<Integer> which = limits.vcpus(vcpu);
         refuseLimits("set");
         if (mebibytesPerSecond == 0) {
             limits.cancel(which);
@@ -420,7 +431,7 @@ public final class Migrator implements AutoCloseable {
      * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
      */
     public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
-        List<Integer> which = vcpus(vcpu);
+        List<Integer> which = limits.vcpus(vcpu);
         refuseLimits("cancel");
         limits.cancel(which);
     }
@@ -428,17 +439,6 @@ public final class Migrator implements AutoCloseable {
     /** The limits that were set, in the order of the vCPUs. */
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
         return limits.picture();
-    }
-
-    private List<Integer> vcpus(OptionalLong vcpu) {
-        int count = guest.vcpus().count();
-        if (vcpu.isEmpty()) {
-            return IntStream.range(0, count).boxed().toList();
-        }
-        if (vcpu.getAsLong() < 0 || vcpu.getAsLong() >= count) {
-            throw new MigrationException.Refused("incorrect cpu index specified");
-        }
-        return List.of((int) vcpu.getAsLong());
     }
 
     private void refuseLimits(String what) {

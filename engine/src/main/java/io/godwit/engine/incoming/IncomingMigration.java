@@ -3,6 +3,10 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -57,7 +61,7 @@ public final class IncomingMigration implements AutoCloseable {
     public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
         this.session = new IncomingSession(plan, progress);
-        this.link = new IncomingLink(plan.uri(), plan.patience());
+        this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
         this.firstAddress = link.address();
     }
 
@@ -140,7 +144,7 @@ public final class IncomingMigration implements AutoCloseable {
         }
         // Who asks again means another address: the one before it is given up.
         link.cut("migrate-recover was asked for again, with " + uri);
-        IncomingLink next = new IncomingLink(uri, plan.patience());
+        IncomingLink next = new IncomingLink(plan.transports(), uri, plan.patience());
         link = next;
         if (paused) {
             requests.add(new Request.Recover(next));

@@ -4,7 +4,18 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.ArrivingBlock;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
+import io.godwit.engine.incoming.wire.ChannelInput;
+import io.godwit.engine.incoming.wire.RamFollower;
+import io.godwit.engine.incoming.wire.ReturnPathOut;
+import io.godwit.engine.incoming.wire.SourceAgreement;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.DowntimeParts;
@@ -52,7 +63,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private final StreamReader reader;
     private final SourceAgreement agreement;
     private Optional<Connection> connection = Optional.empty();
-    private Optional<PageReceiver> receiver = Optional.empty();
+    private Optional<PagePlace> receiver = Optional.empty();
     private Optional<DirectPlacer> precopy = Optional.empty();
     private volatile Optional<PostcopyArrival> arrival = Optional.empty();
     private List<DeviceSection> devices = List.of();
@@ -141,7 +152,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     }
 
     /** Pages go there from now on. */
-    void placeInto(PageReceiver next) {
+    void placeInto(PagePlace next) {
         receiver = Optional.of(next);
     }
 
@@ -308,7 +319,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         ChannelInput input = connection().input();
         try {
             reader.consume(input.received());
-            receiver.ifPresent(PageReceiver::flush);
+            receiver.ifPresent(PagePlace::flush);
             input.keepRest();
             progress.normalPages.set(normalPages);
             progress.zeroPages.set(zeroPages);
@@ -368,7 +379,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         reconnected = true;
         agreement.refuseWithoutMark(command);
         // What a command says holds for the pages that came before it.
-        receiver.ifPresent(PageReceiver::flush);
+        receiver.ifPresent(PagePlace::flush);
         switch (command) {
             case Command.OpenReturnPath _ -> openReturnPath();
             case Command.Ping(int value) -> answerPing(value);
@@ -497,7 +508,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     @Override
     public void sectionEnd(SectionHeader section) {
         // The source sends together what may be placed together: few pages while the guest asks for others.
-        receiver.ifPresent(PageReceiver::flush);
+        receiver.ifPresent(PagePlace::flush);
     }
 
     @Override
@@ -506,7 +517,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         devices = sections;
     }
 
-    private PageReceiver receiver() {
+    private PagePlace receiver() {
         return receiver.orElseThrow(() -> new IllegalStateException("pages before the list of blocks"));
     }
 

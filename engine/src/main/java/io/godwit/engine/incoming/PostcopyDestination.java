@@ -3,6 +3,9 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
+import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PostcopyPackage;
@@ -42,7 +45,7 @@ final class PostcopyDestination {
      */
     void takeOver(IncomingLink link) {
         PostcopyPackage pack = session.takePackage();
-        PostcopyLink pages = new PostcopyLink(link, session, arrival, patience);
+        PageChannels pages = new PageChannels(link, session, arrival, patience);
         try {
             arrival.listen();
             states.become(new IncomingState.PostcopyLoading(), "the source has packed up");
@@ -65,9 +68,9 @@ final class PostcopyDestination {
     static final class NotTakenOver extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
-        private final transient PostcopyLink pages;
+        private final transient PageChannels pages;
 
-        NotTakenOver(Throwable cause, PostcopyLink pages) {
+        NotTakenOver(Throwable cause, PageChannels pages) {
             super(MigrationException.sentence(cause), cause);
             this.pages = pages;
         }
@@ -79,7 +82,7 @@ final class PostcopyDestination {
     }
 
     /** Waits until all pages have come or the connection is lost. */
-    private void serve(PostcopyLink pages) {
+    private void serve(PageChannels pages) {
         Optional<Throwable> lost = pages.awaitEnd(session.sourceLeavesNoHoles());
         if (lost.isPresent()) {
             pause(lost.get());
@@ -124,7 +127,7 @@ final class PostcopyDestination {
     void recover(IncomingLink link) {
         try (Channel _ = reconnect(link);
                 IncomingSession.Connected _ = session::disconnect) {
-            PostcopyLink pages = new PostcopyLink(link, session, arrival, patience);
+            PageChannels pages = new PageChannels(link, session, arrival, patience);
             pages.commitAtOnce();
             states.become(new IncomingState.PostcopyRecover(), "the source is back");
             agree();
@@ -138,7 +141,7 @@ final class PostcopyDestination {
         }
     }
 
-    private void begin(PostcopyLink pages) {
+    private void begin(PageChannels pages) {
         try {
             pages.start();
             arrival.repeatRequests();

@@ -3,6 +3,8 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopyThreads;
 import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
 import java.util.concurrent.CountDownLatch;

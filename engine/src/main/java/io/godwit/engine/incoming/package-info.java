@@ -6,14 +6,12 @@
  * {@link io.godwit.engine.outgoing}.
  *
  * <p>Read {@code IncomingMigration} first; it runs on the thread {@code mig-incoming}, which owns the state. {@code
- * IncomingSession} is the stream, {@code DirectPlacer} its pages in plain precopy. Every byte that comes in is hostile
- * until it has been checked; the checks of the format itself are the stream module's.
+ * IncomingSession} is the stream. {@code PostcopyDestination} says what happens when in postcopy, {@code PageChannels}
+ * is what lives as long as one connection ({@code mig-listen}, {@code mig-preempt}).
  *
- * <p>Postcopy: {@code PostcopyDestination} says what happens when; {@code PostcopyArrival} is what lives from the
- * guest's first page to its last ({@code ArrivingMemory}, {@code FaultThread}, {@code FaultLog}), {@code PostcopyLink}
- * what lives as long as one connection ({@code mig-listen}, {@code mig-preempt}). Invariant: a page that is missing is
- * touched by no Java thread. A page is placed first and marked received second; a fault marks its page requested first
- * and looks whether it is received second: so every page that somebody waits for is asked for or there.
+ * <p>Below are {@code .precopy} and {@code .postcopy}, which place pages and know nothing of each other; {@code
+ * .checkpoint} is where a destination that runs in step with its source will have its room. {@code .plan} and {@code
+ * .wire} are the ground for all.
  */
 @NullMarked
 package io.godwit.engine.incoming;

@@ -2,12 +2,17 @@
 // Copyright the Godwit authors
 package io.godwit.engine.memory;
 
+import io.godwit.linux.memory.NativeMemory;
+
 /**
  * Some pages of one RAM block that are sent together. Filled from a dirty bitmap, which gives the bits up as they are
- * taken: from then on the batch is the only one who knows that these pages must be sent.
+ * taken: from then on the batch is the only one who knows that these pages must be sent. Where their content is, a
+ * {@link PageSource} says.
  */
 public final class PageBatch {
     private final long[] pages;
+    private final NativeMemory[] contents;
+    private final long[] offsets;
     private int count;
 
     /** A batch of at most {@code capacity} pages. */
@@ -17,6 +22,8 @@ public final class PageBatch {
                     "a batch of " + capacity + " pages: at least 64, one word of the bitmap");
         }
         pages = new long[capacity];
+        contents = new NativeMemory[capacity];
+        offsets = new long[capacity];
     }
 
     /** How many pages it holds. */
@@ -32,6 +39,22 @@ public final class PageBatch {
     /** The number, within its block, of the i-th page; ascending. */
     public long page(int index) {
         return pages[index];
+    }
+
+    /** The content of the i-th page begins at {@code offset} of {@code memory}. */
+    public void locate(int index, NativeMemory memory, long offset) {
+        contents[index] = memory;
+        offsets[index] = offset;
+    }
+
+    /** What holds the content of the i-th page, once it is located. */
+    public NativeMemory content(int index) {
+        return contents[index];
+    }
+
+    /** Where in {@link #content} it begins, in bytes. */
+    public long contentOffset(int index) {
+        return offsets[index];
     }
 
     /**

@@ -11,7 +11,7 @@ import java.util.Optional;
  * {@link RamBlocks}, and afterwards until everybody has let go who has {@link #beginUse begun to use} it; a block
  * carries no arena.
  */
-public final class RamBlock {
+public final class RamBlock implements PageSource {
     /** The target page size: the unit of tracking and of the wire. */
     public static final int PAGE_BYTES = 4096;
 
@@ -73,6 +73,14 @@ public final class RamBlock {
     /** Where the bytes are. */
     public NativeMemory memory() {
         return memory;
+    }
+
+    /** Each page is where the guest has it. Who asks keeps the memory mapped, see {@link #beginUse}. */
+    @Override
+    public void locate(PageBatch batch) {
+        for (int i = 0; i < batch.count(); i++) {
+            batch.locate(i, memory, batch.page(i) << PAGE_SHIFT);
+        }
     }
 
     /**

@@ -9,7 +9,6 @@ import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
-import io.godwit.engine.transport.Transports;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.Optional;
@@ -143,7 +142,7 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private void run() {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        try (Channel channel = Transports.connect(plan.uri(), patience, life.abort());
+        try (Channel channel = plan.transports().connect(plan.uri(), patience, life.abort());
                 AnnouncedRam ram = OutgoingSession.holdRam(plan);
                 OutgoingSession session = new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress)) {
             waits.watch(plan.guest());

@@ -10,6 +10,7 @@ import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.Transports;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -27,4 +28,5 @@ public record OutgoingPlan(
         Supplier<MigrationParameters> parameters,
         Set<Capability> capabilities,
         List<MigrationListener> listeners,
-        MonotonicClock clock) {}
+        MonotonicClock clock,
+        Transports transports) {}

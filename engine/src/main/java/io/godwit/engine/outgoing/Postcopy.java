@@ -9,7 +9,6 @@ import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
-import io.godwit.engine.transport.Transports;
 import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
 import java.util.List;
@@ -205,7 +204,7 @@ final class Postcopy {
 
     private PostcopyLink recover(MigrationUri uri, AbortSignal abort) {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        Channel channel = Transports.connect(uri, patience, abort);
+        Channel channel = plan.transports().connect(uri, patience, abort);
         ReturnPath returnPath = new ReturnPath(channel, entries, plan.clock());
         try (OutgoingWire wire = new OutgoingWire(channel, progress)) {
             if (!channel.isBidirectional()) {
@@ -253,6 +252,6 @@ final class Postcopy {
             return Optional.empty();
         }
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        return Optional.of(Transports.connect(uri, patience, abort));
+        return Optional.of(plan.transports().connect(uri, patience, abort));
     }
 }

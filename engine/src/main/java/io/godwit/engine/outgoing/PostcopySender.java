@@ -3,9 +3,9 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageSource;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.Channel;
-import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Command;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.SectionHeader;
@@ -57,10 +57,11 @@ final class PostcopySender implements AutoCloseable {
     /**
      * Sends a batch.
      *
+     * @param pages where the content of its pages is
      * @param ping value of a PING behind it, only on the main channel
      * @return bytes written
      */
-    long send(int blockIndex, RamBlock block, PageBatch batch, OptionalInt ping) {
+    long send(int blockIndex, PageSource pages, PageBatch batch, OptionalInt ping) {
         out.clear();
         if (inSections) {
             int _ = StreamWriter.sectionHeader(
@@ -68,7 +69,7 @@ final class PostcopySender implements AutoCloseable {
         }
         long bytes = 0;
         int zeroPages = 0;
-        NativeMemory memory = block.memory();
+        pages.locate(batch);
         int room = RecordBatch.MAX_PAGES;
         for (int i = 0; i < batch.count(); i++) {
             if (room-- == 0) {
@@ -76,7 +77,7 @@ final class PostcopySender implements AutoCloseable {
                 out.clear();
                 room = RecordBatch.MAX_PAGES - 1;
             }
-            zeroPages += out.addPage(blockIndex, memory, batch.page(i) * RamBlock.PAGE_BYTES) ? 0 : 1;
+            zeroPages += out.addPage(blockIndex, batch, i) ? 0 : 1;
         }
         if (inSections) {
             int _ = StreamWriter.endOfRamSection(out.framing(), OutgoingWire.RAM_SECTION);

@@ -4,9 +4,8 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
-import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.PageSource;
 import io.godwit.engine.transport.Channel;
-import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.SectionHeader;
 import io.godwit.stream.SectionKind;
@@ -42,15 +41,16 @@ final class RamSender implements AutoCloseable {
     /**
      * Sends the pages of a batch.
      *
+     * @param pages where their content is
      * @return the bytes written to the wire
      */
-    long send(int blockIndex, RamBlock block, PageBatch batch) {
+    long send(int blockIndex, PageSource pages, PageBatch batch) {
         batchOut.clear();
         openPart();
-        NativeMemory memory = block.memory();
+        pages.locate(batch);
         long zeroPages = 0;
         for (int i = 0; i < batch.count(); i++) {
-            zeroPages += batchOut.addPage(blockIndex, memory, batch.page(i) * RamBlock.PAGE_BYTES) ? 0 : 1;
+            zeroPages += batchOut.addPage(blockIndex, batch, i) ? 0 : 1;
         }
         if (!inEndSection && clock.nanoTime() - partSinceNanos > PART_NANOS) {
             closePart();

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.io.IoVector;
@@ -60,11 +61,14 @@ final class RecordBatch implements AutoCloseable {
     }
 
     /**
-     * Adds one page; false if it is zero. A small method, because the compiler takes one that is called for each page
-     * long before it takes a loop that is entered for each batch.
+     * Adds the i-th page of a batch; false if it is zero. A small method, because the compiler takes one that is called
+     * for each page long before it takes a loop that is entered for each batch.
      */
-    boolean addPage(int blockIndex, NativeMemory memory, long offset) {
-        if (memory.isZero(offset, RamBlock.PAGE_BYTES)) {
+    boolean addPage(int blockIndex, PageBatch batch, int i) {
+        NativeMemory content = batch.content(i);
+        long at = batch.contentOffset(i);
+        long offset = batch.page(i) * RamBlock.PAGE_BYTES;
+        if (content.isZero(at, RamBlock.PAGE_BYTES)) {
             int _ = records.zeroPage(headBuffer, blockIndex, offset);
             return false;
         }
@@ -72,7 +76,7 @@ final class RecordBatch implements AutoCloseable {
         int headEnd = headBuffer.position();
         vector.add(heads, headStart, headEnd - headStart);
         headStart = headEnd;
-        vector.add(memory, offset, RamBlock.PAGE_BYTES);
+        vector.add(content, at, RamBlock.PAGE_BYTES);
         return true;
     }
 

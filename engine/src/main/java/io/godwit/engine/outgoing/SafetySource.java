@@ -9,7 +9,6 @@ import io.godwit.engine.report.CheckpointStatistics;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
-import io.godwit.engine.transport.Transports;
 import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
 
@@ -42,7 +41,7 @@ final class SafetySource implements AutoCloseable {
         AbortSignal abort = new AbortSignal();
         try {
             Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-            return new Connection(Transports.connect(uri, patience, abort), abort, others);
+            return new Connection(plan.transports().connect(uri, patience, abort), abort, others);
         } catch (RuntimeException | Error e) {
             abort.close();
             throw e;

@@ -7,15 +7,18 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.process.ThreadEnd;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.IntStream;
 
 /**
  * Keeps vCPUs below the dirty rates that somebody has set. While there is a limit the thread {@code vcpu-limit} looks
@@ -79,6 +82,23 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         this.surroundings = surroundings;
         this.clock = clock;
         this.percent = new int[vcpus.count()];
+    }
+
+    /**
+     * The vCPUs that a command names.
+     *
+     * @param vcpu its number; empty = all of them
+     * @throws MigrationException.Refused if there is no such vCPU
+     */
+    public List<Integer> vcpus(OptionalLong vcpu) {
+        int count = guest.vcpus().count();
+        if (vcpu.isEmpty()) {
+            return IntStream.range(0, count).boxed().toList();
+        }
+        if (vcpu.getAsLong() < 0 || vcpu.getAsLong() >= count) {
+            throw new MigrationException.Refused("incorrect cpu index specified");
+        }
+        return List.of((int) vcpu.getAsLong());
     }
 
     /** Limits these vCPUs to so many MiB a second, 1 or more, from now on. */

@@ -86,7 +86,7 @@ public final class Listening implements AutoCloseable {
                 }
                 Optional<Descriptor> connection = Sockets.accept(socket);
                 if (connection.isPresent()) {
-                    return Transports.socketChannel(connection.get(), uri, patience, stop);
+                    return SystemTransports.socketChannel(connection.get(), uri, patience, stop);
                 }
             }
         }

@@ -24,11 +24,11 @@ public sealed interface MigrationUri {
         }
     }
 
-    /** {@code fd:NUMBER}: a descriptor this process has inherited. */
-    record Fd(int number) implements MigrationUri {
+    /** {@code fd:NAME}: one of {@link Descriptors}, by the number it was inherited as or by the name it was passed with. */
+    record Fd(String name) implements MigrationUri {
         @Override
         public String toString() {
-            return "fd:" + number;
+            return "fd:" + name;
         }
     }
 
@@ -58,7 +58,7 @@ public sealed interface MigrationUri {
         String scheme = colon < 0 ? uri : uri.substring(0, colon);
         String rest = colon < 0 ? "" : uri.substring(colon + 1);
         if (rest.isEmpty()) {
-            throw refused(uri, "expected tcp:HOST:PORT, unix:PATH, fd:NUMBER, exec:COMMAND or file:PATH[,offset=N]");
+            throw refused(uri, "expected tcp:HOST:PORT, unix:PATH, fd:NAME, exec:COMMAND or file:PATH[,offset=N]");
         }
         return switch (scheme) {
             case "tcp" -> parseTcp(uri, rest);
@@ -84,13 +84,10 @@ public sealed interface MigrationUri {
     }
 
     private static Fd parseFd(String uri, String rest) {
-        if (!rest.chars().allMatch(Character::isDigit)) {
-            throw refused(
-                    uri,
-                    "fd:NUMBER takes the number of a descriptor that this process has inherited; names given by"
-                            + " 'getfd' are not known to this version");
+        if (Character.isDigit(rest.charAt(0))) {
+            long _ = parseNumber(uri, "descriptor", rest, 0, Integer.MAX_VALUE);
         }
-        return new Fd((int) parseNumber(uri, "descriptor", rest, 0, Integer.MAX_VALUE));
+        return new Fd(rest);
     }
 
     private static File parseFile(String uri, String rest) {

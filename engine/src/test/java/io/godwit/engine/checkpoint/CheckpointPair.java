@@ -11,8 +11,10 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.Listening;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -24,6 +26,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 /** A keeper and a maker with a guest each, which are equal at first, as at a switch to postcopy. */
 final class CheckpointPair implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(20);
+    private static final Transports TRANSPORTS = new SystemTransports(Descriptors.ANY_NUMBER);
 
     final CheckpointGuest sourceGuest;
     final CheckpointGuest guest;
@@ -61,10 +64,10 @@ final class CheckpointPair implements AutoCloseable {
     Ends connect(FaultyWire.Fault fault) throws IOException, InterruptedException {
         try (AbortSignal makerAbort = new AbortSignal();
                 AbortSignal keeperAbort = new AbortSignal();
-                Listening listening = Transports.listen(MigrationUri.parse("tcp:127.0.0.1:0"), PATIENCE, makerAbort);
+                Listening listening = TRANSPORTS.listen(MigrationUri.parse("tcp:127.0.0.1:0"), PATIENCE, makerAbort);
                 FaultyWire wire = new FaultyWire(listening.address().toString(), fault)) {
             Outcome kept = new Outcome("keeper", () -> {
-                try (Channel channel = Transports.connect(MigrationUri.parse(uri(wire)), PATIENCE, keeperAbort)) {
+                try (Channel channel = TRANSPORTS.connect(MigrationUri.parse(uri(wire)), PATIENCE, keeperAbort)) {
                     keeper.keep(channel, 1);
                 }
             });

@@ -13,7 +13,9 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -56,7 +58,8 @@ class DirtySyncTest {
                         () -> parameters,
                         capabilities,
                         List.of(),
-                        () -> now),
+                        () -> now,
+                        new SystemTransports(Descriptors.ANY_NUMBER)),
                 guest.ram().snapshot(),
                 progress,
                 Optional.empty(),

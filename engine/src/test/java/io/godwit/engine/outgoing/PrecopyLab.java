@@ -11,7 +11,9 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
 import io.godwit.stream.PageRecordWriter;
 import java.util.List;
 import java.util.Optional;
@@ -31,7 +33,8 @@ record PrecopyLab(StillGuest guest, OutgoingProgress progress, MigrationParamete
                 () -> parameters,
                 Set.of(),
                 listeners,
-                clock);
+                clock,
+                new SystemTransports(Descriptors.ANY_NUMBER));
     }
 
     /**

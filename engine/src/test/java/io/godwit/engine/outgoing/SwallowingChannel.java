@@ -5,11 +5,17 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.io.IoVector;
 import io.godwit.linux.memory.NativeMemory;
+import java.util.function.Consumer;
 
-/** Takes all that is written at once, and says that something was. */
-record SwallowingChannel(Runnable onWrite) implements Channel {
+/** Takes all that is written at once, and says that something was; what is in vectors can be looked at. */
+record SwallowingChannel(Runnable onWrite, Consumer<IoVector> taker) implements Channel {
+    SwallowingChannel(Runnable onWrite) {
+        this(onWrite, _ -> {});
+    }
+
     @Override
     public void write(IoVector vector) {
+        taker.accept(vector);
         onWrite.run();
     }
 

@@ -18,7 +18,7 @@ class MigrationUriTest {
         assertThat(MigrationUri.parse("tcp:[::1]:0")).isEqualTo(new MigrationUri.Tcp("::1", 0));
         assertThat(MigrationUri.parse("tcp::0")).isEqualTo(new MigrationUri.Tcp("0.0.0.0", 0));
         assertThat(MigrationUri.parse("unix:/tmp/a:b")).isEqualTo(new MigrationUri.Unix(Path.of("/tmp/a:b")));
-        assertThat(MigrationUri.parse("fd:7")).isEqualTo(new MigrationUri.Fd(7));
+        assertThat(MigrationUri.parse("fd:7")).isEqualTo(new MigrationUri.Fd("7"));
         assertThat(MigrationUri.parse("exec:cat > x")).isEqualTo(new MigrationUri.Exec("cat > x"));
         assertThat(MigrationUri.parse("file:/x,offset=0x1000")).isEqualTo(new MigrationUri.File(Path.of("/x"), 4096));
     }
@@ -40,7 +40,7 @@ class MigrationUriTest {
                 "tcp:host:65536",
                 "tcp:host:-1",
                 "tcp:host:x",
-                "fd:name",
+                "fd:7up",
                 "fd:99999999999",
                 "rdma:host:1",
                 "file:/x,offset=",

@@ -4,6 +4,7 @@ package io.godwit.linux.io;
 
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.godwit.linux.ffi.Libc;
 import io.godwit.linux.ffi.LibcStructs;
 import io.godwit.linux.memory.NativeMemory;
 import java.lang.foreign.Arena;
@@ -104,6 +105,25 @@ public final class IoVector implements AutoCloseable {
      */
     public boolean isFull() {
         return end == capacity && first != end;
+    }
+
+    /**
+     * Copies bytes from the front and takes them off, as a system call does that writes them: for who must see the bytes
+     * himself, to encrypt them or to hand them over without a kernel.
+     *
+     * @return how many: {@code length}, or fewer if no more are left
+     */
+    public int drainTo(NativeMemory target, long offset, int length) {
+        int copied = 0;
+        while (copied < length && remainingBytes > 0) {
+            long at = first * ENTRY_BYTES;
+            long range = Math.min(entries.get(JAVA_LONG, at + LENGTH), length - copied);
+            // SAFETY: the memory that was added stays open while the list names it; the target checks its own range.
+            Libc.memcpy(target.address(offset + copied, range), entries.get(JAVA_LONG, at + BASE), range);
+            advance(range);
+            copied += (int) range;
+        }
+        return copied;
     }
 
     /** Where the ranges not yet transferred start, as struct iovec. */

@@ -51,6 +51,27 @@ class IoVectorTest {
     }
 
     @Test
+    void whatIsDrainedIsCopiedInOrderAndLeavesTheFront() {
+        try (NativeMemory memory = NativeMemory.allocate(2 * PAGE);
+                NativeMemory target = NativeMemory.allocate(PAGE);
+                IoVector vector = new IoVector(3)) {
+            memory.fillRandom(0, 2 * PAGE, 5);
+            vector.add(memory, 300, 100);
+            vector.add(memory, 0, 100);
+            assertThat(vector.drainTo(target, 10, 150)).isEqualTo(150);
+            assertThat(vector.remainingBytes()).isEqualTo(50);
+            assertThat(target.buffer(10, 100)).isEqualTo(memory.buffer(300, 100));
+            assertThat(target.buffer(110, 50)).isEqualTo(memory.buffer(0, 50));
+            assertThat(vector.drainTo(target, 0, 100)).isEqualTo(50);
+            assertThat(target.buffer(0, 50)).isEqualTo(memory.buffer(50, 50));
+            assertThat(vector.drainTo(target, 0, 100)).isZero();
+            vector.add(memory, 0, 100);
+            assertThatThrownBy(() -> vector.drainTo(target, PAGE - 50, 100))
+                    .isInstanceOf(IndexOutOfBoundsException.class);
+        }
+    }
+
+    @Test
     void whatWasTransferredLeavesTheFront() {
         try (NativeMemory memory = NativeMemory.allocate(8 * PAGE);
                 IoVector vector = new IoVector(3)) {

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming.plan;
+
+import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.Transports;
+import java.time.Duration;
+import java.util.List;
+
+/**
+ * What an incoming migration is made of.
+ *
+ * @param withDigests whether to hash each page as it comes, for a later comparison with the source
+ * @param postcopy whether the source may let the guest run here before its memory has come
+ */
+public record IncomingPlan(
+        Guest guest,
+        RunControl run,
+        MigrationUri uri,
+        Duration patience,
+        boolean withDigests,
+        boolean postcopy,
+        List<MigrationListener> listeners,
+        MonotonicClock clock,
+        Transports transports) {}

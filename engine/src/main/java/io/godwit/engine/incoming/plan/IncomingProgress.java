@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming.plan;
+
+import io.godwit.engine.report.DowntimeParts;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The figures of an incoming migration as they grow. One writer, the thread {@code mig-incoming}. */
+public final class IncomingProgress {
+    public final AtomicLong transferredBytes = new AtomicLong();
+    public final AtomicLong normalPages = new AtomicLong();
+    public final AtomicLong zeroPages = new AtomicLong();
+    public volatile long firstByteNanos;
+    public volatile long lastByteNanos;
+    public volatile DowntimeParts parts = DowntimeParts.NONE;
+}

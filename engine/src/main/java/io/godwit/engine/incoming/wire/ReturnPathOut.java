@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming.wire;
+
+import io.godwit.engine.memory.ReceivedBitmap;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.transport.Channel;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.Bytes;
+import io.godwit.stream.PageRequestWriter;
+import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.ReturnPathMessage;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * What this side answers to the source over one connection. Silent until the source has opened the return path.
+ *
+ * <p>Threads: any; messages do not mix. A page request allocates nothing.
+ */
+public final class ReturnPathOut implements AutoCloseable {
+    private static final int MESSAGE_BYTES = 1024;
+
+    private final Channel channel;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final NativeMemory memory = NativeMemory.allocate(MESSAGE_BYTES);
+    private final ByteBuffer buffer = memory.buffer(0, MESSAGE_BYTES);
+    private volatile boolean open;
+    private PageRequestWriter requests = new PageRequestWriter(List.of());
+    private boolean closed;
+
+    public ReturnPathOut(Channel channel) {
+        this.channel = channel;
+    }
+
+    public void open() {
+        open = true;
+    }
+
+    public boolean isOpen() {
+        return open;
+    }
+
+    /** The blocks that requests will be for, in the order of the stream. */
+    public void blocks(List<RamBlockEntry> blocks) {
+        lock.lock();
+        try {
+            requests = new PageRequestWriter(blocks);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    public void send(ReturnPathMessage message) {
+        lock.lock();
+        try {
+            begin();
+            message.encode(buffer);
+            channel.write(memory, 0, buffer.position());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Asks for one host page: the block as the stream numbers them, and where in it. */
+    public void requestPage(int blockIndex, long offset, int hostPageBytes) {
+        lock.lock();
+        try {
+            begin();
+            int _ = requests.request(buffer, blockIndex, offset, hostPageBytes);
+            channel.write(memory, 0, buffer.position());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Tells which pages of a block have come. */
+    public void sendReceived(String idstr, ReceivedBitmap received) {
+        ByteBuffer bits = ByteBuffer.allocate(received.wireBytes());
+        received.putWire(bits);
+        ReturnPathMessage message = new ReturnPathMessage.ReceivedBitmap(idstr, Bytes.copyOf(bits.array()));
+        int length = message.byteLength();
+        lock.lock();
+        try (NativeMemory whole = NativeMemory.allocate(length)) {
+            begin();
+            message.encode(whole.buffer(0, length));
+            channel.write(whole, 0, length);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void begin() {
+        if (closed) {
+            throw new MigrationException.Transport("the connection to the source is closed");
+        }
+        buffer.clear();
+    }
+
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            memory.close();
+        } finally {
+            lock.unlock();
+        }
+    }
+}
