@@ -15,15 +15,25 @@ public final class StreamFormatException extends RuntimeException {
     private final String sentence;
     private final long position;
     private final String section;
-    private final boolean incomplete;
+    private final Kind kind;
 
-    StreamFormatException(StreamPlace place, String what, boolean incomplete) {
+    /** What is the matter with the bytes. */
+    enum Kind {
+        /** They break a rule of the format. */
+        WRONG,
+        /** They were right, and ended too early. */
+        INCOMPLETE,
+        /** They are right, and nothing that this version reads. */
+        UNSUPPORTED
+    }
+
+    StreamFormatException(StreamPlace place, String what, Kind kind) {
         String described = describe(place, what);
         super(described);
         this.sentence = described;
         this.position = place.position();
         this.section = place.section();
-        this.incomplete = incomplete;
+        this.kind = kind;
     }
 
     private static String describe(StreamPlace place, String what) {
@@ -49,6 +59,11 @@ public final class StreamFormatException extends RuntimeException {
 
     /** Whether the bytes so far were right and the input merely ended too early. */
     public boolean isIncomplete() {
-        return incomplete;
+        return kind == Kind.INCOMPLETE;
+    }
+
+    /** Whether the bytes have nothing wrong but use a feature that this version does not read. */
+    public boolean isUnsupported() {
+        return kind == Kind.UNSUPPORTED;
     }
 }
