@@ -5,8 +5,8 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.agreement.IdentityMark;
-import io.godwit.engine.agreement.TokenAnnouncement;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
@@ -100,8 +100,8 @@ abstract class PostcopyArrivalLab {
         try (FileLockArbiter token = new FileLockArbiter(directory)) {
             assertThat(token.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Won.class);
             source.begin(identity, true);
-            source.command(new Command.Ping(TokenAnnouncement.QUESTION));
-            source.awaitMessage(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
+            source.command(Extension.TOKEN.ask());
+            source.awaitMessage(new ReturnPathMessage.Pong(Extension.TOKEN.yes()));
         }
         for (int question : questions) {
             source.command(new Command.Ping(question));

@@ -4,8 +4,8 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.agreement.IdentityMark;
-import io.godwit.engine.agreement.TokenAnnouncement;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.outcome.GuestOwner;
@@ -90,7 +90,7 @@ class PostcopyArrivalRecoveryTest extends PostcopyArrivalLab {
         try (ScriptedSource source = source();
                 FileLockArbiter other = new FileLockArbiter(directory)) {
             switchOver(source);
-            source.command(new Command.Ping(TokenAnnouncement.QUESTION));
+            source.command(Extension.TOKEN.ask());
             awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
             assertThat(destination.statistics().error().orElseThrow()).contains("the guest has arrived");
             assertThat(other.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);

@@ -5,7 +5,7 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.godwit.engine.agreement.PlugAnnouncement;
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -75,9 +75,9 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
         ByteBuffer change = ByteBuffer.allocate(StreamWriter.ramBlockListBytes(next));
         int length = StreamWriter.ramChange(change, ScriptedSource.SECTION, next);
         try (ScriptedSource source = source()) {
-            switchOver(source, PlugAnnouncement.QUESTION);
+            switchOver(source, Extension.PLUG.question());
             // Nor does asking again make it possible.
-            source.command(new Command.Ping(PlugAnnouncement.QUESTION));
+            source.command(Extension.PLUG.ask());
             source.raw(Arrays.copyOf(change.array(), length));
             awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
             assertThat(destination.statistics().error().orElseThrow())

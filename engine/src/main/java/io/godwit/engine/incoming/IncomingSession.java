@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.agreement.DestinationSide;
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.incoming.plan.IncomingPlan;
@@ -13,7 +15,6 @@ import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.incoming.wire.ChannelInput;
 import io.godwit.engine.incoming.wire.RamFollower;
 import io.godwit.engine.incoming.wire.ReturnPathOut;
-import io.godwit.engine.incoming.wire.SourceAgreement;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlocks;
@@ -61,7 +62,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private final IncomingPlan plan;
     private final IncomingProgress progress;
     private final StreamReader reader;
-    private final SourceAgreement agreement;
+    private final DestinationSide agreement;
     private Optional<Connection> connection = Optional.empty();
     private Optional<PagePlace> receiver = Optional.empty();
     private Optional<DirectPlacer> precopy = Optional.empty();
@@ -70,6 +71,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     private Optional<Bytes> packaged = Optional.empty();
     private Optional<RamBlocks.Hold> hold = Optional.empty();
     private int listChanges;
+    private volatile Optional<CheckpointTaker> safety = Optional.empty();
     private boolean advised;
     private boolean reconnected;
     private boolean resumed;
@@ -80,7 +82,7 @@ final class IncomingSession implements StreamListener, AutoCloseable {
     IncomingSession(IncomingPlan plan, IncomingProgress progress) {
         this.plan = plan;
         this.progress = progress;
-        this.agreement = new SourceAgreement(plan);
+        this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy());
         this.reader = new StreamReader(this, StreamLimits.DEFAULT);
     }
 
@@ -287,9 +289,9 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         return arrival;
     }
 
-    /** What sends epochs back, if the source wants that. */
+    /** What sends epochs back, if the source wants that. Any thread. */
     Optional<CheckpointTaker> safety() {
-        return agreement.safety();
+        return safety;
     }
 
     /** Bytes that came on another channel. Any thread. */
@@ -420,9 +422,13 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         if (!returnPath().isOpen()) {
             throw new MigrationException.Protocol("the source sent PING " + value + " without opening the return path");
         }
-        agreement.answer(value, returnPath());
-        if (agreement.followsRam()) {
+        agreement.answer(value, pong -> returnPath().send(new ReturnPathMessage.Pong(pong)));
+        if (agreement.agreed(Extension.PLUG)) {
             reader.allowChangedBlockList();
+        }
+        if (agreement.agreed(Extension.SAFETY) && safety.isEmpty()) {
+            CheckpointTaker.Settings settings = new CheckpointTaker.Settings(Long.MAX_VALUE, plan.patience());
+            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.clock()));
         }
     }
 
@@ -532,6 +538,6 @@ final class IncomingSession implements StreamListener, AutoCloseable {
         disconnect();
         arrival.ifPresent(PostcopyArrival::close);
         letRamChange();
-        agreement.close();
+        safety.ifPresent(CheckpointTaker::close);
     }
 }

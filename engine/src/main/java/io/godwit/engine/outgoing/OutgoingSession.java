@@ -2,10 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.agreement.HolesAnnouncement;
-import io.godwit.engine.agreement.PlugAnnouncement;
-import io.godwit.engine.agreement.SafetyAnnouncement;
-import io.godwit.engine.agreement.TokenAnnouncement;
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -103,7 +100,7 @@ final class OutgoingSession implements AutoCloseable {
         if (returnPath.isPresent()) {
             wire.command(new Command.OpenReturnPath());
             wire.command(new Command.Ping(++pings));
-            wire.command(new Command.Ping(TokenAnnouncement.QUESTION));
+            wire.command(Extension.TOKEN.ask());
             returnPath.get().start();
         }
         if (forPostcopy) {
@@ -127,15 +124,8 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Whether blocks may come and go; if not, who tries is told why from now on. */
     private boolean followsRam() {
-        if (returnPath.isPresent() && plan.guest().ramPlug().isPresent()) {
-            wire.command(new Command.Ping(PlugAnnouncement.QUESTION));
-            returnPath
-                    .get()
-                    .awaitPong(
-                            PlugAnnouncement.QUESTION, plan.parameters().get().connectTimeoutMillis() * 1_000_000);
-            if (returnPath.get().peerFollowsRam()) {
-                return true;
-            }
+        if (returnPath.isPresent() && plan.guest().ramPlug().isPresent() && agrees(Extension.PLUG)) {
+            return true;
         }
         ram.keepBecause(
                 kept("has a destination that cannot follow when blocks come and go (it is no Godwit, either guest"
@@ -157,31 +147,29 @@ final class OutgoingSession implements AutoCloseable {
      * answers nobody does.
      */
     private boolean takesHoles() {
-        if (returnPath.isEmpty()) {
-            return true;
-        }
-        ReturnPath answers = returnPath.get();
-        wire.command(new Command.Ping(HolesAnnouncement.QUESTION));
-        answers.awaitPong(HolesAnnouncement.QUESTION, plan.parameters().get().connectTimeoutMillis() * 1_000_000);
-        return !answers.peerIsGodwit() || answers.peerTakesHoles();
+        return returnPath.isEmpty()
+                || agrees(Extension.HOLES)
+                || !returnPath.get().peer().isGodwit();
+    }
+
+    /** Asks the destination, and waits for its answer. */
+    private boolean agrees(Extension extension) {
+        ReturnPath answers = returnPath.orElseThrow();
+        wire.command(extension.ask());
+        answers.awaitPong(extension.question(), plan.parameters().get().connectTimeoutMillis() * 1_000_000);
+        return answers.peer().agreed(extension);
     }
 
     /** What the destination must know of pages that were left out. */
     private List<Command> holes() {
-        return progress.freePages.isPresent()
-                        && returnPath.isPresent()
-                        && returnPath.get().peerTakesHoles()
-                ? List.of(new Command.Ping(HolesAnnouncement.COUNT), new Command.Ping((int)
-                        progress.freePages.get().leftOut()))
+        return progress.freePages.isPresent() && returnPath.isPresent()
+                ? returnPath.get().peer().holes(progress.freePages.get().leftOut())
                 : List.of();
     }
 
     /** Nothing is begun that would not be what was asked for. */
     private void askForSafety() {
-        ReturnPath answers = returnPath.orElseThrow();
-        wire.command(new Command.Ping(SafetyAnnouncement.QUESTION));
-        answers.awaitPong(SafetyAnnouncement.QUESTION, plan.parameters().get().connectTimeoutMillis() * 1_000_000);
-        if (!asksForOurToken() || !answers.peerSendsEpochs()) {
+        if (!agrees(Extension.SAFETY) || !asksForOurToken()) {
             throw new MigrationException.Refused("'postcopy-safe' needs a Godwit at " + channel.peer()
                     + (asksForOurToken()
                             ? " that can hold back what the guest puts out and track what it writes while its memory arrives"
@@ -265,7 +253,7 @@ final class OutgoingSession implements AutoCloseable {
         int markPing = ++pings;
         int packagePing = ++pings;
         next.answerRequests(packagePing, devicesLoaded);
-        boolean godwit = returnPath.orElseThrow().peerIsGodwit();
+        boolean godwit = returnPath.orElseThrow().peer().isGodwit();
         switching
                 .orElseThrow()
                 .steps()
@@ -281,7 +269,7 @@ final class OutgoingSession implements AutoCloseable {
                 now.entries(),
                 switchover.guestRan(),
                 asksForOurToken(),
-                returnPath.orElseThrow().peerIsGodwit(),
+                returnPath.orElseThrow().peer().isGodwit(),
                 safety);
     }
 
@@ -367,7 +355,7 @@ final class OutgoingSession implements AutoCloseable {
     private boolean asksForOurToken() {
         return configuration.uuid().isPresent()
                 && returnPath.isPresent()
-                && returnPath.get().peerTakesToken();
+                && returnPath.get().peer().agreed(Extension.TOKEN);
     }
 
     @Override

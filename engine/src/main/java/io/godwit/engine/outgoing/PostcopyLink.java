@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.ReturnPath.Verdict;
 import io.godwit.engine.transport.AbortSignal;
@@ -139,7 +140,7 @@ final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
 
     /** Whether it takes our token before it runs the guest. */
     boolean peerTakesToken() {
-        return returnPath.peerTakesToken();
+        return returnPath.peer().agreed(Extension.TOKEN);
     }
 
     @Override

@@ -2,10 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
-import io.godwit.engine.agreement.HolesAnnouncement;
-import io.godwit.engine.agreement.PlugAnnouncement;
-import io.godwit.engine.agreement.SafetyAnnouncement;
-import io.godwit.engine.agreement.TokenAnnouncement;
+import io.godwit.engine.agreement.SourceSide;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
@@ -74,11 +71,7 @@ final class ReturnPath {
     private boolean acknowledged;
     private long readNanos;
     private volatile boolean awaited;
-    private volatile boolean peerTakesToken;
-    private volatile boolean peerIsGodwit;
-    private volatile boolean peerSendsEpochs;
-    private volatile boolean peerTakesHoles;
-    private volatile boolean peerFollowsRam;
+    private final SourceSide peer = new SourceSide();
 
     /** The way back of a connection over which these blocks are sent. */
     ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
@@ -92,29 +85,9 @@ final class ReturnPath {
         thread.start();
     }
 
-    /** Whether the destination has said that it takes the token before it runs the guest. */
-    boolean peerTakesToken() {
-        return peerTakesToken;
-    }
-
-    /** Whether the destination has said that it sends epochs back. */
-    boolean peerSendsEpochs() {
-        return peerSendsEpochs;
-    }
-
-    /** Whether the destination has said that it takes a guest of which pages are left out. */
-    boolean peerTakesHoles() {
-        return peerTakesHoles;
-    }
-
-    /** Whether the destination has said that blocks may come and go. */
-    boolean peerFollowsRam() {
-        return peerFollowsRam;
-    }
-
-    /** Whether the destination is a Godwit. */
-    boolean peerIsGodwit() {
-        return peerIsGodwit;
+    /** What the destination has agreed to on this connection. */
+    SourceSide peer() {
+        return peer;
     }
 
     /**
@@ -295,25 +268,16 @@ final class ReturnPath {
     }
 
     private void pong(int value) {
-        switch (value) {
-            case TokenAnnouncement.ANSWER -> {
-                peerTakesToken = true;
-                peerIsGodwit = true;
-            }
-            case TokenAnnouncement.OTHER_TOKEN -> peerIsGodwit = true;
-            case SafetyAnnouncement.ANSWER -> peerSendsEpochs = true;
-            case HolesAnnouncement.ANSWER -> peerTakesHoles = true;
-            case PlugAnnouncement.ANSWER -> peerFollowsRam = true;
-            default -> {
-                postcopy.ifPresent(begun -> begun.answers().pong(value, readNanos));
-                lock.lock();
-                try {
-                    lastPong = value;
-                    changed.signalAll();
-                } finally {
-                    lock.unlock();
-                }
-            }
+        if (peer.hear(value)) {
+            return;
+        }
+        postcopy.ifPresent(begun -> begun.answers().pong(value, readNanos));
+        lock.lock();
+        try {
+            lastPong = value;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
         }
     }
 
