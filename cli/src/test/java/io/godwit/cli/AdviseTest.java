@@ -119,7 +119,9 @@ class AdviseTest {
             assertThat(advise(host, "--bandwidth", "1G")).as(err::toString).isZero();
             assertThat(out.toString()).contains("Advice: precopy.");
             List<JsonNode> asked = host.asked("calc-dirty-rate");
-            assertThat(asked.stream().skip(1).map(arguments -> arguments.path("calc-time").asLong()))
+            assertThat(asked.stream()
+                            .skip(1)
+                            .map(arguments -> arguments.path("calc-time").asLong()))
                     .containsExactly(1L, 1L, 2L);
             assertThat(asked.stream().skip(1)).noneMatch(arguments -> arguments.has("calc-time-unit"));
         }
@@ -130,7 +132,9 @@ class AdviseTest {
         try (ScriptedHost host = qemu72()) {
             host.memoryBytes = 64L << 20;
             assertThat(advise(host, "--bandwidth", "1G")).isEqualTo(1);
-            assertThat(err.toString()).contains("has 64 MiB", "cannot be foretold").hasLineCount(1);
+            assertThat(err.toString())
+                    .contains("has 64 MiB", "cannot be foretold")
+                    .hasLineCount(1);
             assertThat(host.asked("calc-dirty-rate"))
                     .as("with the unit that it refuses, and never again")
                     .hasSize(1);

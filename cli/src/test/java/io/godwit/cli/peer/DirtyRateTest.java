@@ -142,8 +142,8 @@ class DirtyRateTest {
     void adviceForAMachineThatCannotBeMigratedIsThatItCannot() throws Exception {
         List<String> machine = List.of("-machine", "q35", "-m", "64", "-device", "amd-iommu");
         try (QemuProcess qemu = QemuProcess.start(directory, "blocked", machine)) {
-            GodwitProcess advise = GodwitProcess.run(
-                    directory, PATIENCE, "advise", "--qmp", qemu.qmpAddress(), "--bandwidth", "100M");
+            GodwitProcess advise =
+                    GodwitProcess.run(directory, PATIENCE, "advise", "--qmp", qemu.qmpAddress(), "--bandwidth", "100M");
             assertThat(advise.status()).isEqualTo(1);
             assertThat(advise.err()).contains("cannot be migrated: non-migratable device: amd-iommu.");
         }
