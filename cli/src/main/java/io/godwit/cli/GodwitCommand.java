@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
+    private static final String PACKAGES = "io.godwit.";
     private static final String COMMANDS = "demo, host, migrate, inspect or advise";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
@@ -104,11 +105,19 @@ final class GodwitCommand implements Runnable {
         return CHOICES.matcher(message).replaceFirst(found -> found.group(1).toLowerCase(Locale.ROOT));
     }
 
-    /** Our own exceptions speak in sentences; of any other the class says more than its message alone. */
+    /** What Godwit throws speaks in sentences; of anything else the class says more than its message alone. */
     private static String sentence(Exception failure) {
         String message = failure.getMessage();
-        boolean ours = failure.getClass().getName().startsWith("io.godwit.");
-        return message != null && ours ? message : failure.toString();
+        return message != null && isOurs(failure) ? message : failure.toString();
+    }
+
+    /** Of a class of ours, or thrown by our code for what cannot be done. */
+    private static boolean isOurs(Exception failure) {
+        StackTraceElement[] frames = failure.getStackTrace();
+        boolean refuses =
+                failure instanceof UnsupportedOperationException || failure instanceof IllegalArgumentException;
+        return failure.getClass().getName().startsWith(PACKAGES)
+                || (refuses && frames.length > 0 && frames[0].getClassName().startsWith(PACKAGES));
     }
 
     @Override

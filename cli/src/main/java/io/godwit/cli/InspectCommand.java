@@ -23,7 +23,10 @@ final class InspectCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", description = "A stream in a file, file:PATH,offset=N for one that begins at byte N of it, - for standard input.")
+    @Parameters(
+            paramLabel = "FILE",
+            description =
+                    "A stream in a file, file:PATH,offset=N for one that begins at byte N of it, - for standard input.")
     private String file = "";
 
     @Option(names = "--json", description = "One JSON object instead of tables.")
@@ -41,7 +44,8 @@ final class InspectCommand implements Callable<Integer> {
             case CUT_SHORT, WRONG ->
                 throw new CommandFailure(stream.name() + " is not a whole stream: " + inspection.remark());
             case UNSUPPORTED ->
-                throw new CommandFailure(stream.name() + " has what this version does not read. " + inspection.remark());
+                throw new CommandFailure(
+                        stream.name() + " has what this version does not read. " + inspection.remark());
         };
     }
 }

@@ -100,13 +100,14 @@ final class InspectionViews {
         ObjectNode json = Json.object()
                 .put("complete", inspection.complete())
                 .put("remark", inspection.remark())
-                .put("ending", inspection.ending().name().toLowerCase(Locale.ROOT).replace('_', '-'))
+                .put(
+                        "ending",
+                        inspection.ending().name().toLowerCase(Locale.ROOT).replace('_', '-'))
                 .put("byteLength", inspection.byteLength())
                 .put("trailingBytes", inspection.trailingBytes());
         inspection.configuration().ifPresent(configuration -> json.set("configuration", json(configuration)));
         inspection.passes().ifPresentOrElse(passes -> json.put("passes", passes), () -> json.putNull("passes"));
-        json.put("sections", inspection.partCount())
-                .put("vmDescriptionBytes", inspection.vmDescriptionBytes());
+        json.put("sections", inspection.partCount()).put("vmDescriptionBytes", inspection.vmDescriptionBytes());
         ArrayNode blocks = json.putArray("blocks");
         for (StreamInspection.Block block : inspection.blocks()) {
             blocks.add(Json.object()

@@ -14,6 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.Locale;
 import java.util.Optional;
 
@@ -37,21 +38,18 @@ record StreamFile(String name, Optional<Path> path, long offset) {
 
     /** Compressors, by their first bytes, and the program that undoes them. */
     private enum Compression {
-        GZIP("zcat", 0x1f, 0x8b),
-        ZSTD("zstdcat", 0x28, 0xb5, 0x2f, 0xfd),
-        LZOP("lzop -dc", 0x89, 'L', 'Z', 'O', 0, 0x0d, 0x0a, 0x1a, 0x0a),
-        XZ("xzcat", 0xfd, '7', 'z', 'X', 'Z', 0),
-        BZIP2("bzcat", 'B', 'Z', 'h');
+        GZIP("zcat", "1f8b"),
+        ZSTD("zstdcat", "28b52ffd"),
+        LZOP("lzop -dc", "894c5a4f000d0a1a0a"),
+        XZ("xzcat", "fd377a585a00"),
+        BZIP2("bzcat", "425a68");
 
         private final String program;
-        private final byte[] magic;
+        private final String magic;
 
-        Compression(String program, int... magic) {
+        Compression(String program, String magic) {
             this.program = program;
-            this.magic = new byte[magic.length];
-            for (int i = 0; i < magic.length; i++) {
-                this.magic[i] = (byte) magic[i];
-            }
+            this.magic = magic;
         }
     }
 
@@ -79,7 +77,8 @@ record StreamFile(String name, Optional<Path> path, long offset) {
             });
             return StreamInspection.of(new SequenceInputStream(new ByteArrayInputStream(head), in));
         } catch (NoSuchFileException e) {
-            throw new CommandFailure("There is no file " + path.map(Path::toString).orElse(name) + ".", e);
+            throw new CommandFailure(
+                    "There is no file " + path.map(Path::toString).orElse(name) + ".", e);
         } catch (EOFException e) {
             throw new CommandFailure(name + " ends before byte " + offset + ".", e);
         } catch (IOException e) {
@@ -93,9 +92,10 @@ record StreamFile(String name, Optional<Path> path, long offset) {
             return Optional.empty();
         }
         for (Compression compression : Compression.values()) {
-            if (startsWith(head, compression.magic)) {
+            if (startsWith(head, HexFormat.of().parseHex(compression.magic))) {
                 String how = path.isPresent() && offset == 0
-                        ? compression.program + " " + PausedPostcopy.quoted(path.get().toString())
+                        ? compression.program + " "
+                                + PausedPostcopy.quoted(path.get().toString())
                         : from(offset) + compression.program;
                 return Optional.of("is compressed with "
                         + compression.name().toLowerCase(Locale.ROOT) + ". Next: " + how
@@ -108,8 +108,10 @@ record StreamFile(String name, Optional<Path> path, long offset) {
         }
         if (startsWith(head, LIBVIRT_SAVE.getBytes(StandardCharsets.US_ASCII))) {
             return Optional.of("is a libvirt save image: libvirt's header and the machine's XML come before the"
-                    + " stream." + streamWithin(head).orElse(" No stream begins in its first MiB, so it may be compressed:"
-                            + " save_image_format in libvirt's qemu.conf says how."));
+                    + " stream."
+                    + streamWithin(head)
+                            .orElse(" No stream begins in its first MiB, so it may be compressed:"
+                                    + " save_image_format in libvirt's qemu.conf says how."));
         }
         return streamWithin(head).map(where -> "does not begin with a migration stream." + where);
     }

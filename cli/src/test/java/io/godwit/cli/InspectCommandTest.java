@@ -77,7 +77,9 @@ class InspectCommandTest {
 
     @Test
     void bytesBehindTheEndAreCounted() throws IOException {
-        assertThat(inspect("--json", file("disk", stream(), new byte[1 << 20]))).as(err::toString).isZero();
+        assertThat(inspect("--json", file("disk", stream(), new byte[1 << 20])))
+                .as(err::toString)
+                .isZero();
         JsonNode json = Json.parse(out.toString());
         assertThat(json.path("complete").asBoolean(false)).isTrue();
         assertThat(json.path("trailingBytes").asLong()).isEqualTo(1 << 20);
@@ -135,9 +137,11 @@ class InspectCommandTest {
         assertThat(err.toString())
                 .contains("is a libvirt save image", "Next: godwit inspect file:" + file + ",offset=101");
         assertThat(inspect("file:" + file + ",offset=101")).as(err::toString).isZero();
-        assertThat(inspect(file("part", ascii("LibvirtQemudPart"), new byte[76]))).isEqualTo(1);
+        assertThat(inspect(file("part", ascii("LibvirtQemudPart"), new byte[76])))
+                .isEqualTo(1);
         assertThat(err.toString()).contains("was never finished");
-        assertThat(inspect(file("packed", ascii("LibvirtQemudSave"), new byte[500]))).isEqualTo(1);
+        assertThat(inspect(file("packed", ascii("LibvirtQemudSave"), new byte[500])))
+                .isEqualTo(1);
         assertThat(err.toString()).contains("No stream begins in its first MiB");
     }
 }

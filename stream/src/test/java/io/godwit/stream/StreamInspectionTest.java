@@ -37,9 +37,7 @@ final class StreamInspectionTest {
         assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
         assertThat(found.byteLength()).isEqualTo(stream.length);
         assertThat(found.trailingBytes()).isEqualTo(behind);
-        assertThat(found.devices())
-                .extracting(StreamInspection.Device::idstr)
-                .containsExactly("cpu", "globalstate");
+        assertThat(found.devices()).extracting(StreamInspection.Device::idstr).containsExactly("cpu", "globalstate");
     }
 
     @ParameterizedTest
@@ -73,8 +71,7 @@ final class StreamInspectionTest {
         byte[] all = behind(SampleStream.complete(), new byte[1]);
         StreamReader reader = new StreamReader(new Recording(), StreamLimits.DEFAULT);
         reader.consume(ByteBuffer.wrap(all));
-        assertThat(catchThrowable(reader::endOfInput))
-                .hasMessageContaining("1 bytes follow the end of the stream");
+        assertThat(catchThrowable(reader::endOfInput)).hasMessageContaining("1 bytes follow the end of the stream");
     }
 
     @Test
@@ -114,10 +111,7 @@ final class StreamInspectionTest {
     @Test
     void mappedRamIsNamed() throws IOException {
         Configuration mapped = new Configuration(
-                "pc-q35-10.0",
-                OptionalInt.empty(),
-                List.of(Configuration.MAPPED_RAM),
-                Optional.empty());
+                "pc-q35-10.0", OptionalInt.empty(), List.of(Configuration.MAPPED_RAM), Optional.empty());
         ByteBuffer out = ByteBuffer.allocate(4096);
         StreamWriter.header(out);
         StreamWriter.configuration(out, mapped);
