@@ -4,7 +4,7 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.agreement.PlugAnnouncement;
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationStatus;
@@ -49,7 +49,7 @@ class ChangedRamFromStrangersTest {
         StreamWriter.configuration(out, Configuration.of("counting").withUuid(UUID.randomUUID()));
         StreamWriter.command(out, new Command.OpenReturnPath());
         if (asks) {
-            StreamWriter.command(out, new Command.Ping(PlugAnnouncement.QUESTION));
+            StreamWriter.command(out, Extension.PLUG.ask());
         }
         StreamWriter.ramSetup(out, SECTION, List.of(RAM));
         byte[] bytes = new byte[out.flip().remaining()];

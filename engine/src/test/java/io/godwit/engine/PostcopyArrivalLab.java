@@ -5,8 +5,8 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.agreement.IdentityMark;
-import io.godwit.engine.agreement.TokenAnnouncement;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
@@ -97,11 +97,17 @@ abstract class PostcopyArrivalLab {
 
     /** Half of it in precopy, and the guest runs; before that the source asks these questions. */
     void switchOver(ScriptedSource source, int... questions) throws Exception {
+        letGo(source, questions);
+        awaitRunning();
+    }
+
+    /** The same, whether or not the guest runs then. */
+    void letGo(ScriptedSource source, int... questions) throws Exception {
         try (FileLockArbiter token = new FileLockArbiter(directory)) {
             assertThat(token.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Won.class);
             source.begin(identity, true);
-            source.command(new Command.Ping(TokenAnnouncement.QUESTION));
-            source.awaitMessage(new ReturnPathMessage.Pong(TokenAnnouncement.ANSWER));
+            source.command(Extension.TOKEN.ask());
+            source.awaitMessage(new ReturnPathMessage.Pong(Extension.TOKEN.yes()));
         }
         for (int question : questions) {
             source.command(new Command.Ping(question));
@@ -112,7 +118,6 @@ abstract class PostcopyArrivalLab {
         source.pack(DowncallGuest.register(42));
         source.awaitMessage(new ReturnPathMessage.Pong(3));
         awaitStatus(MigrationStatus.POSTCOPY_ACTIVE);
-        awaitRunning();
     }
 
     /**
@@ -120,10 +125,14 @@ abstract class PostcopyArrivalLab {
      * source's.
      */
     void awaitRunning() {
+        awaitState(RunState.RUNNING);
+    }
+
+    void awaitState(RunState state) {
         long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (run.state() != RunState.RUNNING) {
+        while (run.state() != state) {
             assertThat(System.nanoTime() - deadline)
-                    .as("waiting for the guest to run, now " + destination.statistics())
+                    .as("waiting for the guest to be " + state + ", now " + destination.statistics())
                     .isNegative();
             Thread.onSpinWait();
         }
@@ -151,6 +160,11 @@ abstract class PostcopyArrivalLab {
 
     void recoverAndFinish() throws Exception {
         destination.recover("tcp:127.0.0.1:0");
+        finish();
+    }
+
+    /** The source comes back to where it is awaited, and brings the rest. */
+    void finish() throws Exception {
         try (ScriptedSource again = ScriptedSource.of(address())) {
             resume(again);
             again.pages(content, range(0, 16));

@@ -5,9 +5,10 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.godwit.engine.agreement.PlugAnnouncement;
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.PostcopyStatistics;
@@ -68,6 +69,45 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
     }
 
     @Test
+    void aGuestThatShallWaitForContStandsStillWhileItsMemoryComes() throws Exception {
+        run.pauseOnArrival();
+        try (ScriptedSource source = source()) {
+            letGo(source);
+            awaitState(RunState.PAUSED);
+            assertThat(destination.statistics().owner()).contains(GuestOwner.HERE);
+            source.pages(content, range(0, 16));
+            while (!guest.block().isPresent(15)) {
+                Thread.onSpinWait();
+            }
+            assertThat(run.state()).isEqualTo(RunState.PAUSED);
+            run.cont();
+            assertThat(run.state()).isEqualTo(RunState.RUNNING);
+            source.pages(content, range(PAGES / 2, PAGES));
+            source.end();
+            source.awaitMessage(new ReturnPathMessage.Shut(0));
+        }
+        awaitStatus(MigrationStatus.COMPLETED);
+        assertWhole();
+    }
+
+    @Test
+    void aGuestThatShallWaitForContStillWaitsWhenAllMemoryHasCome() throws Exception {
+        run.pauseOnArrival();
+        try (ScriptedSource source = source()) {
+            letGo(source);
+            source.pages(content, range(0, 16));
+            source.pages(content, range(PAGES / 2, PAGES));
+            source.end();
+            source.awaitMessage(new ReturnPathMessage.Shut(0));
+        }
+        awaitStatus(MigrationStatus.COMPLETED);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertWhole();
+        run.cont();
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+    }
+
+    @Test
     void aListOfBlocksBehindTheSwitchIsRefusedAndNothingIsMadeOfIt() throws Exception {
         TestPlug plug = guest.allowPlugging(1 << 20);
         List<RamBlockEntry> next = List.of(
@@ -75,9 +115,9 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
         ByteBuffer change = ByteBuffer.allocate(StreamWriter.ramBlockListBytes(next));
         int length = StreamWriter.ramChange(change, ScriptedSource.SECTION, next);
         try (ScriptedSource source = source()) {
-            switchOver(source, PlugAnnouncement.QUESTION);
+            switchOver(source, Extension.PLUG.question());
             // Nor does asking again make it possible.
-            source.command(new Command.Ping(PlugAnnouncement.QUESTION));
+            source.command(Extension.PLUG.ask());
             source.raw(Arrays.copyOf(change.array(), length));
             awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
             assertThat(destination.statistics().error().orElseThrow())

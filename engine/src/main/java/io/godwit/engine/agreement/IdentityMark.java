@@ -8,7 +8,7 @@ import java.util.UUID;
  * How a source that connects again shows whose memory it has.
  *
  * <p>WIRE: a connection that resumes postcopy carries no configuration, so nothing in QEMU's format keeps a source from
- * going on with another guest's destination. A source whose destination takes the token (see {@link TokenAnnouncement})
+ * going on with another guest's destination. A source whose destination takes the token (see {@link Extension#TOKEN})
  * therefore sends, as the first thing on the new connection, the ordinary command PING with {@link #of}. The
  * destination compares: if the value is that of its own guest it answers PONG as always, else it breaks off and stays
  * paused. Without the token's announcement nothing of this is sent.
