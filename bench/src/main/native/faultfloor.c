@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 //
-// The floor under postcopy: what a fault costs on this machine when two processes do nothing else. The destination's memory is
-// missing (userfaultfd); somebody touches its pages in an order without locality; a handler reads the event, asks the source over
-// loopback TCP, reads a header and 4 KiB, and places them by UFFDIO_COPY. What counts is the time from the touch to the toucher
-// going on, taken by the toucher itself.
+// The floor under postcopy: what a fault costs on this machine when two processes do nothing else. The destination's
+// memory is missing (userfaultfd); somebody touches its pages in an order without locality; a handler reads the event,
+// asks the source over loopback TCP, reads a header and 4 KiB, and places them by UFFDIO_COPY. What counts is the time
+// from the touch to the toucher going on, taken by the toucher itself.
 //
 //   faultfloor [-n FAULTS] [-v] [-p] [-k KIBIBYTES] [-L HOW] [-P HOW] [-T HOW]
 //     -n  faults to take (100000)
@@ -12,11 +12,12 @@
 //     -p  a second connection pushes other pages at full speed meanwhile, and a second thread reads and places them
 //     -k  how much the push moves with one system call, on both sides (1024)
 //     -L  how the kernel is to schedule the threads that a fault waits for: the handler and the one that answers
-//     -P  how it is to schedule the threads that push; -T: the toucher
-//         HOW is fifo, rr, batch, idle, nice:N, slice:MICROSECONDS (the time that the fair scheduler gives at a time; Linux 6.12)
+//     -P  how it is to schedule the threads that push; -T: the toucher HOW is fifo, rr, batch, idle, nice:N,
+//         slice:MICROSECONDS (the time that the fair scheduler gives at a time; Linux 6.12)
 //
-// Prints one line: faults=N seconds=S, then microseconds for touch to continue (p50_us p99_us p999_us max_us), for event read to
-// page placed as the handler sees it (handled_p50_us ...), over_5ms=N, push_bytes_per_second=R, nanos_a_cycle=R (with -v).
+// Prints one line: faults=N seconds=S, then microseconds for touch to continue (p50_us p99_us p999_us max_us), for
+// event read to page placed as the handler sees it (handled_p50_us ...), over_5ms=N, push_bytes_per_second=R,
+// nanos_a_cycle=R (with -v).
 
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -412,7 +413,8 @@ static void *touch_as_vcpu(void *unused) {
         fail("KVM");
     }
     ioctl(vm, KVM_SET_TSS_ADDR, 0xfffbd000);
-    struct kvm_run *run = mmap(NULL, (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
+    size_t run_bytes = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+    struct kvm_run *run = mmap(NULL, run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
     slot(vm, 0, 0, base, boot);
     slot(vm, 1, base, options.pages * PAGE_BYTES, memory);
     set_cpuid(kvm, cpu);
@@ -491,7 +493,8 @@ static void run_destination(const struct sockaddr_in *address) {
     printf("faults=%zu seconds=%.3f", options.faults, seconds);
     print_quantiles("", touched_nanos);
     print_quantiles("handled_", handled_nanos);
-    printf(" over_5ms=%zu push_bytes_per_second=%.0f nanos_a_cycle=%.6f\n", late, pushed_meanwhile / seconds, nanos_a_cycle);
+    printf(" over_5ms=%zu push_bytes_per_second=%.0f nanos_a_cycle=%.6f\n", late, pushed_meanwhile / seconds,
+           nanos_a_cycle);
 }
 
 int main(int count, char **arguments) {
@@ -507,7 +510,8 @@ int main(int count, char **arguments) {
         default: return 2;
         }
     }
-    if (options.faults < 1000 || options.faults > MAXIMUM_FAULTS || options.chunk < PAGE_BYTES || options.chunk > PUSHED_BYTES / 2) {
+    if (options.faults < 1000 || options.faults > MAXIMUM_FAULTS ||
+        options.chunk < PAGE_BYTES || options.chunk > PUSHED_BYTES / 2) {
         fprintf(stderr, "faultfloor: -n is from 1000 to %d, -k from 4 to %d\n", MAXIMUM_FAULTS, PUSHED_BYTES >> 11);
         return 2;
     }

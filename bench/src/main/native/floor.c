@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 //
-// The floor under a migration: how fast two processes can move memory over loopback TCP on this machine when they do nothing
-// else. The sender's memory is filled with random bytes beforehand; the receiver's is mapped anew for each run, so that it pays
-// for the first touch of each page as an incoming guest does. As many bytes go over the wire as in a migration's first pass: an
-// eight-byte header for each page of 4 KiB.
+// The floor under a migration: how fast two processes can move memory over loopback TCP on this machine when they do
+// nothing else. The sender's memory is filled with random bytes beforehand; the receiver's is mapped anew for each run,
+// so that it pays for the first touch of each page as an incoming guest does. As many bytes go over the wire as in a
+// migration's first pass: an eight-byte header for each page of 4 KiB.
 //
 //   floor [-b MEBIBYTES] [-c CONNECTIONS] [-r RUNS] [-h] [-f] [-w] [-k]
 //     -b  memory to move (1024)
 //     -c  TCP connections, each with a thread on both sides and its own share of the memory (1)
 //     -r  runs in a row, each with a fresh mapping (5); with 0 and -w, it only touches memory
 //     -h  the receiver asks for huge pages (MADV_HUGEPAGE); without it, it refuses them (MADV_NOHUGEPAGE)
-//     -f  headers and pages alternate on the wire and are gathered and scattered; without it, the headers' bytes go last
-//     -w  before each run, touches as much memory again and frees it: where this machine is itself a guest whose host takes its free
-//         memory away, the first touch of a page else measures the host
-//     -k  only touches memory and frees it, and keeps it from being taken away until standard input ends: of every 256 KiB a page stays
-//         taken, and free memory is given back in whole blocks of 2 MiB. Else giving it back, too, measures the host: for each block
-//         all processors may stand still for some 30 ms. Says "warm" when it is done
+//     -f  headers and pages alternate on the wire and are gathered and scattered; without it, the headers' bytes go
+//         last
+//     -w  before each run, touches as much memory again and frees it: where this machine is itself a guest whose host
+//         takes its free memory away, the first touch of a page else measures the host
+//     -k  only touches memory and frees it, and keeps it from being taken away until standard input ends: of every 256
+//         KiB a page stays taken, and free memory is given back in whole blocks of 2 MiB. Else giving it back, too,
+//         measures the host: for each block all processors may stand still for some 30 ms. Says "warm" when it is done
 //
 // Prints a line for each run: bytes=N seconds=S bytes_per_second=R sender_cpu_seconds=S receiver_cpu_seconds=S
 
@@ -247,8 +248,8 @@ static void transfer(const struct options *o, char *memory) {
         fail("the receiver");
     }
     size_t wire = o->bytes + o->bytes / PAGE_BYTES * HEADER_BYTES;
-    printf("bytes=%zu seconds=%.6f bytes_per_second=%.0f sender_cpu_seconds=%.3f receiver_cpu_seconds=%.3f\n", wire, took,
-           (double)wire / took, sender_cpu, receiver_cpu);
+    printf("bytes=%zu seconds=%.6f bytes_per_second=%.0f sender_cpu_seconds=%.3f receiver_cpu_seconds=%.3f\n",
+           wire, took, (double)wire / took, sender_cpu, receiver_cpu);
     fflush(stdout);
     for (int i = 0; i < o->connections; i++) {
         close(channels[i].socket);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 //
-// A program that QEMU's -kernel option boots (Multiboot 1): the header that the loader looks for, the way into 64-bit mode and
-// from there into ring 3, and the interrupt handlers. All else is in load.c.
+// A program that QEMU's -kernel option boots (Multiboot 1): the header that the loader looks for, the way into 64-bit
+// mode and from there into ring 3, and the interrupt handlers. All else is in load.c.
 
 	.set	MAGIC, 0x1badb002
 	.set	FLAGS, 0x2		// wants the memory sizes

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 //
-// The load that QEMU moves in the benchmarks: fills its RAM with random words that are never zero, then rewrites the pages of a
-// working set at a rate, or does nothing at all. Options, by QEMU's -append:
+// The load that QEMU moves in the benchmarks: fills its RAM with random words that are never zero, then rewrites the
+// pages of a working set at a rate, or does nothing at all. Options, by QEMU's -append:
 //
 //   fill=MIB   how much RAM to fill, from 4 MiB on (default: all)
 //   set=MIB    the working set, swept page after page, at the bottom of what was filled (default 64)
@@ -10,12 +10,15 @@
 //   random=1   the sweep's order is without locality: steps near the golden section of the set, round and round
 //   beat=N     shows '~' N times a second, so that whoever reads along sees when the machine stood still
 //   mark=N     shows '+' after each N pages written, so that whoever reads along sees its work
-//   owe=US     how much undone work it catches up with, in microseconds of its rate, after it was kept from running (default 10000)
-//   ring=3     works in ring 3, where it cannot sleep and watches the clock instead; for hypervisors that are slow in ring 0. It
-//              gets there by sysexit on a processor that calls itself Intel's, by iret on others. Without it, the program
-//              sleeps between the ticks of a 1 kHz timer, and takes no more of the host's processors than its work needs
+//   owe=US     how much undone work it catches up with, in microseconds of its rate, after it was kept from running
+//              (default 10000)
+//   ring=3     works in ring 3, where it cannot sleep and watches the clock instead; for hypervisors that are slow in
+//              ring 0. It gets there by sysexit on a processor that calls itself Intel's, by iret on others. Without
+//              it, the program sleeps between the ticks of a 1 kHz timer, and takes no more of the host's processors
+//              than its work needs
 //
-// The serial console shows "load: filled N MiB", then "load: running", then once a second "load: wrote N" (pages, in all).
+// The serial console shows "load: filled N MiB", then "load: running", then once a second "load: wrote N" (pages, in
+// all).
 
 typedef unsigned char u8;
 typedef unsigned short u16;

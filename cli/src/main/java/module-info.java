@@ -5,6 +5,7 @@
 module io.godwit.cli {
     requires io.godwit.control;
     requires io.godwit.engine;
+    requires io.godwit.host;
     requires io.godwit.machines;
     requires io.godwit.stream;
     requires info.picocli;

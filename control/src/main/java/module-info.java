@@ -3,8 +3,7 @@
 
 /** QMP, as server and as client. */
 module io.godwit.control {
-    requires transitive io.godwit.engine;
-    requires transitive io.godwit.machines;
+    requires transitive io.godwit.host;
     requires transitive tools.jackson.core;
     requires transitive tools.jackson.databind;
     requires static org.jspecify;

@@ -24,7 +24,9 @@ import java.util.List;
 /** The benchmarks' command line; {@code ./dev bench} starts it. */
 public final class Main {
     private static final String USAGE = """
-            usage: ./dev bench [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|forecast]... [-n RUNS] [--quick]
+            usage: ./dev bench \
+            [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|forecast]... \
+            [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
               pause         how long a guest stands still, beside QEMU's downtime for the same load
@@ -35,9 +37,11 @@ public final class Main {
               push          postcopy: throughput of the background push, beside precopy
               progress      postcopy: the guest's work after the switch, beside QEMU
               safe          postcopy-safe: what it costs the guest, and how long its outputs wait
-              converge      auto-converge: time, bytes and the guest's loss, beside QEMU; converge:kvm and converge:software for one kind of guest,
+              converge      auto-converge: time, bytes and the guest's loss, beside QEMU; converge:kvm and \
+              converge:software for one kind of guest,
                             converge:limit for dirty-limit beside auto-converge when one vCPU writes much and one little
-              hints         the first pass with and without the guest's hints of free pages; hints:unanswered for a guest that never answers
+              hints         the first pass with and without the guest's hints of free pages; hints:unanswered for a \
+              guest that never answers
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted

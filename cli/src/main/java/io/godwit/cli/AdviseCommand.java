@@ -30,7 +30,8 @@ import picocli.CommandLine.TypeConversionException;
         name = "advise",
         description =
                 "Watches the guest of a host that answers QMP, Godwit's or QEMU's, for some seconds and foretells its"
-                        + " migration: time, bytes, downtime and slowdown with their error bars, for each way to migrate, and the"
+                        + " migration: time, bytes, downtime and slowdown with their error bars, for each way to "
+                        + "migrate, and the"
                         + " settings to use. Nothing is migrated or changed.",
         mixinStandardHelpOptions = true)
 final class AdviseCommand implements Callable<Integer> {

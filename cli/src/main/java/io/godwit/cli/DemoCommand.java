@@ -29,7 +29,8 @@ import tools.jackson.databind.JsonNode;
 @Command(
         name = "demo",
         description =
-                "Starts two hosts and a busy guest, moves the guest from one to the other, and proves that nothing was lost.",
+                "Starts two hosts and a busy guest, moves the guest from one to the other, and proves that nothing "
+                        + "was lost.",
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
     private static final Duration RUN_BEFORE = Duration.ofMillis(1500);

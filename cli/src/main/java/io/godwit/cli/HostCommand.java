@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
-import io.godwit.control.MachineHost;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.settings.Capability;
+import io.godwit.host.MachineHost;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
@@ -71,7 +71,7 @@ final class HostCommand implements Callable<Integer> {
     @Option(names = "--uuid", paramLabel = "UUID", description = "Who the guest is (default: somebody new).")
     private @Nullable UUID uuid;
 
-    @Option(names = "--paused", description = "Do not let the guest run before 'cont'.")
+    @Option(names = "--paused", description = "Do not let the guest run before 'cont', nor one that arrives.")
     private boolean paused;
 
     @Option(names = "--verify", description = "Hash each page that arrives, for x-godwit-ram-digest.")
@@ -136,7 +136,12 @@ final class HostCommand implements Callable<Integer> {
             if (!paused) {
                 host.cont();
             }
-        } else if (!incoming.equals("defer")) {
+            return;
+        }
+        if (paused) {
+            host.pauseOnArrival();
+        }
+        if (!incoming.equals("defer")) {
             // Nobody may be asking over QMP: a host that waited in vain says so and ends.
             host.migrateIncoming(incoming, true);
         }

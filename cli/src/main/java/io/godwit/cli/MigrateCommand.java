@@ -31,11 +31,13 @@ import tools.jackson.databind.JsonNode;
 @Command(
         name = "migrate",
         description = "Migrates the guest of a host that answers QMP, Godwit's or QEMU's, and shows the progress."
-                + " The destination must wait at URI already, or wait for migrate-incoming and be named with --destination."
+                + " The destination must wait at URI already, or wait for migrate-incoming and be named with "
+                + "--destination."
                 + " Ctrl-C cancels, until the guest is at the destination.",
         footer = {
             "",
-            "With postcopy the guest runs at the destination before its memory has arrived. Both sides need the capability"
+            "With postcopy the guest runs at the destination before its memory has arrived. Both sides need the "
+                    + "capability"
                     + " postcopy-ram: --destination switches it on there, else start that host with --cap postcopy-ram."
                     + " A connection that is lost then pauses the migration and loses nothing; this goes on with it:",
             "",

@@ -20,7 +20,8 @@ final class PausedPostcopy {
         String reason = last.error().map(error -> ": " + error).orElse("");
         String there = destination.orElse("DESTINATION-QMP");
         return "The migration is paused" + reason + (reason.endsWith(".") ? "" : ".")
-                + " Keep both sides: the guest is at the destination, and what it lacks of its memory is at the source. To go on:"
+                + " Keep both sides: the guest is at the destination, and what it lacks of its memory is at the "
+                + "source. To go on:"
                 + nl
                 + "  godwit migrate --recover --qmp " + quoted(there) + " " + quoted(uri) + nl
                 + "  godwit migrate --resume --qmp " + quoted(source) + " " + quoted(uri);

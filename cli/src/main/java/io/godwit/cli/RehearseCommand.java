@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
-import io.godwit.control.MachineHost;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpServer;
 import io.godwit.engine.arbiter.FileLockArbiter;
+import io.godwit.host.MachineHost;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;

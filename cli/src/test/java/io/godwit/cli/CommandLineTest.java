@@ -42,7 +42,7 @@ class CommandLineTest {
             demo --guest xen                                | Invalid value for option '--guest'
             host --tracking guess --qmp tcp:h:1             | Invalid value for option '--tracking'
             demo --transport pigeon                         | Invalid value for option '--transport'
-            demo --program fly                              | expected one of [idle, dirtier, stepper, ballooner] but was 'fly'
+            demo --program fly | expected one of [idle, dirtier, stepper, ballooner] but was 'fly'
             host                                            | Missing required option: '--qmp=ADDRESS'
             demo --mode backwards                           | Invalid value for option '--mode'
             demo --cut                                      | --cut needs --mode postcopy or --mode hybrid
@@ -64,7 +64,8 @@ class CommandLineTest {
             demo --huge-pages 4M                            | guest memory has pages of 4 KiB or of 2 MiB
             demo --huge-pages 4K                            | huge pages have 2 MiB, not 4 KiB
             host --qmp unix:/nowhere/x --huge-pages 2M --memory 200G | needs 102400 pages of 2 MiB
-            host --guest memory --qmp tcp:127.0.0.1:0 --tracking rings | --tracking rings is a way of KVM's, and this guest is of kind memory
+            host --guest memory --qmp tcp:127.0.0.1:0 --tracking rings | --tracking rings is a way of KVM's, and this \
+            guest is of kind memory
             demo --guest memory --tracking log               | --tracking log is a way of KVM's
             demo --report /nowhere/x                        | The report cannot be written to /nowhere/x
             migrate --qmp unix:/x --report / tcp:h:1        | The report cannot be written to /:

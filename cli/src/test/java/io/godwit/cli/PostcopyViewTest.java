@@ -65,8 +65,10 @@ class PostcopyViewTest {
         view.show(sample("postcopy-active", 1600, SECOND, Optional.empty()).withFaults(Optional.empty()));
         assertThat(text.toString().lines())
                 .containsExactly(
-                        "postcopy-active: 1.0 s, 98,304 pages missing (384 MiB of 512 MiB), 40 faults served, 2 waiting, lately p50 95 us, p99 120 us",
-                        "postcopy-active: 1.3 s, 65,536 pages missing (256 MiB of 512 MiB), 142 faults served, 1 waiting, lately p50 120 us, p99 4.1 ms",
+                        "postcopy-active: 1.0 s, 98,304 pages missing (384 MiB of 512 MiB), 40 faults served, 2 "
+                                + "waiting, lately p50 95 us, p99 120 us",
+                        "postcopy-active: 1.3 s, 65,536 pages missing (256 MiB of 512 MiB), 142 faults served, 1 "
+                                + "waiting, lately p50 120 us, p99 4.1 ms",
                         "postcopy-active: 1.6 s, 1,000 pages to go, 100 MB sent");
     }
 
@@ -140,7 +142,8 @@ class PostcopyViewTest {
         assertThat(PausedPostcopy.advice(paused, "unix:/tmp/a b", Optional.of("unix:/tmp/b"), "tcp:10.0.0.2:4444")
                         .lines())
                 .containsExactly(
-                        "The migration is paused: The connection was lost. Keep both sides: the guest is at the destination, and what it lacks of its memory is at the source. To go on:",
+                        "The migration is paused: The connection was lost. Keep both sides: the guest is at the "
+                                + "destination, and what it lacks of its memory is at the source. To go on:",
                         "  godwit migrate --recover --qmp unix:/tmp/b tcp:10.0.0.2:4444",
                         "  godwit migrate --resume --qmp 'unix:/tmp/a b' tcp:10.0.0.2:4444");
         assertThat(PausedPostcopy.advice(paused, "unix:/a", Optional.empty(), "tcp:h:1"))

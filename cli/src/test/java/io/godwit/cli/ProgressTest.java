@@ -31,9 +31,12 @@ class ProgressTest {
         view.end(sample("completed", 3, 0, 1500));
         assertThat(text.toString().lines())
                 .containsExactly(
-                        "active: 0.1 s, pass 1, 102,400 pages left (400 MiB of 512 MiB), dirty 81.9 MB/s against 100 MB/s, expected downtime 14 ms",
-                        "active: 1.2 s, pass 1, 51,200 pages left (200 MiB of 512 MiB), dirty 81.9 MB/s against 100 MB/s, expected downtime 14 ms",
-                        "active: 1.3 s, pass 2, 2,560 pages left (10 MiB of 512 MiB), dirty 81.9 MB/s against 100 MB/s, expected downtime 14 ms");
+                        "active: 0.1 s, pass 1, 102,400 pages left (400 MiB of 512 MiB), dirty 81.9 MB/s against 100 "
+                                + "MB/s, expected downtime 14 ms",
+                        "active: 1.2 s, pass 1, 51,200 pages left (200 MiB of 512 MiB), dirty 81.9 MB/s against 100 "
+                                + "MB/s, expected downtime 14 ms",
+                        "active: 1.3 s, pass 2, 2,560 pages left (10 MiB of 512 MiB), dirty 81.9 MB/s against 100 "
+                                + "MB/s, expected downtime 14 ms");
     }
 
     @Test

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
+import io.godwit.engine.MigrationControl;
 import io.godwit.engine.tracking.VcpuDirtyLimit;
 import java.util.List;
 import java.util.OptionalLong;
@@ -16,20 +17,18 @@ final class DirtyLimitWords {
      *
      * @throws QmpException for arguments of the wrong type or name
      */
-    static void set(QmpArguments arguments, HostControl host) {
+    static void set(QmpArguments arguments, MigrationControl migration) {
         OptionalLong vcpu = arguments.optionalInteger("cpu-index");
         long rate = arguments
                 .optionalUnsigned("dirty-rate")
                 .orElseThrow(() -> QmpException.generic("Parameter 'dirty-rate' is missing"));
-        arguments.rejectUnexpected();
-        host.setVcpuDirtyLimit(vcpu, rate);
+        migration.setVcpuDirtyLimit(vcpu, rate);
     }
 
     /** Takes limits away; errors as of {@link #set}. */
-    static void cancel(QmpArguments arguments, HostControl host) {
+    static void cancel(QmpArguments arguments, MigrationControl migration) {
         OptionalLong vcpu = arguments.optionalInteger("cpu-index");
-        arguments.rejectUnexpected();
-        host.cancelVcpuDirtyLimit(vcpu);
+        migration.cancelVcpuDirtyLimit(vcpu);
     }
 
     /** Those that are set, and what these vCPUs dirty; MiB a second. */

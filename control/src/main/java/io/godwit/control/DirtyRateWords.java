@@ -54,7 +54,6 @@ final class DirtyRateWords {
                 .optionalInteger("sample-pages")
                 .orElse(mode == DirtyRateMode.PAGE_SAMPLING ? DirtyRateRequest.DEFAULT_SAMPLE_PAGES : 0);
         List<Long> intervals = arguments.optionalIntegers("x-intervals").orElse(List.of());
-        arguments.rejectUnexpected();
         return new DirtyRateRequest(mode, word.unit.toMillis(time), samplePages, intervals);
     }
 

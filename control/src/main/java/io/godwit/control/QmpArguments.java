@@ -3,8 +3,8 @@
 package io.godwit.control;
 
 import java.math.BigInteger;
+import java.util.Collection;
 import java.util.HashSet;
-import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -144,9 +144,13 @@ final class QmpArguments {
 
     /** Refuses the first member that nobody has taken. */
     void rejectUnexpected() {
-        for (Iterator<String> names = members.propertyNames().iterator(); names.hasNext(); ) {
-            String name = names.next();
-            if (!taken.contains(name)) {
+        rejectOthersThan(taken);
+    }
+
+    /** Refuses the first member of another name. */
+    void rejectOthersThan(Collection<String> known) {
+        for (String name : members.propertyNames()) {
+            if (!known.contains(name)) {
                 throw QmpException.generic("Parameter '" + prefix + name + "' is unexpected");
             }
         }

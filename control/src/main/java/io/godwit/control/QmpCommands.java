@@ -3,15 +3,14 @@
 package io.godwit.control;
 
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationStatistics;
-import io.godwit.engine.settings.Capability;
-import io.godwit.engine.settings.MigrationParameter;
-import java.util.EnumMap;
-import java.util.EnumSet;
+import io.godwit.host.HostControl;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.Consumer;
@@ -22,15 +21,12 @@ import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Every command, by its name. Commands that change something run one after the other, whichever session they come from;
- * those that only look wait for nobody.
+ * Every command: a row for each, which is all that a new one needs beside its handler. Commands that change something
+ * run one after the other, whichever session they come from; those that only look wait for nobody.
  */
 final class QmpCommands {
-    private record Command(boolean changes, Function<QmpArguments, Json.Written> body) {}
-
     private final HostControl host;
-    private final Consumer<String> announceDeleted;
-    private final Map<String, Command> commands = new LinkedHashMap<>();
+    private final Map<String, QmpCommand> table = new LinkedHashMap<>();
     private final ReentrantLock changing = new ReentrantLock();
 
     /**
@@ -41,38 +37,106 @@ final class QmpCommands {
      */
     QmpCommands(HostControl host, Runnable announceQuit, Consumer<String> announceDeleted) {
         this.host = host;
-        this.announceDeleted = announceDeleted;
-        look("query-status", _ -> status());
-        look("query-version", _ -> GodwitVersion.toJson());
-        look("query-commands", _ -> names());
-        figures("query-migrate", MigrationFigures::queryMigrate);
-        look("query-migrate-parameters", _ -> MigrationFigures.parameters(host.parameters()));
-        look("query-migrate-capabilities", _ -> MigrationFigures.capabilities(host.capabilities()));
-        look("query-dirty-rate", arguments -> DirtyRateWords.answer(arguments, host.dirtyRate()));
-        look("query-vcpu-dirty-limit", _ -> DirtyLimitWords.answer(host.vcpuDirtyLimits()));
-        look("query-memory-devices", _ -> host.memory().devices());
-        figures("x-godwit-statistics", MigrationFigures::statistics);
-        look("x-godwit-guest", arguments -> host.guestFigures(heartbeatQuery(arguments)));
-        look("x-godwit-ram-digest", _ -> host.ramDigest());
-        change("stop", _ -> host.stop());
-        change("cont", _ -> host.cont());
-        change("quit", _ -> announceQuit.run());
-        change("migrate", this::migrate);
-        change("migrate-incoming", this::migrateIncoming);
-        change("migrate_cancel", _ -> host.cancel());
-        change("migrate-continue", this::migrateContinue);
-        change("migrate-start-postcopy", _ -> host.startPostcopy());
-        change("migrate-pause", _ -> host.pausePostcopy());
-        change("migrate-recover", this::migrateRecover);
-        change("calc-dirty-rate", arguments -> host.calcDirtyRate(DirtyRateWords.request(arguments)));
-        change("set-vcpu-dirty-limit", arguments -> DirtyLimitWords.set(arguments, host));
-        change("cancel-vcpu-dirty-limit", arguments -> DirtyLimitWords.cancel(arguments, host));
-        change("object-add", this::objectAdd);
-        change("object-del", this::objectDel);
-        change("device_add", this::deviceAdd);
-        change("device_del", this::deviceDel);
-        change("migrate-set-parameters", this::setParameters);
-        change("migrate-set-capabilities", this::setCapabilities);
+        session(announceQuit);
+        migration();
+        dirtyPages();
+        memory(announceDeleted);
+        guest();
+    }
+
+    private void session(Runnable announceQuit) {
+        put(
+                "qmp_capabilities",
+                "enable",
+                false,
+                QmpCommands::negotiate,
+                "the first command; no capability can be enabled");
+        look("query-commands", "", _ -> names(), "all commands, with what they do");
+        look("query-version", "", _ -> GodwitVersion.toJson(), "which QEMU's commands these are");
+        look("query-status", "", _ -> status(), "what the guest is doing");
+        change("stop", "", _ -> host.stop(), "the guest stands still");
+        change("cont", "", _ -> host.cont(), "the guest runs");
+        put("quit", "", true, (_, caller) -> quit(caller, announceQuit), "ends the host");
+    }
+
+    private void migration() {
+        MigrationCommands commands = new MigrationCommands(host);
+        change("migrate", "uri channels detach resume", commands::migrate, "moves the guest to a destination");
+        change("migrate-incoming", "uri channels exit-on-error", commands::migrateIncoming, "listens for a guest");
+        change("migrate_cancel", "", _ -> host.migration().cancel(), "ends a migration; the guest stays");
+        change("migrate-continue", "state", commands::migrateContinue, "goes on from pre-switchover");
+        change("migrate-start-postcopy", "", _ -> host.migration().startPostcopy(), "the guest goes before its memory");
+        change("migrate-pause", "", _ -> host.migration().pausePostcopy(), "cuts the connection of a postcopy");
+        change("migrate-recover", "uri", commands::migrateRecover, "listens for the source of a paused postcopy");
+        figures("query-migrate", MigrationFigures::queryMigrate, "the figures of the latest migration");
+        figures("x-godwit-statistics", MigrationFigures::statistics, "all figures of the latest migration");
+        change(
+                "migrate-set-parameters",
+                MigrationCommands.parameterNames(),
+                commands::setParameters,
+                "changes settings, also of a migration that runs");
+        look(
+                "query-migrate-parameters",
+                "",
+                _ -> MigrationFigures.parameters(host.migration().parameters()),
+                "the settings");
+        change("migrate-set-capabilities", "capabilities", commands::setCapabilities, "switches capabilities");
+        look(
+                "query-migrate-capabilities",
+                "",
+                _ -> MigrationFigures.capabilities(host.migration().capabilities()),
+                "which capabilities are on");
+    }
+
+    private void dirtyPages() {
+        change(
+                "calc-dirty-rate",
+                "calc-time calc-time-unit mode sample-pages x-intervals",
+                arguments -> host.migration().calcDirtyRate(DirtyRateWords.request(arguments)),
+                "begins to measure how fast the guest writes");
+        look(
+                "query-dirty-rate",
+                "calc-time-unit",
+                arguments -> DirtyRateWords.answer(arguments, host.migration().dirtyRate()),
+                "the latest measurement");
+        change(
+                "set-vcpu-dirty-limit",
+                "cpu-index dirty-rate",
+                arguments -> DirtyLimitWords.set(arguments, host.migration()),
+                "limits what a vCPU, or each, may dirty");
+        change(
+                "cancel-vcpu-dirty-limit",
+                "cpu-index",
+                arguments -> DirtyLimitWords.cancel(arguments, host.migration()),
+                "takes limits away");
+        look(
+                "query-vcpu-dirty-limit",
+                "",
+                _ -> DirtyLimitWords.answer(host.migration().vcpuDirtyLimits()),
+                "the limits that are set");
+    }
+
+    private void memory(Consumer<String> announceDeleted) {
+        MemoryCommands commands = new MemoryCommands(host, announceDeleted);
+        change("object-add", "qom-type id size", commands::objectAdd, "makes a memory backend");
+        change("object-del", "id", commands::objectDel, "drops a memory backend");
+        change("device_add", "driver id memdev", commands::deviceAdd, "gives the guest a backend's memory");
+        change("device_del", "id", commands::deviceDel, "takes it away");
+        look("query-memory-devices", "", _ -> commands.devices(), "the memory that was plugged in");
+    }
+
+    private void guest() {
+        look(
+                "x-godwit-guest",
+                "after-nanos from-nanos to-nanos",
+                arguments -> GuestWords.figures(host.guestFigures(GuestWords.query(arguments))),
+                "what the guest says of itself");
+        look("x-godwit-ram-digest", "", _ -> GuestWords.digest(host.ramDigest()), "hashes of the memory that moved");
+    }
+
+    /** Every command, in the order of the table. */
+    Collection<QmpCommand> all() {
+        return Collections.unmodifiableCollection(table.values());
     }
 
     /**
@@ -80,18 +144,18 @@ final class QmpCommands {
      *
      * @throws QmpException for what QMP itself refuses; what the host refuses comes as the exception it threw
      */
-    Json.Written execute(String name, ObjectNode members) {
-        Command command = commands.get(name);
+    Json.Written execute(String name, ObjectNode members, QmpCaller caller) {
+        QmpCommand command = table.get(name);
         if (command == null) {
             throw new QmpException(QmpException.COMMAND_NOT_FOUND, "The command " + name + " has not been found");
         }
         QmpArguments arguments = new QmpArguments(members);
         if (!command.changes()) {
-            return command.body().apply(arguments);
+            return command.execute(arguments, caller);
         }
         changing.lock();
         try {
-            return command.body().apply(arguments);
+            return command.execute(arguments, caller);
         } finally {
             changing.unlock();
         }
@@ -101,63 +165,55 @@ final class QmpCommands {
      * The answer to a command, of whatever name a client gave, has been written {@code nanos} after its last byte came.
      */
     void took(String name, long nanos) {
-        host.commandTook(commands.containsKey(name) ? name : "other", nanos);
+        host.migration().commandTook(table.containsKey(name) ? name : "other", nanos);
     }
 
-    /** What must happen once the answer to a command is on its way: the host ends after {@code quit}. */
-    void answered(String name) {
-        if (name.equals("quit")) {
-            host.quit();
+    private void figures(String name, BiConsumer<JsonGenerator, MigrationStatistics> body, String help) {
+        put(
+                name,
+                "",
+                false,
+                (_, _) -> {
+                    MigrationStatistics statistics = host.migration().statistics();
+                    return out -> body.accept(out, statistics);
+                },
+                help);
+    }
+
+    private void look(String name, String arguments, Function<QmpArguments, JsonNode> body, String help) {
+        put(name, arguments, false, (given, _) -> Json.tree(body.apply(given)), help);
+    }
+
+    private void change(String name, String arguments, Consumer<QmpArguments> body, String help) {
+        put(
+                name,
+                arguments,
+                true,
+                (given, _) -> {
+                    body.accept(given);
+                    return Json.tree(Json.object());
+                },
+                help);
+    }
+
+    private void put(String name, String arguments, boolean changes, QmpCommand.Handler handler, String help) {
+        List<String> names = arguments.isEmpty() ? List.of() : Arrays.asList(arguments.split(" ", -1));
+        table.put(name, new QmpCommand(name, names, changes, handler, help));
+    }
+
+    private static Json.Written negotiate(QmpArguments arguments, QmpCaller caller) {
+        if (arguments.has("enable") && !arguments.strings("enable").isEmpty()) {
+            throw QmpException.generic("Parameter 'enable' does not accept value '"
+                    + arguments.strings("enable").getFirst() + "'");
         }
+        caller.negotiated();
+        return Json.tree(Json.object());
     }
 
-    private void figures(String name, BiConsumer<JsonGenerator, MigrationStatistics> body) {
-        put(name, _ -> {
-            MigrationStatistics statistics = host.statistics();
-            return out -> body.accept(out, statistics);
-        });
-    }
-
-    private void look(String name, Function<QmpArguments, JsonNode> body) {
-        put(name, arguments -> Json.tree(body.apply(arguments)));
-    }
-
-    private void put(String name, Function<QmpArguments, Json.Written> body) {
-        // Queries take their arguments before they answer, so nothing is left to reject afterwards but what nobody
-        // knows.
-        commands.put(name, new Command(false, arguments -> {
-            Json.Written answer = body.apply(arguments);
-            arguments.rejectUnexpected();
-            return answer;
-        }));
-    }
-
-    /**
-     * The body must call {@link QmpArguments#rejectUnexpected()} before it changes anything, unless it takes no
-     * argument.
-     */
-    private void change(String name, Consumer<QmpArguments> body) {
-        Set<String> withArguments = Set.of(
-                "calc-dirty-rate",
-                "set-vcpu-dirty-limit",
-                "cancel-vcpu-dirty-limit",
-                "object-add",
-                "object-del",
-                "device_add",
-                "device_del",
-                "migrate",
-                "migrate-incoming",
-                "migrate-continue",
-                "migrate-recover",
-                "migrate-set-parameters",
-                "migrate-set-capabilities");
-        commands.put(name, new Command(true, arguments -> {
-            if (!withArguments.contains(name)) {
-                arguments.rejectUnexpected();
-            }
-            body.accept(arguments);
-            return Json.tree(Json.object());
-        }));
+    private Json.Written quit(QmpCaller caller, Runnable announceQuit) {
+        announceQuit.run();
+        caller.whenAnswered(host::quit);
+        return Json.tree(Json.object());
     }
 
     private ObjectNode status() {
@@ -167,122 +223,9 @@ final class QmpCommands {
 
     private ArrayNode names() {
         ArrayNode answer = Json.array();
-        answer.add(Json.object().put("name", "qmp_capabilities"));
-        commands.keySet().forEach(name -> answer.add(Json.object().put("name", name)));
+        table.values()
+                .forEach(command ->
+                        answer.add(Json.object().put("name", command.name()).put("x-help", command.help())));
         return answer;
-    }
-
-    private static HostControl.HeartbeatQuery heartbeatQuery(QmpArguments arguments) {
-        return new HostControl.HeartbeatQuery(
-                arguments.optionalUnsigned("after-nanos").orElse(0),
-                arguments.optionalUnsigned("from-nanos").orElse(0),
-                arguments.optionalUnsigned("to-nanos").orElse(0));
-    }
-
-    private void migrate(QmpArguments arguments) {
-        String uri = MigrationWords.uri(arguments);
-        arguments.optionalBool("detach");
-        boolean resume = arguments.optionalBool("resume").orElse(false);
-        arguments.rejectUnexpected();
-        if (resume) {
-            host.resume(uri);
-        } else {
-            host.migrate(uri);
-        }
-    }
-
-    private void migrateIncoming(QmpArguments arguments) {
-        String uri = MigrationWords.uri(arguments);
-        boolean exitOnError = arguments.optionalBool("exit-on-error").orElse(false);
-        arguments.rejectUnexpected();
-        host.migrateIncoming(uri, exitOnError);
-    }
-
-    private void migrateRecover(QmpArguments arguments) {
-        String uri = arguments.string("uri");
-        arguments.rejectUnexpected();
-        host.recover(uri);
-    }
-
-    private void migrateContinue(QmpArguments arguments) {
-        String name = arguments.string("state");
-        arguments.rejectUnexpected();
-        MigrationStatus status = MigrationWords.status(name)
-                .orElseThrow(() -> QmpException.generic("Parameter 'state' does not accept value '" + name + "'"));
-        host.continueFrom(status);
-    }
-
-    private void objectAdd(QmpArguments arguments) {
-        String type = arguments.string("qom-type");
-        String id = arguments.string("id");
-        if (!type.equals("memory-backend-ram")) {
-            throw QmpException.generic("Parameter 'qom-type' does not accept value '" + type + "'");
-        }
-        long byteLength = arguments
-                .optionalUnsigned("size")
-                .orElseThrow(() -> QmpException.generic("Parameter 'size' is missing"));
-        arguments.rejectUnexpected();
-        host.memory().objectAdd(id, byteLength);
-    }
-
-    private void objectDel(QmpArguments arguments) {
-        String id = arguments.string("id");
-        arguments.rejectUnexpected();
-        host.memory().objectDel(id);
-    }
-
-    private void deviceAdd(QmpArguments arguments) {
-        String driver = arguments.string("driver");
-        if (!driver.equals("pc-dimm")) {
-            throw QmpException.generic("'" + driver + "' is not a valid device model name");
-        }
-        String id = arguments.string("id");
-        String memdev = arguments.string("memdev");
-        arguments.rejectUnexpected();
-        host.memory().deviceAdd(id, memdev);
-    }
-
-    private void deviceDel(QmpArguments arguments) {
-        String id = arguments.string("id");
-        arguments.rejectUnexpected();
-        host.memory().deviceDel(id);
-        announceDeleted.accept(id);
-    }
-
-    private void setParameters(QmpArguments arguments) {
-        Map<MigrationParameter, Long> changes = new EnumMap<>(MigrationParameter.class);
-        for (MigrationParameter parameter : MigrationParameter.values()) {
-            if (parameter.isSwitch()) {
-                arguments.optionalBool(parameter.publicName()).ifPresent(on -> changes.put(parameter, on ? 1L : 0L));
-            } else {
-                arguments.optionalUnsigned(parameter.publicName()).ifPresent(value -> changes.put(parameter, value));
-            }
-        }
-        arguments.rejectUnexpected();
-        try {
-            host.setParameters(host.parameters().with(changes));
-        } catch (IllegalArgumentException e) {
-            throw QmpException.generic("Parameter " + e.getMessage());
-        }
-    }
-
-    private void setCapabilities(QmpArguments arguments) {
-        Set<Capability> on = EnumSet.noneOf(Capability.class);
-        Set<Capability> off = EnumSet.noneOf(Capability.class);
-        for (QmpArguments element : arguments.objects("capabilities")) {
-            String name = element.string("capability");
-            boolean state = element.bool("state");
-            element.rejectUnexpected();
-            Capability capability = Capability.named(name)
-                    .orElseThrow(
-                            () -> QmpException.generic("Parameter 'capability' does not accept value '" + name + "'"));
-            if (state && !capability.isAvailable()) {
-                throw QmpException.generic("Capability '" + name + "' is not in this version of Godwit");
-            }
-            (state ? on : off).add(capability);
-            (state ? off : on).remove(capability);
-        }
-        arguments.rejectUnexpected();
-        host.setCapabilities(on, off);
     }
 }

@@ -12,6 +12,9 @@ public final class QmpException extends RuntimeException {
     /** There is no such command, or not yet. */
     public static final String COMMAND_NOT_FOUND = "CommandNotFound";
 
+    /** There is no device of that name. */
+    static final String DEVICE_NOT_FOUND = "DeviceNotFound";
+
     private final String errorClass;
 
     /** With {@code error.class} and {@code error.desc}. */
@@ -22,10 +25,6 @@ public final class QmpException extends RuntimeException {
 
     static QmpException generic(String description) {
         return new QmpException(GENERIC_ERROR, description);
-    }
-
-    static QmpException deviceNotFound(String id) {
-        return new QmpException("DeviceNotFound", "Device '" + id + "' not found");
     }
 
     /** {@code error.class}. */

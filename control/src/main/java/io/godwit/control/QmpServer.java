@@ -6,6 +6,7 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
+import io.godwit.host.HostControl;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
@@ -71,7 +72,7 @@ public final class QmpServer implements AutoCloseable {
             throw new QmpConnectionException("QMP cannot listen at " + address + ": " + e.getMessage() + ".", e);
         }
         host.addRunListener(server.new RunEvents());
-        host.addMigrationListener(server.new MigrationEvents());
+        host.migration().addListener(server.new MigrationEvents());
         Thread.ofVirtual().name("qmp-accept").start(server::accept);
         return server;
     }
@@ -231,14 +232,14 @@ public final class QmpServer implements AutoCloseable {
     private final class MigrationEvents implements MigrationListener {
         @Override
         public void statusChanged(MigrationStatus status) {
-            if (host.capabilities().contains(Capability.EVENTS)) {
+            if (host.migration().capabilities().contains(Capability.EVENTS)) {
                 tell(new Notice.StatusChanged(Instant.now(), status));
             }
         }
 
         @Override
         public void passStarted(int pass) {
-            if (host.capabilities().contains(Capability.EVENTS)) {
+            if (host.migration().capabilities().contains(Capability.EVENTS)) {
                 tell(new Notice.PassStarted(Instant.now(), pass));
             }
         }

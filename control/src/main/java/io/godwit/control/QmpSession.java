@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
+import io.godwit.host.HostException;
 import io.godwit.linux.process.Scheduling;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -22,7 +23,7 @@ import tools.jackson.databind.node.ObjectNode;
  * the scheduler. Events wait in a queue and go out before the next answer, or by the session's other thread. A client
  * that does not read its answers holds up nobody but itself; one that does not read its events is dropped.
  */
-final class QmpSession {
+final class QmpSession implements QmpCaller {
     /** LIMIT: events of a long migration, some thousand passes, while the client looks away. */
     static final int QUEUE_LENGTH = 1024;
 
@@ -39,6 +40,8 @@ final class QmpSession {
     private final CountDownLatch written = new CountDownLatch(1);
     // The reader's.
     private final QmpLine answer = new QmpLine();
+    private Optional<Runnable> afterAnswer = Optional.empty();
+    private boolean negotiating;
     // Held while anything is sent, so that events and answers leave in the order in which they came about.
     private final ReentrantLock sending = new ReentrantLock();
     private final QmpLine event = new QmpLine();
@@ -179,7 +182,13 @@ final class QmpSession {
     private boolean send() {
         sending.lock();
         try {
-            sendQueued();
+            if (negotiating) {
+                // Events are queued from here on, and nobody sends one while this holds the lock.
+                negotiating = false;
+                negotiated = true;
+            } else {
+                sendQueued();
+            }
             write(answer);
             return true;
         } catch (IOException e) {
@@ -216,31 +225,30 @@ final class QmpSession {
             refuse("QMP input must be a JSON object");
             return;
         }
-        boolean done = execute(object);
+        execute(object);
         String name = object.path("execute").asString("");
         if (send()) {
             commands.took(name, System.nanoTime() - begin);
         }
-        if (done) {
-            commands.answered(name);
-        }
+        afterAnswer.ifPresent(Runnable::run);
+        afterAnswer = Optional.empty();
     }
 
-    /** Carries a command out and has its answer ready to be sent; whether it was not refused. */
-    private boolean execute(ObjectNode request) {
+    /** Carries a command out and has its answer ready to be sent. */
+    private void execute(ObjectNode request) {
         Optional<JsonNode> id = request.optional("id");
         try {
             String name = QmpRequest.command(request);
             ObjectNode arguments = QmpRequest.arguments(request);
-            Json.Written value = name.equals("qmp_capabilities") ? negotiate(arguments) : dispatch(name, arguments);
-            answer.set(framed("return", value, id));
-            return true;
+            refuseUnlessNegotiated(name);
+            answer.set(framed("return", commands.execute(name, arguments, this), id));
         } catch (QmpException e) {
             answer.set(framed("error", error(e), id));
+        } catch (HostException.NoSuchDevice e) {
+            answer.set(framed("error", error(new QmpException(QmpException.DEVICE_NOT_FOUND, sentence(e))), id));
         } catch (RuntimeException e) {
             answer.set(framed("error", error(QmpException.generic(sentence(e))), id));
         }
-        return false;
     }
 
     private static Json.Written framed(String member, Json.Written value, Optional<JsonNode> id) {
@@ -256,27 +264,26 @@ final class QmpSession {
         };
     }
 
-    private Json.Written negotiate(ObjectNode members) {
-        if (negotiated) {
-            throw new QmpException(
-                    QmpException.COMMAND_NOT_FOUND, "Capabilities negotiation is already complete, command ignored");
+    /** As QEMU has it: before the negotiation there is no other command, and after it not that one. */
+    private void refuseUnlessNegotiated(String name) {
+        if (negotiated != name.equals("qmp_capabilities")) {
+            return;
         }
-        QmpArguments arguments = new QmpArguments(members);
-        if (arguments.has("enable") && !arguments.strings("enable").isEmpty()) {
-            throw QmpException.generic("Parameter 'enable' does not accept value '"
-                    + arguments.strings("enable").getFirst() + "'");
-        }
-        arguments.rejectUnexpected();
-        negotiated = true;
-        return Json.tree(Json.object());
+        throw new QmpException(
+                QmpException.COMMAND_NOT_FOUND,
+                negotiated
+                        ? "Capabilities negotiation is already complete, command ignored"
+                        : "Expecting capabilities negotiation with 'qmp_capabilities'");
     }
 
-    private Json.Written dispatch(String name, ObjectNode arguments) {
-        if (!negotiated) {
-            throw new QmpException(
-                    QmpException.COMMAND_NOT_FOUND, "Expecting capabilities negotiation with 'qmp_capabilities'");
-        }
-        return commands.execute(name, arguments);
+    @Override
+    public void negotiated() {
+        negotiating = true;
+    }
+
+    @Override
+    public void whenAnswered(Runnable what) {
+        afterAnswer = Optional.of(what);
     }
 
     /** What the host refuses is a sentence already; anything else is a fault of ours, which the log tells in full. */

@@ -5,8 +5,8 @@
  * QMP, the QEMU Machine Protocol: JSON objects over a stream socket, one way requests, the other way answers and
  * events.
  *
- * <p>Read {@link io.godwit.control.QmpServer} and {@link io.godwit.control.HostControl} for the host's side, and
- * {@link io.godwit.control.QmpClient} for the side of whoever drives a host, Godwit's or QEMU's.
+ * <p>Read {@link io.godwit.control.QmpServer} for the host's side, whose commands are the table in {@code QmpCommands},
+ * and {@link io.godwit.control.QmpClient} for the side of whoever drives a host, Godwit's or QEMU's.
  *
  * <p>Threads: each server session has one that reads, executes and answers, and a virtual one that sends events. What
  * happens in the guest or in a migration is handed to the sessions as a small record and never waits for one of them.

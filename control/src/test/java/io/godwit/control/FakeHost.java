@@ -2,8 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
+import io.godwit.engine.MigrationControl;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
@@ -13,6 +15,9 @@ import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.tracking.DirtyRate;
 import io.godwit.engine.tracking.DirtyRateRequest;
 import io.godwit.engine.tracking.VcpuDirtyLimit;
+import io.godwit.host.GuestFigures;
+import io.godwit.host.HostControl;
+import io.godwit.host.MemoryControl;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.OptionalLong;
@@ -21,10 +26,9 @@ import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
-import tools.jackson.databind.node.ObjectNode;
 
 /** A host that only remembers what it was told. */
-final class FakeHost implements HostControl {
+final class FakeHost implements HostControl, MigrationControl {
     final List<String> calls = new CopyOnWriteArrayList<>();
     final BlockingQueue<String> answered = new LinkedBlockingQueue<>();
     final List<MigrationListener> migrationListeners = new CopyOnWriteArrayList<>();
@@ -169,7 +173,7 @@ final class FakeHost implements HostControl {
     }
 
     @Override
-    public void addMigrationListener(MigrationListener listener) {
+    public void addListener(MigrationListener listener) {
         migrationListeners.add(listener);
     }
 
@@ -179,12 +183,17 @@ final class FakeHost implements HostControl {
     }
 
     @Override
-    public ObjectNode guestFigures(HeartbeatQuery query) {
-        return Json.object().put("after", query.afterNanos());
+    public MigrationControl migration() {
+        return this;
     }
 
     @Override
-    public ObjectNode ramDigest() {
-        return Json.object();
+    public GuestFigures guestFigures(HeartbeatQuery query) {
+        throw new MigrationException.Refused("this host has no guest");
+    }
+
+    @Override
+    public PageDigests ramDigest() {
+        throw new MigrationException.Refused("this host has no guest");
     }
 }

@@ -48,9 +48,10 @@ class QmpDirtyLimitTest {
             set-vcpu-dirty-limit    | {'dirty-rate':-1}                    | Parameter 'dirty-rate' expects uint64
             set-vcpu-dirty-limit    | {'dirty-rate':1.5}                   | Parameter 'dirty-rate' expects uint64
             set-vcpu-dirty-limit    | {'dirty-rate':99999999999999999999}  | Parameter 'dirty-rate' expects uint64
-            set-vcpu-dirty-limit    | {'dirty-rate':1,'cpu-index':'x'}     | Invalid parameter type for 'cpu-index', expected: integer
+            set-vcpu-dirty-limit | {'dirty-rate':1,'cpu-index':'x'} | Invalid parameter type for 'cpu-index', \
+            expected: integer
             set-vcpu-dirty-limit    | {'dirty-rate':1,'foo':99}            | Parameter 'foo' is unexpected
-            cancel-vcpu-dirty-limit | {'cpu-index':true}                   | Invalid parameter type for 'cpu-index', expected: integer
+            cancel-vcpu-dirty-limit | {'cpu-index':true} | Invalid parameter type for 'cpu-index', expected: integer
             cancel-vcpu-dirty-limit | {'dirty-rate':1}                     | Parameter 'dirty-rate' is unexpected
             query-vcpu-dirty-limit  | {'cpu-index':0}                      | Parameter 'cpu-index' is unexpected
             """)

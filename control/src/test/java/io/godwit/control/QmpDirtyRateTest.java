@@ -67,14 +67,16 @@ class QmpDirtyRateTest {
             {'calc-time':9223372036854775807}               | calc-time is 9223372036854775807 ms
             {'calc-time':49,'calc-time-unit':'millisecond'} | calc-time is 49 ms
             {'calc-time':1,'calc-time-unit':'hour'}         | Parameter 'calc-time-unit' does not accept value 'hour'
-            {'calc-time':1,'calc-time-unit':5}              | Invalid parameter type for 'calc-time-unit', expected: string
+            {'calc-time':1,'calc-time-unit':5} | Invalid parameter type for 'calc-time-unit', expected: string
             {'calc-time':1,'mode':'guess'}                  | Parameter 'mode' does not accept value 'guess'
-            {'calc-time':1,'sample-pages':127}              | sample-pages is 127 for each GiB: must be from 128 to 16384
-            {'calc-time':1,'sample-pages':true}             | Invalid parameter type for 'sample-pages', expected: integer
+            {'calc-time':1,'sample-pages':127} | sample-pages is 127 for each GiB: must be from 128 to 16384
+            {'calc-time':1,'sample-pages':true} | Invalid parameter type for 'sample-pages', expected: integer
             {'calc-time':1,'mode':'dirty-ring','sample-pages':512} | sample-pages is for the mode page-sampling
-            {'calc-time':1,'x-intervals':[1]}               | x-intervals is for the mode dirty-bitmap, not for page-sampling
-            {'calc-time':1,'mode':'dirty-bitmap','x-intervals':1}     | Invalid parameter type for 'x-intervals', expected: array
-            {'calc-time':1,'mode':'dirty-bitmap','x-intervals':['a']} | Invalid parameter type for 'x-intervals[]', expected: integer
+            {'calc-time':1,'x-intervals':[1]} | x-intervals is for the mode dirty-bitmap, not for page-sampling
+            {'calc-time':1,'mode':'dirty-bitmap','x-intervals':1} | Invalid parameter type for 'x-intervals', \
+            expected: array
+            {'calc-time':1,'mode':'dirty-bitmap','x-intervals':['a']} | Invalid parameter type for 'x-intervals[]', \
+            expected: integer
             {'calc-time':1,'mode':'dirty-bitmap','x-intervals':[1001]} | x-intervals has 1001 ms after 0 ms
             {'calc-time':1,'mode':'dirty-bitmap','x-intervals':[2,1]} | x-intervals has 1 ms after 2 ms
             {'calc-time':1,'fast':true}                     | Parameter 'fast' is unexpected

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.host.MachineHost;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
@@ -68,8 +69,8 @@ class StuckMigrationTest {
             long work = machine.workPages();
             await(() -> machine.workPages() > work + 1000);
             await(StuckMigrationTest::isStuck);
-            assertThat(host.statistics().waits().vcpus()).hasSize(1);
-            await(() -> host.statistics().waits().commands().count() >= COMMANDS.size());
+            assertThat(host.migration().statistics().waits().vcpus()).hasSize(1);
+            await(() -> host.migration().statistics().waits().commands().count() >= COMMANDS.size());
             ask(session, "migrate_cancel");
             await(() ->
                     ask(session, "query-migrate").path("status").asString("").equals("cancelled"));
@@ -98,7 +99,7 @@ class StuckMigrationTest {
                             + deaf.getLocalPort() + "\"}}"))
                     .isEqualTo("{\"return\":{}}");
             // It waits for the connection in the same way.
-            await(() -> host.statistics().status() == MigrationStatus.ACTIVE && isStuck());
+            await(() -> host.migration().statistics().status() == MigrationStatus.ACTIVE && isStuck());
             body.run(machine, host, session);
         }
     }

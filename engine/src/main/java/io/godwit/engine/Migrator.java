@@ -13,12 +13,13 @@ import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.PostcopySupport;
+import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.outgoing.OutgoingMigration;
-import io.godwit.engine.outgoing.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
@@ -57,7 +58,7 @@ import java.util.concurrent.CopyOnWriteArrayList;
  *
  * <p>Threads: any. No method waits for a migration except {@link #awaitEnd} and {@link #close}.
  */
-public final class Migrator implements AutoCloseable {
+public final class Migrator implements MigrationControl, AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(15);
 
     private final Guest guest;
@@ -165,6 +166,7 @@ public final class Migrator implements AutoCloseable {
         IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
+                DirectPlacer.into(guest, verifying),
                 source,
                 Duration.ofMillis(parameters.connectTimeoutMillis()),
                 verifying,
@@ -176,23 +178,20 @@ public final class Migrator implements AutoCloseable {
         migration.start();
     }
 
-    /**
-     * Cancels an outgoing migration; returns at once. Where none runs it does nothing.
-     *
-     * @throws MigrationException.Refused if postcopy has begun: the guest is at the destination
-     */
+    @Override
     public void cancel() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.cancel();
-            case Side.In _, Side.None _ -> {}
+            case Side.In(IncomingMigration migration) -> {
+                if (migration.statistics().status().isPostcopy()) {
+                    throw MigrationException.Refused.cancelInPostcopy();
+                }
+            }
+            case Side.None _ -> {}
         }
     }
 
-    /**
-     * Goes on from {@code pre-switchover} ({@code migrate-continue}).
-     *
-     * @throws MigrationException.Refused in any other state
-     */
+    @Override
     public void continueFrom(MigrationStatus status) {
         if (status != MigrationStatus.PRE_SWITCHOVER) {
             throw new MigrationException.Refused(
@@ -204,11 +203,7 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * Switches the outgoing migration to postcopy as soon as may be ({@code migrate-start-postcopy}); returns at once.
-     *
-     * @throws MigrationException.Refused if none runs, or {@code postcopy-ram} is off
-     */
+    @Override
     public void startPostcopy() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.startPostcopy();
@@ -218,12 +213,7 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * Cuts the connection of a migration in postcopy on purpose ({@code migrate-pause}); either side. The guest goes on
-     * at the destination until it needs a page that is missing.
-     *
-     * @throws MigrationException.Refused in any other state
-     */
+    @Override
     public void pausePostcopy() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.pausePostcopy();
@@ -236,8 +226,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
      *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}, or if the address cannot be
-     * used
+     * @throws MigrationException.Refused unless it is {@code postcopy-paused}, or if the address cannot be used
      */
     public synchronized void recover(String uri) {
         MigrationUri source = transports.usable(uri);
@@ -267,10 +256,7 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /**
-     * A control session has answered a command, which took {@code nanos} all in all; a migration that is under way
-     * counts it. Waits for nobody.
-     */
+    @Override
     public void commandTook(String name, long nanos) {
         switch (side) {
             case Side.None _ -> {}
@@ -353,7 +339,7 @@ public final class Migrator implements AutoCloseable {
                 .orElse(", and no migration has ended that says who has it.");
     }
 
-    /** A picture of the latest migration. */
+    @Override
     public MigrationStatistics statistics() {
         return switch (side) {
             case Side.None _ -> MigrationStatistics.NONE;
@@ -362,13 +348,7 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /**
-     * Begins to measure how fast the guest writes to its memory, and returns at once. The tracker has one user at a
-     * time: a migration that begins ends a measurement that needs it, and waits for one harvest at most.
-     *
-     * @throws MigrationException.Refused if one runs, the guest does not, its memory is not all there, or a migration
-     * has its tracker
-     */
+    @Override
     public synchronized void calcDirtyRate(DirtyRateRequest request) {
         refuseIfClosed();
         if (run.state() != RunState.RUNNING) {
@@ -395,20 +375,12 @@ public final class Migrator implements AutoCloseable {
         dirtyRate.start(request);
     }
 
-    /** A picture of the latest measurement of the dirty rate. */
+    @Override
     public DirtyRate dirtyRate() {
         return dirtyRate.latest();
     }
 
-    /**
-     * Limits what a vCPU may dirty, during migrations and outside of them ({@code set-vcpu-dirty-limit}). Ends a
-     * measurement of the dirty rate that needs the guest's tracker, and waits for one harvest at most.
-     *
-     * @param vcpu its number; empty = all of them
-     * @param mebibytesPerSecond the limit; 0 = none
-     * @throws MigrationException.Refused if there is no such vCPU, the guest's memory is not all here, or a migration
-     * limits them itself
-     */
+    @Override
     public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
         List<Integer> which = limits.vcpus(vcpu);
         refuseLimits("set");
@@ -424,19 +396,14 @@ public final class Migrator implements AutoCloseable {
         limits.set(which, mebibytesPerSecond);
     }
 
-    /**
-     * Takes limits away ({@code cancel-vcpu-dirty-limit}); from a vCPU without one nothing.
-     *
-     * @param vcpu its number; empty = all of them
-     * @throws MigrationException.Refused if there is no such vCPU, or a migration limits them itself
-     */
+    @Override
     public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
         List<Integer> which = limits.vcpus(vcpu);
         refuseLimits("cancel");
         limits.cancel(which);
     }
 
-    /** The limits that were set, in the order of the vCPUs. */
+    @Override
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
         return limits.picture();
     }
@@ -449,18 +416,18 @@ public final class Migrator implements AutoCloseable {
         }
     }
 
-    /** The settings. */
+    @Override
     public MigrationParameters parameters() {
         return parameters;
     }
 
-    /** Changes the settings, also of a migration that runs. */
+    @Override
     public void setParameters(MigrationParameters next) {
         parameters = next;
         throttle.parametersChanged();
     }
 
-    /** What is switched on. Waits for nobody: a migration asks too, in the middle of a change of its state. */
+    @Override
     public Set<Capability> capabilities() {
         return capabilities;
     }
@@ -477,8 +444,7 @@ public final class Migrator implements AutoCloseable {
     /**
      * Switches several capabilities at once: all, or none if what came of it could not be.
      *
-     * @throws MigrationException.Refused if this version or this host does not have one, they do not go together, or a
-     * migration runs
+     * @throws MigrationException.Refused if one cannot be had here, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         Set<Capability> next = new HashSet<>(capabilities);
@@ -522,7 +488,7 @@ public final class Migrator implements AutoCloseable {
         };
     }
 
-    /** Adds one who hears of states and passes. */
+    @Override
     public void addListener(MigrationListener listener) {
         listeners.add(listener);
     }
@@ -593,8 +559,8 @@ public final class Migrator implements AutoCloseable {
             throw new MigrationException.Refused("There's a migration process in progress");
         }
         if (!now.outgoing() && now.status() == MigrationStatus.FAILED) {
-            throw new MigrationException.Refused(
-                    "The incoming migration has failed, so this guest's memory is broken; quit and start a new host to wait again.");
+            throw new MigrationException.Refused("The incoming migration has failed, so this guest's memory is broken;"
+                    + " quit and start a new host to wait again.");
         }
     }
 }

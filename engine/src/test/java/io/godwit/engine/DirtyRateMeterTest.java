@@ -281,7 +281,7 @@ class DirtyRateMeterTest {
             DIRTY_RING    | 50    | 0     | 10            | x-intervals is for the mode dirty-bitmap, not for dirty-ring
             DIRTY_BITMAP  | 50    | 0     | 0             | x-intervals has 0 ms after 0 ms
             DIRTY_BITMAP  | 50    | 0     | 10 10         | x-intervals has 10 ms after 10 ms
-            DIRTY_BITMAP  | 50    | 0     | 10 51         | x-intervals has 51 ms after 10 ms: must ascend, from 1 to calc-time, 50
+            DIRTY_BITMAP | 50 | 0 | 10 51 | x-intervals has 51 ms after 10 ms: must ascend, from 1 to calc-time, 50
             DIRTY_BITMAP  | 50    | 0     | 1 2 3 4 5 6 7 8 9 | x-intervals has 9 values: up to 8
             """)
     void whatIsOutOfRangeIsRefusedWithTheRange(

@@ -106,6 +106,42 @@ class MigratorTest {
     }
 
     @Test
+    void aRunningGuestThatShallWaitForContArrivesPausedAndIsStartedByCont() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.destinationRun.pauseOnArrival();
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            assertThat(pair.destination.statistics().owner()).contains(GuestOwner.HERE);
+            assertThat(pair.destinationRun.state()).isEqualTo(RunState.PAUSED);
+            assertThat(pair.sourceRun.state()).isEqualTo(RunState.POSTMIGRATE);
+            assertThat(pair.census.running.get()).isZero();
+            pair.destinationRun.cont();
+            pair.assertRunsAtDestinationOnly();
+        }
+    }
+
+    @Test
+    void contBeforeTheArrivalLetsAGuestThatShallWaitStartByItself() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.destinationRun.pauseOnArrival();
+            pair.destinationRun.cont();
+            assertThatThrownBy(pair.destinationRun::cont)
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("starts by itself");
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            assertMoved(pair);
+        }
+    }
+
+    @Test
+    void onlyAGuestThatIsAwaitedCanBePausedOnArrival() {
+        try (Pair pair = new Pair(directory)) {
+            assertThatThrownBy(pair.sourceRun::pauseOnArrival)
+                    .isInstanceOf(MigrationException.Refused.class)
+                    .hasMessageContaining("running");
+        }
+    }
+
+    @Test
     void statesAndPassesComeInQemusOrder() throws Exception {
         List<String> seen = Collections.synchronizedList(new ArrayList<>());
         try (Pair pair = new Pair(directory)) {

@@ -97,6 +97,12 @@ abstract class PostcopyArrivalLab {
 
     /** Half of it in precopy, and the guest runs; before that the source asks these questions. */
     void switchOver(ScriptedSource source, int... questions) throws Exception {
+        letGo(source, questions);
+        awaitRunning();
+    }
+
+    /** The same, whether or not the guest runs then. */
+    void letGo(ScriptedSource source, int... questions) throws Exception {
         try (FileLockArbiter token = new FileLockArbiter(directory)) {
             assertThat(token.claim(identity, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Won.class);
             source.begin(identity, true);
@@ -112,7 +118,6 @@ abstract class PostcopyArrivalLab {
         source.pack(DowncallGuest.register(42));
         source.awaitMessage(new ReturnPathMessage.Pong(3));
         awaitStatus(MigrationStatus.POSTCOPY_ACTIVE);
-        awaitRunning();
     }
 
     /**
@@ -120,10 +125,14 @@ abstract class PostcopyArrivalLab {
      * source's.
      */
     void awaitRunning() {
+        awaitState(RunState.RUNNING);
+    }
+
+    void awaitState(RunState state) {
         long deadline = System.nanoTime() + Duration.ofSeconds(20).toNanos();
-        while (run.state() != RunState.RUNNING) {
+        while (run.state() != state) {
             assertThat(System.nanoTime() - deadline)
-                    .as("waiting for the guest to run, now " + destination.statistics())
+                    .as("waiting for the guest to be " + state + ", now " + destination.statistics())
                     .isNegative();
             Thread.onSpinWait();
         }
@@ -151,6 +160,11 @@ abstract class PostcopyArrivalLab {
 
     void recoverAndFinish() throws Exception {
         destination.recover("tcp:127.0.0.1:0");
+        finish();
+    }
+
+    /** The source comes back to where it is awaited, and brings the rest. */
+    void finish() throws Exception {
         try (ScriptedSource again = ScriptedSource.of(address())) {
             resume(again);
             again.pages(content, range(0, 16));

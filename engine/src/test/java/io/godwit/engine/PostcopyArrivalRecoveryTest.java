@@ -3,12 +3,14 @@
 package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.agreement.IdentityMark;
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.linux.memory.NativeMemory;
@@ -210,5 +212,43 @@ class PostcopyArrivalRecoveryTest extends PostcopyArrivalLab {
             again.awaitMessage(new ReturnPathMessage.Shut(0));
         }
         assertWhole();
+    }
+
+    @Test
+    void aRecoveryAtTheSameAddressIsRefusedAndTheFirstListenerStays() throws Exception {
+        loseTheSource();
+        destination.recover("tcp:127.0.0.1:0");
+        String first = address();
+        assertThatThrownBy(() -> destination.recover(first)).isInstanceOf(MigrationException.Refused.class);
+        assertThat(address()).isEqualTo(first);
+        finish();
+    }
+
+    @Test
+    void aRecoveryAtAnAddressThatCannotBeUsedIsRefusedAndTheFirstListenerStays() throws Exception {
+        loseTheSource();
+        destination.recover("tcp:127.0.0.1:0");
+        String first = address();
+        assertThatThrownBy(() -> destination.recover("unix:" + directory.resolve("none/at.all")))
+                .isInstanceOf(MigrationException.Refused.class);
+        assertThat(address()).isEqualTo(first);
+        finish();
+    }
+
+    @Test
+    void aRecoveryAtAnotherAddressGivesUpTheFirst() throws Exception {
+        loseTheSource();
+        destination.recover("tcp:127.0.0.1:0");
+        String first = address();
+        destination.recover("tcp:127.0.0.1:0");
+        assertThat(address()).isNotEqualTo(first);
+        finish();
+    }
+
+    private void loseTheSource() throws Exception {
+        try (ScriptedSource source = source()) {
+            switchOver(source);
+        }
+        awaitStatus(MigrationStatus.POSTCOPY_PAUSED);
     }
 }

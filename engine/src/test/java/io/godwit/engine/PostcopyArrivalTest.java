@@ -8,6 +8,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.PostcopyStatistics;
@@ -65,6 +66,45 @@ class PostcopyArrivalTest extends PostcopyArrivalLab {
             assertThat(figures.requests()).isEqualTo(1);
             assertThat(figures.missingPages()).isZero();
         }
+    }
+
+    @Test
+    void aGuestThatShallWaitForContStandsStillWhileItsMemoryComes() throws Exception {
+        run.pauseOnArrival();
+        try (ScriptedSource source = source()) {
+            letGo(source);
+            awaitState(RunState.PAUSED);
+            assertThat(destination.statistics().owner()).contains(GuestOwner.HERE);
+            source.pages(content, range(0, 16));
+            while (!guest.block().isPresent(15)) {
+                Thread.onSpinWait();
+            }
+            assertThat(run.state()).isEqualTo(RunState.PAUSED);
+            run.cont();
+            assertThat(run.state()).isEqualTo(RunState.RUNNING);
+            source.pages(content, range(PAGES / 2, PAGES));
+            source.end();
+            source.awaitMessage(new ReturnPathMessage.Shut(0));
+        }
+        awaitStatus(MigrationStatus.COMPLETED);
+        assertWhole();
+    }
+
+    @Test
+    void aGuestThatShallWaitForContStillWaitsWhenAllMemoryHasCome() throws Exception {
+        run.pauseOnArrival();
+        try (ScriptedSource source = source()) {
+            letGo(source);
+            source.pages(content, range(0, 16));
+            source.pages(content, range(PAGES / 2, PAGES));
+            source.end();
+            source.awaitMessage(new ReturnPathMessage.Shut(0));
+        }
+        awaitStatus(MigrationStatus.COMPLETED);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertWhole();
+        run.cont();
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
     }
 
     @Test

@@ -82,7 +82,7 @@ public final class Machines {
             return new OpaqueGuest(options.memoryBytes());
         }
         if (WARM.add(kind)) {
-            WarmUp.of(kind);
+            WarmUp.of(kind, Machines::make);
         }
         return switch (tracking) {
             case LOG -> make(options.withKind(kind), origin);
@@ -98,7 +98,7 @@ public final class Machines {
      */
     public static void rehearsePostcopy(GuestKind kind) {
         if (kind != GuestKind.OPAQUE && POSTCOPY_WARM.add(kind)) {
-            PostcopyWarmUp.of(kind);
+            PostcopyWarmUp.of(kind, Machines::make);
         }
     }
 

@@ -14,7 +14,7 @@ import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
@@ -23,6 +23,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiFunction;
 
 /**
  * Moves small throw-away guests by postcopy between two hosts in this process, most of their pages by faults, so that
@@ -45,7 +46,7 @@ final class PostcopyWarmUp {
 
     private PostcopyWarmUp() {}
 
-    static void of(GuestKind kind) {
+    static void of(GuestKind kind, BiFunction<GuestOptions, Origin, Machine> maker) {
         Workload all = new Workload(GuestProgram.STEPPER, 0, 0, WriteOrder.RANDOM, RamFill.RANDOM, 0);
         GuestOptions options = GuestOptions.defaults()
                 .withKind(kind)
@@ -55,7 +56,7 @@ final class PostcopyWarmUp {
         long end = System.nanoTime() + PATIENCE_NANOS;
         try {
             for (int i = 0; i < MOVES && System.nanoTime() - end < 0; i++) {
-                if (!move(options, end)) {
+                if (!move(maker, options, end)) {
                     return;
                 }
             }
@@ -68,9 +69,10 @@ final class PostcopyWarmUp {
     }
 
     /** One move; after {@code end} what is missing comes by itself. Whether it came to its end. */
-    private static boolean move(GuestOptions options, long end) throws InterruptedException {
-        try (Machine from = Machines.make(options, Origin.BOOT);
-                Machine to = Machines.make(options, Origin.ARRIVAL)) {
+    private static boolean move(BiFunction<GuestOptions, Origin, Machine> maker, GuestOptions options, long end)
+            throws InterruptedException {
+        try (Machine from = maker.apply(options, Origin.BOOT);
+                Machine to = maker.apply(options, Origin.ARRIVAL)) {
             RunControl fromRun = new RunControl(from, new NoArbiter(), RunState.PRELAUNCH);
             RunControl toRun = new RunControl(to, new NoArbiter(), RunState.INMIGRATE);
             try (Migrator source = new Migrator(from, fromRun);
@@ -99,7 +101,7 @@ final class PostcopyWarmUp {
                 && !source.statistics().status().isEnded()
                 && source.statistics().status() != MigrationStatus.POSTCOPY_PAUSED
                 && to.heartbeats().count() < BEATS_OF_A_SWEEP) {
-            LockSupport.parkNanos(BootArea.TICK_NANOS);
+            LockSupport.parkNanos(BootLayout.TICK_NANOS);
         }
     }
 }

@@ -15,7 +15,7 @@ import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.HostPages;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
@@ -23,6 +23,7 @@ import io.godwit.machines.programs.WriteOrder;
 import java.time.Duration;
 import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BiFunction;
 
 /**
  * Runs a small guest for a moment, migrates another one back and forth between two hosts in this process, and throws
@@ -49,12 +50,12 @@ final class WarmUp {
 
     private WarmUp() {}
 
-    static void of(GuestKind kind) {
+    static void of(GuestKind kind, BiFunction<GuestOptions, Origin, Machine> maker) {
         Workload workload = new Workload(GuestProgram.DIRTIER, WORKING_SET, 0, WriteOrder.RANDOM, RamFill.ZERO, 0);
         GuestOptions options =
-                new GuestOptions(kind, 2 * BootArea.GRANULE, 0, HostPages.ORDINARY, 1, workload, UUID.randomUUID());
-        run(options, System.nanoTime() + PATIENCE_NANOS);
-        move(options, System.nanoTime() + PATIENCE_NANOS);
+                new GuestOptions(kind, 2 * BootLayout.GRANULE, 0, HostPages.ORDINARY, 1, workload, UUID.randomUUID());
+        run(maker, options, System.nanoTime() + PATIENCE_NANOS);
+        move(maker, options, System.nanoTime() + PATIENCE_NANOS);
     }
 
     /** Has all pages sent again and again. */
@@ -62,7 +63,7 @@ final class WarmUp {
         RamBlock ram = from.ram().snapshot().blocks().getFirst();
         while (until != 0 && !isOver(source, until)) {
             ram.dirtyBitmap().setAll();
-            LockSupport.parkNanos(BootArea.TICK_NANOS);
+            LockSupport.parkNanos(BootLayout.TICK_NANOS);
         }
     }
 
@@ -70,8 +71,8 @@ final class WarmUp {
         return source.statistics().ram().normalPages() > PAGES || System.nanoTime() - end >= 0;
     }
 
-    private static void run(GuestOptions options, long end) {
-        try (Machine machine = Machines.make(options, Origin.BOOT)) {
+    private static void run(BiFunction<GuestOptions, Origin, Machine> maker, GuestOptions options, long end) {
+        try (Machine machine = maker.apply(options, Origin.BOOT)) {
             RamBlock ram = machine.ram().snapshot().blocks().getFirst();
             for (int round = 0; round < ROUNDS && System.nanoTime() - end < 0; round++) {
                 machine.dirtyTracker().start();
@@ -81,25 +82,27 @@ final class WarmUp {
                 machine.vcpus().pause(DEADLINE);
                 machine.dirtyTracker().stop();
                 // Paced in the second half: waiting for a tick is another path.
-                machine.pagesPerSecond(round < ROUNDS / 2 ? 0 : BootArea.MAX_PAGES_PER_SECOND);
+                machine.pagesPerSecond(round < ROUNDS / 2 ? 0 : BootLayout.MAX_PAGES_PER_SECOND);
             }
         }
     }
 
     private static void awaitBeats(Machine machine, long count, long end) {
         while (machine.heartbeats().count() < count && System.nanoTime() - end < 0) {
-            LockSupport.parkNanos(BootArea.TICK_NANOS);
+            LockSupport.parkNanos(BootLayout.TICK_NANOS);
         }
     }
 
-    private static void move(GuestOptions options, long end) {
+    private static void move(BiFunction<GuestOptions, Origin, Machine> maker, GuestOptions options, long end) {
         Workload noise = new Workload(GuestProgram.IDLE, 0, 0, WriteOrder.SWEEP, RamFill.RANDOM, 0);
         try {
             for (int i = 0; i < MOVES && System.nanoTime() - end < 0; i++) {
-                moveOnce(options, 0);
+                moveOnce(maker, options, 0);
             }
             moveOnce(
-                    options.withWorkload(noise).withMemoryBytes(NOISE_BYTES), System.nanoTime() + NOISE_PATIENCE_NANOS);
+                    maker,
+                    options.withWorkload(noise).withMemoryBytes(NOISE_BYTES),
+                    System.nanoTime() + NOISE_PATIENCE_NANOS);
         } catch (MigrationException e) {
             LOG.log(System.Logger.Level.DEBUG, "no way to rehearse a migration: the first one will be slower", e);
         } catch (InterruptedException e) {
@@ -108,9 +111,10 @@ final class WarmUp {
     }
 
     /** One move; before {@code dwellUntil} it does not end, unless it has sent enough pages. */
-    private static void moveOnce(GuestOptions options, long dwellUntil) throws InterruptedException {
-        try (Machine from = Machines.make(options, Origin.BOOT);
-                Machine to = Machines.make(options, Origin.ARRIVAL)) {
+    private static void moveOnce(BiFunction<GuestOptions, Origin, Machine> maker, GuestOptions options, long dwellUntil)
+            throws InterruptedException {
+        try (Machine from = maker.apply(options, Origin.BOOT);
+                Machine to = maker.apply(options, Origin.ARRIVAL)) {
             RunControl fromRun = new RunControl(from, new NoArbiter(), RunState.PRELAUNCH);
             RunControl toRun = new RunControl(to, new NoArbiter(), RunState.INMIGRATE);
             try (Migrator source = new Migrator(from, fromRun);

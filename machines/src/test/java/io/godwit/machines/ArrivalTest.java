@@ -16,7 +16,7 @@ import io.godwit.machines.guest.HostPages;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.memory.MemoryMachine;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -69,7 +69,7 @@ final class ArrivalTest {
                 to.acceptDevices(from.devices().stream().map(DeviceState::save).toList());
                 // KERNEL: where KVM itself reads the guest's page tables and code, it does not leave that wait for a
                 // signal.
-                late.push(BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES);
+                late.push(BootLayout.BYTE_LENGTH / RamBlock.PAGE_BYTES);
                 to.vcpus().resume();
                 for (int round = 0; round < 20; round++) {
                     late.hold();
@@ -172,7 +172,7 @@ final class ArrivalTest {
     @EnumSource(names = {"KVM", "MEMORY"})
     void rehearsalOfPostcopyLeavesNothingBehind(GuestKind kind) {
         assumeFaults(kind);
-        PostcopyWarmUp.of(kind);
+        PostcopyWarmUp.of(kind, Machines::make);
         assertThat(Thread.getAllStackTraces().keySet())
                 .extracting(Thread::getName)
                 .noneMatch(name -> name.startsWith("mig-") || name.startsWith("uffd-") || name.startsWith("vcpu-"));

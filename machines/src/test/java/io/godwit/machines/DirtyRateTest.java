@@ -22,7 +22,7 @@ import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
 import io.godwit.machines.kvm.KvmTracking;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import java.util.List;
 import org.junit.jupiter.api.Tag;
@@ -37,7 +37,7 @@ final class DirtyRateTest {
     private static final long CALC_MILLIS = 300;
 
     // Where the programs keep their registers, counts and beats.
-    private static final long BOOT_PAGES = BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES;
+    private static final long BOOT_PAGES = BootLayout.BYTE_LENGTH / RamBlock.PAGE_BYTES;
 
     private static DirtyRateRequest bitmap() {
         return new DirtyRateRequest(DirtyRateMode.DIRTY_BITMAP, CALC_MILLIS, 0, List.of(10L, 100L, CALC_MILLIS));

@@ -15,6 +15,7 @@ import io.godwit.machines.guest.Origin;
 import io.godwit.machines.kvm.KvmMachine;
 import io.godwit.machines.kvm.KvmTracking;
 import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.TouchCounts;
@@ -165,7 +166,7 @@ final class MachinesTest {
             // to write when it was stopped, but never omits one.
             long[] reported = ram.dirtyBitmap().toWords();
             long[] changed = TestMachines.changed(ram, before);
-            int boot = (int) (BootArea.BYTE_LENGTH / RamBlock.PAGE_BYTES / Long.SIZE);
+            int boot = (int) (BootLayout.BYTE_LENGTH / RamBlock.PAGE_BYTES / Long.SIZE);
             int unchanged = 0;
             for (int word = 0; word < reported.length; word++) {
                 assertThat(changed[word] & ~reported[word]).isZero();
@@ -275,7 +276,7 @@ final class MachinesTest {
         try (Machine machine = TestMachines.boot(options)) {
             NativeMemory ram = machine.ram().snapshot().blocks().getFirst().memory();
             // BURST, the pages between two beats.
-            ram.putLongByDowncall(BootArea.controlBlockOffset(0) + 0x38, Long.MAX_VALUE);
+            ram.putLongByDowncall(BootLayout.controlBlockOffset(0) + 0x38, Long.MAX_VALUE);
             machine.vcpus().resume();
             machine.vcpus().throttle(0, 50);
             TestMachines.await(() -> machine.vcpus().throttledNanos()[0] > 50_000_000, machine);

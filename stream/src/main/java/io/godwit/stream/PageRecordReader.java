@@ -134,12 +134,13 @@ final class PageRecordReader {
         int flags = (int) word & Wire.FLAG_MASK;
         throw switch (flags & ~Wire.RAM_CONTINUE) {
             case Wire.RAM_XBZRLE ->
-                place.unsupported(
-                        "An XBZRLE page, which this version does not read: turn the capability xbzrle off at the source.");
+                place.unsupported("An XBZRLE page, which this version does not read: turn the capability xbzrle off at"
+                        + " the source.");
             case Wire.RAM_MULTIFD_FLUSH -> multifd(place);
             case Wire.RAM_COMPRESS_PAGE ->
                 place.unsupported(
-                        "A compressed page of a QEMU before 9.1, which is not supported: turn the capability compress off.");
+                        "A compressed page of a QEMU before 9.1, which is not supported: turn the capability compress "
+                                + "off.");
             case Wire.RAM_HOOK -> place.unsupported("An RDMA record; RDMA is not supported.");
             case Wire.RAM_MEM_SIZE -> place.fail("A block list outside the START of section 'ram'.");
             case Wire.RAM_FULL -> place.fail("The RAM flag 0x1 has been obsolete since 2009.");

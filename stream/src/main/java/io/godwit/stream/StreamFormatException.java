@@ -27,18 +27,14 @@ public final class StreamFormatException extends RuntimeException {
         UNSUPPORTED
     }
 
-    StreamFormatException(StreamPlace place, String what, Kind kind) {
-        String described = describe(place, what);
+    StreamFormatException(long position, String section, String what, Kind kind) {
+        String in = section.isEmpty() ? "" : " in " + section;
+        String described = "Stream byte " + position + in + ": " + what;
         super(described);
         this.sentence = described;
-        this.position = place.position();
-        this.section = place.section();
+        this.position = position;
+        this.section = section;
         this.kind = kind;
-    }
-
-    private static String describe(StreamPlace place, String what) {
-        String in = place.section().isEmpty() ? "" : " in " + place.section();
-        return "Stream byte " + place.position() + in + ": " + what;
     }
 
     /** What is wrong and where, a sentence. */

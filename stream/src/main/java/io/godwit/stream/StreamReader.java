@@ -344,8 +344,8 @@ public final class StreamReader {
     private void requireRam(SectionHeader header) {
         String idstr = header.idstr();
         if (idstr.equals("dirty-bitmap")) {
-            throw place().unsupported(
-                            "Section 'dirty-bitmap' is not supported: turn the capability dirty-bitmaps off at the source.");
+            throw place().unsupported("Section 'dirty-bitmap' is not supported: turn the capability dirty-bitmaps off"
+                    + " at the source.");
         }
         if (!idstr.equals(Wire.RAM_IDSTR)) {
             throw place().unsupported("Section '" + idstr

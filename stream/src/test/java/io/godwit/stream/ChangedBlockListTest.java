@@ -53,7 +53,8 @@ final class ChangedBlockListTest {
                         + "02 00000001 0000000000000022 00 | none has been named yet",
                 EMPTY + "02 00000001 0000000000000002 01 61 00 | Unknown RAM block 'a'",
                 "02 00000001 0000000000001004 01 62 0000000000002000 0000000000000010 | do not add up",
-                "02 00000001 0000000000002004 01 62 0000000000001000 01 62 0000000000001000 | 'b' is in the block list twice",
+                "02 00000001 0000000000002004 01 62 0000000000001000 01 62 0000000000001000 | 'b' is in the block "
+                        + "list twice",
                 "02 00000001 7ffffffffffff004 | Total length of all RAM blocks",
                 "02 00000001 0000000000001004 01 62 0000000000000001 0000000000000010 | a positive multiple of 4096",
                 "02 00000001 0000000000000002 01 61 00 0000000000002004 | A block list outside the START",

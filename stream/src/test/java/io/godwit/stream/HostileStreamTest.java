@@ -128,7 +128,8 @@ final class HostileStreamTest {
                 "08 0002 0003 000000 | Length of the PING command: expected 4, found 3",
                 "08 0001 0001 00 | has no data: expected 0, found 1",
                 "08 0006 ffff | Length of command 6",
-                "08 0003 0010 0000000000001000 0000000000001000 08 0007 0004 ffffffff | Blob of the PACKAGED command: expected at most 65536, found 4294967295",
+                "08 0003 0010 0000000000001000 0000000000001000 08 0007 0004 ffffffff | Blob of the PACKAGED command: "
+                        + "expected at most 65536, found 4294967295",
                 "08 0007 0004 00000000 | PACKAGED comes out of order",
                 "08 0003 0010 0000000000001000 0000000000002000 | Target page size of POSTCOPY_ADVISE: expected 4096",
                 "08 0003 0010 0000000000000800 0000000000001000 | Page sizes of POSTCOPY_ADVISE",
@@ -159,15 +160,21 @@ final class HostileStreamTest {
                 "0000000000002004 01 61 0000000000000000 0000000000000000 | positive multiple of 4096, found 0",
                 "0000000000002004 01 61 0000000000000800 0000000000000000 | positive multiple of 4096, found 2048",
                 "0000000000002004 01 61 8000000000001000 0000000000000000 | Length of RAM block 'a'",
-                "0000000000002004 01 61 0000000000001000 01 61 0000000000001000 0000000000000010 | is in the block list twice",
-                "0000000000006004 01 61 0000000000001000 01 62 0000000000001000 01 63 0000000000001000 01 64 0000000000001000 01 65 0000000000001000 00 | Count of RAM blocks: expected at most 4, found 5",
+                "0000000000002004 01 61 0000000000001000 01 61 0000000000001000 0000000000000010 | is in the block "
+                        + "list twice",
+                "0000000000006004 01 61 0000000000001000 01 62 0000000000001000 01 63 0000000000001000 01 64 "
+                        + "0000000000001000 01 65 0000000000001000 00"
+                        + " | Count of RAM blocks: expected at most 4, found 5",
                 "0000000000001004 00 0000000000001000 00 | name is empty",
                 "0000000000000004 0000000000000200 | uses multifd",
                 "0000000000000004 0000000000000008 | After the block list",
                 "0000000000000004 0000000000000010 7e 00000002 | footer of 'ram': expected 1, found 2",
-                "0000000000000004 0000000000000010 7f 00000001 | Missing footer of section 'ram': expected 0x7e, found 0x7f",
-                "0000000000000004 0000000000000010 7e 00000001 01 00000001 03 72616d 00000000 00000004 | starts a second time",
-                "0000000000000004 0000000000000010 7e 00000001 02 00000002 | Unknown section id in a PART: expected 1 (ram), found 2"
+                "0000000000000004 0000000000000010 7f 00000001 | Missing footer of section 'ram': expected 0x7e, "
+                        + "found 0x7f",
+                "0000000000000004 0000000000000010 7e 00000001 01 00000001 03 72616d 00000000 00000004 | starts a "
+                        + "second time",
+                "0000000000000004 0000000000000010 7e 00000001 02 00000002 | Unknown section id in a PART: expected 1 "
+                        + "(ram), found 2"
             })
     void badBlockListIsNamed(String digits, String message) {
         refused(RAM_HEADER + digits, message);
@@ -249,7 +256,8 @@ final class HostileStreamTest {
     void fieldLengthsThatAddUpBeyondLongAreRefused() {
         String huge = "{\"name\": \"a\", \"array_len\": 2147483647, \"type\": \"uint64\", \"size\": 2147483647}, ";
         String json =
-                "{\"configuration\": {\"vmsd_name\": \"c\", \"version\": 1, \"fields\": []}, \"page_size\": 4096, \"devices\": "
+                "{\"configuration\": {\"vmsd_name\": \"c\", \"version\": 1, \"fields\": []}, \"page_size\": 4096, "
+                        + "\"devices\": "
                         + "[{\"name\": \"cpu\", \"instance_id\": 0, \"vmsd_name\": \"x\", \"version\": 1, \"fields\": ["
                         + huge.repeat(4) + huge.replace("}, ", "}") + "]}]}";
         assertThatThrownBy(() -> loadCpu(SampleStream.cpu(0), json))

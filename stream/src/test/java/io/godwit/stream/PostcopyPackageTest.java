@@ -110,12 +110,15 @@ final class PostcopyPackageTest {
             delimiter = '|',
             value = {
                 RUN + LISTEN
-                        + " | byte 0 in the blob of the packaged command: Wrong command in the blob: expected POSTCOPY_LISTEN, found POSTCOPY_RUN",
+                        + " | byte 0 in the blob of the packaged command: Wrong command in the blob: expected "
+                        + "POSTCOPY_LISTEN, found POSTCOPY_RUN",
                 SECTION + RUN
-                        + " | byte 0 in the blob of the packaged command: Where the command POSTCOPY_LISTEN should be: expected type 0x8, found 0x4",
+                        + " | byte 0 in the blob of the packaged command: Where the command POSTCOPY_LISTEN should "
+                        + "be: expected type 0x8, found 0x4",
                 "08 0007 0004 00000005" + LISTEN + " | expected POSTCOPY_LISTEN, found PACKAGED",
                 LISTEN + LISTEN + RUN
-                        + " | byte 5 in the blob of the packaged command: Wrong command in the blob: expected POSTCOPY_RUN, found POSTCOPY_LISTEN",
+                        + " | byte 5 in the blob of the packaged command: Wrong command in the blob: expected "
+                        + "POSTCOPY_RUN, found POSTCOPY_LISTEN",
                 LISTEN + "08 0007 0004 00000005" + RUN + " | expected POSTCOPY_RUN, found PACKAGED",
                 LISTEN + "08 000c 0000" + RUN + " | expected POSTCOPY_RUN, found the unknown 12",
                 LISTEN + "08 0000 0000" + RUN + " | expected POSTCOPY_RUN, found the unknown 0",
@@ -128,7 +131,8 @@ final class PostcopyPackageTest {
                 LISTEN + "08 0002 0003 000000" + RUN + " | Length of the command PING: expected 4, found 3",
                 "08 0004 0001 00" + RUN + " | Length of the command POSTCOPY_LISTEN: expected 0, found 1",
                 LISTEN + "01 00000001" + RUN
-                        + " | byte 5 in the blob of the packaged command: Where the command POSTCOPY_RUN should be: expected type 0x8, found 0x1",
+                        + " | byte 5 in the blob of the packaged command: Where the command POSTCOPY_RUN should be: "
+                        + "expected type 0x8, found 0x1",
                 LISTEN + RUN + "06 00000003 7b7d | Bytes after the vmdesc's length: expected 3, found 2",
                 LISTEN + RUN + "06 ffffffff 7b7d | Length of the vmdesc: expected at most",
                 LISTEN + SECTION + "7d | nor with a vmdesc behind it",

@@ -265,7 +265,8 @@ final class PostcopyStreamTest {
     @CsvSource(
             delimiter = '|',
             value = {
-                "0000000000001000 | 0000000000200000 0000000000200000 | one of those that POSTCOPY_ADVISE has announced, 0x1000, found 0x200000",
+                "0000000000001000 | 0000000000200000 0000000000200000 | one of those that POSTCOPY_ADVISE has "
+                        + "announced, 0x1000, found 0x200000",
                 "0000000000201000 | 0000000000201000 0000000000200000 | a multiple of its pages' 2097152, found 2101248"
             })
     void pageSizeThatDoesNotFitIsNamed(String summary, String entry, String message) {

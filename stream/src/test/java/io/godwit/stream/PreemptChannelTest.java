@@ -103,7 +103,8 @@ final class PreemptChannelTest {
             value = {
                 "0000000000000022 00 | none has been named yet",
                 "0000000000000002 01 61 | Unknown RAM block 'a'",
-                "0000000000002002 03 766761 00 | Page offset outside RAM block 'vga': expected at most 0x1000, found 0x2000",
+                "0000000000002002 03 766761 00 | Page offset outside RAM block 'vga': expected at most 0x1000, found "
+                        + "0x2000",
                 "0000000000000002 03 766761 01 | Fill byte of a zero page",
                 "0000000000000040 | turn the capability xbzrle off",
                 "5145564d00000003 | Unknown combination of RAM flags",

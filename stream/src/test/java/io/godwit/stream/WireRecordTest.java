@@ -111,17 +111,20 @@ final class WireRecordTest {
                 "0003 000f 0000000000000000 00001000 01 61 61 | REQ_PAGES_ID message: expected 14, found 15",
                 "0003 000d 0000000000000000 00001000 00 | name is empty",
                 "0003 000e 0000000000000000 00001000 01 61 | Unknown RAM block 'a'",
-                "0003 0013 0000000001000000 00001000 06 70632e72616d | whole pages of 4096 inside 0x1000000 bytes, found 0x1000 bytes from 0x1000000",
+                "0003 0013 0000000001000000 00001000 06 70632e72616d | whole pages of 4096 inside 0x1000000 bytes, "
+                        + "found 0x1000 bytes from 0x1000000",
                 "0003 0013 ffffffffffffff00 00001000 06 70632e72616d | from 0xffffffffffffff00",
                 "0003 0013 7ffffffffffff000 fffff000 06 70632e72616d | whole pages",
                 "0003 0013 0000000000000800 00001000 06 70632e72616d | whole pages",
                 "0003 0013 0000000000000000 00000800 06 70632e72616d | whole pages",
                 "0003 0013 0000000000000000 00000000 06 70632e72616d | found 0x0 bytes",
                 "0003 0011 0000000000001000 00001000 04 68756765 | whole pages of 2097152",
-                "0003 0011 0000000000200000 00200000 04 68756765 0004 000c 0000000000200000 00001000 | whole pages of 2097152",
+                "0003 0011 0000000000200000 00200000 04 68756765 0004 000c 0000000000200000 00001000 | whole pages of "
+                        + "2097152",
                 "0005 0002 01 61 | Unknown RAM block 'a'",
                 "0005 0003 01 61 61 | Bytes after the block name: expected 0, found 1",
-                "0005 0007 06 70632e72616d 7fffffffffffffff | Bitmap size of block 'pc.ram': expected 512, found 9223372036854775807",
+                "0005 0007 06 70632e72616d 7fffffffffffffff | Bitmap size of block 'pc.ram': expected 512, found "
+                        + "9223372036854775807",
                 "0005 0007 06 70632e72616d 00000000000001f8 | Bitmap size of block 'pc.ram': expected 512, found 504",
                 "0005 0005 04 68756765 0000000000000080 7e | Bitmap size of block 'huge': expected 256, found 128"
             })
@@ -297,7 +300,8 @@ final class WireRecordTest {
     void postcopyStreamEndsWithoutVmDescription() {
         String head = "5145564d 00000003 07 00000004 6e6f6e65";
         String setup =
-                "01 00000001 03 72616d 00000000 00000004 0000000000001004 01 61 0000000000001000 0000000000000010 7e 00000001";
+                "01 00000001 03 72616d 00000000 00000004 0000000000001004 01 61 0000000000001000 0000000000000010 7e "
+                        + "00000001";
         String packaged = "08 0007 0004 00000005 0800040000";
         String advise = "08 0003 0010 0000000000001000 0000000000001000";
         String end = "02 00000001 0000000000000002 01 61 00 0000000000000010 7e 00000001"

@@ -155,7 +155,8 @@ public final class ConvergeBenchmark {
             result.lostSeconds.add(seconds - done / before);
             System.out.printf(
                     Locale.ROOT,
-                    "%s, %s: wrote %.0f pages/s before; %.1f s, %.2f GB, %.1f s of the guest's time lost, %d passes, downtime %d ms %s%n",
+                    "%s, %s: wrote %.0f pages/s before; %.1f s, %.2f GB, %.1f s of the guest's time lost, %d passes, "
+                            + "downtime %d ms %s%n",
                     kind.text,
                     place(),
                     before,

@@ -160,7 +160,8 @@ public final class DirtyLimitBenchmark {
                 loss.undone.add(seconds - done);
                 losses.append(String.format(
                         Locale.ROOT,
-                        "; vcpu %d wrote %.0f pages/s before, was kept from running for %.1f s, %.1f s of its work not done",
+                        "; vcpu %d wrote %.0f pages/s before, was kept from running for %.1f s, %.1f s of its work "
+                                + "not done",
                         vcpu,
                         before,
                         loss.kept.last(),

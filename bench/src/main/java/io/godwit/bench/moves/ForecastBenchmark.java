@@ -82,7 +82,8 @@ public final class ForecastBenchmark {
 
         @Override
         public String toString() {
-            return "%s: of %d that finished: right %d, wrong 'will not finish' %d, uncertain %d; of %d that did not: right %d, wrong 'will finish' %d, uncertain %d"
+            return ("%s: of %d that finished: right %d, wrong 'will not finish' %d, uncertain %d; of %d that did not: "
+                            + "right %d, wrong 'will finish' %d, uncertain %d")
                     .formatted(
                             who,
                             finished,
@@ -281,6 +282,7 @@ public final class ForecastBenchmark {
                     lastWords.stuck, toldWithinSecond);
         }
         System.out.println(
-                "to be reached: 80th percentile of the time within a quarter, downtime within 2.0, no wrong 'will finish'");
+                "to be reached: 80th percentile of the time within a quarter, downtime within 2.0, no wrong 'will "
+                        + "finish'");
     }
 }

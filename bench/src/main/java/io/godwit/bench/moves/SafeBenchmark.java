@@ -108,8 +108,10 @@ public final class SafeBenchmark {
         double pages = (after.path("pages").asLong() - before.path("pages").asLong()) / seconds;
         System.out.printf(
                 Locale.ROOT,
-                "rate %6d, epoch %3d ms: work %6.0f pages/s, %5.1f epochs/s, %6.0f pages back/s, pause p50 %.2f p99 %.2f"
-                        + " max %.2f ms, output delay p50 %.1f p99 %.1f max %.1f ms, longest gap the world saw %.1f ms%n",
+                "rate %6d, epoch %3d ms: work %6.0f pages/s, %5.1f epochs/s, %6.0f pages back/s, pause p50 %.2f p99 "
+                        + "%.2f"
+                        + " max %.2f ms, output delay p50 %.1f p99 %.1f max %.1f ms, longest gap the world saw %.1f "
+                        + "ms%n",
                 rate,
                 epochMillis,
                 work,

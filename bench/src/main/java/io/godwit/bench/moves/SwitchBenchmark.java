@@ -104,7 +104,8 @@ public final class SwitchBenchmark {
         }
         System.out.printf(
                 Locale.ROOT,
-                "switch: %s MiB takes %.2f of what 1 GiB takes; godwit takes %.2f of QEMU by heartbeats, %.2f by STOP to RESUME%n",
+                "switch: %s MiB takes %.2f of what 1 GiB takes; godwit takes %.2f of QEMU by heartbeats, %.2f by STOP "
+                        + "to RESUME%n",
                 largeMebibytes,
                 large.median() / small.median(),
                 small.median() / qemu.median(),

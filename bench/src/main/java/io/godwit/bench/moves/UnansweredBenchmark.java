@@ -66,7 +66,8 @@ public final class UnansweredBenchmark {
         double spread = (notAskedMillis.quantile(1) - notAskedMillis.quantile(0)) / notAskedMillis.median();
         System.out.printf(
                 Locale.ROOT,
-                "ratio of the medians: first pass %.3f, all bytes %.4f; moves of a guest that is not asked differ by %.0f %% among themselves%n",
+                "ratio of the medians: first pass %.3f, all bytes %.4f; moves of a guest that is not asked differ by "
+                        + "%.0f %% among themselves%n",
                 askedMillis.median() / notAskedMillis.median(),
                 askedMegabytes.median() / notAskedMegabytes.median(),
                 100 * spread);

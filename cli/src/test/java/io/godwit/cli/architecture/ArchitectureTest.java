@@ -2,16 +2,23 @@
 // Copyright the Godwit authors
 package io.godwit.cli.architecture;
 
+import static com.tngtech.archunit.base.DescribedPredicate.describe;
+import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleNameEndingWith;
+import static com.tngtech.archunit.core.domain.JavaModifier.FINAL;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
 import static com.tngtech.archunit.core.domain.properties.HasOwner.Predicates.With.owner;
+import static com.tngtech.archunit.core.domain.properties.HasReturnType.Predicates.rawReturnType;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
+import com.tngtech.archunit.core.domain.JavaFieldAccess.AccessType;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -91,6 +98,20 @@ class ArchitectureTest {
     }
 
     @Test
+    void theHostNeedsNoThirdParty() {
+        mayDependOnlyOn(
+                "io.godwit.host..",
+                "io.godwit.machines..",
+                "io.godwit.engine..",
+                "io.godwit.stream..",
+                "io.godwit.linux..",
+                "java..",
+                "javax..",
+                "jdk..",
+                "org.jspecify..");
+    }
+
+    @Test
     void controlDoesNotKnowTheCommandLine() {
         noClasses()
                 .that()
@@ -106,6 +127,31 @@ class ArchitectureTest {
     @Test
     void partsOfAModuleAreFreeOfCycles() {
         slices().matching("io.godwit.(*).(**)").should().beFreeOfCycles().check(godwit);
+    }
+
+    /** What a field or a method of a progress gives away is for the report. */
+    @Test
+    void onlyReportsReadFigures() {
+        DescribedPredicate<JavaClass> progress = simpleNameEndingWith("Progress");
+        noClasses()
+                .that()
+                .haveSimpleNameNotEndingWith("Report")
+                .and()
+                .haveSimpleNameNotEndingWith("Progress")
+                .should()
+                .accessFieldWhere(describe(
+                        "read a figure",
+                        access -> access.getAccessType() == AccessType.GET
+                                && progress.test(access.getTargetOwner())
+                                && !access.getTarget()
+                                        .resolveMember()
+                                        .orElseThrow()
+                                        .getModifiers()
+                                        .contains(FINAL)))
+                .orShould()
+                .callMethodWhere(target(owner(progress)).and(target(not(rawReturnType("void")))))
+                .because("those who act write figures, and nobody decides by them")
+                .check(godwit);
     }
 
     @Test

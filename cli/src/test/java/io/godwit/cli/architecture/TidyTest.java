@@ -17,7 +17,10 @@ import org.junit.jupiter.api.Test;
 /** What every source file must look like. */
 class TidyTest {
     private static final int MAXIMUM_METHOD_LINES = 70;
+    private static final int MAXIMUM_COLUMNS = 120;
     private static final int MAXIMUM_FILE_LINES = 600;
+    private static final int LONG_FILE_LINES = 400;
+    private static final int MAXIMUM_LONG_FILES = 8;
     private static final Pattern LEFT_OVER = Pattern.compile("\\b(TO" + "DO|FIX" + "ME|X" + "XX)\\b");
     private static final Pattern EMPTY_NAME =
             Pattern.compile("(^|/)(util|utils|common|manager|impl|helper|helpers)(/|$)");
@@ -43,6 +46,29 @@ class TidyTest {
                 .filteredOn(file -> SourceTree.read(file).lines().count() > MAXIMUM_FILE_LINES)
                 .as("files longer than %d lines", MAXIMUM_FILE_LINES)
                 .isEmpty();
+    }
+
+    @Test
+    void fewFilesAreLong() {
+        assertThat(SourceTree.sources(".java", ".c", ".S"))
+                .filteredOn(file -> SourceTree.read(file).lines().count() > LONG_FILE_LINES)
+                .as("files longer than %d lines", LONG_FILE_LINES)
+                .hasSizeLessThanOrEqualTo(MAXIMUM_LONG_FILES);
+    }
+
+    @Test
+    void linesFitIntoTheColumns() {
+        List<String> tooLong = new ArrayList<>();
+        for (Path file : SourceTree.sources(".java", ".c", ".S")) {
+            int number = 0;
+            for (String line : SourceTree.read(file).split("\n", -1)) {
+                number++;
+                if (line.codePointCount(0, line.length()) > MAXIMUM_COLUMNS) {
+                    tooLong.add(shown(file) + ":" + number);
+                }
+            }
+        }
+        assertThat(tooLong).as("lines of more than %d columns", MAXIMUM_COLUMNS).isEmpty();
     }
 
     @Test

@@ -8,12 +8,12 @@ import static org.assertj.core.api.Assertions.catchThrowableOfType;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.control.Json;
-import io.godwit.control.MachineHost;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
 import io.godwit.control.QmpServer;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.host.MachineHost;
 import io.godwit.linux.kvm.Kvm;
 import io.godwit.linux.kvm.KvmSupport;
 import io.godwit.machines.Machines;

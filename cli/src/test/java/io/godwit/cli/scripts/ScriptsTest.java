@@ -67,7 +67,8 @@ class ScriptsTest {
                     <system-out><![CDATA[<failure message="not one"/>]]></system-out>
                   </testcase>
                   <testcase name="fails" classname="a.B" time="0.1">
-                    <failure message="expected: &lt;1&gt;&#10;but was &quot;2&quot;" type="X"><![CDATA[trace]]></failure>
+                    <failure message="expected: &lt;1&gt;&#10;but was &quot;2&quot;" \
+                    type="X"><![CDATA[trace]]></failure>
                   </testcase>
                   <testcase name="disabled" classname="a.B" time="0.1">
                     <skipped message="for a reason"/>

@@ -17,10 +17,10 @@ import java.util.OptionalInt;
  */
 public enum Extension {
     /**
-     * The destination takes the token before it runs the guest, and finds it held by the source, as it must be. A Godwit
-     * whose token is not the source's says no: so a source knows in either case that the other side is a Godwit, which
-     * understands what QEMU does not. WIRE: a source that connects again shows its {@link IdentityMark} if this was
-     * agreed.
+     * The destination takes the token before it runs the guest, and finds it held by the source, as it must be. A
+     * Godwit whose token is not the source's says no: so a source knows in either case that the other side is a Godwit,
+     * which understands what QEMU does not. WIRE: a source that connects again shows its {@link IdentityMark} if this
+     * was agreed.
      */
     TOKEN(0x676f6477, 0x746f6b6e, OptionalInt.of(0x6e6f746b)),
 
@@ -39,10 +39,10 @@ public enum Extension {
     HOLES(0x686f6c65, 0x67617073, OptionalInt.empty()),
 
     /**
-     * RAM blocks come and go while the guest migrates. WIRE: asked before the first page. From then on a PART section of
-     * RAM may hold, instead of pages, the record MEM_SIZE with the block list as START has it: blocks that are not in it
-     * any more are dropped, new ones are made, and those that stay keep what has come. Behind the packaged command of
-     * postcopy the list stays. A list is never changed where this was not agreed.
+     * RAM blocks come and go while the guest migrates. WIRE: asked before the first page. From then on a PART section
+     * of RAM may hold, instead of pages, the record MEM_SIZE with the block list as START has it: blocks that are not
+     * in it any more are dropped, new ones are made, and those that stay keep what has come. Behind the packaged
+     * command of postcopy the list stays. A list is never changed where this was not agreed.
      */
     PLUG(0x706c7567, 0x736c6f74, OptionalInt.empty());
 

@@ -12,12 +12,14 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.CheckpointStatistics;
 import io.godwit.engine.report.LatencyHistogram;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ChannelInput;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.DeviceSection;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 
 /**
  * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
@@ -42,8 +44,8 @@ public final class CheckpointKeeper implements AutoCloseable {
 
     private final Guest guest;
     private final MonotonicClock clock;
+    private final Consumer<CheckpointStatistics> figures;
     private final RamBlocks.Snapshot ram;
-    private final NativeMemory staging = NativeMemory.allocate(STAGING_BYTES);
     private final PageSpool spool;
     private final List<DirtyBitmap> seen = new ArrayList<>();
 
@@ -53,18 +55,24 @@ public final class CheckpointKeeper implements AutoCloseable {
 
     private volatile Epoch newest;
     private volatile boolean over;
-    private volatile long epochs;
-    private volatile long pages;
-    private volatile long bytes;
+    private long epochs;
+    private long pages;
+    private long bytes;
 
-    /** For a guest that has been handed over and stands still here. */
-    public CheckpointKeeper(Guest guest, MonotonicClock clock) {
+    /**
+     * For a guest that has been handed over and stands still here.
+     *
+     * @param figures told at once, at the end of each epoch and of safety
+     */
+    public CheckpointKeeper(Guest guest, MonotonicClock clock, Consumer<CheckpointStatistics> figures) {
         this.guest = guest;
         this.clock = clock;
         this.ram = guest.ram().snapshot();
         this.spool = new PageSpool(ram.totalBytes() / RamBlock.PAGE_BYTES);
         ram.blocks().forEach(block -> seen.add(new DirtyBitmap(block.pageCount())));
         this.newest = new Epoch(0, 0, clock.nanoTime());
+        this.figures = figures;
+        tell();
     }
 
     /**
@@ -80,19 +88,18 @@ public final class CheckpointKeeper implements AutoCloseable {
         if (over) {
             return;
         }
-        CheckpointReader reader = new CheckpointReader(new Arrivals(channel), newest.number());
-        ByteBuffer buffer = staging.buffer(0, STAGING_BYTES);
-        while (!over) {
-            int n = channel.read(staging, buffer.position(), buffer.remaining());
-            if (n < 0) {
-                throw new MigrationException.Transport(
-                        "the destination closed the epochs' connection after epoch " + newest.number());
+        try (ChannelInput input = new ChannelInput(channel, STAGING_BYTES)) {
+            CheckpointReader reader = new CheckpointReader(new Arrivals(channel, input), newest.number());
+            while (!over) {
+                int n = input.fill(Channel.FOREVER_NANOS);
+                if (n < 0) {
+                    throw new MigrationException.Transport(
+                            "the destination closed the epochs' connection after epoch " + newest.number());
+                }
+                bytes += n;
+                reader.consume(input.received());
+                input.keepRest();
             }
-            count(n);
-            buffer.position(buffer.position() + n);
-            buffer.flip();
-            reader.consume(buffer);
-            buffer.compact();
         }
     }
 
@@ -123,9 +130,8 @@ public final class CheckpointKeeper implements AutoCloseable {
         return devices.map(sections -> GuestState.load(guest, sections)).orElse(ranAtSwitch);
     }
 
-    /** A picture of it as it is now. */
-    public CheckpointStatistics statistics() {
-        return new CheckpointStatistics(
+    private void tell() {
+        figures.accept(new CheckpointStatistics(
                 epochs,
                 newest.number(),
                 pages,
@@ -135,12 +141,7 @@ public final class CheckpointKeeper implements AutoCloseable {
                 LatencyHistogram.Snapshot.EMPTY,
                 LatencyHistogram.Snapshot.EMPTY,
                 !over,
-                "");
-    }
-
-    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
-    private void count(int byteLength) {
-        bytes += byteLength;
+                ""));
     }
 
     private void write(Channel channel, SourceWord word) {
@@ -179,10 +180,12 @@ public final class CheckpointKeeper implements AutoCloseable {
     /** What the reader hands over, for this guest. */
     private final class Arrivals implements CheckpointListener {
         private final Channel channel;
+        private final ChannelInput input;
         private int announced;
 
-        Arrivals(Channel channel) {
+        Arrivals(Channel channel, ChannelInput input) {
             this.channel = channel;
+            this.input = input;
         }
 
         @Override
@@ -223,7 +226,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         @Override
         public void page(int block, long offset, ByteBuffer content, int index) {
             long page = checkedOnce(block, offset);
-            spool.add(block, page, staging, index);
+            spool.add(block, page, input.memoryOf(content), index);
         }
 
         @Override
@@ -243,7 +246,6 @@ public final class CheckpointKeeper implements AutoCloseable {
             return page;
         }
 
-        @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
         private void wholeEpoch(long number, long pageCount) {
             // ORDERING: the guest is made ready before the answer leaves: who hears it may count on it, and a break of
             // the wire in between finds a whole guest.
@@ -254,6 +256,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             epochs++;
             pages += pageCount;
             newest = new Epoch(number, arrivingRunNanos, clock.nanoTime());
+            tell();
             write(channel, new SourceWord.Acknowledged(number));
         }
 
@@ -264,6 +267,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             }
             // ORDERING: before the answer leaves, for from then on the world may see what no epoch has.
             over = true;
+            tell();
             write(channel, new SourceWord.SafetyOver(last));
         }
     }
@@ -271,6 +275,5 @@ public final class CheckpointKeeper implements AutoCloseable {
     @Override
     public void close() {
         spool.close();
-        staging.close();
     }
 }

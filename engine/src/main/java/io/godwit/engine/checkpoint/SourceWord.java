@@ -45,7 +45,8 @@ sealed interface SourceWord {
             int over = in.get();
             if (magic != CheckpointWire.MAGIC || version != CheckpointWire.VERSION || over < 0 || over > 1) {
                 throw new MigrationException.Protocol(
-                        "the epochs' connection begins with magic 0x%08x, version %d, flag %d; expected 0x%08x, %d, 0 or 1"
+                        ("the epochs' connection begins with magic 0x%08x, version %d, flag %d; expected 0x%08x, %d, 0 "
+                                        + "or 1")
                                 .formatted(magic, version, over, CheckpointWire.MAGIC, CheckpointWire.VERSION));
             }
             UUID guest = new UUID(in.getLong(), in.getLong());

@@ -69,7 +69,8 @@ public record Advice(Method method, List<String> capabilities, SequencedMap<Stri
     private static String postcopyWhy(Outcome plain, Outcome hybrid) {
         return String.format(
                 Locale.ROOT,
-                "Plain precopy %s and throttling would cost more than %.0f %% of the guest's work or not help; one pass and"
+                "Plain precopy %s and throttling would cost more than %.0f %% of the guest's work or not help; one "
+                        + "pass and"
                         + " then postcopy ends within %.1f s at worst, with about %.0f faults.",
                 ending(plain),
                 BEARABLE_SLOWDOWN * 100,

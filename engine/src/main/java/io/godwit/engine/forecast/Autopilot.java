@@ -57,7 +57,8 @@ public final class Autopilot {
                     false,
                     String.format(
                             Locale.ROOT,
-                            "%d %% is taken from the guest: with much less its passes would not end, or take so long that it would lose more.",
+                            "%d %% is taken from the guest: with much less its passes would not end, or take so long "
+                                    + "that it would lose more.",
                             percent));
         }
         String tooMuch = String.format(

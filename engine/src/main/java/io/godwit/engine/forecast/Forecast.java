@@ -101,7 +101,8 @@ public record Forecast(List<Outcome> outcomes) {
         double fitting = link.bytesPerSecond() * conditions.downtimeLimitNanos() / 1e9;
         return String.format(
                 Locale.ROOT,
-                "the guest dirties %.1f MiB again in each pass of %.0f ms, and no more than %.1f MiB may be left for a pause"
+                "the guest dirties %.1f MiB again in each pass of %.0f ms, and no more than %.1f MiB may be left for "
+                        + "a pause"
                         + " of %d ms at %.0f MB/s.",
                 run.restPages() * PassSimulator.PAGE_BYTES / MIB,
                 run.lastPassNanos() / 1e6,

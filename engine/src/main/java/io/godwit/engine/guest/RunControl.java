@@ -39,6 +39,7 @@ public final class RunControl {
     private final ReentrantLock lock = new ReentrantLock();
     private volatile RunState state;
     private volatile boolean undecided;
+    private boolean waitsForCont;
 
     /**
      * Takes charge of a guest whose vCPUs do not run yet.
@@ -78,7 +79,8 @@ public final class RunControl {
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
                 case FINISH_MIGRATE ->
                     throw new MigrationException.Refused(
-                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get it back."
+                            "The guest stands still for the switchover; cancel the migration (migrate_cancel) to get "
+                                    + "it back."
                                     + " In postcopy it lives at the destination.");
             }
         } finally {
@@ -102,9 +104,13 @@ public final class RunControl {
                     undecided = false;
                     letRun("cont");
                 }
-                case INMIGRATE ->
-                    throw new MigrationException.Refused(
-                            "The guest has not arrived yet; it starts by itself when it has.");
+                case INMIGRATE -> {
+                    if (!waitsForCont) {
+                        throw new MigrationException.Refused(
+                                "The guest has not arrived yet; it starts by itself when it has.");
+                    }
+                    waitsForCont = false;
+                }
                 case FINISH_MIGRATE ->
                     throw new MigrationException.Refused(
                             "The guest stands still for the switchover: migrate-continue goes"
@@ -113,6 +119,25 @@ public final class RunControl {
                     throw new MigrationException.Refused(
                             "The guest cannot run: its state is " + state().publicName() + ".");
             }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * A guest that is awaited shall stand still when it has arrived, its memory may come behind it all the same, until
+     * {@link #cont}: which before it arrives means that it starts by itself after all.
+     *
+     * @throws MigrationException.Refused if none is awaited
+     */
+    public void pauseOnArrival() {
+        lock.lock();
+        try {
+            if (state != RunState.INMIGRATE) {
+                throw new MigrationException.Refused(
+                        "No guest is awaited here; this one is " + state().publicName() + ". 'stop' stops it.");
+            }
+            waitsForCont = true;
         } finally {
             lock.unlock();
         }
@@ -410,13 +435,13 @@ public final class RunControl {
     }
 
     /**
-     * Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused as it
-     * was.
+     * Lets a guest that has arrived, and whose token {@link #claimArrived} has taken, run, or leaves it paused: as it
+     * was, or as {@link #pauseOnArrival} wants it.
      */
     public void startArrived(boolean run) {
         lock.lock();
         try {
-            if (run) {
+            if (run && !waitsForCont) {
                 letRun("arrived");
             } else {
                 arbiter.recordRun();

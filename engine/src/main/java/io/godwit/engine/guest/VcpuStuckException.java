@@ -11,7 +11,8 @@ public final class VcpuStuckException extends RuntimeException {
     /** Names the vCPU and how long it was waited for. */
     public VcpuStuckException(int vcpu, Duration waited) {
         super("vcpu-" + vcpu + " did not stop within " + waited.toMillis()
-                + " ms; the guest still runs here. Try again, or look at what the guest is doing; one that arrives by postcopy"
+                + " ms; the guest still runs here. Try again, or look at what the guest is doing; one that arrives by "
+                + "postcopy"
                 + " may wait for a page");
     }
 }

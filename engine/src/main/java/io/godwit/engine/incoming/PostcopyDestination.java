@@ -3,9 +3,11 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.postcopy.PageChannels;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
 import io.godwit.engine.incoming.wire.IncomingLink;
+import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PostcopyPackage;
@@ -45,7 +47,7 @@ final class PostcopyDestination {
      */
     void takeOver(IncomingLink link) {
         PostcopyPackage pack = session.takePackage();
-        PageChannels pages = new PageChannels(link, session, arrival, patience);
+        PageChannels pages = pages(link);
         try {
             arrival.listen();
             states.become(new IncomingState.PostcopyLoading(), "the source has packed up");
@@ -53,7 +55,7 @@ final class PostcopyDestination {
             session.safety().ifPresent(CheckpointTaker::begin);
             boolean run = session.load(pack);
             pages.commit();
-            session.start(run);
+            session.takeover().start(run);
             pages.guestStarted();
         } catch (RuntimeException | Error e) {
             // Who else waits for a page must not wait for ever: the guest will not run here.
@@ -113,11 +115,12 @@ final class PostcopyDestination {
 
     private void confirm() {
         try {
-            session.confirm();
+            session.takeover().confirm();
         } catch (RuntimeException e) {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    "all memory is here, but the source could not be told so; it may ask by 'migrate' with resume=true after"
+                    "all memory is here, but the source could not be told so; it may ask by 'migrate' with "
+                            + "resume=true after"
                             + " 'migrate-recover' here",
                     e);
         }
@@ -126,11 +129,11 @@ final class PostcopyDestination {
     /** Goes on over a new connection; ends in the state that comes of it. */
     void recover(IncomingLink link) {
         try (Channel _ = reconnect(link);
-                IncomingSession.Connected _ = session::disconnect) {
-            PageChannels pages = new PageChannels(link, session, arrival, patience);
+                SourceStream.Connected _ = session.stream()::disconnect) {
+            PageChannels pages = pages(link);
             pages.commitAtOnce();
             states.become(new IncomingState.PostcopyRecover(), "the source is back");
-            agree();
+            session.agree();
             states.become(new IncomingState.PostcopyActive(), "the source goes on");
             begin(pages);
             serve(pages);
@@ -163,11 +166,11 @@ final class PostcopyDestination {
     /** Tells a source that did not hear it that everything is here. */
     void repeatLastWord(IncomingLink link) {
         try (Channel _ = reconnect(link);
-                IncomingSession.Connected _ = session::disconnect;
+                SourceStream.Connected _ = session.stream()::disconnect;
                 PostcopyPlacer placer = arrival.newPushPlacer()) {
-            agree();
-            session.receivePages(placer);
-            session.confirm();
+            session.agree();
+            session.stream().receivePages(placer, placer::readAt);
+            session.takeover().confirm();
         }
     }
 
@@ -176,12 +179,11 @@ final class PostcopyDestination {
         while (true) {
             Channel channel = accept(link);
             try {
-                var _ = session.connect(channel);
-                session.reconnect();
+                session.reconnect(channel);
                 session.awaitFirstWord();
                 return channel;
             } catch (RuntimeException | Error e) {
-                session.disconnect();
+                session.stream().disconnect();
                 channel.close();
                 if (link.isCut()) {
                     throw new GivenUp(e);
@@ -205,10 +207,7 @@ final class PostcopyDestination {
         }
     }
 
-    private void agree() {
-        while (!session.isAgreed()) {
-            session.awaitMore();
-        }
-        session.acknowledgeResume();
+    private PageChannels pages(IncomingLink link) {
+        return new PageChannels(link, session.stream(), arrival, session.safety(), patience);
     }
 }

@@ -5,9 +5,10 @@
  * The destination's side of a migration: receiving memory, loading devices, taking the guest over. Mirrors
  * {@link io.godwit.engine.outgoing}.
  *
- * <p>Read {@code IncomingMigration} first; it runs on the thread {@code mig-incoming}, which owns the state. {@code
- * IncomingSession} is the stream. {@code PostcopyDestination} says what happens when in postcopy, {@code PageChannels}
- * is what lives as long as one connection ({@code mig-listen}, {@code mig-preempt}).
+ * <p>Read {@code IncomingMigration} first; it runs on the thread {@code mig-incoming}. {@code IncomingControl} has the
+ * state and the requests of control sessions, {@code IncomingSession} the steps of one arrival: {@code CommandReader}
+ * does what the source says, {@code Placement} chooses where pages go, {@code Takeover} begins the guest's life here.
+ * {@code PostcopyDestination} says what happens when in postcopy.
  *
  * <p>Below are {@code .precopy} and {@code .postcopy}, which place pages and know nothing of each other; {@code
  * .checkpoint} is where a destination that runs in step with its source will have its room. {@code .plan} and {@code

@@ -48,6 +48,21 @@ public final class RamBlocks {
             return count;
         }
 
+        /**
+         * The same blocks as a stream numbers them, which names them in this order.
+         *
+         * @throws MigrationException.Protocol if one of the names is none of a block here
+         */
+        public Snapshot inOrder(List<String> order) {
+            List<RamBlock> listed = new ArrayList<>();
+            for (String idstr : order) {
+                listed.add(find(idstr)
+                        .orElseThrow(() -> new MigrationException.Protocol(
+                                "the source has a RAM block '" + idstr + "', this guest has none")));
+            }
+            return new Snapshot(version, List.copyOf(listed));
+        }
+
         /** Finds a block by its name. */
         public Optional<RamBlock> find(String idstr) {
             return blocks.stream().filter(b -> b.idstr().equals(idstr)).findFirst();

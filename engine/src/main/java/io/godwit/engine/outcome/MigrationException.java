@@ -83,6 +83,12 @@ public sealed class MigrationException extends RuntimeException {
             super(message, Optional.empty());
         }
 
+        /** A cancel that comes when the destination has the guest; either side says so. */
+        public static Refused cancelInPostcopy() {
+            return new Refused("Postcopy has begun: the guest lives at the destination, so there is"
+                    + " nothing to cancel. 'migrate-pause' cuts the connection.");
+        }
+
         /** With what to do instead, and what showed that it is not possible. */
         public Refused(String message, Throwable cause) {
             super(message, Optional.of(cause));

@@ -4,6 +4,8 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
+import io.godwit.engine.outgoing.postcopy.PostcopyControl;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.MigrationUri;
@@ -17,21 +19,13 @@ import java.util.function.BooleanSupplier;
  * The state of one outgoing migration, and what control sessions ask of it: they leave a request and go, {@code
  * mig-outgoing} finds it. The one place where the state changes and is logged.
  */
-final class OutgoingControl {
+final class OutgoingControl implements PostcopyControl {
     private static final System.Logger LOG = System.getLogger(OutgoingControl.class.getName());
 
     /** LIMIT: how late it is noticed that the guest came back. */
     private static final long LOOK_MILLIS = 500;
 
     private static final String PAUSED = "migrate-pause was asked for";
-
-    /**
-     * Somebody wants postcopy to go on.
-     *
-     * @param uri where the destination waits
-     * @param abort ends the new connection's waits
-     */
-    record Resume(MigrationUri uri, AbortSignal abort) {}
 
     private final OutgoingPlan plan;
     private final ReentrantLock lock = new ReentrantLock();
@@ -73,9 +67,7 @@ final class OutgoingControl {
         lock.lock();
         try {
             if (committed && !state.status().isEnded()) {
-                throw new MigrationException.Refused(
-                        "Postcopy has begun: the guest lives at the destination, so there is"
-                                + " nothing to cancel. 'migrate-pause' cuts the connection.");
+                throw MigrationException.Refused.cancelInPostcopy();
             }
             unwind();
         } finally {
@@ -206,12 +198,23 @@ final class OutgoingControl {
                 + "' only; this migration is in state '" + state.status().publicName() + "'.");
     }
 
-    /**
-     * In {@code postcopy-paused}: waits until somebody resumes; empty if this side is ending.
-     *
-     * @param over looked at now and then: whether nobody has to resume any more; empty then
-     */
-    Optional<Resume> awaitResume(BooleanSupplier over) {
+    @Override
+    public void paused(String error, GuestOwner owner, String reason) {
+        advance(new OutgoingState.PostcopyPaused(error, owner), reason);
+    }
+
+    @Override
+    public void recovering(String reason) {
+        advance(new OutgoingState.PostcopyRecover(), reason);
+    }
+
+    @Override
+    public void active(String reason) {
+        advance(new OutgoingState.PostcopyActive(), reason);
+    }
+
+    @Override
+    public Optional<Resume> awaitResume(BooleanSupplier over) {
         lock.lock();
         try {
             if (resume.isEmpty()) {

@@ -5,6 +5,13 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingProgress;
+import io.godwit.engine.outgoing.postcopy.Postcopy;
+import io.godwit.engine.outgoing.postcopy.PostcopyLink;
+import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
+import io.godwit.engine.outgoing.wire.AnnouncedRam;
+import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.Channel;
@@ -28,6 +35,7 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private final OutgoingPlan plan;
     private final OutgoingProgress progress = new OutgoingProgress();
+    private final WireMeter meter = new WireMeter();
     private final MigrationWaits waits;
     private final CountDownLatch ended = new CountDownLatch(1);
     private final OutgoingControl life;
@@ -127,7 +135,7 @@ public final class OutgoingMigration implements AutoCloseable {
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
         long time = (isEnded() ? endNanos : plan.clock().nanoTime()) - startNanos;
-        return OutgoingReport.of(plan, life.state(), progress, waits.statistics(), time);
+        return OutgoingReport.of(plan, life.state(), progress, meter, waits.statistics(), time);
     }
 
     /**
@@ -144,7 +152,8 @@ public final class OutgoingMigration implements AutoCloseable {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         try (Channel channel = plan.transports().connect(plan.uri(), patience, life.abort());
                 AnnouncedRam ram = OutgoingSession.holdRam(plan);
-                OutgoingSession session = new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress)) {
+                OutgoingSession session =
+                        new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress, meter)) {
             waits.watch(plan.guest());
             conduct(session);
         } catch (RuntimeException | Error e) {
@@ -198,14 +207,13 @@ public final class OutgoingMigration implements AutoCloseable {
     private Optional<PostcopyLink> handOver(OutgoingSession session) {
         session.sendRest();
         session.awaitVerdict();
-        progress.downtimeNanos = plan.clock().nanoTime() - progress.stoppedAtNanos;
         return Optional.empty();
     }
 
     /** Postcopy, with the package written: whatever fails now, the destination may have the guest. */
     private void pushRest(OutgoingSession session, PostcopyLink link) {
         life.advance(new OutgoingState.PostcopyActive(), "the package is written");
-        Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, session.handover()), link);
+        Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, meter, session.handover()), link);
         letGo(session);
         session.letRamChange();
         switch (end) {

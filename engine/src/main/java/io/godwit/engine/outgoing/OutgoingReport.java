@@ -5,6 +5,9 @@ package io.godwit.engine.outgoing;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingProgress;
+import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.policy.Convergence;
 import io.godwit.engine.report.DowntimeParts;
 import io.godwit.engine.report.ForecastStatistics;
@@ -25,11 +28,12 @@ final class OutgoingReport {
             OutgoingPlan plan,
             OutgoingState state,
             OutgoingProgress progress,
+            WireMeter meter,
             WaitStatistics waits,
             long elapsedNanos) {
-        RamStatistics ram = ram(plan, state, progress, elapsedNanos);
-        Optional<ForecastStatistics> forecast = progress.foretold.map(
-                told -> ForecastFeed.statistics(told, plan.clock().nanoTime()));
+        RamStatistics ram = ram(plan, state, progress, meter, elapsedNanos);
+        Optional<ForecastStatistics> forecast =
+                progress.foretold.map(told -> told.statistics(plan.clock().nanoTime()));
         long expectedDowntimeMillis =
                 expectedDowntimeMillis(forecast.filter(_ -> state instanceof OutgoingState.Active), ram);
         Optional<PostcopyStatistics> postcopy = progress.inPostcopy
@@ -50,20 +54,20 @@ final class OutgoingReport {
     }
 
     private static RamStatistics ram(
-            OutgoingPlan plan, OutgoingState state, OutgoingProgress progress, long elapsedNanos) {
+            OutgoingPlan plan, OutgoingState state, OutgoingProgress progress, WireMeter meter, long elapsedNanos) {
         RamBlocks.Snapshot blocks = plan.guest().ram().snapshot();
         long remainingPages = state instanceof OutgoingState.Completed ? 0 : blocks.dirtyPageCount();
         return new RamStatistics(
                 blocks.totalBytes(),
                 remainingPages * RamBlock.PAGE_BYTES,
-                progress.transferredBytes.get(),
-                progress.normalPages.get(),
-                progress.zeroPages.get(),
-                progress.pass.get(),
+                meter.bytes(),
+                meter.normalPages(),
+                meter.zeroPages(),
+                progress.pass,
                 progress.dirtyPagesPerSecond,
-                bandwidth(progress, elapsedNanos),
+                bandwidth(progress, meter, elapsedNanos),
                 plan.guest().dirtyTracker().description(),
-                progress.freePages.map(FreePageHints::statistics));
+                progress.freePages.statistics(blocks.withheldPageCount()));
     }
 
     private static TimeStatistics time(OutgoingProgress progress, long expectedDowntimeMillis, long elapsedNanos) {
@@ -85,12 +89,12 @@ final class OutgoingReport {
     }
 
     /** As measured over the last pass; before the first one has ended, over what was sent so far. */
-    private static long bandwidth(OutgoingProgress progress, long elapsedNanos) {
+    private static long bandwidth(OutgoingProgress progress, WireMeter meter, long elapsedNanos) {
         long measured = progress.bandwidthBytesPerSecond;
         long sending = elapsedNanos - progress.setupNanos;
         return measured != 0 || progress.setupNanos == 0 || sending <= 0
                 ? measured
-                : (long) (progress.transferredBytes.get() * 1e9 / sending);
+                : (long) (meter.bytes() * 1e9 / sending);
     }
 
     /**

@@ -6,7 +6,22 @@ import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.engine.outgoing.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
+import io.godwit.engine.outgoing.plan.OutgoingProgress;
+import io.godwit.engine.outgoing.postcopy.Postcopy;
+import io.godwit.engine.outgoing.postcopy.PostcopyLink;
+import io.godwit.engine.outgoing.postcopy.PostcopyPages;
+import io.godwit.engine.outgoing.postcopy.PostcopySwitch;
+import io.godwit.engine.outgoing.postcopy.SafetySource;
+import io.godwit.engine.outgoing.precopy.FreePageHints;
+import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
+import io.godwit.engine.outgoing.precopy.Precopy;
+import io.godwit.engine.outgoing.wire.AnnouncedRam;
+import io.godwit.engine.outgoing.wire.OutgoingWire;
+import io.godwit.engine.outgoing.wire.RamSender;
+import io.godwit.engine.outgoing.wire.ReturnPath;
+import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.transport.AbortSignal;
@@ -32,6 +47,7 @@ final class OutgoingSession implements AutoCloseable {
     private final Channel channel;
     private final AbortSignal abort;
     private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final AnnouncedRam ram;
     private final List<RamBlockEntry> entries;
     private final Configuration configuration;
@@ -45,6 +61,7 @@ final class OutgoingSession implements AutoCloseable {
     private Optional<Switching> switching = Optional.empty();
     private Optional<PostcopyLink> link = Optional.empty();
     private Optional<SafetySource> safety = Optional.empty();
+    private boolean holes;
     private int pings;
 
     /** What postcopy goes by, from the switch on: the last list of blocks. */
@@ -56,11 +73,13 @@ final class OutgoingSession implements AutoCloseable {
             AnnouncedRam ram,
             AbortSignal abort,
             PostcopyTrigger trigger,
-            OutgoingProgress progress) {
+            OutgoingProgress progress,
+            WireMeter meter) {
         this.plan = plan;
         this.channel = channel;
         this.abort = abort;
         this.progress = progress;
+        this.meter = meter;
         this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
         this.ram = ram;
         this.entries = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
@@ -68,13 +87,15 @@ final class OutgoingSession implements AutoCloseable {
                 plan.guest().machineType(),
                 plan.guest().identity(),
                 plan.capabilities().contains(Capability.VALIDATE_UUID));
-        this.wire = new OutgoingWire(channel, progress);
-        this.sender = new RamSender(channel, new PageRecordWriter(entries), progress, plan.clock());
+        this.wire = new OutgoingWire(channel, meter);
+        this.sender = new RamSender(channel, new PageRecordWriter(entries), meter, plan.clock());
         this.freePages = plan.parameters().get().isOn(MigrationParameter.FREE_PAGE_HINTS)
-                ? plan.guest().freePages().map(reporter -> new FreePageHints(ram::snapshot, reporter, plan.clock()))
+                ? plan.guest()
+                        .freePages()
+                        .map(reporter -> new FreePageHints(ram::snapshot, reporter, progress.freePages, plan.clock()))
                 : Optional.empty();
-        this.precopy = new Precopy(plan, ram, wire, sender, progress, trigger, freePages, () -> awaitArrival(0));
-        this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, plan.clock());
+        this.precopy = new Precopy(plan, ram, wire, sender, progress, meter, trigger, freePages, () -> awaitArrival(0));
+        this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, meter, plan.clock());
         boolean answers = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
         this.returnPath = answers && channel.isBidirectional()
                 ? Optional.of(new ReturnPath(channel, entries, plan.clock()))
@@ -110,10 +131,7 @@ final class OutgoingSession implements AutoCloseable {
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
             askForSafety();
         }
-        boolean holes = freePages.isPresent() && takesHoles();
-        if (holes) {
-            progress.freePages = freePages;
-        }
+        holes = freePages.isPresent() && takesHoles();
         boolean follows = followsRam();
         precopy.begin(holes);
         wire.announceRam(entries);
@@ -162,8 +180,8 @@ final class OutgoingSession implements AutoCloseable {
 
     /** What the destination must know of pages that were left out. */
     private List<Command> holes() {
-        return progress.freePages.isPresent() && returnPath.isPresent()
-                ? returnPath.get().peer().holes(progress.freePages.get().leftOut())
+        return holes && returnPath.isPresent()
+                ? returnPath.get().peer().holes(freePages.orElseThrow().leftOut())
                 : List.of();
     }
 
@@ -172,7 +190,8 @@ final class OutgoingSession implements AutoCloseable {
         if (!agrees(Extension.SAFETY) || !asksForOurToken()) {
             throw new MigrationException.Refused("'postcopy-safe' needs a Godwit at " + channel.peer()
                     + (asksForOurToken()
-                            ? " that can hold back what the guest puts out and track what it writes while its memory arrives"
+                            ? " that can hold back what the guest puts out and track what it writes while its memory "
+                                    + "arrives"
                             : " that shares the token of this guest, by which it is known whether it lives")
                     + "; this destination does not. Switch 'postcopy-safe' off, or use another destination");
         }
@@ -209,7 +228,8 @@ final class OutgoingSession implements AutoCloseable {
      */
     void preparePostcopy() {
         ram.hold("Memory can neither be added nor taken away now: the migration to " + plan.uri()
-                + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has arrived."
+                + " goes on by postcopy, whose destination watches the memory that it knows of until all of it has "
+                + "arrived."
                 + " query-migrate says which host has the guest; change its memory there when it says"
                 + " completed.");
         precopy.follow();
@@ -218,14 +238,14 @@ final class OutgoingSession implements AutoCloseable {
         PostcopySwitch steps = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
         switching = Optional.of(new Switching(last, pages, steps));
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
-            safety = Optional.of(new SafetySource(plan));
-            progress.postcopy.safety = safety;
+            safety = Optional.of(new SafetySource(plan, progress.postcopy));
         }
-        steps.discardEarly(precopy, this::awaitArrival);
+        precopy.harvest();
+        steps.discardEarly(precopy::harvestQuietly, this::awaitArrival);
         // The destination has answered, so the connection that it takes next is the second.
         Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
         PostcopyLink made =
-                new PostcopyLink(plan, pages, last, progress, channel, second, returnPath.orElseThrow(), abort);
+                new PostcopyLink(plan, pages, last, progress, meter, channel, second, returnPath.orElseThrow(), abort);
         link = Optional.of(made);
         safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
     }
@@ -257,7 +277,15 @@ final class OutgoingSession implements AutoCloseable {
         switching
                 .orElseThrow()
                 .steps()
-                .sendPackage(precopy, configuration, switchover.guestRan(), commit, markPing, packagePing, godwit);
+                .sendPackage(
+                        precopy::harvest,
+                        configuration,
+                        switchover.guestRan(),
+                        switchover.stopNanos(),
+                        commit,
+                        markPing,
+                        packagePing,
+                        godwit);
         return next;
     }
 

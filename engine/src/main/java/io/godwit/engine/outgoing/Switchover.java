@@ -6,6 +6,11 @@ import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.outgoing.plan.OutgoingProgress;
+import io.godwit.engine.outgoing.precopy.Precopy;
+import io.godwit.engine.outgoing.wire.OutgoingWire;
+import io.godwit.engine.outgoing.wire.RamSender;
+import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.report.DowntimeParts;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
@@ -24,24 +29,34 @@ final class Switchover {
     private final RunControl run;
     private final OutgoingWire wire;
     private final OutgoingProgress progress;
+    private final WireMeter meter;
     private final MonotonicClock clock;
+    private long stoppedAtNanos;
+    private DowntimeParts parts = DowntimeParts.NONE;
     private boolean wasRunning;
     private boolean rightGivenUp;
 
-    Switchover(Guest guest, RunControl run, OutgoingWire wire, OutgoingProgress progress, MonotonicClock clock) {
+    Switchover(
+            Guest guest,
+            RunControl run,
+            OutgoingWire wire,
+            OutgoingProgress progress,
+            WireMeter meter,
+            MonotonicClock clock) {
         this.guest = guest;
         this.run = run;
         this.wire = wire;
         this.progress = progress;
+        this.meter = meter;
         this.clock = clock;
     }
 
     /** Stops the guest. From here on its pause counts. */
     void stopGuest() {
-        long start = clock.nanoTime();
+        stoppedAtNanos = clock.nanoTime();
         wasRunning = run.stopForSwitchover();
-        progress.stoppedAtNanos = start;
-        progress.parts = new DowntimeParts(clock.nanoTime() - start, 0, 0, 0, 0, 0, 0, 0);
+        progress.stoppedAtNanos = stoppedAtNanos;
+        tell(new DowntimeParts(clock.nanoTime() - stoppedAtNanos, 0, 0, 0, 0, 0, 0, 0));
     }
 
     /**
@@ -56,33 +71,44 @@ final class Switchover {
         List<Command> commands = new ArrayList<>(holes.get());
         commands.add(new Command.SwitchoverStart());
         wire.commands(commands);
-        long pagesBefore = progress.normalPages.get() + progress.zeroPages.get();
+        long pagesBefore = meter.pages();
         sender.beginEnd();
         precopy.sendAllDirty(false);
         sender.endOfRam();
-        progress.downtimePages = progress.normalPages.get() + progress.zeroPages.get() - pagesBefore;
+        progress.downtimePages = meter.pages() - pagesBefore;
         long sent = clock.nanoTime();
         List<DeviceSection> devices = GuestState.save(guest, wasRunning);
         // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
         rightGivenUp = true;
         run.releaseRightToRun();
         wire.tail(configuration, devices);
-        progress.parts = new DowntimeParts(
-                progress.parts.stopNanos(), harvested - start, sent - harvested, clock.nanoTime() - sent, 0, 0, 0, 0);
+        tell(new DowntimeParts(
+                parts.stopNanos(), harvested - start, sent - harvested, clock.nanoTime() - sent, 0, 0, 0, 0));
     }
 
-    /** Notes how long the destination took to answer. */
+    /** The destination has answered, which was waited for since then: the pause has ended. */
     void answered(long sinceNanos) {
-        DowntimeParts p = progress.parts;
-        progress.parts = new DowntimeParts(
-                p.stopNanos(),
-                p.harvestNanos(),
-                p.pagesNanos(),
-                p.deviceNanos(),
-                clock.nanoTime() - sinceNanos,
+        long now = clock.nanoTime();
+        tell(new DowntimeParts(
+                parts.stopNanos(),
+                parts.harvestNanos(),
+                parts.pagesNanos(),
+                parts.deviceNanos(),
+                now - sinceNanos,
                 0,
                 0,
-                0);
+                0));
+        progress.downtimeNanos = now - stoppedAtNanos;
+    }
+
+    private void tell(DowntimeParts now) {
+        parts = now;
+        progress.parts = now;
+    }
+
+    /** How long it took to stop the guest. */
+    long stopNanos() {
+        return parts.stopNanos();
     }
 
     /** Whether the guest ran when it was stopped. */

@@ -24,7 +24,9 @@ public sealed interface MigrationUri {
         }
     }
 
-    /** {@code fd:NAME}: one of {@link Descriptors}, by the number it was inherited as or by the name it was passed with. */
+    /**
+     * {@code fd:NAME}: one of {@link Descriptors}, by the number it was inherited as or by the name it was passed with.
+     */
     record Fd(String name) implements MigrationUri {
         @Override
         public String toString() {

@@ -47,7 +47,7 @@ final class CheckpointPair implements AutoCloseable {
         sourceGuest = new CheckpointGuest(identity, seed);
         guest = new CheckpointGuest(identity, seed);
         run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
-        keeper = new CheckpointKeeper(sourceGuest, MonotonicClock.SYSTEM);
+        keeper = new CheckpointKeeper(sourceGuest, MonotonicClock.SYSTEM, _ -> {});
         maker = new CheckpointTaker(
                 guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), MonotonicClock.SYSTEM);
         guest.arrive();

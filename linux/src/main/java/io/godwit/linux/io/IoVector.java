@@ -108,8 +108,8 @@ public final class IoVector implements AutoCloseable {
     }
 
     /**
-     * Copies bytes from the front and takes them off, as a system call does that writes them: for who must see the bytes
-     * himself, to encrypt them or to hand them over without a kernel.
+     * Copies bytes from the front and takes them off, as a system call does that writes them: for who must see the
+     * bytes himself, to encrypt them or to hand them over without a kernel.
      *
      * @return how many: {@code length}, or fewer if no more are left
      */

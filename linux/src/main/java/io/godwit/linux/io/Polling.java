@@ -108,7 +108,8 @@ public final class Polling implements AutoCloseable {
         short stopReturned = entries.get(JAVA_SHORT, ENTRY_BYTES + RETURNED);
         if (((returned | stopReturned) & LibcConstants.POLLNVAL) != 0) {
             throw new IllegalStateException(
-                    "fd %d or signal fd %d was closed while a thread waited for it: its owner has to stop the thread first"
+                    ("fd %d or signal fd %d was closed while a thread waited for it: its owner has to stop the thread "
+                                    + "first")
                             .formatted(number, stopNumber));
         }
         return stopReturned != 0 ? Outcome.STOPPED : Outcome.READY;

@@ -104,7 +104,7 @@ public final class Kvm implements AutoCloseable {
     /** A new machine without memory or vCPUs. */
     public KvmVm createVm() {
         long fd = descriptor.request("KVM_CREATE_VM", KvmRequests.CREATE_VM, 0);
-        return new KvmVm(this, new KvmDescriptor((int) fd, "KVM machine"));
+        return new KvmVm(new KvmDescriptor((int) fd, "KVM machine"), vcpuMapLength());
     }
 
     /** The CPUID that this host can give a guest, as {@code kvm_cpuid_entry2} structures one after another. */
@@ -131,7 +131,7 @@ public final class Kvm implements AutoCloseable {
         }
     }
 
-    int vcpuMapLength() {
+    private int vcpuMapLength() {
         return (int) descriptor.request("KVM_GET_VCPU_MMAP_SIZE", KvmRequests.GET_VCPU_MMAP_SIZE, 0);
     }
 

@@ -18,12 +18,12 @@ public final class KvmVm implements AutoCloseable {
     private static final int MEM_LOG_DIRTY_PAGES = 1;
     private static final int MANUAL_PROTECT_ENABLE = 1;
 
-    private final Kvm kvm;
+    private final int vcpuMapLength;
     private final KvmDescriptor descriptor;
     private int ringByteLength;
 
-    KvmVm(Kvm kvm, KvmDescriptor descriptor) {
-        this.kvm = kvm;
+    KvmVm(KvmDescriptor descriptor, int vcpuMapLength) {
+        this.vcpuMapLength = vcpuMapLength;
         this.descriptor = descriptor;
     }
 
@@ -93,11 +93,10 @@ public final class KvmVm implements AutoCloseable {
 
     /** A new vCPU in reset state, without CPUID. */
     public KvmVcpu createVcpu(int index) {
-        int mapLength = kvm.vcpuMapLength();
         int xsaveLength = xsaveLength();
         long fd = descriptor.request("KVM_CREATE_VCPU", KvmRequests.CREATE_VCPU, index);
         KvmDescriptor vcpu = new KvmDescriptor((int) fd, "vCPU " + index);
-        return KvmVcpu.over(vcpu, index, mapLength, ringByteLength, xsaveLength);
+        return KvmVcpu.over(vcpu, index, vcpuMapLength, ringByteLength, xsaveLength);
     }
 
     private int xsaveLength() {

@@ -10,6 +10,7 @@ import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.VmStateBuilder;
 import io.godwit.stream.VmStateReader;
 import java.nio.charset.StandardCharsets;
+import java.util.Optional;
 
 /**
  * What a DIMM has besides its memory: its name and its place. A QEMU is given both on its command line; a Godwit that
@@ -22,11 +23,24 @@ final class DimmState implements DeviceState {
     /** LIMIT: QEMU's ids are short; a name of ours is at most as long as a RAM block's. */
     private static final int MAX_ID_BYTES = 255;
 
-    private final PluggedRam ram;
+    /** The slots of the guest that the DIMM is in. */
+    interface Slots {
+        /** The DIMM of a block. */
+        Optional<Dimm> dimm(RamBlock block);
+
+        /**
+         * Puts a DIMM that has arrived where it was at the source.
+         *
+         * @throws IllegalArgumentException if there it cannot be
+         */
+        void place(RamBlock block, String id, long address);
+    }
+
+    private final Slots slots;
     private final RamBlock block;
 
-    DimmState(PluggedRam ram, RamBlock block) {
-        this.ram = ram;
+    DimmState(Slots slots, RamBlock block) {
+        this.slots = slots;
         this.block = block;
     }
 
@@ -42,7 +56,7 @@ final class DimmState implements DeviceState {
 
     @Override
     public DeviceSection save() {
-        Dimm dimm = ram.dimm(block).orElseThrow(() -> new IllegalStateException(block + " is not plugged in"));
+        Dimm dimm = slots.dimm(block).orElseThrow(() -> new IllegalStateException(block + " is not plugged in"));
         return new VmStateBuilder(NAME, VERSION)
                 .u64("address", dimm.address().orElseThrow())
                 .buffer("id", dimm.id().getBytes(StandardCharsets.UTF_8))
@@ -62,7 +76,7 @@ final class DimmState implements DeviceState {
             if (id.length == 0 || id.length > MAX_ID_BYTES) {
                 throw refusal("a name of %d bytes, 1 to %d are possible".formatted(id.length, MAX_ID_BYTES));
             }
-            ram.place(block, new String(id, StandardCharsets.UTF_8), address);
+            slots.place(block, new String(id, StandardCharsets.UTF_8), address);
         } catch (StreamFormatException | IllegalArgumentException problem) {
             throw refusal(String.valueOf(problem.getMessage()));
         }

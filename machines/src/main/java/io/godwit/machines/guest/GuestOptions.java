@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.guest;
 
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
@@ -35,18 +35,18 @@ public record GuestOptions(
 
     /** Checks ranges. */
     public GuestOptions {
-        if (memoryBytes % BootArea.GRANULE != 0
-                || memoryBytes < 2 * BootArea.GRANULE
-                || memoryBytes > BootArea.MAX_BYTE_LENGTH) {
+        if (memoryBytes % BootLayout.GRANULE != 0
+                || memoryBytes < 2 * BootLayout.GRANULE
+                || memoryBytes > BootLayout.MAX_BYTE_LENGTH) {
             throw new IllegalArgumentException(
                     "guest memory is a multiple of 2 MiB from 4 MiB to 256 GiB, not %d bytes".formatted(memoryBytes));
         }
-        if (pluggableBytes < 0 || pluggableBytes > BootArea.MAX_BYTE_LENGTH) {
+        if (pluggableBytes < 0 || pluggableBytes > BootLayout.MAX_BYTE_LENGTH) {
             throw new IllegalArgumentException(
                     "memory that may be plugged in is 0 to 256 GiB, not %d bytes".formatted(pluggableBytes));
         }
-        if (cpus < 1 || cpus > BootArea.MAX_VCPUS) {
-            throw new IllegalArgumentException("a guest has 1 to " + BootArea.MAX_VCPUS + " vCPUs, not " + cpus);
+        if (cpus < 1 || cpus > BootLayout.MAX_VCPUS) {
+            throw new IllegalArgumentException("a guest has 1 to " + BootLayout.MAX_VCPUS + " vCPUs, not " + cpus);
         }
     }
 

@@ -9,7 +9,7 @@ import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.Advice;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.stream.RamBlockEntry;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -27,7 +27,7 @@ import java.util.concurrent.locks.ReentrantLock;
  *
  * <p>Threads: any; the lock is held for mapping and for KVM's own work on one slot, never for sending.
  */
-public final class PluggedRam implements RamPlug, AutoCloseable {
+public final class PluggedRam implements RamPlug, AutoCloseable, DimmState.Slots {
     /** How many a guest can have. */
     public static final int MAX_DIMMS = 32;
 
@@ -75,7 +75,7 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
         return dimms.stream().filter(dimm -> listed.contains(dimm.block())).toList();
     }
 
-    /** The DIMM of a block. */
+    @Override
     public Optional<Dimm> dimm(RamBlock block) {
         return dimms().stream().filter(dimm -> dimm.block() == block).findFirst();
     }
@@ -129,8 +129,8 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
             throw new MigrationException.Refused(
                     what + "its name may have " + MAX_NAME_BYTES + " bytes, so that its place can be told by it.");
         }
-        if (entry.usedLength() % BootArea.GRANULE != 0) {
-            throw new MigrationException.Refused(what + "it must be a multiple of " + BootArea.GRANULE + ".");
+        if (entry.usedLength() % BootLayout.GRANULE != 0) {
+            throw new MigrationException.Refused(what + "it must be a multiple of " + BootLayout.GRANULE + ".");
         }
         if (entry.usedLength() > roomBytes - used) {
             throw new MigrationException.Refused(
@@ -216,19 +216,15 @@ public final class PluggedRam implements RamPlug, AutoCloseable {
         }
     }
 
-    /**
-     * Puts a DIMM that has arrived where it was at the source.
-     *
-     * @throws IllegalArgumentException if there it cannot be
-     */
-    void place(RamBlock block, String id, long address) {
+    @Override
+    public void place(RamBlock block, String id, long address) {
         lock.lock();
         try {
             Dimm before = dimm(block).orElseThrow(() -> new IllegalArgumentException(block + " is not plugged in"));
             long length = block.usedLength();
-            if (address % BootArea.GRANULE != 0
+            if (address % BootLayout.GRANULE != 0
                     || address < lowestAddress
-                    || address - lowestAddress > BootArea.MAX_BYTE_LENGTH - length) {
+                    || address - lowestAddress > BootLayout.MAX_BYTE_LENGTH - length) {
                 throw new IllegalArgumentException(
                         "it has the address 0x%x; possible are multiples of 2 MiB from 0x%x on"
                                 .formatted(address, lowestAddress));

@@ -4,7 +4,7 @@ package io.godwit.machines.guest;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.ControlBlock;
 import io.godwit.machines.programs.Mismatch;
 import java.util.Optional;
@@ -25,7 +25,7 @@ final class VcpuFigures {
 
     VcpuFigures(RamBlock ram, int vcpu) {
         this.ram = ram;
-        this.page = BootArea.controlBlockOffset(vcpu) >>> RamBlock.PAGE_SHIFT;
+        this.page = BootLayout.controlBlockOffset(vcpu) >>> RamBlock.PAGE_SHIFT;
         this.program = ControlBlock.of(ram.memory(), vcpu);
     }
 

@@ -7,7 +7,7 @@ import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.KvmVm.DirtyLogging;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -29,7 +29,7 @@ final class KvmRingTracker implements KvmTracker {
     private final List<Slot> slots = new ArrayList<>();
     private final int[] numbers = new int[PAGES_AT_ONCE];
     private final long[] pages = new long[PAGES_AT_ONCE];
-    private final long[] pagesOfVcpus = new long[BootArea.MAX_VCPUS];
+    private final long[] pagesOfVcpus = new long[BootLayout.MAX_VCPUS];
 
     private volatile LongConsumer calls = _ -> {};
     private boolean tracking;

@@ -5,6 +5,7 @@ package io.godwit.machines.kvm;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.VcpuPart;
 import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -43,13 +44,13 @@ final class RingThreeStart {
             flatSegment(sregs, segment * SEGMENT_LENGTH, segment == CS);
         }
         sregs.putLong(CR0, CR0_PE_MP_ET_NE_WP_AM_PG);
-        sregs.putLong(CR3, BootArea.PAGE_MAP);
+        sregs.putLong(CR3, BootLayout.PAGE_MAP);
         sregs.putLong(CR4, CR4_PAE_OSFXSR_OSXMMEXCPT);
         sregs.putLong(EFER, EFER_LME_LMA);
         vcpu.write(VcpuPart.SREGS, sregs.array());
 
         ByteBuffer regs = ByteBuffer.wrap(new byte[VcpuPart.REGS.byteLength()]).order(ByteOrder.LITTLE_ENDIAN);
-        regs.putLong(RDI, BootArea.controlBlockOffset(vcpu.index()));
+        regs.putLong(RDI, BootLayout.controlBlockOffset(vcpu.index()));
         regs.putLong(RIP, BootArea.entryPoint(program));
         regs.putLong(RFLAGS, IOPL_3);
         vcpu.write(VcpuPart.REGS, regs.array());

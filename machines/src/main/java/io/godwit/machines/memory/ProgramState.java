@@ -56,7 +56,8 @@ final class ProgramState implements DeviceState {
             }
             if (beats != block.beats() || workPages != block.workPages()) {
                 throw refusal(
-                        "it stopped at beat %d after %d pages, but the memory that came with it says beat %d after %d pages"
+                        ("it stopped at beat %d after %d pages, but the memory that came with it says beat %d after %d "
+                                        + "pages")
                                 .formatted(beats, workPages, block.beats(), block.workPages()));
             }
         } catch (StreamFormatException problem) {

@@ -77,7 +77,7 @@ public final class ControlBlock {
 
     /** The block of a vCPU. */
     public static ControlBlock of(NativeMemory ram, int vcpu) {
-        return new ControlBlock(ram, BootArea.controlBlockOffset(vcpu));
+        return new ControlBlock(ram, BootLayout.controlBlockOffset(vcpu));
     }
 
     long get(int field) {
@@ -127,7 +127,7 @@ public final class ControlBlock {
         return read(TICKS);
     }
 
-    /** The sweep the program is in; the first one after boot is {@link BootArea#firstGeneration}. */
+    /** The sweep the program is in; the first one after boot is {@link BootLayout#firstGeneration}. */
     public long generation() {
         return read(GENERATION);
     }
@@ -151,6 +151,6 @@ public final class ControlBlock {
 
     /** Changes the rate while the guest runs; the program takes it up at its next beat. */
     public void pagesPerSecond(long rate) {
-        ram.putLongByDowncall(offset + RATE, BootArea.fixedPointRate(rate));
+        ram.putLongByDowncall(offset + RATE, BootLayout.fixedPointRate(rate));
     }
 }

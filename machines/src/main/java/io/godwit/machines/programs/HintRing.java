@@ -93,11 +93,11 @@ public final class HintRing implements FreePageReporter, AutoCloseable {
     }
 
     private long read(int vcpu, int field) {
-        return ram.getLongByDowncall(BootArea.hintRingOffset(vcpu) + field);
+        return ram.getLongByDowncall(BootLayout.hintRingOffset(vcpu) + field);
     }
 
     private void write(int vcpu, int field, long value) {
-        long offset = BootArea.hintRingOffset(vcpu);
+        long offset = BootLayout.hintRingOffset(vcpu);
         ram.putLongByDowncall(offset + field, value);
         block.markHostWrite(offset >>> RamBlock.PAGE_SHIFT);
     }

@@ -58,8 +58,8 @@ public final class JavaProgram {
         this.ramBlock = ramBlock;
         this.ram = ramBlock.memory();
         this.block = ControlBlock.of(ram, vcpu);
-        this.blockOffset = BootArea.controlBlockOffset(vcpu);
-        this.ringOffset = BootArea.hintRingOffset(vcpu);
+        this.blockOffset = BootLayout.controlBlockOffset(vcpu);
+        this.ringOffset = BootLayout.hintRingOffset(vcpu);
         this.ring = new ControlBlock(ram, ringOffset);
         this.port = port;
         this.listener = listener;

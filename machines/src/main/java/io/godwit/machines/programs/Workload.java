@@ -35,7 +35,7 @@ public record Workload(
         if (workingSetBytes < 0) {
             throw new IllegalArgumentException("a working set cannot have " + workingSetBytes + " bytes");
         }
-        long _ = BootArea.fixedPointRate(pagesPerSecond);
+        long _ = BootLayout.fixedPointRate(pagesPerSecond);
     }
 
     /** One whose vCPUs all do the same, and which tells of free pages if its program does. */
@@ -70,7 +70,7 @@ public record Workload(
 
     /** How many pages the program rewrites in RAM of a given length. */
     long pageCount(long ramByteLength) {
-        long working = ramByteLength - BootArea.BYTE_LENGTH;
+        long working = ramByteLength - BootLayout.BYTE_LENGTH;
         long bytes = switch (program) {
             case IDLE -> 0;
             case DIRTIER, BALLOONER -> Math.min(workingSetBytes, working);

@@ -4,7 +4,7 @@ package io.godwit.machines.vcpu;
 
 import io.godwit.engine.guest.VcpuWaits;
 import io.godwit.machines.programs.BeatPort;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
 
@@ -19,8 +19,29 @@ final class BeatPacer implements BeatPort {
     // Short slices keep the gaps of a throttled guest short: at 99 % it stands for 99 ms at a time.
     private static final long THROTTLE_SLICE_NANOS = 1_000_000;
 
+    /** The vCPU whose beats are paced. */
+    interface Vcpu {
+        /** {@link BeatPort#beginStandstill}. */
+        void beginStandstill();
+
+        /** {@link BeatPort#endStandstill}. */
+        boolean endStandstill();
+
+        /** Whether the vCPU shall come out of the guest. */
+        boolean isPauseWanted();
+
+        /** Percent of its time that are to be taken from it. */
+        int throttlePercent();
+
+        /** {@link BeatPort#isWatched}. */
+        boolean isWatched();
+
+        /** It has waited. */
+        void waited(VcpuWaits.Cause cause, long nanos);
+    }
+
     private final Heartbeat heartbeat;
-    private final VcpuThread thread;
+    private final Vcpu vcpu;
     // LIMIT: a vCPU that was away for longer, as its thread had no processor, does not pay for all of that.
     private static final long LONGEST_RUN_NANOS = 10_000_000;
 
@@ -31,9 +52,9 @@ final class BeatPacer implements BeatPort {
     /** Since when it is kept from running; 0 = it is not. */
     private volatile long keptSince;
 
-    BeatPacer(Heartbeat heartbeat, VcpuThread thread) {
+    BeatPacer(Heartbeat heartbeat, Vcpu vcpu) {
         this.heartbeat = heartbeat;
-        this.thread = thread;
+        this.vcpu = vcpu;
     }
 
     /** The guest starts or goes on: time that passed outside it does not count. */
@@ -47,13 +68,13 @@ final class BeatPacer implements BeatPort {
         long now = System.nanoTime();
         heartbeat.beat(now);
         now = throttle(now);
-        long next = tickBase + BootArea.TICK_NANOS;
+        long next = tickBase + BootLayout.TICK_NANOS;
         while (now - next < 0 && !isPauseWanted()) {
             LockSupport.parkNanos(this, next - now);
             now = System.nanoTime();
         }
-        long ticks = Math.max(0, (now - tickBase) / BootArea.TICK_NANOS);
-        tickBase += ticks * BootArea.TICK_NANOS;
+        long ticks = Math.max(0, (now - tickBase) / BootLayout.TICK_NANOS);
+        tickBase += ticks * BootLayout.TICK_NANOS;
         return (int) Math.min(ticks, MAX_TICKS);
     }
 
@@ -66,17 +87,17 @@ final class BeatPacer implements BeatPort {
 
     @Override
     public void beginStandstill() {
-        thread.beginStandstill();
+        vcpu.beginStandstill();
     }
 
     @Override
     public boolean endStandstill() {
-        return thread.endStandstill();
+        return vcpu.endStandstill();
     }
 
     @Override
     public boolean isPauseWanted() {
-        return thread.isPauseWanted();
+        return vcpu.isPauseWanted();
     }
 
     /**
@@ -86,7 +107,7 @@ final class BeatPacer implements BeatPort {
      * @return the time when it goes on
      */
     long throttle(long now) {
-        int percent = thread.throttlePercent();
+        int percent = vcpu.throttlePercent();
         if (percent == 0) {
             sliceStart = now;
             owedNanos = 0;
@@ -117,22 +138,22 @@ final class BeatPacer implements BeatPort {
 
     @Override
     public boolean isWatched() {
-        return thread.isWatched();
+        return vcpu.isWatched();
     }
 
     @Override
     public void wrote(long nanos) {
-        thread.waited(VcpuWaits.Cause.TRACKED_WRITE, nanos);
+        vcpu.waited(VcpuWaits.Cause.TRACKED_WRITE, nanos);
     }
 
-    /** For how long {@link #throttle} has kept the vCPU so far, this moment included. Any thread. */
+    /** For how long {@link #throttle} has kept the vCPU so far, this moment included. Any vcpu. */
     long throttledNanos() {
         long before = throttledNanos.get();
         long since = keptSince;
         return before + (since == 0 ? 0 : Math.max(0, System.nanoTime() - since));
     }
 
-    /** Since when the vCPU has run without coming by here. Any thread. */
+    /** Since when the vCPU has run without coming by here. Any vcpu. */
     long runsSince() {
         return sliceStart;
     }

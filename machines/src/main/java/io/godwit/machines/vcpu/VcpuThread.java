@@ -20,7 +20,7 @@ import java.util.concurrent.locks.ReentrantLock;
  * <p>A request is never lost: the flag is set first, then {@link #interruptGuest} gets the thread out, and the thread
  * itself reads the flag after {@link #prepareToRun} and before each entry into the guest.
  */
-public abstract class VcpuThread {
+public abstract class VcpuThread implements BeatPacer.Vcpu {
     private static final long KICK_AGAIN_NANOS = 10_000_000;
 
     private final int index;
@@ -88,6 +88,7 @@ public abstract class VcpuThread {
     }
 
     /** Whether the thread is wanted outside the guest. */
+    @Override
     public final boolean isPauseWanted() {
         return pauseWanted;
     }
@@ -100,7 +101,8 @@ public abstract class VcpuThread {
         throttlePercent = percent;
     }
 
-    final int throttlePercent() {
+    @Override
+    public final int throttlePercent() {
         return throttlePercent;
     }
 
@@ -130,7 +132,8 @@ public abstract class VcpuThread {
     }
 
     /** Whoever counts the vCPU's waits hears of one. Called on the thread. */
-    protected final void waited(VcpuWaits.Cause cause, long nanos) {
+    @Override
+    public final void waited(VcpuWaits.Cause cause, long nanos) {
         Optional<VcpuWaits> now = waits;
         if (now.isPresent()) {
             now.get().waited(index, cause, nanos);
@@ -138,7 +141,8 @@ public abstract class VcpuThread {
     }
 
     /** Whether somebody counts the vCPU's waits. */
-    final boolean isWatched() {
+    @Override
+    public final boolean isWatched() {
         return waits.isPresent();
     }
 
@@ -273,7 +277,8 @@ public abstract class VcpuThread {
      * The guest stands still although its thread is inside {@link #runGuest}: counts as paused from now. Called on the
      * thread.
      */
-    final void beginStandstill() {
+    @Override
+    public final void beginStandstill() {
         lock.lock();
         try {
             paused = true;
@@ -284,7 +289,8 @@ public abstract class VcpuThread {
     }
 
     /** Goes on, once no pause is wanted; false when the thread is to end. Called on the thread. */
-    final boolean endStandstill() {
+    @Override
+    public final boolean endStandstill() {
         boolean pauseGranted = pauseWanted;
         boolean runs = awaitRun();
         if (pauseGranted) {

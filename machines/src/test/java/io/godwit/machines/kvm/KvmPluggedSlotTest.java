@@ -13,7 +13,7 @@ import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
 import io.godwit.linux.kvm.VcpuPart;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.machines.programs.BootArea;
+import io.godwit.machines.programs.BootLayout;
 import io.godwit.machines.programs.GuestProgram;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -91,7 +91,7 @@ final class KvmPluggedSlotTest {
     /** Page tables of two large pages: the first of the boot memory, and the first of what is plugged in. */
     private static void boot(NativeMemory memory) {
         memory.copyFrom(CODE, LOOP, 0, LOOP.length);
-        memory.putLongLE(BootArea.PAGE_MAP, 0x3007);
+        memory.putLongLE(BootLayout.PAGE_MAP, 0x3007);
         memory.putLongLE(0x3000, 0x4007);
         memory.putLongLE(0x4000, 0x87);
         memory.putLongLE(0x4008, DIMM_ADDRESS | 0x87);

@@ -56,7 +56,7 @@ final class BootAreaTest {
     void vcpusShareTheWorkingSetWithoutOverlap() {
         try (NativeMemory ram = NativeMemory.allocate(RAM)) {
             BootArea.install(ram, 3, dirtier(30_000));
-            long next = BootArea.BYTE_LENGTH;
+            long next = BootLayout.BYTE_LENGTH;
             long pages = 0;
             for (int vcpu = 0; vcpu < 3; vcpu++) {
                 ControlBlock block = ControlBlock.of(ram, vcpu);
@@ -75,13 +75,14 @@ final class BootAreaTest {
             BootArea.install(ram, 3, dirtier(30_000).withFirstVcpuPercent(percent));
             long all = (4L << 20) / NativeMemory.PAGE_BYTES;
             long[] pages = new long[3];
-            long next = BootArea.BYTE_LENGTH;
+            long next = BootLayout.BYTE_LENGTH;
             for (int vcpu = 0; vcpu < 3; vcpu++) {
                 ControlBlock block = ControlBlock.of(ram, vcpu);
                 assertThat(block.get(ControlBlock.FIRST_ADDRESS)).isEqualTo(next);
                 pages[vcpu] = block.pageCount();
                 next += pages[vcpu] * NativeMemory.PAGE_BYTES;
-                assertThat(block.get(ControlBlock.RATE)).isEqualTo(BootArea.fixedPointRate(30_000 * pages[vcpu] / all));
+                assertThat(block.get(ControlBlock.RATE))
+                        .isEqualTo(BootLayout.fixedPointRate(30_000 * pages[vcpu] / all));
             }
             assertThat(pages[0]).isEqualTo(all * percent / 100);
             assertThat(pages[0] + pages[1] + pages[2]).isEqualTo(all);
@@ -120,7 +121,7 @@ final class BootAreaTest {
         }
         assertThatThrownBy(() -> dirtier(-1)).isInstanceOf(IllegalArgumentException.class);
         assertThatThrownBy(() -> dirtier(Long.MAX_VALUE)).isInstanceOf(IllegalArgumentException.class);
-        assertThatThrownBy(() -> BootArea.controlBlockOffset(64)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> BootLayout.controlBlockOffset(64)).isInstanceOf(IllegalArgumentException.class);
     }
 
     private static Workload dirtier(long rate) {

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(60)
 final class HintRingTest {
-    private static final long RING = BootArea.hintRingOffset(0);
+    private static final long RING = BootLayout.hintRingOffset(0);
 
     /** Keeps what it hears. */
     private static final class Heard implements FreePageReporter.Sink {

@@ -14,12 +14,14 @@ import java.util.List;
 /**
  * What an incoming migration is made of.
  *
+ * @param places where the pages of a guest go that is still at its source
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
  */
 public record IncomingPlan(
         Guest guest,
         RunControl run,
+        PrecopyPlace.Choice places,
         MigrationUri uri,
         Duration patience,
         boolean withDigests,

@@ -5,12 +5,16 @@ package io.godwit.engine.incoming.plan;
 import io.godwit.engine.report.DowntimeParts;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** The figures of an incoming migration as they grow. One writer, the thread {@code mig-incoming}. */
+/** The figures of an incoming migration as they grow. Bytes: any thread that takes some in; all else: mig-incoming. */
 public final class IncomingProgress {
     public final AtomicLong transferredBytes = new AtomicLong();
     public final AtomicLong normalPages = new AtomicLong();
     public final AtomicLong zeroPages = new AtomicLong();
     public volatile long firstByteNanos;
-    public volatile long lastByteNanos;
     public volatile DowntimeParts parts = DowntimeParts.NONE;
+
+    /** Bytes have come, on whatever connection. */
+    public void countBytes(int bytes) {
+        long _ = transferredBytes.addAndGet(bytes);
+    }
 }

@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.incoming.wire.RamFollower;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -58,7 +57,7 @@ public final class ArrivingMemory implements AutoCloseable {
      */
     static ArrivingMemory prepare(
             RamBlocks.Snapshot ram, List<String> order, boolean kernelFaults, boolean withDigests) {
-        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        RamBlocks.Snapshot listed = ram.inOrder(order);
         Optional<PageDigests> digests = withDigests ? Optional.of(new PageDigests(listed)) : Optional.empty();
         Set<Userfaultfd.Feature> features = PostcopySupport.features(listed.blocks());
         Userfaultfd.Faults scope = PostcopySupport.scope(kernelFaults);
@@ -84,7 +83,7 @@ public final class ArrivingMemory implements AutoCloseable {
      * @throws MigrationException.Refused if a new block cannot be watched
      */
     void follow(RamBlocks.Snapshot ram, List<String> order) {
-        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        RamBlocks.Snapshot listed = ram.inOrder(order);
         digests = digests.map(old -> old.following(listed));
         watch(listed);
     }

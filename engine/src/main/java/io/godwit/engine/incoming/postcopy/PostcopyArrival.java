@@ -4,12 +4,13 @@ package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.PostcopyStatistics;
+import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.memory.Support;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -24,7 +25,7 @@ import java.util.concurrent.atomic.AtomicLong;
  *
  * <p>Threads: {@code mig-incoming}; {@link #giveUp} and {@link #statistics} any.
  */
-public final class PostcopyArrival implements AutoCloseable {
+public final class PostcopyArrival implements PrecopyPlace {
     private final IncomingProgress progress;
     private List<RamBlockEntry> entries;
     private final ArrivingMemory memory;
@@ -70,19 +71,12 @@ public final class PostcopyArrival implements AutoCloseable {
         }
     }
 
-    /**
-     * The source's guest will lose what is not in this list: before its memory is unmapped. Only while the guest is at
-     * the source, as is {@link #follow}, which comes next.
-     */
+    @Override
     public void forgetAllBut(List<RamBlockEntry> next) {
         memory.forgetAllBut(names(next));
     }
 
-    /**
-     * Goes on with another list of blocks; {@link #precopyPlacer} is another one then.
-     *
-     * @throws MigrationException as the constructor
-     */
+    @Override
     public void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> next) {
         refuseOtherPages(ram, next);
         memory.follow(ram, names(next));
@@ -122,9 +116,20 @@ public final class PostcopyArrival implements AutoCloseable {
         return requests;
     }
 
-    /** Places pages until {@link #listen}. */
-    public PagePlace precopyPlacer() {
-        return precopy;
+    /** Places a page until {@link #listen}; then {@link #newPushPlacer} and {@link #newRequestPlacer} do. */
+    @Override
+    public void place(int blockIndex, long offset, NativeMemory content, long position) {
+        precopy.place(blockIndex, offset, content, position);
+    }
+
+    @Override
+    public void placeZero(int blockIndex, long offset) {
+        precopy.placeZero(blockIndex, offset);
+    }
+
+    @Override
+    public void flush() {
+        precopy.flush();
     }
 
     /** From now on faults are heard; requests go where {@link #requests} is attached. */
@@ -167,9 +172,14 @@ public final class PostcopyArrival implements AutoCloseable {
         memory.release();
     }
 
-    /** Pages that have not come. */
+    @Override
     public long missingPages() {
         return whole ? 0 : memory.missingPages();
+    }
+
+    /** Bytes have come on a connection besides the main one. Any thread. */
+    void countBytes(int bytes) {
+        progress.countBytes(bytes);
     }
 
     /** Whether every page has come that somebody waits for. */
@@ -177,6 +187,7 @@ public final class PostcopyArrival implements AutoCloseable {
         return log.waiting() == 0;
     }
 
+    @Override
     public Optional<PageDigests> digests() {
         return memory.digests();
     }

@@ -84,9 +84,9 @@ public final class PostcopySupport {
             }
         }
         return blocks.isEmpty()
-                ? Optional.of(
-                        lockedKibibytes + " KiB of this process are locked, so that the memory of a guest that"
-                                + " arrives would be too, and no page of it could be missing; start this process without mlockall")
+                ? Optional.of(lockedKibibytes + " KiB of this process are locked, so that the memory of a guest that"
+                        + " arrives would be too, and no page of it could be missing; start this process "
+                        + "without mlockall")
                 : Optional.empty();
     }
 

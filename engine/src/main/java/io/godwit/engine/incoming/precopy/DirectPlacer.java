@@ -2,12 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.precopy;
 
-import io.godwit.engine.incoming.wire.RamFollower;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -17,18 +18,23 @@ import java.util.Optional;
  * Puts received pages where they belong when no postcopy can follow: straight into guest memory, since nothing runs
  * there yet.
  */
-public final class DirectPlacer implements PagePlace {
+public final class DirectPlacer implements PrecopyPlace {
     private List<RamBlock> blocks;
     private List<BitSet> received = new ArrayList<>();
     private Optional<PageDigests> digests;
 
+    /** The choice of this place for a guest. */
+    public static PrecopyPlace.Choice into(Guest guest, boolean withDigests) {
+        return blocks -> new DirectPlacer(guest.ram().snapshot(), blocks, withDigests);
+    }
+
     /**
      * Receives into the guest's blocks.
      *
-     * @param order the blocks' names in the order in which the stream numbers them
+     * @param order the blocks as the stream numbers them
      */
-    public DirectPlacer(RamBlocks.Snapshot ram, List<String> order, boolean withDigests) {
-        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+    private DirectPlacer(RamBlocks.Snapshot ram, List<RamBlockEntry> order, boolean withDigests) {
+        RamBlocks.Snapshot listed = inOrder(ram, order);
         blocks = listed.blocks();
         for (RamBlock block : blocks) {
             received.add(nothingOf(block));
@@ -36,11 +42,11 @@ public final class DirectPlacer implements PagePlace {
         digests = withDigests ? Optional.of(new PageDigests(listed)) : Optional.empty();
     }
 
-    /** Goes on with another list: of blocks that stay, what has come stays. */
-    public void follow(RamBlocks.Snapshot ram, List<String> order) {
+    @Override
+    public void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> order) {
         List<RamBlock> before = blocks;
         List<BitSet> receivedBefore = received;
-        RamBlocks.Snapshot listed = RamFollower.inOrder(ram, order);
+        RamBlocks.Snapshot listed = inOrder(ram, order);
         blocks = listed.blocks();
         received = new ArrayList<>();
         for (RamBlock block : blocks) {
@@ -48,6 +54,10 @@ public final class DirectPlacer implements PagePlace {
             received.add(was < 0 ? nothingOf(block) : receivedBefore.get(was));
         }
         digests = digests.map(old -> old.following(listed));
+    }
+
+    private static RamBlocks.Snapshot inOrder(RamBlocks.Snapshot ram, List<RamBlockEntry> order) {
+        return ram.inOrder(order.stream().map(RamBlockEntry::idstr).toList());
     }
 
     private static BitSet nothingOf(RamBlock block) {
@@ -83,7 +93,7 @@ public final class DirectPlacer implements PagePlace {
         // Each page is in place at once.
     }
 
-    /** Pages that have not come, over all blocks. */
+    @Override
     public long missingPages() {
         long missing = 0;
         for (int i = 0; i < blocks.size(); i++) {
@@ -92,8 +102,13 @@ public final class DirectPlacer implements PagePlace {
         return missing;
     }
 
-    /** The hashes of the pages as they came, where that was asked for. */
+    @Override
     public Optional<PageDigests> digests() {
         return digests;
+    }
+
+    @Override
+    public void close() {
+        // Nothing but the received bits is kept.
     }
 }

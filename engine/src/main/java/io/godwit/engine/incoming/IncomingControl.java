@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming;
+
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.wire.IncomingLink;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.transport.MigrationUri;
+import java.util.Optional;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+
+/**
+ * The state of one incoming migration, and what control sessions ask of it: they leave a request and go, {@code
+ * mig-incoming} finds it. The one place where the state changes and is logged.
+ */
+final class IncomingControl {
+    private static final System.Logger LOG = System.getLogger(IncomingControl.class.getName());
+
+    /** What {@code mig-incoming} is asked for while it waits for a source that is gone. */
+    sealed interface Request {
+        /** The source may come back here. */
+        record Recover(IncomingLink link) implements Request {}
+
+        /** This side is ending. */
+        record End() implements Request {}
+    }
+
+    private final IncomingPlan plan;
+    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
+    private volatile IncomingLink link;
+    private volatile IncomingState state = new IncomingState.Setup();
+    private boolean closing;
+
+    /**
+     * Listens.
+     *
+     * @throws MigrationException.Refused if the address cannot be used
+     */
+    IncomingControl(IncomingPlan plan) {
+        this.plan = plan;
+        this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
+    }
+
+    /** Where it stands. */
+    IncomingState state() {
+        return state;
+    }
+
+    /** Where the source comes, or will. */
+    IncomingLink link() {
+        return link;
+    }
+
+    /** Tells listeners of the state as it is at the start. */
+    void begin() {
+        announce(state);
+    }
+
+    /**
+     * Cuts the connection on purpose.
+     *
+     * @throws MigrationException.Refused unless the guest runs here and there is a connection
+     */
+    void pausePostcopy() {
+        switch (state) {
+            case IncomingState.PostcopyActive _, IncomingState.PostcopyRecover _ ->
+                link.cut("paused by 'migrate-pause'");
+            case IncomingState.Setup _,
+                    IncomingState.Active _,
+                    IncomingState.PostcopyLoading _,
+                    IncomingState.PostcopyPaused _,
+                    IncomingState.Completed _,
+                    IncomingState.Failed _ ->
+                throw new MigrationException.Refused("migrate-pause is possible in postcopy only, while the source is"
+                        + " connected; this migration is '" + state.status().publicName() + "'.");
+        }
+    }
+
+    /**
+     * Listens for the source again. An address that was waited at before is given up, once the new one is open.
+     *
+     * @param byPostcopy whether the guest came before its memory, so that its source may not have heard of the end
+     * @return where that source may ask, if all is here already; if not, {@code mig-incoming} goes on
+     * @throws MigrationException.Refused if this is no postcopy that lost its connection, or the address cannot be
+     *     used: then nothing has changed
+     */
+    synchronized Optional<IncomingLink> recover(MigrationUri uri, boolean byPostcopy) {
+        boolean paused = state instanceof IncomingState.PostcopyPaused;
+        boolean done = state instanceof IncomingState.Completed && byPostcopy;
+        if (closing || !(paused || done)) {
+            throw new MigrationException.Refused("migrate-recover is possible in state 'postcopy-paused'"
+                    + " only; this migration is '" + state.status().publicName() + "'.");
+        }
+        IncomingLink next = new IncomingLink(plan.transports(), uri, plan.patience());
+        link.cut("migrate-recover was asked for again, with " + uri);
+        link = next;
+        if (done) {
+            return Optional.of(next);
+        }
+        requests.add(new Request.Recover(next));
+        return Optional.empty();
+    }
+
+    /** This side is ending: waits of the connection end, and nobody will recover. */
+    synchronized void end() {
+        closing = true;
+        link.cut("this side is ending");
+        requests.add(new Request.End());
+    }
+
+    /** Waits for what control sessions ask. */
+    Request nextRequest() {
+        while (true) {
+            try {
+                return requests.take();
+            } catch (InterruptedException e) {
+                LOG.log(System.Logger.Level.DEBUG, "interrupted while waiting for the source", e);
+            }
+        }
+    }
+
+    /** Ends it by an error, unless it has ended or the guest is here. */
+    void fail(Throwable cause) {
+        if (state.status().isEnded() || state.hasGuest()) {
+            LOG.log(System.Logger.Level.WARNING, "after the end of the migration from " + plan.uri(), cause);
+            return;
+        }
+        plan.run().arrivalFailed();
+        String message = "The migration from " + plan.uri() + " failed: " + MigrationException.sentence(cause)
+                + "; the guest was not started here and belongs to the source.";
+        become(new IncomingState.Failed(message, GuestOwner.PEER), message);
+    }
+
+    /** Changes the state; on {@code mig-incoming}. */
+    void become(IncomingState next, String reason) {
+        IncomingState old = state;
+        if (!old.mayBecome(next)) {
+            throw new IllegalStateException("incoming migration: " + old + " cannot become " + next);
+        }
+        LOG.log(
+                System.Logger.Level.DEBUG,
+                "incoming {0}: {1} -> {2}: {3}",
+                plan.uri(),
+                old.status(),
+                next.status(),
+                reason);
+        state = next;
+        if (next.status() != old.status()) {
+            announce(next);
+        }
+    }
+
+    private void announce(IncomingState now) {
+        MigrationListener.tell(plan.listeners(), l -> l.statusChanged(now.status()));
+    }
+}

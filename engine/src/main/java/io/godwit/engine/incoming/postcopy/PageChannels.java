@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming.postcopy;
+
+import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.incoming.wire.IncomingLink;
+import io.godwit.engine.incoming.wire.SourceStream;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ChannelInput;
+import io.godwit.linux.process.Scheduling;
+import io.godwit.linux.process.ThreadEnd;
+import io.godwit.stream.PreemptChannelReader;
+import io.godwit.stream.StreamFormatException;
+import io.godwit.stream.StreamListener;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+
+/**
+ * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there
+ * is one. The first error, on any thread, ends them all.
+ *
+ * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
+ */
+public final class PageChannels {
+    private static final System.Logger LOG = System.getLogger(PageChannels.class.getName());
+    /** LIMIT: the preempt channel, the next one to be accepted, and strangers who say nothing. */
+    private static final int MAX_FURTHER_CONNECTIONS = 6;
+
+    private static final int PREEMPT_STAGING_BYTES = 64 << 10;
+    /** So many bytes that were taken without an error are the head of a page record, which strangers do not send. */
+    private static final int RECORD_HEAD_BYTES = 8;
+
+    private static final long CHECK_NANOS = 5_000_000;
+
+    private final IncomingLink link;
+    private final SourceStream stream;
+    private final PostcopyArrival arrival;
+    private final Optional<CheckpointTaker> safety;
+    private final Duration patience;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private final List<Thread> preemptThreads = new ArrayList<>();
+    private Optional<Thread> listenThread = Optional.empty();
+    private Optional<Throwable> failure = Optional.empty();
+    private boolean committed;
+    private boolean mainEnded;
+    private boolean ending;
+    private boolean accepting;
+    private int furtherConnections;
+    private boolean servesEpochs;
+    private volatile boolean guestStarted;
+
+    /** For one connection; {@code safety} is what sends epochs back, where that was agreed. */
+    public PageChannels(
+            IncomingLink link,
+            SourceStream stream,
+            PostcopyArrival arrival,
+            Optional<CheckpointTaker> safety,
+            Duration patience) {
+        this.link = link;
+        this.stream = stream;
+        this.arrival = arrival;
+        this.safety = safety;
+        this.patience = patience;
+    }
+
+    /** Begins to read pages; requests go out over this connection from now on. */
+    public void start() {
+        arrival.requests().attach(stream.returnPath(), this::broken);
+        lock.lock();
+        try {
+            listenThread = Optional.of(PostcopyThreads.start("mig-listen", this::listen));
+            startPreempt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The connection is of no more use. Any thread; the first reason counts. */
+    public void broken(Throwable cause) {
+        lock.lock();
+        try {
+            if (failure.isPresent() || ending) {
+                return;
+            }
+            failure = Optional.of(cause);
+            if (!committed) {
+                // A device that is being loaded may wait for a page, which will not come.
+                arrival.giveUp();
+            }
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        link.cut(MigrationException.sentence(cause));
+    }
+
+    /**
+     * The guest will be let run here. From now on a lost connection costs nothing but time.
+     *
+     * @throws RuntimeException if it is lost already
+     */
+    public void commit() {
+        lock.lock();
+        try {
+            if (failure.isPresent()) {
+                throw new MigrationException.Transport(
+                        "the connection was lost before the guest could run: "
+                                + MigrationException.sentence(failure.get()),
+                        failure.get());
+            }
+            committed = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The guest has been let run here: from now on the source may be asked to give it up for good. */
+    public void guestStarted() {
+        guestStarted = true;
+    }
+
+    /** The connection leads to a guest that runs already. */
+    public void commitAtOnce() {
+        lock.lock();
+        try {
+            committed = true;
+            guestStarted = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Waits until the source has sent everything or the connection is lost, and ends the threads.
+     *
+     * @param refusesHoles whether a page that has not come is an error; else it is zero
+     * @return what went wrong, if anything
+     */
+    public Optional<Throwable> awaitEnd(boolean refusesHoles) {
+        listenThread.ifPresent(ThreadEnd::await);
+        awaitPreempt(refusesHoles);
+        awaitSafetyEnd();
+        endPreempt();
+        arrival.requests().detach();
+        lock.lock();
+        try {
+            if (failure.isEmpty() && refusesHoles && arrival.missingPages() > 0) {
+                return Optional.of(new MigrationException.Protocol(
+                        "the source has ended its stream, but " + arrival.missingPages() + " pages never came"));
+            }
+            // A request that could not be sent any more, or the preempt channel's end, does not matter when all is
+            // here.
+            // But while the source has not given the guest up its outputs are held, which another connection must end.
+            boolean safetyOver = safety.map(CheckpointTaker::hasEnded).orElse(true);
+            return mainEnded && arrival.missingPages() == 0 && safetyOver ? Optional.empty() : failure;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Ends the threads without waiting for pages. */
+    public void end(String reason) {
+        lock.lock();
+        try {
+            ending = true;
+        } finally {
+            lock.unlock();
+        }
+        link.cut(reason);
+        listenThread.ifPresent(ThreadEnd::await);
+        endPreempt();
+        arrival.requests().detach();
+    }
+
+    /** The end of the main channel may overtake pages that are on their way on the other one. */
+    private void awaitPreempt(boolean refusesHoles) {
+        long deadline = System.nanoTime() + patience.toNanos();
+        lock.lock();
+        try {
+            while (failure.isEmpty()
+                    && furtherConnections > 0
+                    && (refusesHoles ? arrival.missingPages() > 0 : !arrival.nobodyWaits())
+                    && System.nanoTime() - deadline < 0) {
+                long _ = changed.awaitNanos(CHECK_NANOS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The source must have given the guest up before this migration ends, and the guest's outputs must flow. */
+    private void awaitSafetyEnd() {
+        if (safety.isEmpty()) {
+            return;
+        }
+        CheckpointTaker taker = safety.get();
+        long deadline = System.nanoTime() + patience.toNanos();
+        lock.lock();
+        try {
+            while (failure.isEmpty() && !taker.hasEnded() && arrival.missingPages() == 0) {
+                if (!servesEpochs && System.nanoTime() - deadline > 0) {
+                    failure = Optional.of(
+                            new MigrationException.Transport("the source has not opened the connection for epochs"));
+                }
+                long _ = changed.awaitNanos(CHECK_NANOS);
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void endPreempt() {
+        List<Thread> threads;
+        lock.lock();
+        try {
+            ending = true;
+            threads = List.copyOf(preemptThreads);
+        } finally {
+            lock.unlock();
+        }
+        link.endPreempt();
+        threads.forEach(ThreadEnd::await);
+    }
+
+    private void listen() {
+        try (PostcopyPlacer placer = arrival.newPushPlacer()) {
+            stream.receivePages(placer, placer::readAt);
+            lock.lock();
+            try {
+                mainEnded = true;
+            } finally {
+                lock.unlock();
+            }
+        } catch (RuntimeException | Error e) {
+            broken(e);
+        }
+    }
+
+    private void startPreempt() {
+        lock.lock();
+        try {
+            if (!ending && !accepting && link.takesMore() && furtherConnections < MAX_FURTHER_CONNECTIONS) {
+                accepting = true;
+                boolean _ = preemptThreads.removeIf(thread -> !thread.isAlive());
+                preemptThreads.add(PostcopyThreads.start("mig-preempt", this::acceptPreempt));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void acceptPreempt() {
+        Channel channel;
+        try {
+            channel = link.acceptPreempt();
+        } catch (RuntimeException | Error e) {
+            // The wait was ended, or nobody can connect any more, which harms only if somebody wanted to.
+            LOG.log(System.Logger.Level.DEBUG, "no further connection: {0}", MigrationException.sentence(e));
+            return;
+        }
+        try (channel) {
+            countConnection(1);
+            readPreempt(channel);
+        } finally {
+            countConnection(-1);
+        }
+    }
+
+    private void countConnection(int change) {
+        lock.lock();
+        try {
+            furtherConnections += change;
+            accepting &= change < 0;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        startPreempt();
+    }
+
+    private void readPreempt(Channel channel) {
+        boolean _ = Scheduling.answersAtOnce();
+        boolean proven = false;
+        try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
+                PostcopyPlacer placer = arrival.newRequestPlacer()) {
+            PreemptChannelReader reader = new PreemptChannelReader(new Pages(placer, input), arrival.entries());
+            long total = 0;
+            int bytes = input.fill(Channel.FOREVER_NANOS);
+            if (bytes > 0 && isForEpochs(input)) {
+                serveEpochs(channel, input);
+                return;
+            }
+            while (bytes > 0) {
+                total += bytes;
+                placer.readAt(System.nanoTime());
+                arrival.countBytes(bytes);
+                reader.consume(input.received());
+                placer.flush();
+                input.keepRest();
+                proven = total >= RECORD_HEAD_BYTES;
+                bytes = input.fill(Channel.FOREVER_NANOS);
+            }
+            reader.endOfInput();
+            if (proven && !hasMainEnded()) {
+                throw new MigrationException.Transport("the source closed the preempt channel");
+            }
+        } catch (StreamFormatException e) {
+            preemptFailed(new MigrationException.Protocol(String.valueOf(e.getMessage()), e), proven);
+        } catch (RuntimeException | Error e) {
+            preemptFailed(e, proven);
+        }
+    }
+
+    private boolean isForEpochs(ChannelInput input) {
+        boolean isGreeting = CheckpointTaker.isGreeting(input.received());
+        input.keepRest();
+        return isGreeting && safety.isPresent();
+    }
+
+    /**
+     * A stranger who knows the first bytes is turned away; from the source's greeting on an error is the end of this
+     * link.
+     */
+    private void serveEpochs(Channel channel, ChannelInput input) {
+        Thread.currentThread().setName("mig-epochs");
+        if (!beginEpochs()) {
+            LOG.log(System.Logger.Level.INFO, "a second connection for epochs is turned away");
+            return;
+        }
+        boolean greeted = false;
+        try {
+            CheckpointTaker taker = safety.orElseThrow();
+            taker.greet(channel, input.received());
+            greeted = true;
+            // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose
+            // its source.
+            taker.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
+        } catch (RuntimeException | Error e) {
+            endEpochs();
+            preemptFailed(e, greeted);
+        }
+    }
+
+    private boolean beginEpochs() {
+        lock.lock();
+        try {
+            boolean first = !servesEpochs;
+            servesEpochs = true;
+            return first;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void endEpochs() {
+        lock.lock();
+        try {
+            servesEpochs = false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean hasMainEnded() {
+        lock.lock();
+        try {
+            return mainEnded;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void preemptFailed(Throwable cause, boolean proven) {
+        if (proven) {
+            broken(cause);
+        } else {
+            LOG.log(System.Logger.Level.DEBUG, "a further connection brought no page: {0}", cause.getMessage());
+        }
+    }
+
+    /** The pages of the preempt channel. */
+    private record Pages(PostcopyPlacer placer, ChannelInput input) implements StreamListener {
+        @Override
+        public void page(int blockIndex, long offset, ByteBuffer content, int index) {
+            placer.place(blockIndex, offset, input.memoryOf(content), index);
+        }
+
+        @Override
+        public void zeroPage(int blockIndex, long offset) {
+            placer.placeZero(blockIndex, offset);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing.postcopy;
+
+import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBatch;
+
+/**
+ * Where the background push goes on. It walks all blocks in a circle, so that it can be put anywhere and yet misses
+ * nothing. For the pushing thread only.
+ */
+final class PushCursor {
+    private final PostcopyPages pages;
+    private int block;
+    private long page;
+
+    PushCursor(PostcopyPages pages) {
+        this.pages = pages;
+    }
+
+    /** Goes on from this page. */
+    void moveTo(int blockIndex, long nextPage) {
+        block = blockIndex;
+        page = nextPage;
+    }
+
+    /** The block of what {@link #next} took. */
+    int block() {
+        return block;
+    }
+
+    /**
+     * Claims what comes next: some pages of one block, or a whole host page of it.
+     *
+     * @param limit how many pages, where host pages are single pages
+     * @return false if nothing is owed any more
+     */
+    boolean next(PageBatch batch, int limit) {
+        // Once around, and to the end of the block where it began, whose first part may have been jumped over.
+        for (int i = 0; i <= pages.blockCount(); i++) {
+            if (takeHere(batch, limit)) {
+                return true;
+            }
+            block = (block + 1) % pages.blockCount();
+            page = 0;
+        }
+        return false;
+    }
+
+    private boolean takeHere(PageBatch batch, int limit) {
+        DirtyBitmap dirty = pages.block(block).dirtyBitmap();
+        int perHostPage = pages.pagesPerHostPage(block);
+        if (perHostPage == 1) {
+            page = batch.take(dirty, page, limit);
+            return batch.count() > 0;
+        }
+        while (page < dirty.pageCount()) {
+            if (dirty.isSet(page) && pages.claim(block, page)) {
+                batch.hold(page, perHostPage);
+                page += perHostPage;
+                return true;
+            }
+            page += perHostPage;
+        }
+        return false;
+    }
+}

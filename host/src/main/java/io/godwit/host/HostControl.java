@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.host;
+
+import io.godwit.engine.MigrationControl;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.settings.Capability;
+import java.util.Set;
+
+/**
+ * One host with its guest, as who controls it from outside sees it. All methods may be called from any thread and
+ * refuse with an exception whose message is a sentence for the one who asked.
+ */
+public interface HostControl {
+    /** What the guest is doing. */
+    RunState runState();
+
+    /** The guest stands still from now on. */
+    void stop();
+
+    /** The guest runs from now on. */
+    void cont();
+
+    /** Asks the host to end and returns at once. */
+    void quit();
+
+    /** Begins to migrate the guest to {@code uri} and returns at once. */
+    void migrate(String uri);
+
+    /** Connects again to the destination of a postcopy that is paused, and returns at once. */
+    void resume(String uri);
+
+    /**
+     * Begins to listen for a guest and returns at once.
+     *
+     * @param exitOnError whether the host shall end when the guest does not arrive
+     */
+    void migrateIncoming(String uri, boolean exitOnError);
+
+    /** Listens for the source of a postcopy that is paused, and returns at once. */
+    void recover(String uri);
+
+    /** Switches all of these, or none if one of them cannot be. */
+    void setCapabilities(Set<Capability> on, Set<Capability> off);
+
+    /** All else about migrations. */
+    MigrationControl migration();
+
+    /** The guest's memory that comes and goes. */
+    MemoryControl memory();
+
+    /** What the guest says of itself, with heartbeats as {@code query} asks for them. */
+    GuestFigures guestFigures(HeartbeatQuery query);
+
+    /** A digest of each RAM block as it was at the switchover. */
+    PageDigests ramDigest();
+
+    /** Tells of stops and resumes from now on. */
+    void addRunListener(RunControl.Listener listener);
+
+    /**
+     * Which heartbeats are asked for, on the host's monotonic clock.
+     *
+     * @param afterNanos the first beat after this moment
+     * @param fromNanos where the window for the longest gap begins
+     * @param toNanos where it ends
+     */
+    record HeartbeatQuery(long afterNanos, long fromNanos, long toNanos) {}
+}

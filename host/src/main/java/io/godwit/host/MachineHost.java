@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.host;
+
+import io.godwit.engine.Migrator;
+import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
+import io.godwit.machines.Machines;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Supplier;
+
+/**
+ * One of our machines with all that a host has around it: the right to run, the run state, the migrator. What {@code
+ * godwit host} is made of, and what an embedder starts with; QMP's server takes it as its {@link HostControl}.
+ */
+public final class MachineHost implements HostControl, AutoCloseable {
+    private final Machine machine;
+    private final RunControl run;
+    private final Migrator migrator;
+    private final CompletableFuture<Optional<String>> end = new CompletableFuture<>();
+    private final ReentrantReadWriteLock closing = new ReentrantReadWriteLock();
+    private final MachineMemory memory;
+    private volatile boolean exitOnError;
+
+    // Guarded by closing, which keeps the guest's memory from going away while it is read.
+    private boolean closed;
+
+    /**
+     * Takes charge of a machine that does not run yet, and of its arbiter.
+     *
+     * @param origin whether the guest starts here or is awaited
+     * @param verifying whether an arriving guest's pages are hashed as they come, for {@link #ramDigest}
+     */
+    public MachineHost(Machine machine, Arbiter arbiter, Origin origin, boolean verifying) {
+        this.machine = machine;
+        this.run = new RunControl(
+                machine,
+                arbiter,
+                switch (origin) {
+                    case BOOT -> RunState.PRELAUNCH;
+                    case ARRIVAL -> RunState.INMIGRATE;
+                });
+        this.migrator = new Migrator(machine, run);
+        migrator.setVerifying(verifying);
+        migrator.addListener(new ExitOnError());
+        this.memory = new MachineMemory(machine, migrator, this::doWhileOpen);
+    }
+
+    /**
+     * The guest that is awaited shall stand still when it has arrived, until {@link #cont}.
+     *
+     * @throws MigrationException.Refused if none is awaited
+     */
+    public void pauseOnArrival() {
+        run.pauseOnArrival();
+    }
+
+    /**
+     * Waits until somebody asked the host to end.
+     *
+     * @return what went wrong, if it ends for that
+     */
+    public Optional<String> awaitQuit() {
+        return end.join();
+    }
+
+    /** Ends what runs, the guest last; the right to run is given back. */
+    @Override
+    public void close() {
+        migrator.close();
+        run.shutdown();
+        closing.writeLock().lock();
+        try {
+            closed = true;
+            machine.close();
+        } finally {
+            closing.writeLock().unlock();
+        }
+    }
+
+    @Override
+    public RunState runState() {
+        return run.state();
+    }
+
+    @Override
+    public void stop() {
+        run.stop();
+    }
+
+    @Override
+    public void cont() {
+        run.cont();
+    }
+
+    @Override
+    public void quit() {
+        end.complete(Optional.empty());
+    }
+
+    @Override
+    public void migrate(String uri) {
+        migrator.migrate(uri);
+    }
+
+    @Override
+    public void migrateIncoming(String uri, boolean exitOnErrorAsked) {
+        exitOnError = exitOnErrorAsked;
+        migrator.migrateIncoming(uri);
+    }
+
+    @Override
+    public void recover(String uri) {
+        migrator.recover(uri);
+    }
+
+    @Override
+    public void resume(String uri) {
+        migrator.resume(uri);
+    }
+
+    @Override
+    public void setCapabilities(Set<Capability> on, Set<Capability> off) {
+        migrator.setCapabilities(on, off);
+        if (on.contains(Capability.POSTCOPY_RAM)) {
+            Machines.rehearsePostcopy(machine.kind());
+        }
+    }
+
+    @Override
+    public void addRunListener(RunControl.Listener listener) {
+        run.addListener(listener);
+    }
+
+    @Override
+    public MemoryControl memory() {
+        return memory;
+    }
+
+    @Override
+    public Migrator migration() {
+        return migrator;
+    }
+
+    @Override
+    public GuestFigures guestFigures(HeartbeatQuery query) {
+        return whileOpen(() -> GuestFigures.of(machine, query));
+    }
+
+    @Override
+    public PageDigests ramDigest() {
+        return whileOpen(migrator::digestsAtSwitchover);
+    }
+
+    private void doWhileOpen(Runnable what) {
+        Runnable _ = whileOpen(() -> {
+            what.run();
+            return what;
+        });
+    }
+
+    private <T> T whileOpen(Supplier<T> question) {
+        closing.readLock().lock();
+        try {
+            if (closed) {
+                throw new MigrationException.Refused("This host is ending; its guest is gone.");
+            }
+            return question.get();
+        } finally {
+            closing.readLock().unlock();
+        }
+    }
+
+    private final class ExitOnError implements MigrationListener {
+        @Override
+        public void statusChanged(MigrationStatus status) {
+            // A host that has its guest, however that came, does not end by itself.
+            if (status == MigrationStatus.FAILED && exitOnError && run.state() == RunState.INMIGRATE) {
+                // Statistics may not have the sentence yet: this is called in the middle of the change.
+                end.completeAsync(
+                        () -> migrator.statistics().error().or(() -> Optional.of("The guest did not arrive.")));
+            }
+        }
+
+        @Override
+        public void passStarted(int pass) {
+            // Passes end no host.
+        }
+    }
+}
