@@ -173,6 +173,7 @@ final class TerminalProgress implements ProgressView {
                 .map(OutlookSample::sentence)
                 .filter(sentence -> !sentence.isEmpty())
                 .ifPresent(this::line);
+        s.warning().ifPresent(this::line);
     }
 
     private static String outlook(MigrationSample s) {
