@@ -38,7 +38,8 @@ class SlowConsumerTest {
             }
             assertThat(pipes()).as("pipes of this process").isEqualTo(before);
             assertThat(ProcessHandle.current().descendants())
-                    .noneMatch(process -> process.info().commandLine().orElse("").contains(mark));
+                    .noneMatch(
+                            process -> process.info().commandLine().orElse("").contains(mark));
             awaitNoThread("mig-finish");
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.HANDOVER_TIMEOUT, 60_000));
             pair.source.migrate("exec:cat > /dev/null");
@@ -83,7 +84,8 @@ class SlowConsumerTest {
 
     private static void awaitNoThread(String name) {
         long deadline = System.nanoTime() + Pair.PATIENCE.toNanos();
-        while (Thread.getAllStackTraces().keySet().stream().anyMatch(thread -> thread.getName().equals(name))) {
+        while (Thread.getAllStackTraces().keySet().stream()
+                .anyMatch(thread -> thread.getName().equals(name))) {
             assertThat(System.nanoTime()).as("the thread " + name + " ends").isLessThan(deadline);
             Thread.onSpinWait();
         }

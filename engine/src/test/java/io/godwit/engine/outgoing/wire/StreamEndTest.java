@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.wire;
 
-import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
