@@ -11,9 +11,14 @@ import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.RamFill;
 import io.godwit.machines.programs.Workload;
 import io.godwit.machines.programs.WriteOrder;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 
@@ -22,6 +27,8 @@ import tools.jackson.databind.JsonNode;
  * (how much it gets done), the latter beside what dirty tracking alone costs.
  */
 public final class ControlBenchmark {
+    private static final Path ASK_FLOOR =
+            Path.of(System.getProperty("godwit.root", "."), "bench/target/native/askfloor");
     private static final long SECOND = 1_000_000_000L;
     private static final long WORK_NANOS = 3 * SECOND;
     private static final long ASK_NANOS = 1_000_000;
@@ -39,6 +46,9 @@ public final class ControlBenchmark {
 
     private final Series quiet = new Series("query-migrate without a migration", "ms");
     private final Series bulk = new Series("query-migrate during the bulk pass", "ms");
+    private final Series waited = new Series("of which its threads waited for a processor", "ms");
+    private final Series floorQuiet = new Series("p99 of the floor in C, without a transfer", "ms");
+    private final Series floorBulk = new Series("p99 of the floor in C, beside a transfer", "ms");
     private final Series longestCommand = new Series("longest command at the source, by its own count", "ms");
     private final Series longestVcpu = new Series("longest wait of a vCPU at the source, by its own count", "ms");
     private final Series longestTrackerCall = new Series("longest call of the tracker at the source", "ms");
@@ -52,6 +62,7 @@ public final class ControlBenchmark {
         ControlBenchmark benchmark = new ControlBenchmark();
         for (int i = 0; i < runs; i++) {
             benchmark.askAll();
+            benchmark.askFloor();
             benchmark.workWhileMigrating();
             benchmark.workWhileTracking();
         }
@@ -69,10 +80,28 @@ public final class ControlBenchmark {
             }
             Floor.warm();
             from.migrate(uri);
+            askInBulk(from);
+            JsonNode _ = from.awaitEnd();
+            JsonNode waits = from.ask("x-godwit-statistics").path("waits");
+            longestCommand.add(longestMillis(waits.path("commands")));
+            longestTrackerCall.add(longestMillis(waits.path("tracker-calls")));
+            waits.path("vcpus").forEach(vcpu -> longestVcpu.add(longestMillis(vcpu)));
+        }
+    }
+
+    /**
+     * Asks until the first pass is over. The threads that a question goes through are the session's, the client's
+     * reader, and the one that asks.
+     */
+    private void askInBulk(Host from) throws Exception {
+        Optional<SchedulerTrace> trace = SchedulerTrace.of("qmp-*", "asker");
+        List<long[]> spans = new ArrayList<>();
+        Thread asker = Thread.ofPlatform().name("asker").start(() -> {
             boolean inBulk = true;
             while (inBulk) {
                 Series one = new Series("", "");
                 JsonNode answer = timed(from, one);
+                long end = System.nanoTime();
                 inBulk = switch (answer.path("status").asString("")) {
                     case "setup", "active" ->
                         answer.path("ram").path("dirty-sync-count").asInt(1) <= 1;
@@ -80,13 +109,25 @@ public final class ControlBenchmark {
                 };
                 if (inBulk) {
                     bulk.add(one.median());
+                    spans.add(new long[] {end - (long) (one.median() * 1e6), end});
                 }
             }
-            JsonNode _ = from.awaitEnd();
-            JsonNode waits = from.ask("x-godwit-statistics").path("waits");
-            longestCommand.add(longestMillis(waits.path("commands")));
-            longestTrackerCall.add(longestMillis(waits.path("tracker-calls")));
-            waits.path("vcpus").forEach(vcpu -> longestVcpu.add(longestMillis(vcpu)));
+        });
+        asker.join();
+        if (trace.isPresent()) {
+            try (SchedulerTrace traced = trace.get()) {
+                traced.waitedNanos(spans).forEach(nanos -> waited.add(nanos / 1e6));
+            }
+        }
+    }
+
+    /** The same question in C, where nothing but the kernel's scheduling can make it slow. */
+    private void askFloor() throws Exception {
+        if (Files.isExecutable(ASK_FLOOR)) {
+            Floor.warm();
+            Map<String, Double> values = Floor.values(List.of(ASK_FLOOR.toString(), "-n", Integer.toString(ASK_COUNT)));
+            floorQuiet.add(values.getOrDefault("quiet_p99_us", Double.NaN) / 1e3);
+            floorBulk.add(values.getOrDefault("bulk_p99_us", Double.NaN) / 1e3);
         }
     }
 
@@ -172,14 +213,23 @@ public final class ControlBenchmark {
     }
 
     private static List<String> with(List<String> words, String... more) {
-        List<String> all = new java.util.ArrayList<>(words);
+        List<String> all = new ArrayList<>(words);
         all.addAll(List.of(more));
         return all;
     }
 
     private void print() {
-        for (Series series :
-                List.of(quiet, bulk, longestCommand, longestVcpu, longestTrackerCall, tracking, migrating)) {
+        for (Series series : List.of(
+                quiet,
+                bulk,
+                waited,
+                floorQuiet,
+                floorBulk,
+                longestCommand,
+                longestVcpu,
+                longestTrackerCall,
+                tracking,
+                migrating)) {
             System.out.println(series);
         }
         System.out.printf(
@@ -188,6 +238,15 @@ public final class ControlBenchmark {
                 quiet.quantile(0.99),
                 bulk.quantile(0.99),
                 bulk.quantile(0.99) / quiet.quantile(0.99));
+        System.out.printf(
+                Locale.ROOT,
+                "query-migrate: its threads waited %.3f ms for a processor at p99 in the bulk pass (%d traced); "
+                        + "the floor in C: p99 %.3f ms quiet, %.3f ms beside a transfer: %.2f times%n",
+                waited.quantile(0.99),
+                waited.count(),
+                floorQuiet.median(),
+                floorBulk.median(),
+                floorBulk.median() / floorQuiet.median());
         System.out.printf(
                 Locale.ROOT,
                 "work: %.3f of before while migrating at 200 MB/s, %.3f under tracking alone: %.3f once tracking is "
