@@ -53,7 +53,7 @@ public final class StreamEnd {
             if (e.getCause() instanceof MigrationException told) {
                 throw told;
             }
-            throw new MigrationException.Transport(MigrationException.sentence(e.getCause()), e);
+            throw new MigrationException.Transport(MigrationException.sentence(e), e);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new MigrationException.Transport("this side is ending", e);
