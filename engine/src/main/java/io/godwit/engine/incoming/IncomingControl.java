@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.environment.Mailbox;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.outcome.GuestOwner;
@@ -9,8 +10,6 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.MigrationUri;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 
 /**
  * The state of one incoming migration, and what control sessions ask of it: they leave a request and go, {@code
@@ -29,7 +28,7 @@ final class IncomingControl {
     }
 
     private final IncomingPlan plan;
-    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
+    private final Mailbox<Request> requests;
     private volatile IncomingLink link;
     private volatile IncomingState state = new IncomingState.Setup();
     private boolean closing;
@@ -41,6 +40,7 @@ final class IncomingControl {
      */
     IncomingControl(IncomingPlan plan) {
         this.plan = plan;
+        this.requests = new Mailbox<>(plan.environment());
         this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
     }
 

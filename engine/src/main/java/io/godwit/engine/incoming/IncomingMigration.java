@@ -3,6 +3,9 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Latch;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
@@ -18,8 +21,6 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One migration to here. The thread {@code mig-incoming} waits for the source, takes the guest in and starts it. Until
@@ -35,7 +36,7 @@ public final class IncomingMigration implements AutoCloseable {
     private final IncomingControl control;
     private final IncomingSession session;
     private final MigrationUri firstAddress;
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Latch ended;
     private volatile long endNanos;
 
     /**
@@ -45,6 +46,7 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
+        this.ended = new Latch(plan.environment());
         this.control = new IncomingControl(plan);
         this.session = new IncomingSession(plan, progress);
         this.firstAddress = control.link().address();
@@ -54,7 +56,7 @@ public final class IncomingMigration implements AutoCloseable {
     public void start() {
         control.begin();
         try {
-            Thread.ofPlatform().name("mig-incoming").start(this::run);
+            Worker _ = plan.environment().start(ThreadRole.INCOMING, this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
             control.fail(e);
@@ -70,12 +72,12 @@ public final class IncomingMigration implements AutoCloseable {
 
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
-        return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return ended.await(timeout);
     }
 
     /** Whether it has ended. */
     public boolean isEnded() {
-        return ended.getCount() == 0;
+        return ended.isOpen();
     }
 
     /**
@@ -111,7 +113,7 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public void recover(MigrationUri uri) {
         control.recover(uri, session.postcopy().isPresent())
-                .ifPresent(link -> Thread.ofPlatform().name("mig-incoming").start(() -> repeatLastWord(link)));
+                .ifPresent(link -> plan.environment().start(ThreadRole.INCOMING, () -> repeatLastWord(link)));
     }
 
     /** Gives up waiting or receiving; a guest that has arrived whole stays. Does not wait for the end. */
@@ -136,7 +138,7 @@ public final class IncomingMigration implements AutoCloseable {
     private void finish() {
         waits.summarize();
         endNanos = plan.clock().nanoTime();
-        ended.countDown();
+        ended.open();
     }
 
     private void takeIn(IncomingLink first) {
@@ -224,7 +226,8 @@ public final class IncomingMigration implements AutoCloseable {
     private void giveUpUnfinished() {
         IncomingState state = control.state();
         if (state.hasGuest() && !(state instanceof IncomingState.Completed)) {
-            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.run(), arrival).stop());
+            session.postcopy()
+                    .ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
         }
     }
 

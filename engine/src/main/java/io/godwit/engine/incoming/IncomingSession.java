@@ -4,6 +4,7 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.agreement.DestinationSide;
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
@@ -40,6 +41,11 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);
+    }
+
+    /** Where its threads run and wait. */
+    Environment environment() {
+        return plan.environment();
     }
 
     /** The bytes of this arrival. */

@@ -208,6 +208,6 @@ final class PostcopyDestination {
     }
 
     private PageChannels pages(IncomingLink link) {
-        return new PageChannels(link, session.stream(), arrival, session.safety(), patience);
+        return new PageChannels(link, session.stream(), arrival, session.safety(), patience, session.environment());
     }
 }
