@@ -311,7 +311,7 @@ final class OutgoingSession implements AutoCloseable {
         long since = plan.clock().nanoTime();
         progress.allSentAtNanos = since;
         if (returnPath.isEmpty()) {
-            StreamEnd.await(channel, abort, plan.parameters().get().handoverTimeoutMillis(), plan.clock());
+            new StreamEnd(channel, abort).await(plan.parameters().get().handoverTimeoutMillis(), plan.environment());
         } else {
             long patience = plan.parameters().get().handoverTimeoutMillis() * 1_000_000;
             switch (returnPath.get().awaitVerdict(patience)) {

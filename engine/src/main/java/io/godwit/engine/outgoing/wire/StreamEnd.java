@@ -2,58 +2,72 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.wire;
 
-import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.FutureTask;
+import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 
 /**
  * The end of a stream to which nobody answers. The guest stands still until a command has ended or a file is closed,
- * and a command may take its time, a file system may hang. So the thread {@code mig-finish} waits for that, and this
- * waits for the thread, but not for ever.
+ * and a command may take its time, a file system may hang. So the thread {@code mig-finish} waits for that, and {@code
+ * mig-outgoing} for the thread, but not for ever.
  */
 public final class StreamEnd {
-    private static final long LOOK_UP_MILLIS = 20;
+    private static final Duration LOOK_UP = Duration.ofMillis(20);
 
-    private StreamEnd() {}
+    private final Channel channel;
+    private final AbortSignal abort;
+    private volatile Optional<MigrationException> failure = Optional.empty();
+
+    /** The end of what was written to a channel; {@code abort} ends the waits for it. */
+    public StreamEnd(Channel channel, AbortSignal abort) {
+        this.channel = channel;
+        this.abort = abort;
+    }
 
     /**
      * Waits until the channel has finished. If it does not in time, its thread ends with the channel's abort, or as
      * soon as the kernel lets it go.
      *
      * @param millis how long at most
-     * @throws MigrationException.Transport if it did not work out, took too long, or {@code abort} was raised
+     * @throws MigrationException.Transport if it did not work out, took too long, or the abort was raised
      */
-    public static void await(Channel channel, AbortSignal abort, long millis, MonotonicClock clock) {
-        FutureTask<Boolean> finish = new FutureTask<>(channel::finish, true);
-        long begin = clock.nanoTime();
-        Thread _ = Thread.ofPlatform().name("mig-finish").daemon().start(finish);
-        while (!isDone(finish)) {
+    public void await(long millis, Environment environment) {
+        long begin = environment.clock().nanoTime();
+        Worker worker = environment.start(ThreadRole.FINISH, this::finish);
+        while (!hasEnded(worker)) {
             if (abort.isRaised()) {
                 throw new MigrationException.Transport(abort.reason());
             }
-            if (clock.nanoTime() - begin > TimeUnit.MILLISECONDS.toNanos(millis)) {
+            if (environment.clock().nanoTime() - begin > TimeUnit.MILLISECONDS.toNanos(millis)) {
                 throw new MigrationException.Transport(channel.peer() + " has got the whole guest, and has not ended"
                         + " within " + millis + " ms (x-handover-timeout). What it has kept may be whole:"
                         + " start no guest from that while this one lives");
             }
         }
+        failure.ifPresent(told -> {
+            throw told;
+        });
     }
 
-    private static boolean isDone(FutureTask<Boolean> finish) {
+    private void finish() {
         try {
-            return finish.get(LOOK_UP_MILLIS, TimeUnit.MILLISECONDS);
-        } catch (TimeoutException _) {
-            return false;
-        } catch (ExecutionException e) {
-            if (e.getCause() instanceof MigrationException told) {
-                throw told;
-            }
-            throw new MigrationException.Transport(MigrationException.sentence(e), e);
+            channel.finish();
+        } catch (MigrationException e) {
+            failure = Optional.of(e);
+        } catch (RuntimeException | Error e) {
+            failure = Optional.of(new MigrationException.Transport(MigrationException.sentence(e), e));
+        }
+    }
+
+    private static boolean hasEnded(Worker worker) {
+        try {
+            return worker.awaitEnd(LOOK_UP);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new MigrationException.Transport("this side is ending", e);

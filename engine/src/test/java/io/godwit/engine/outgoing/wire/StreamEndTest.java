@@ -5,6 +5,7 @@ package io.godwit.engine.outgoing.wire;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
@@ -46,7 +47,7 @@ class StreamEndTest {
     }
 
     private void await(Channel channel, long millis) {
-        StreamEnd.await(channel, abort, millis, () -> now.addAndGet(100_000_000));
+        new StreamEnd(channel, abort).await(millis, Environment.of(() -> now.addAndGet(100_000_000)));
     }
 
     @Test
