@@ -45,13 +45,12 @@ class DirtyRateMeterTest {
     private final CountingGuest guest = new CountingGuest(UUID.randomUUID(), new CountingGuest.Census());
     private final AtomicInteger looks = new AtomicInteger();
     private volatile Runnable atThirdLook = () -> {};
-    private final DirtyRateMeter meter =
-            new DirtyRateMeter(
-                    guest.ram(),
-                    guest.dirtyTracker(),
-                    Environment.of(this::nanoTime),
-                    () -> Instant.ofEpochSecond(1_234_567),
-                    42);
+    private final DirtyRateMeter meter = new DirtyRateMeter(
+            guest.ram(),
+            guest.dirtyTracker(),
+            Environment.of(this::nanoTime),
+            () -> Instant.ofEpochSecond(1_234_567),
+            42);
 
     @AfterEach
     void close() {

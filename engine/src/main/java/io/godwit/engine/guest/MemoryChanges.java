@@ -62,8 +62,7 @@ public final class MemoryChanges {
 
     private RamPlug usablePlug() {
         RamPlug plug = guest.ramPlug()
-                .orElseThrow(
-                        () -> new MigrationException.Refused(REFUSED + "this guest keeps what it was made with."));
+                .orElseThrow(() -> new MigrationException.Refused(REFUSED + "this guest keeps what it was made with."));
         // A migration that holds the list says best what it is about.
         guest.ram().refuseIfHeld();
         refuseWithoutGuest();

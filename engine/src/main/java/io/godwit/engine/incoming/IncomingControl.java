@@ -4,6 +4,7 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.environment.Mailbox;
 import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.postcopy.PostcopyControl;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -15,7 +16,7 @@ import java.util.Optional;
  * The state of one incoming migration, and what control sessions ask of it: they leave a request and go, {@code
  * mig-incoming} finds it. The one place where the state changes and is logged.
  */
-final class IncomingControl {
+final class IncomingControl implements PostcopyControl {
     private static final System.Logger LOG = System.getLogger(IncomingControl.class.getName());
 
     /** What {@code mig-incoming} is asked for while it waits for a source that is gone. */
@@ -134,8 +135,38 @@ final class IncomingControl {
         become(new IncomingState.Failed(message, GuestOwner.PEER), message);
     }
 
+    /** The source has begun. */
+    void begun() {
+        become(new IncomingState.Active(), "the source has begun");
+    }
+
+    @Override
+    public void loading(String reason) {
+        become(new IncomingState.PostcopyLoading(), reason);
+    }
+
+    @Override
+    public void active(String reason) {
+        become(new IncomingState.PostcopyActive(), reason);
+    }
+
+    @Override
+    public void paused(String error, String reason) {
+        become(new IncomingState.PostcopyPaused(error), reason);
+    }
+
+    @Override
+    public void recovering(String reason) {
+        become(new IncomingState.PostcopyRecover(), reason);
+    }
+
+    @Override
+    public void completed(String reason) {
+        become(new IncomingState.Completed(), reason);
+    }
+
     /** Changes the state; on {@code mig-incoming}. */
-    void become(IncomingState next, String reason) {
+    private void become(IncomingState next, String reason) {
         IncomingState old = state;
         if (!old.mayBecome(next)) {
             throw new IllegalStateException("incoming migration: " + old + " cannot become " + next);

@@ -8,6 +8,7 @@ import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.Postcopy;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.postcopy.UnfinishedGuest;
 import io.godwit.engine.incoming.wire.IncomingLink;
@@ -149,7 +150,7 @@ public final class IncomingMigration implements AutoCloseable {
                 throw new MigrationException.Transport("the source closed the connection without a byte");
             }
             progress.firstByteNanos = plan.clock().nanoTime();
-            control.become(new IncomingState.Active(), "the source has begun");
+            control.begun();
             takeInOrReject(first);
         }
     }
@@ -162,7 +163,7 @@ public final class IncomingMigration implements AutoCloseable {
                 return;
             }
             session.takeOver();
-        } catch (PostcopyDestination.NotTakenOver e) {
+        } catch (Postcopy.NotTakenOver e) {
             control.fail(e);
             rejectQuietly();
             e.end();
@@ -174,24 +175,24 @@ public final class IncomingMigration implements AutoCloseable {
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.
         try {
-            session.takeover().confirm();
+            session.confirm();
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.WARNING, "the guest runs here, but the source could not be told so", e);
         }
         session.letRamChange();
-        control.become(new IncomingState.Completed(), "the guest is here");
+        control.completed("the guest is here");
     }
 
     private void rejectQuietly() {
         try {
-            session.takeover().reject();
+            session.reject();
         } catch (RuntimeException e) {
             LOG.log(System.Logger.Level.DEBUG, "the source could not be told that its guest was refused", e);
         }
     }
 
-    private PostcopyDestination postcopy() {
-        return new PostcopyDestination(session, session.postcopy().orElseThrow(), plan.patience(), control::become);
+    private Postcopy postcopy() {
+        return new Postcopy(session, session.postcopy().orElseThrow(), plan.patience(), control);
     }
 
     /** While a part of the guest's memory is at a source that is not connected. */

@@ -76,8 +76,7 @@ public final class DirtyRateMeter implements AutoCloseable {
                 throw new MigrationException.Refused("A measurement of the dirty rate runs already, of "
                         + latest.calcMillis() + " ms; wait until query-dirty-rate says that it has measured.");
             }
-            if (request.mode() == DirtyRateMode.DIRTY_RING
-                    && tracker.vcpuPages().length == 0) {
+            if (request.mode() == DirtyRateMode.DIRTY_RING && tracker.vcpuPages().length == 0) {
                 throw new MigrationException.Refused("The mode dirty-ring needs a tracker that tells vCPUs apart; this"
                         + " guest's is the " + tracker.description() + ".");
             }

@@ -51,13 +51,8 @@ public final class TrackerLease implements AutoCloseable {
         this.migrationsLimit = migrationsLimit;
         DirtyTracker tracker = DirtyTracker.of(guest);
         this.dirtyRate = new DirtyRateMeter(
-                guest.ram(),
-                tracker,
-                environment,
-                InstantSource.system(),
-                new SplittableRandom().nextLong());
-        this.limits =
-                new VcpuDirtyLimits(guest.ram(), tracker, limited, new Surroundings(), environment);
+                guest.ram(), tracker, environment, InstantSource.system(), new SplittableRandom().nextLong());
+        this.limits = new VcpuDirtyLimits(guest.ram(), tracker, limited, new Surroundings(), environment);
     }
 
     /**

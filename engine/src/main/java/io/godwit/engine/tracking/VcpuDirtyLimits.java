@@ -81,11 +81,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
      * @param vcpus those of the guest, of which only this takes time
      */
     public VcpuDirtyLimits(
-            RamBlocks blocks,
-            DirtyTracker tracker,
-            Vcpus vcpus,
-            Surroundings surroundings,
-            Environment environment) {
+            RamBlocks blocks, DirtyTracker tracker, Vcpus vcpus, Surroundings surroundings, Environment environment) {
         this.blocks = blocks;
         this.tracker = tracker;
         this.vcpus = vcpus;
