@@ -52,6 +52,7 @@ final class PlainProgress implements ProgressView {
                     lastSentence = sentence;
                     out.println("  " + sentence);
                 });
+        sample.warning().ifPresent(warning -> out.println("  " + warning));
         out.flush();
     }
 

@@ -177,6 +177,7 @@ final class TerminalProgress implements ProgressView {
                 .map(OutlookSample::sentence)
                 .filter(sentence -> !sentence.isEmpty())
                 .ifPresent(this::line);
+        s.warning().ifPresent(this::line);
     }
 
     private static String outlook(MigrationSample s) {

@@ -2,8 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.engine.tracking;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
+import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.tracking.DirtyRate.Figures;
@@ -13,7 +16,7 @@ import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * Measures one guest's dirty rate, one measurement at a time, on the thread {@code dirty-rate}.
@@ -32,11 +35,13 @@ public final class DirtyRateMeter implements AutoCloseable {
      */
     private static final Duration END_PATIENCE = Duration.ofSeconds(10);
 
-    private final Guest guest;
+    private final RamBlocks blocks;
+    private final DirtyTracker tracker;
+    private final Environment environment;
     private final MonotonicClock clock;
     private final InstantSource wallClock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
     private volatile DirtyRate latest = DirtyRate.NONE;
     private volatile String endReason = "";
     private long seed;
@@ -47,9 +52,14 @@ public final class DirtyRateMeter implements AutoCloseable {
      *
      * @param seed of the choice of sampled pages
      */
-    public DirtyRateMeter(Guest guest, MonotonicClock clock, InstantSource wallClock, long seed) {
-        this.guest = guest;
-        this.clock = clock;
+    public DirtyRateMeter(
+            RamBlocks blocks, DirtyTracker tracker, Environment environment, InstantSource wallClock, long seed) {
+        this.blocks = blocks;
+        this.tracker = tracker;
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
         this.wallClock = wallClock;
         this.seed = seed;
     }
@@ -66,10 +76,9 @@ public final class DirtyRateMeter implements AutoCloseable {
                 throw new MigrationException.Refused("A measurement of the dirty rate runs already, of "
                         + latest.calcMillis() + " ms; wait until query-dirty-rate says that it has measured.");
             }
-            if (request.mode() == DirtyRateMode.DIRTY_RING
-                    && guest.dirtyTracker().vcpuPages().length == 0) {
+            if (request.mode() == DirtyRateMode.DIRTY_RING && tracker.vcpuPages().length == 0) {
                 throw new MigrationException.Refused("The mode dirty-ring needs a tracker that tells vCPUs apart; this"
-                        + " guest's is the " + guest.dirtyTracker().description() + ".");
+                        + " guest's is the " + tracker.description() + ".");
             }
             Measurement measurement = measurement(request);
             endReason = "";
@@ -84,17 +93,17 @@ public final class DirtyRateMeter implements AutoCloseable {
 
     private void begin(Measurement measurement) {
         try {
-            Thread.ofPlatform().name("dirty-rate").daemon().start(() -> measure(measurement));
+            Worker _ = environment.start(ThreadRole.DIRTY_RATE, () -> measure(measurement));
         } catch (Error e) {
             end(new Stage.Unstarted(Optional.of(MigrationException.sentence(e))), 0);
         }
     }
 
     private Measurement measurement(DirtyRateRequest request) {
-        RamBlocks.Snapshot ram = guest.ram().snapshot();
+        RamBlocks.Snapshot ram = blocks.snapshot();
         return switch (request.mode()) {
             case PAGE_SAMPLING -> new SampledPages(ram, request, ++seed);
-            case DIRTY_RING, DIRTY_BITMAP -> new TrackedPages(ram, guest.dirtyTracker(), request);
+            case DIRTY_RING, DIRTY_BITMAP -> new TrackedPages(ram, tracker, request);
         };
     }
 

@@ -2,13 +2,15 @@
 // Copyright the Godwit authors
 package io.godwit.engine.tracking;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.linux.process.ThreadEnd;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -17,7 +19,7 @@ import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.stream.IntStream;
 
 /**
@@ -53,12 +55,14 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     private static final long PERIOD_NANOS = 1_000_000_000;
 
-    private final Guest guest;
+    private final RamBlocks blocks;
+    private final DirtyTracker tracker;
     private final Vcpus vcpus;
     private final Surroundings surroundings;
+    private final Environment environment;
     private final MonotonicClock clock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
     private volatile List<VcpuDirtyLimit> picture = List.of();
 
     // Guarded by lock.
@@ -69,18 +73,23 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     private long judgedSyncs;
     private boolean tracking;
     private boolean closed;
-    private Optional<Thread> watcher = Optional.empty();
+    private Optional<Worker> watcher = Optional.empty();
 
     /**
      * No limits.
      *
      * @param vcpus those of the guest, of which only this takes time
      */
-    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, MonotonicClock clock) {
-        this.guest = guest;
+    public VcpuDirtyLimits(
+            RamBlocks blocks, DirtyTracker tracker, Vcpus vcpus, Surroundings surroundings, Environment environment) {
+        this.blocks = blocks;
+        this.tracker = tracker;
         this.vcpus = vcpus;
         this.surroundings = surroundings;
-        this.clock = clock;
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
         this.percent = new int[vcpus.count()];
     }
 
@@ -91,7 +100,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
      * @throws MigrationException.Refused if there is no such vCPU
      */
     public List<Integer> vcpus(OptionalLong vcpu) {
-        int count = guest.vcpus().count();
+        int count = vcpus.count();
         if (vcpu.isEmpty()) {
             return IntStream.range(0, count).boxed().toList();
         }
@@ -116,8 +125,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
             }
             show();
             if (watcher.isEmpty()) {
-                watcher = Optional.of(
-                        Thread.ofPlatform().name("vcpu-limit").daemon(true).start(this::watch));
+                watcher = Optional.of(environment.start(ThreadRole.VCPU_LIMIT, this::watch));
             }
         } finally {
             lock.unlock();
@@ -189,11 +197,10 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     /** What each vCPU has dirtied since the last time; empty if that is not known. */
     private double[] pagesPerSecond(long now) {
-        DirtyTracker tracker = guest.dirtyTracker();
         double seconds = Math.max(1, now - sinceNanos) / 1e9;
         long harvested = 0;
         if (tracking) {
-            for (RamBlock block : guest.ram().snapshot().blocks()) {
+            for (RamBlock block : blocks.snapshot().blocks()) {
                 harvested += tracker.harvestUnlessGone(block);
             }
         }
@@ -239,9 +246,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         if (surroundings.isTrackerFree()) {
             // Before it starts: one that starts half has to be stopped too.
             tracking = true;
-            guest.dirtyTracker().start();
+            tracker.start();
         }
-        vcpuPagesBefore = guest.dirtyTracker().vcpuPages();
+        vcpuPagesBefore = tracker.vcpuPages();
         sinceNanos = clock.nanoTime();
     }
 
@@ -249,7 +256,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         if (tracking) {
             tracking = false;
             try {
-                guest.dirtyTracker().stop();
+                tracker.stop();
             } catch (RuntimeException | Error e) {
                 // It makes the guest slower; it decides nothing.
                 LOG.log(System.Logger.Level.WARNING, "dirty tracking could not be stopped", e);
@@ -315,7 +322,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     /** Ends all limits; when this returns nobody reads the guest's tracker here. */
     @Override
     public void close() {
-        Optional<Thread> last;
+        Optional<Worker> last;
         lock.lock();
         try {
             closed = true;
@@ -325,6 +332,6 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        last.ifPresent(ThreadEnd::await);
+        last.ifPresent(Worker::awaitEnd);
     }
 }

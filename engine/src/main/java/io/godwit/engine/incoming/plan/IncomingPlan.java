@@ -2,8 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.plan;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.MigrationUri;
@@ -14,12 +15,13 @@ import java.util.List;
 /**
  * What an incoming migration is made of.
  *
+ * @param guest what takes the guest in
  * @param places where the pages of a guest go that is still at its source
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
  */
 public record IncomingPlan(
-        Guest guest,
+        Arrival guest,
         RunControl run,
         PrecopyPlace.Choice places,
         MigrationUri uri,
@@ -27,5 +29,10 @@ public record IncomingPlan(
         boolean withDigests,
         boolean postcopy,
         List<MigrationListener> listeners,
-        MonotonicClock clock,
-        Transports transports) {}
+        Environment environment,
+        Transports transports) {
+    /** The time. */
+    public MonotonicClock clock() {
+        return environment.clock();
+    }
+}

@@ -2,9 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.precopy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
@@ -51,6 +52,7 @@ public final class Precopy implements AutoCloseable {
     private final WireMeter meter;
     private final Runnable arrival;
     private final Supplier<MigrationParameters> parameters;
+    private final Environment environment;
     private final MonotonicClock clock;
     private final List<MigrationListener> listeners;
     private final PageBatch batch = new PageBatch(RamSender.BATCH_PAGES);
@@ -98,6 +100,7 @@ public final class Precopy implements AutoCloseable {
         this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
         this.freePages = freePages;
         this.parameters = plan.parameters();
+        this.environment = plan.environment();
         this.clock = plan.clock();
         this.listeners = plan.listeners();
         this.rateLimit = new RateLimit(clock);
@@ -114,7 +117,7 @@ public final class Precopy implements AutoCloseable {
             freePages.ifPresent(FreePageHints::open);
         }
         if (sync.throttles()) {
-            watch = Optional.of(new BackgroundSync(sync, clock));
+            watch = Optional.of(new BackgroundSync(sync, environment));
         }
         announcePass();
     }
@@ -262,7 +265,7 @@ public final class Precopy implements AutoCloseable {
         if (hot.isEmpty()) {
             return batch.fill(block.dirtyBitmap(), word);
         }
-        DirtyBitmap left = hot.get().of(block);
+        PageBitmap left = hot.get().of(block);
         int next = batch.fillBut(left, block.dirtyBitmap(), word);
         sync.leftHot(left.count(word, next));
         return next;

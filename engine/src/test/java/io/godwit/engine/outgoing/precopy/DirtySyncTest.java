@@ -6,9 +6,10 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
@@ -32,7 +33,7 @@ class DirtySyncTest {
 
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 2);
     private final RunControl run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
-    private final DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
+    private final PageBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
     private final WireMeter meter = new WireMeter();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private long now;
@@ -61,7 +62,7 @@ class DirtySyncTest {
                         () -> parameters,
                         capabilities,
                         List.of(),
-                        () -> now,
+                        Environment.of(() -> now),
                         new SystemTransports(Descriptors.ANY_NUMBER)),
                 guest.ram().snapshot(),
                 new OutgoingProgress(),
