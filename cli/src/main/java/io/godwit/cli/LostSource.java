@@ -20,7 +20,6 @@ record LostSource(QmpClient source, Optional<QmpClient> destination, Duration pa
     /** The status of a migration of which nobody could say how it ended. */
     static final String UNKNOWN = "unknown";
 
-
     /**
      * The last sample with how it ended, as far as is known: by the destination's word, or as {@link #UNKNOWN}. All but
      * {@code completed} have an error, which says what to do next.
@@ -29,7 +28,8 @@ record LostSource(QmpClient source, Optional<QmpClient> destination, Duration pa
         boolean gone = !source.isConnected();
         String start =
                 gone ? "The source is gone: " + reason.getMessage() : "The source is silent: " + reason.getMessage();
-        Optional<DestinationWord> there = destination.flatMap(client -> DestinationWord.of(client, gone ? patience : Duration.ZERO));
+        Optional<DestinationWord> there =
+                destination.flatMap(client -> DestinationWord.of(client, gone ? patience : Duration.ZERO));
         String status = there.map(DestinationWord::status).orElse(UNKNOWN);
         if (status.equals("completed")) {
             return last.endedAs(status, Optional.empty());

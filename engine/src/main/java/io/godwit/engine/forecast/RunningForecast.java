@@ -153,8 +153,8 @@ public final class RunningForecast {
         if (link.isEmpty()) {
             return new Judgement(
                     curve.flatMap(known -> evenAtTheLimit(now, known))
-                            .orElseGet(() ->
-                                    Outlook.unknown("Not enough has been sent to know what the wire carries.")),
+                            .orElseGet(
+                                    () -> Outlook.unknown("Not enough has been sent to know what the wire carries.")),
                     Optional.empty());
         }
         if (curve.isEmpty()) {
