@@ -11,7 +11,7 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
-import io.godwit.engine.outgoing.postcopy.PostcopyLink;
+import io.godwit.engine.outgoing.postcopy.PostcopyConnection;
 import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
 import io.godwit.engine.outgoing.wire.AnnouncedRam;
 import io.godwit.engine.outgoing.wire.WireMeter;
@@ -173,7 +173,7 @@ public final class OutgoingMigration implements AutoCloseable {
     }
 
     private void conduct(OutgoingSession session) {
-        Optional<PostcopyLink> link;
+        Optional<PostcopyConnection> link;
         try {
             session.announce();
             progress.setupNanos = plan.clock().nanoTime() - startNanos;
@@ -206,14 +206,14 @@ public final class OutgoingMigration implements AutoCloseable {
         }
     }
 
-    private Optional<PostcopyLink> handOver(OutgoingSession session) {
+    private Optional<PostcopyConnection> handOver(OutgoingSession session) {
         session.sendRest();
         session.awaitVerdict();
         return Optional.empty();
     }
 
     /** Postcopy, with the package written: whatever fails now, the destination may have the guest. */
-    private void pushRest(OutgoingSession session, PostcopyLink link) {
+    private void pushRest(OutgoingSession session, PostcopyConnection link) {
         life.advance(new OutgoingState.PostcopyActive(), "the package is written");
         Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, meter, session.handover()), link);
         letGo(session);
@@ -225,7 +225,7 @@ public final class OutgoingMigration implements AutoCloseable {
     }
 
     /** An error of this program must not end in a guest that is said to be here when it is not. */
-    private Postcopy.End conductPostcopy(Postcopy postcopy, PostcopyLink link) {
+    private Postcopy.End conductPostcopy(Postcopy postcopy, PostcopyConnection link) {
         try {
             return postcopy.conduct(link);
         } catch (RuntimeException | Error e) {

@@ -9,8 +9,8 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
-import io.godwit.engine.outgoing.postcopy.PostcopyLink;
-import io.godwit.engine.outgoing.postcopy.PostcopyPages;
+import io.godwit.engine.outgoing.postcopy.PostcopyConnection;
+import io.godwit.engine.outgoing.postcopy.OwedPages;
 import io.godwit.engine.outgoing.postcopy.PostcopySwitch;
 import io.godwit.engine.outgoing.postcopy.SafetySource;
 import io.godwit.engine.outgoing.precopy.FreePageHints;
@@ -60,13 +60,13 @@ final class OutgoingSession implements AutoCloseable {
     private final Optional<ReturnPath> returnPath;
     private final Optional<FreePageHints> freePages;
     private Optional<Switching> switching = Optional.empty();
-    private Optional<PostcopyLink> link = Optional.empty();
+    private Optional<PostcopyConnection> link = Optional.empty();
     private Optional<SafetySource> safety = Optional.empty();
     private boolean holes;
     private int pings;
 
     /** What postcopy goes by, from the switch on: the last list of blocks. */
-    private record Switching(List<RamBlockEntry> entries, PostcopyPages pages, PostcopySwitch steps) {}
+    private record Switching(List<RamBlockEntry> entries, OwedPages pages, PostcopySwitch steps) {}
 
     OutgoingSession(
             OutgoingPlan plan,
@@ -235,7 +235,7 @@ final class OutgoingSession implements AutoCloseable {
                 + " completed.");
         precopy.follow();
         List<RamBlockEntry> last = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
-        PostcopyPages pages = new PostcopyPages(ram.snapshot());
+        OwedPages pages = new OwedPages(ram.snapshot());
         PostcopySwitch steps = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
         switching = Optional.of(new Switching(last, pages, steps));
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
@@ -245,8 +245,8 @@ final class OutgoingSession implements AutoCloseable {
         steps.discardEarly(precopy::harvestQuietly, this::awaitArrival);
         // The destination has answered, so the connection that it takes next is the second.
         Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
-        PostcopyLink made =
-                new PostcopyLink(plan, pages, last, progress, meter, channel, second, returnPath.orElseThrow(), abort);
+        PostcopyConnection made =
+                new PostcopyConnection(plan, pages, last, progress, meter, channel, second, returnPath.orElseThrow(), abort);
         link = Optional.of(made);
         safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
     }
@@ -269,8 +269,8 @@ final class OutgoingSession implements AutoCloseable {
      * @param devicesLoaded told when the destination says so
      * @return the connection over which its memory follows
      */
-    PostcopyLink sendPackage(Runnable commit, Runnable devicesLoaded) {
-        PostcopyLink next = link.orElseThrow();
+    PostcopyConnection sendPackage(Runnable commit, Runnable devicesLoaded) {
+        PostcopyConnection next = link.orElseThrow();
         int markPing = ++pings;
         int packagePing = ++pings;
         next.answerRequests(packagePing, devicesLoaded);
@@ -394,7 +394,7 @@ final class OutgoingSession implements AutoCloseable {
         channel.abort("the migration has ended");
         freePages.ifPresent(FreePageHints::close);
         returnPath.ifPresent(ReturnPath::join);
-        link.ifPresent(PostcopyLink::close);
+        link.ifPresent(PostcopyConnection::close);
         safety.ifPresent(SafetySource::close);
         sender.close();
         wire.close();

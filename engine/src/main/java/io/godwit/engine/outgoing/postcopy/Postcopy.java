@@ -51,7 +51,7 @@ public final class Postcopy {
     private final PostcopyControl control;
     private final OutgoingProgress progress;
     private final WireMeter meter;
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final List<RamBlockEntry> entries;
     private final boolean guestRan;
     private final boolean peerTakesToken;
@@ -87,7 +87,7 @@ public final class Postcopy {
      * @param safety with {@code postcopy-safe}: what brings the guest back if the destination dies
      */
     public record Handover(
-            PostcopyPages pages,
+            OwedPages pages,
             List<RamBlockEntry> entries,
             boolean guestRan,
             boolean peerTakesToken,
@@ -95,8 +95,8 @@ public final class Postcopy {
             Optional<SafetySource> safety) {}
 
     /** Goes on from the switch, over this connection first. */
-    public End conduct(PostcopyLink first) {
-        Optional<PostcopyLink> link = Optional.of(first);
+    public End conduct(PostcopyConnection first) {
+        Optional<PostcopyConnection> link = Optional.of(first);
         while (true) {
             Optional<Throwable> failure = push(link.get());
             if (failure.isEmpty()) {
@@ -132,7 +132,7 @@ public final class Postcopy {
     }
 
     /** Why the connection ended, unless everything is done. The connection is closed then. */
-    private Optional<Throwable> push(PostcopyLink link) {
+    private Optional<Throwable> push(PostcopyConnection link) {
         try {
             link.conduct();
             link.close();
@@ -156,7 +156,7 @@ public final class Postcopy {
         return takenBack;
     }
 
-    private GuestOwner owner(PostcopyLink link) {
+    private GuestOwner owner(PostcopyConnection link) {
         if (safety.isPresent() && !safety.get().isOver()) {
             return safety.get().takeBack(guestRan, CLAIM_PATIENCE);
         }
@@ -193,14 +193,14 @@ public final class Postcopy {
     }
 
     /** Waits until somebody resumes and that works; empty if this side is ending. */
-    private Optional<PostcopyLink> awaitRecovery(GuestOwner owner) {
+    private Optional<PostcopyConnection> awaitRecovery(GuestOwner owner) {
         while (true) {
             Optional<PostcopyControl.Resume> resume = control.awaitResume(this::hasComeBack);
             if (resume.isEmpty()) {
                 return Optional.empty();
             }
             try {
-                PostcopyLink link = recover(resume.get().uri(), resume.get().abort());
+                PostcopyConnection link = recover(resume.get().uri(), resume.get().abort());
                 recovered = true;
                 progress.postcopy.recovered();
                 return Optional.of(link);
@@ -210,7 +210,7 @@ public final class Postcopy {
         }
     }
 
-    private PostcopyLink recover(MigrationUri uri, AbortSignal abort) {
+    private PostcopyConnection recover(MigrationUri uri, AbortSignal abort) {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         Channel channel = plan.transports().connect(uri, patience, abort);
         ReturnPath returnPath = new ReturnPath(channel, entries, plan.environment());
@@ -220,7 +220,7 @@ public final class Postcopy {
             }
             control.recovering("connected to " + uri);
             returnPath.start();
-            PostcopyRecovery recovery = new PostcopyRecovery(plan, pages, wire, returnPath);
+            Recovery recovery = new Recovery(plan, pages, wire, returnPath);
             if (peerIsGodwit) {
                 recovery.showIdentity();
             }
@@ -234,10 +234,10 @@ public final class Postcopy {
         }
     }
 
-    private PostcopyLink resume(
-            MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, PostcopyRecovery recovery) {
+    private PostcopyConnection resume(
+            MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, Recovery recovery) {
         Optional<Channel> second = connectForRequests(plan, uri, abort);
-        PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
+        PostcopyConnection link = new PostcopyConnection(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
         try {
             safety.ifPresent(one -> link.addEpochs(one.connect(uri, abort)));
             link.answerRequests(0, () -> {});

@@ -42,8 +42,8 @@ public final class PostcopySwitch {
     private final OutgoingWire wire;
     private final OutgoingProgress progress;
     private final MonotonicClock clock;
-    private final PostcopyPages pages;
-    private final PostcopyDiscards discards;
+    private final OwedPages pages;
+    private final Discards discards;
 
     public PostcopySwitch(
             Guest guest,
@@ -51,14 +51,14 @@ public final class PostcopySwitch {
             OutgoingWire wire,
             OutgoingProgress progress,
             MonotonicClock clock,
-            PostcopyPages pages) {
+            OwedPages pages) {
         this.guest = guest;
         this.run = run;
         this.wire = wire;
         this.progress = progress;
         this.clock = clock;
         this.pages = pages;
-        this.discards = new PostcopyDiscards(pages);
+        this.discards = new Discards(pages);
     }
 
     /**

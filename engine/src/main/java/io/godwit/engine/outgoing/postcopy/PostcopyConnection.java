@@ -23,7 +23,7 @@ import java.util.concurrent.TimeUnit;
  * channel, way back, perhaps the channel of requested pages, and the push over them. Made, used and closed on {@code
  * mig-outgoing}.
  */
-public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
+public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
     private static final long LAST_WORD_NANOS = 100_000_000;
 
@@ -34,7 +34,7 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
     private final Optional<Channel> requestChannel;
     private final ReturnPath returnPath;
     private final PageRequests requests;
-    private final PostcopyPush push;
+    private final PagePush push;
     private volatile int packagePing;
     private volatile boolean devicesLoaded;
     private Optional<SafetySource.Connection> epochs = Optional.empty();
@@ -46,9 +46,9 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
      *
      * @param requestChannel the second connection, with {@code postcopy-preempt}
      */
-    public PostcopyLink(
+    public PostcopyConnection(
             OutgoingPlan plan,
-            PostcopyPages pages,
+            OwedPages pages,
             List<RamBlockEntry> entries,
             OutgoingProgress progress,
             WireMeter meter,
@@ -69,10 +69,10 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
                 postcopy,
                 plan.clock(),
                 bell,
-                requestChannel.map(second -> PostcopySender.onChannelOfRequestedPages(
+                requestChannel.map(second -> PageSender.onChannelOfRequestedPages(
                         second, new PageRecordWriter(entries), meter, postcopy)));
-        PostcopySender sender = PostcopySender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
-        this.push = new PostcopyPush(plan, pages, sender, requests, bell, abort, postcopy);
+        PageSender sender = PageSender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
+        this.push = new PagePush(plan, pages, sender, requests, bell, abort, postcopy);
     }
 
     /** Takes over the connection on which epochs come back. */
