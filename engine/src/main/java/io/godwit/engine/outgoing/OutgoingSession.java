@@ -10,9 +10,7 @@ import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
 import io.godwit.engine.outgoing.postcopy.PostcopyConnection;
-import io.godwit.engine.outgoing.postcopy.OwedPages;
 import io.godwit.engine.outgoing.postcopy.PostcopySwitch;
-import io.godwit.engine.outgoing.postcopy.SafetySource;
 import io.godwit.engine.outgoing.precopy.FreePageHints;
 import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
 import io.godwit.engine.outgoing.precopy.Precopy;
@@ -59,14 +57,9 @@ final class OutgoingSession implements AutoCloseable {
     private final boolean forPostcopy;
     private final Optional<ReturnPath> returnPath;
     private final Optional<FreePageHints> freePages;
-    private Optional<Switching> switching = Optional.empty();
-    private Optional<PostcopyConnection> link = Optional.empty();
-    private Optional<SafetySource> safety = Optional.empty();
+    private Optional<PostcopySwitch> postcopy = Optional.empty();
     private boolean holes;
     private int pings;
-
-    /** What postcopy goes by, from the switch on: the last list of blocks. */
-    private record Switching(List<RamBlockEntry> entries, OwedPages pages, PostcopySwitch steps) {}
 
     OutgoingSession(
             OutgoingPlan plan,
@@ -233,22 +226,12 @@ final class OutgoingSession implements AutoCloseable {
                 + "arrived."
                 + " query-migrate says which host has the guest; change its memory there when it says"
                 + " completed.");
-        precopy.follow();
-        List<RamBlockEntry> last = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
-        OwedPages pages = new OwedPages(ram.snapshot());
-        PostcopySwitch steps = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
-        switching = Optional.of(new Switching(last, pages, steps));
-        if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
-            safety = Optional.of(new SafetySource(plan, progress.postcopy));
-        }
+        precopy.tellOfChange();
+        PostcopySwitch steps = new PostcopySwitch(plan, wire, progress, meter, ram.snapshot());
+        postcopy = Optional.of(steps);
         precopy.harvest();
         steps.discardEarly(precopy::harvestQuietly, this::awaitArrival);
-        // The destination has answered, so the connection that it takes next is the second.
-        Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
-        PostcopyConnection made =
-                new PostcopyConnection(plan, pages, last, progress, meter, channel, second, returnPath.orElseThrow(), abort);
-        link = Optional.of(made);
-        safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
+        steps.connect(channel, returnPath.orElseThrow(), abort);
     }
 
     /** Stops the guest; its pause begins. */
@@ -270,36 +253,14 @@ final class OutgoingSession implements AutoCloseable {
      * @return the connection over which its memory follows
      */
     PostcopyConnection sendPackage(Runnable commit, Runnable devicesLoaded) {
-        PostcopyConnection next = link.orElseThrow();
-        int markPing = ++pings;
-        int packagePing = ++pings;
-        next.answerRequests(packagePing, devicesLoaded);
-        boolean godwit = returnPath.orElseThrow().peer().isGodwit();
-        switching
-                .orElseThrow()
-                .steps()
+        return postcopy.orElseThrow()
                 .sendPackage(
-                        precopy::harvest,
-                        configuration,
-                        switchover.guestRan(),
-                        switchover.stopNanos(),
-                        commit,
-                        markPing,
-                        packagePing,
-                        godwit);
-        return next;
+                        precopy::harvest, configuration, switchover.stop(), commit, devicesLoaded, ++pings, ++pings);
     }
 
     /** What {@link Postcopy} goes on with. */
     Postcopy.Handover handover() {
-        Switching now = switching.orElseThrow();
-        return new Postcopy.Handover(
-                now.pages(),
-                now.entries(),
-                switchover.guestRan(),
-                asksForOurToken(),
-                returnPath.orElseThrow().peer().isGodwit(),
-                safety);
+        return postcopy.orElseThrow().handover(switchover.guestRan(), asksForOurToken());
     }
 
     /**
@@ -394,8 +355,7 @@ final class OutgoingSession implements AutoCloseable {
         channel.abort("the migration has ended");
         freePages.ifPresent(FreePageHints::close);
         returnPath.ifPresent(ReturnPath::join);
-        link.ifPresent(PostcopyConnection::close);
-        safety.ifPresent(SafetySource::close);
+        postcopy.ifPresent(PostcopySwitch::close);
         sender.close();
         wire.close();
     }

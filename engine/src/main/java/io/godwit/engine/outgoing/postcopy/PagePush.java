@@ -100,7 +100,7 @@ final class PagePush implements AutoCloseable {
             } else if (mustWait()) {
                 rest(false);
             } else {
-                requests.follow(cursor);
+                requests.moveBehindAnswer(cursor);
                 if (!cursor.next(batch, batchPages())) {
                     break;
                 }

@@ -105,7 +105,7 @@ final class PageRequests implements AutoCloseable {
     }
 
     /** For the pushing thread: goes on behind the page that was answered last, if one was since the last call. */
-    void follow(PushCursor cursor) {
+    void moveBehindAnswer(PushCursor cursor) {
         long place = lastPlace;
         if (place != placeTaken) {
             placeTaken = place;

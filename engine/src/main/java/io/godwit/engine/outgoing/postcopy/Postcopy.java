@@ -96,16 +96,16 @@ public final class Postcopy {
 
     /** Goes on from the switch, over this connection first. */
     public End conduct(PostcopyConnection first) {
-        Optional<PostcopyConnection> link = Optional.of(first);
+        Optional<PostcopyConnection> connection = Optional.of(first);
         while (true) {
-            Optional<Throwable> failure = push(link.get());
+            Optional<Throwable> failure = push(connection.get());
             if (failure.isEmpty()) {
                 plan.run().handedOver();
                 return new End.Completed();
             }
             GuestOwner owner;
             try {
-                owner = owner(link.get());
+                owner = owner(connection.get());
             } catch (MigrationException.Machine e) {
                 return new End.Failed(e, GuestOwner.UNDECIDED);
             }
@@ -114,14 +114,14 @@ public final class Postcopy {
             }
             pause(failure.get(), owner);
             try {
-                link = awaitRecovery(owner);
+                connection = awaitRecovery(owner);
             } catch (MigrationException.Machine e) {
                 return new End.Failed(e, GuestOwner.UNDECIDED);
             }
             if (takenBack) {
                 return new End.Failed(returned(failure.get()), GuestOwner.HERE);
             }
-            if (link.isEmpty()) {
+            if (connection.isEmpty()) {
                 plan.run().leaveTo(owner);
                 return new End.Failed(
                         new MigrationException.Transport("this host is ending before the destination has all memory; "
@@ -132,16 +132,16 @@ public final class Postcopy {
     }
 
     /** Why the connection ended, unless everything is done. The connection is closed then. */
-    private Optional<Throwable> push(PostcopyConnection link) {
+    private Optional<Throwable> push(PostcopyConnection connection) {
         try {
-            link.conduct();
-            link.close();
+            connection.conduct();
+            connection.close();
             return Optional.empty();
         } catch (RuntimeException | Error e) {
-            Throwable told = link.toldCause(e);
-            link.close();
+            Throwable told = connection.toldCause(e);
+            connection.close();
             // The destination's word counts if it can be true, however the connection ended.
-            boolean complete = link.verdict() instanceof Verdict.Accepted && pages.count() == 0;
+            boolean complete = connection.verdict() instanceof Verdict.Accepted && pages.count() == 0;
             return complete ? Optional.empty() : Optional.of(told);
         }
     }
@@ -156,7 +156,7 @@ public final class Postcopy {
         return takenBack;
     }
 
-    private GuestOwner owner(PostcopyConnection link) {
+    private GuestOwner owner(PostcopyConnection connection) {
         if (safety.isPresent() && !safety.get().isOver()) {
             return safety.get().takeBack(guestRan, CLAIM_PATIENCE);
         }
@@ -164,9 +164,9 @@ public final class Postcopy {
             return GuestOwner.PEER;
         }
         // The first sign of life: behind the devices there is only the order to run.
-        devicesLoaded |= link.hasLoadedDevices();
+        devicesLoaded |= connection.hasLoadedDevices();
         // One that was there to go on has its package, and no later word of it says that it never ran the guest.
-        boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded && !recovered;
+        boolean refused = connection.verdict() instanceof Verdict.Rejected && !devicesLoaded && !recovered;
         if (peerTakesToken || refused) {
             if (devicesLoaded) {
                 // It is about to take the token, or has: a moment makes the answer the one that it expects.
@@ -200,10 +200,11 @@ public final class Postcopy {
                 return Optional.empty();
             }
             try {
-                PostcopyConnection link = recover(resume.get().uri(), resume.get().abort());
+                PostcopyConnection connection =
+                        recover(resume.get().uri(), resume.get().abort());
                 recovered = true;
                 progress.postcopy.recovered();
-                return Optional.of(link);
+                return Optional.of(connection);
             } catch (RuntimeException | Error e) {
                 pause(e, owner);
             }
@@ -237,16 +238,17 @@ public final class Postcopy {
     private PostcopyConnection resume(
             MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, Recovery recovery) {
         Optional<Channel> second = connectForRequests(plan, uri, abort);
-        PostcopyConnection link = new PostcopyConnection(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
+        PostcopyConnection connection =
+                new PostcopyConnection(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
         try {
-            safety.ifPresent(one -> link.addEpochs(one.connect(uri, abort)));
-            link.answerRequests(0, () -> {});
+            safety.ifPresent(one -> connection.addEpochs(one.connect(uri, abort)));
+            connection.answerRequests(0, () -> {});
             recovery.resume();
             control.active("the destination goes on");
-            return link;
+            return connection;
         } catch (RuntimeException | Error e) {
-            Throwable told = link.toldCause(e);
-            link.close();
+            Throwable told = connection.toldCause(e);
+            connection.close();
             if (told instanceof RuntimeException better) {
                 throw better;
             }

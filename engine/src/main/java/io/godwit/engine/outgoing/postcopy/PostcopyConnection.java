@@ -69,8 +69,8 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
                 postcopy,
                 plan.clock(),
                 bell,
-                requestChannel.map(second -> PageSender.onChannelOfRequestedPages(
-                        second, new PageRecordWriter(entries), meter, postcopy)));
+                requestChannel.map(second ->
+                        PageSender.onChannelOfRequestedPages(second, new PageRecordWriter(entries), meter, postcopy)));
         PageSender sender = PageSender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
         this.push = new PagePush(plan, pages, sender, requests, bell, abort, postcopy);
     }
@@ -140,9 +140,14 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
                 : cause;
     }
 
-    /** The destination's last word on this connection; final once the link is closed. */
+    /** The destination's last word on this connection; final once the connection is closed. */
     public Verdict verdict() {
         return returnPath.verdict();
+    }
+
+    /** Whether the destination is a Godwit, as far as it said so on this connection. */
+    boolean peerIsGodwit() {
+        return returnPath.peer().isGodwit();
     }
 
     /** Whether the destination has said on this connection that the devices are loaded. */
