@@ -111,12 +111,13 @@ final class OutgoingSession implements AutoCloseable {
             throw new MigrationException.Transport(
                     "postcopy needs answers, and " + channel.peer() + " has no way back; use tcp: or unix:");
         }
+        // Before the first byte leaves: who turns this away is heard, and not only noticed as a broken wire.
+        returnPath.ifPresent(ReturnPath::start);
         wire.announceGuest(configuration);
         if (returnPath.isPresent()) {
             wire.command(new Command.OpenReturnPath());
             wire.command(new Command.Ping(++pings));
             wire.command(Extension.TOKEN.ask());
-            returnPath.get().start();
         }
         if (forPostcopy) {
             wire.command(new Command.PostcopyAdvise(
@@ -253,9 +254,17 @@ final class OutgoingSession implements AutoCloseable {
      * @return the connection over which its memory follows
      */
     PostcopyConnection sendPackage(Runnable commit, Runnable devicesLoaded) {
+        int markPing = ++pings;
+        int packagePing = ++pings;
         return postcopy.orElseThrow()
                 .sendPackage(
-                        precopy::harvest, configuration, switchover.stop(), commit, devicesLoaded, ++pings, ++pings);
+                        precopy::harvest,
+                        configuration,
+                        switchover.stop(),
+                        commit,
+                        devicesLoaded,
+                        markPing,
+                        packagePing);
     }
 
     /** What {@link Postcopy} goes on with. */
@@ -275,13 +284,14 @@ final class OutgoingSession implements AutoCloseable {
             new StreamEnd(channel, abort).await(plan.parameters().get().handoverTimeoutMillis(), plan.environment());
         } else {
             long patience = plan.parameters().get().handoverTimeoutMillis() * 1_000_000;
-            switch (returnPath.get().awaitVerdict(patience)) {
+            Verdict verdict = returnPath.get().awaitVerdict(patience);
+            switch (verdict) {
                 case Verdict.Accepted _ -> {}
                 case Verdict.Rejected rejected ->
                     throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
-                case Verdict.Silent silent ->
+                case Verdict.Silent _, Verdict.TurnedAway _ ->
                     throw new MigrationException.Transport("the whole guest was sent to " + channel.peer()
-                            + ", but the destination " + ReturnPath.describe(silent));
+                            + ", but the destination " + ReturnPath.describe(verdict));
             }
         }
         switchover.answered(since);
@@ -293,10 +303,17 @@ final class OutgoingSession implements AutoCloseable {
      * first, and its own word explains more.
      */
     Throwable toldCause(Throwable cause) {
-        boolean wireBroke = cause instanceof MigrationException.Transport && returnPath.isPresent();
-        return wireBroke && returnPath.get().awaitVerdict(LAST_WORD_NANOS) instanceof Verdict.Rejected rejected
-                ? new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected), cause)
-                : cause;
+        if (!(cause instanceof MigrationException.Transport) || returnPath.isEmpty()) {
+            return cause;
+        }
+        Verdict verdict = returnPath.get().awaitVerdict(LAST_WORD_NANOS);
+        return switch (verdict) {
+            case Verdict.Rejected _ ->
+                new MigrationException.Protocol("the destination " + ReturnPath.describe(verdict), cause);
+            case Verdict.TurnedAway _ ->
+                new MigrationException.Transport("the destination " + ReturnPath.describe(verdict), cause);
+            case Verdict.Accepted _, Verdict.Silent _ -> cause;
+        };
     }
 
     /** The migration has failed: what comes and goes is of no interest to it any more. */

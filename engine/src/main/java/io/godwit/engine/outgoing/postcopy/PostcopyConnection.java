@@ -103,13 +103,14 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
         returnPath.expectVerdict();
         push.end();
         long patience = TimeUnit.MILLISECONDS.toNanos(plan.parameters().get().handoverTimeoutMillis());
-        switch (returnPath.awaitVerdict(patience)) {
+        Verdict verdict = returnPath.awaitVerdict(patience);
+        switch (verdict) {
             case Verdict.Accepted _ -> {}
             case Verdict.Rejected rejected ->
                 throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
-            case Verdict.Silent silent ->
+            case Verdict.Silent _, Verdict.TurnedAway _ ->
                 throw new MigrationException.Transport("all memory was sent to " + channel.peer()
-                        + ", but the destination " + ReturnPath.describe(silent));
+                        + ", but the destination " + ReturnPath.describe(verdict));
         }
     }
 
