@@ -86,7 +86,7 @@ final class ForecastFeed {
     }
 
     /** Blocks have come and gone. */
-    void follow(RamBlocks.Snapshot next) {
+    void changeTo(RamBlocks.Snapshot next) {
         ram = next;
         forecast.resize(next.totalBytes());
     }

@@ -239,7 +239,7 @@ public final class Precopy implements AutoCloseable {
     private void walk(RamBlock block, boolean limited) {
         int word = 0;
         while (word < block.dirtyBitmap().wordCount() && !(limited && trigger.isDueWithinPass(clock.nanoTime()))) {
-            follow();
+            tellOfChange();
             int index = ram.snapshot().blocks().indexOf(block);
             if (index < 0 || !block.beginUse()) {
                 return;
@@ -272,7 +272,7 @@ public final class Precopy implements AutoCloseable {
     }
 
     /** Tells the destination of blocks that have come and gone; where it cannot follow, none do. */
-    public void follow() {
+    public void tellOfChange() {
         if (!ram.isOutdated()) {
             return;
         }
@@ -283,7 +283,7 @@ public final class Precopy implements AutoCloseable {
             wire.changeRam(entries);
             sender.number(new PageRecordWriter(entries));
         }
-        sync.follow(change.next());
+        sync.changeTo(change.next());
         ram.announced(change.next());
     }
 
