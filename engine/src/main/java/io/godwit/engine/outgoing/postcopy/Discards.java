@@ -13,15 +13,15 @@ import java.util.List;
  * What is dirty stays dirty until it is sent in postcopy, so discards may be told as soon as no page is sent any more,
  * while the guest still runs; later ones add what was written since. WIRE 9.2.
  */
-final class PostcopyDiscards {
+final class Discards {
     /** LIMIT: as many as QEMU puts into one command. */
     static final int RANGES_A_COMMAND = 12;
 
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final List<long[]> told = new ArrayList<>();
     private boolean anyTold;
 
-    PostcopyDiscards(PostcopyPages pages) {
+    Discards(OwedPages pages) {
         this.pages = pages;
         for (int i = 0; i < pages.blockCount(); i++) {
             told.add(new long[pages.block(i).dirtyBitmap().wordCount()]);

@@ -20,13 +20,13 @@ import java.util.List;
  * What both sides say on a new connection before postcopy goes on: the destination tells what it has received, and what
  * it has not is owed again. Nothing of ours changes before all its answers have been checked. WIRE 9.4.
  */
-final class PostcopyRecovery {
+final class Recovery {
     private final OutgoingPlan plan;
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final OutgoingWire wire;
     private final ReturnPath returnPath;
 
-    PostcopyRecovery(OutgoingPlan plan, PostcopyPages pages, OutgoingWire wire, ReturnPath returnPath) {
+    Recovery(OutgoingPlan plan, OwedPages pages, OutgoingWire wire, ReturnPath returnPath) {
         this.plan = plan;
         this.pages = pages;
         this.wire = wire;

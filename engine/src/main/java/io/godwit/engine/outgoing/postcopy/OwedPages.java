@@ -16,10 +16,10 @@ import java.util.List;
  *
  * <p>Threads: {@link #claim} from any; {@link #widen} while nobody claims.
  */
-public final class PostcopyPages {
+public final class OwedPages {
     private final List<RamBlock> blocks;
 
-    public PostcopyPages(RamBlocks.Snapshot ram) {
+    public OwedPages(RamBlocks.Snapshot ram) {
         this.blocks = ram.blocks();
     }
 
