@@ -170,16 +170,16 @@ class QmpDescriptorsTest {
     void aThousandThatCameAndWentLeaveNothing() {
         FakeHost host = new FakeHost();
         long before = PassingSession.openDescriptors();
-        try (QmpServer server = QmpServer.open(address("q"), host);
-                PassingSession session = new PassingSession(server.address())) {
-            long within = PassingSession.openDescriptors();
-            for (int i = 0; i < 1000; i++) {
-                assertThat(session.ask("{'execute':'getfd','arguments':{'fdname':'a'}}", passed))
-                        .isEqualTo(DONE);
+        try (QmpServer server = QmpServer.open(address("q"), host)) {
+            try (PassingSession session = new PassingSession(server.address())) {
+                long within = PassingSession.openDescriptors();
+                for (int i = 0; i < 1000; i++) {
+                    assertThat(session.ask("{'execute':'getfd','arguments':{'fdname':'a'}}", passed))
+                            .isEqualTo(DONE);
+                }
+                assertThat(PassingSession.openDescriptors()).isEqualTo(within + 1);
+                assertThat(session.ask("{'execute':'add-fd'}", passed)).contains("return");
             }
-            assertThat(PassingSession.openDescriptors()).isEqualTo(within + 1);
-            assertThat(session.ask("{'execute':'add-fd'}", passed)).contains("return");
-            session.close();
             // With the last client its sets go; names stay until the host ends.
             await(() -> host.descriptors.members().isEmpty());
         }

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
-import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.RunControl;
@@ -12,7 +12,6 @@ import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
-import io.godwit.engine.incoming.postcopy.PostcopySupport;
 import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
@@ -64,6 +63,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     private final Guest guest;
     private final RunControl run;
     private final Transports transports;
+    private final Environment environment;
     private final DirtyRateMeter dirtyRate;
     private final VcpuTime throttle;
     private final Vcpus throttledByMigrations;
@@ -93,14 +93,20 @@ public final class Migrator implements MigrationControl, AutoCloseable {
 
     /** The same over transports of the caller's, who so says which descriptors {@code fd:} may name. */
     public Migrator(Guest guest, RunControl run, Transports transports) {
+        this(guest, run, transports, Environment.SYSTEM);
+    }
+
+    /** The same in an environment of the caller's. */
+    public Migrator(Guest guest, RunControl run, Transports transports, Environment environment) {
         this.guest = guest;
+        this.environment = environment;
         this.run = run;
         this.transports = transports;
-        this.dirtyRate = new DirtyRateMeter(
-                guest, MonotonicClock.SYSTEM, InstantSource.system(), new SplittableRandom().nextLong());
+        this.dirtyRate =
+                new DirtyRateMeter(guest, environment, InstantSource.system(), new SplittableRandom().nextLong());
         this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
         this.throttledByMigrations = throttle.taker();
-        this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), MonotonicClock.SYSTEM);
+        this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), environment);
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
             SwitchoverRehearsal.with(guest);
         }
@@ -139,7 +145,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 () -> parameters,
                 capabilities,
                 listeners,
-                MonotonicClock.SYSTEM,
+                environment,
                 transports));
         side = new Side.Out(migration);
         // With the side set the tracker is not free any more, so nobody takes it back.
@@ -168,7 +174,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 verifying,
                 capabilities.contains(Capability.POSTCOPY_RAM),
                 listeners,
-                MonotonicClock.SYSTEM,
+                environment,
                 transports));
         side = new Side.In(migration);
         migration.start();
@@ -441,7 +447,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         CapabilityRules.check(next);
         if (on.contains(Capability.POSTCOPY_RAM)
                 && run.state() == RunState.INMIGRATE
-                && PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
+                && guest.missingPages().support(guest.ram().snapshot().blocks())
+                        instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
         }
         capabilities = Set.copyOf(next);

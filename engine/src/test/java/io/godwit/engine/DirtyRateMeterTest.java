@@ -5,6 +5,7 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.memory.ReceivedBitmap;
@@ -45,7 +46,7 @@ class DirtyRateMeterTest {
     private final AtomicInteger looks = new AtomicInteger();
     private volatile Runnable atThirdLook = () -> {};
     private final DirtyRateMeter meter =
-            new DirtyRateMeter(guest, this::nanoTime, () -> Instant.ofEpochSecond(1_234_567), 42);
+            new DirtyRateMeter(guest, Environment.of(this::nanoTime), () -> Instant.ofEpochSecond(1_234_567), 42);
 
     @AfterEach
     void close() {

@@ -5,6 +5,8 @@ package io.godwit.cli.architecture;
 import static com.tngtech.archunit.base.DescribedPredicate.describe;
 import static com.tngtech.archunit.base.DescribedPredicate.not;
 import static com.tngtech.archunit.core.domain.JavaCall.Predicates.target;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.equivalentTo;
+import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleName;
 import static com.tngtech.archunit.core.domain.JavaClass.Predicates.simpleNameEndingWith;
 import static com.tngtech.archunit.core.domain.JavaModifier.FINAL;
 import static com.tngtech.archunit.core.domain.properties.HasName.Predicates.name;
@@ -13,16 +15,31 @@ import static com.tngtech.archunit.core.domain.properties.HasReturnType.Predicat
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
 import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
+import static java.util.stream.Collectors.toUnmodifiableSet;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaClass;
 import com.tngtech.archunit.core.domain.JavaClasses;
 import com.tngtech.archunit.core.domain.JavaFieldAccess.AccessType;
+import com.tngtech.archunit.core.domain.JavaMethodCall;
 import com.tngtech.archunit.core.importer.ClassFileImporter;
+import io.godwit.engine.arbiter.FileLockArbiter;
+import io.godwit.engine.tracking.WriteProtectTracker;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
+import java.util.Timer;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.locks.LockSupport;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 
@@ -152,6 +169,65 @@ class ArchitectureTest {
                 .callMethodWhere(target(owner(progress)).and(target(not(rawReturnType("void")))))
                 .because("those who act write figures, and nobody decides by them")
                 .check(godwit);
+    }
+
+    /**
+     * Whoever waits, starts a thread or reads a clock in the engine does it through {@code Environment}, or a
+     * simulation could not take it over. Exceptions deal with the machine itself: how long its calls take, locks of its
+     * files, ends of its processes, and a number that differs from one process to the next.
+     */
+    @Test
+    void theEngineKnowsTimeAndThreadsFromItsEnvironmentOnly() {
+        noClasses()
+                .that()
+                .resideInAPackage("io.godwit.engine..")
+                .and()
+                .resideOutsideOfPackage("io.godwit.engine.environment..")
+                .and(not(equivalentTo(WriteProtectTracker.class)))
+                .and(not(equivalentTo(FileLockArbiter.class)))
+                .and(not(simpleName("Command")))
+                .and(not(simpleName("FreePageHints")))
+                .should()
+                .callMethodWhere(describe("look at a clock, wait or start a thread", ArchitectureTest::isOfTheMachine))
+                .orShould()
+                .callConstructorWhere(target(owner(equivalentTo(Thread.class))))
+                .orShould()
+                .dependOnClassesThat(describe("make others wait", type -> MACHINE_WAITS.contains(type.getFullName())))
+                .because("a simulation decides who runs and how late it is")
+                .check(godwit);
+    }
+
+    private static final Set<String> MACHINE_WAITS = Stream.of(
+                    BlockingQueue.class,
+                    CompletableFuture.class,
+                    CountDownLatch.class,
+                    CyclicBarrier.class,
+                    ExecutorService.class,
+                    LinkedBlockingQueue.class,
+                    LockSupport.class,
+                    Semaphore.class,
+                    Timer.class)
+            .map(Class::getName)
+            .collect(toUnmodifiableSet());
+
+    private static boolean isOfTheMachine(JavaMethodCall call) {
+        String called =
+                call.getTargetOwner().getSimpleName() + "." + call.getTarget().getName();
+        return switch (called) {
+            case "System.nanoTime",
+                    "System.currentTimeMillis",
+                    "Thread.ofPlatform",
+                    "Thread.ofVirtual",
+                    "Thread.startVirtualThread",
+                    "Thread.join",
+                    "Thread.yield",
+                    "Object.wait",
+                    "ReentrantLock.newCondition",
+                    "ThreadEnd.await",
+                    "Scheduling.giveWay",
+                    "Scheduling.answersAtOnce" -> true;
+            default -> false;
+        };
     }
 
     @Test

@@ -12,7 +12,8 @@ import java.util.stream.Stream;
 /** The source tree that these tests are part of. */
 public final class SourceTree {
     /** Modules whose classes are on this test's path, lowest first. */
-    static final List<String> MODULES = List.of("linux", "stream", "engine", "machines", "host", "control", "cli");
+    static final List<String> MODULES =
+            List.of("linux", "stream", "engine", "testkit", "machines", "host", "control", "cli");
 
     private SourceTree() {}
 

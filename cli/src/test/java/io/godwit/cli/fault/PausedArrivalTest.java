@@ -78,17 +78,6 @@ class PausedArrivalTest {
         destination.assertRunsWell(WORKING_SET_PAGES);
     }
 
-    @Test
-    void contBeforeTheArrivalLetsItStartByItself() {
-        Host source = lab.source();
-        Host destination = lab.destination("--paused");
-        String uri = "tcp:127.0.0.1:" + destination.listen();
-        destination.ask("cont");
-        source.migrate(uri);
-        assertCompleted(source, destination);
-        destination.assertRunsWell(WORKING_SET_PAGES);
-    }
-
     private static void assertCompleted(Host source, Host destination) {
         assertThat(source.awaitEnd()).as(source::error).isEqualTo("completed");
         assertThat(destination.awaitEnd()).as(destination::error).isEqualTo("completed");

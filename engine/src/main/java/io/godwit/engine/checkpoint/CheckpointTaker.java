@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.checkpoint;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
@@ -19,7 +20,6 @@ import io.godwit.stream.Bytes;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.List;
-import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -63,6 +63,7 @@ public final class CheckpointTaker implements AutoCloseable {
     private final Guest guest;
     private final RunControl run;
     private final Settings settings;
+    private final Environment environment;
     private final MonotonicClock clock;
     private final Outputs outputs;
     // Of the guest as it starts here: until then its memory may come and go.
@@ -94,11 +95,12 @@ public final class CheckpointTaker implements AutoCloseable {
      *
      * @throws MigrationException.Refused if the guest's outputs cannot be held back
      */
-    public CheckpointTaker(Guest guest, RunControl run, Settings settings, MonotonicClock clock) {
+    public CheckpointTaker(Guest guest, RunControl run, Settings settings, Environment environment) {
         this.guest = guest;
         this.run = run;
         this.settings = settings;
-        this.clock = clock;
+        this.environment = environment;
+        this.clock = environment.clock();
         this.outputs = guest.outputs()
                 .orElseThrow(() ->
                         new MigrationException.Refused("'postcopy-safe' needs a guest whose outputs can be held back; "
@@ -316,7 +318,7 @@ public final class CheckpointTaker implements AutoCloseable {
                 LOG.log(System.Logger.Level.DEBUG, "page {0} of {1} was written but is not there", page, block);
                 return false;
             }
-            LockSupport.parkNanos(BATCH_NANOS);
+            environment.pause(BATCH_NANOS);
         }
         return true;
     }

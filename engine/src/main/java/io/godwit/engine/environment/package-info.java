@@ -2,7 +2,8 @@
 // Copyright the Godwit authors
 
 /**
- * What the engine needs of the process that it runs in: the time.
+ * What the engine needs of the process that it runs in: the time, threads, ways to wait. The port at which a simulation
+ * takes the engine over.
  */
 @NullMarked
 package io.godwit.engine.environment;

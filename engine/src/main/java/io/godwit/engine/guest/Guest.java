@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
+import io.godwit.engine.memory.KernelMissingPages;
+import io.godwit.engine.memory.MissingPages;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -149,6 +151,11 @@ public interface Guest extends AutoCloseable {
      */
     default boolean faultsInKernel() {
         return true;
+    }
+
+    /** How pages are noticed that it lacks while it arrives by postcopy, and filled. Here: by the kernel. */
+    default MissingPages missingPages() {
+        return new KernelMissingPages(faultsInKernel());
     }
 
     /** Whether it can run at all; a guest that only keeps what arrives cannot. */

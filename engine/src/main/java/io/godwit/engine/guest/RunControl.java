@@ -3,13 +3,14 @@
 package io.godwit.engine.guest;
 
 import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Consumer;
 
@@ -36,7 +37,7 @@ public final class RunControl {
     private final Guest guest;
     private final Arbiter arbiter;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Lock lock;
     private volatile RunState state;
     private volatile boolean undecided;
     private boolean waitsForCont;
@@ -48,6 +49,12 @@ public final class RunControl {
      * is awaited
      */
     public RunControl(Guest guest, Arbiter arbiter, RunState initial) {
+        this(guest, arbiter, initial, Environment.SYSTEM);
+    }
+
+    /** The same in another environment than the process itself. */
+    public RunControl(Guest guest, Arbiter arbiter, RunState initial, Environment environment) {
+        this.lock = environment.newLock();
         this.guest = guest;
         this.arbiter = arbiter;
         this.state = initial;

@@ -2,21 +2,21 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.environment.Mailbox;
 import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.postcopy.PostcopyControl;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.MigrationUri;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.LinkedBlockingQueue;
 
 /**
  * The state of one incoming migration, and what control sessions ask of it: they leave a request and go, {@code
  * mig-incoming} finds it. The one place where the state changes and is logged.
  */
-final class IncomingControl {
+final class IncomingControl implements PostcopyControl {
     private static final System.Logger LOG = System.getLogger(IncomingControl.class.getName());
 
     /** What {@code mig-incoming} is asked for while it waits for a source that is gone. */
@@ -29,7 +29,7 @@ final class IncomingControl {
     }
 
     private final IncomingPlan plan;
-    private final BlockingQueue<Request> requests = new LinkedBlockingQueue<>();
+    private final Mailbox<Request> requests;
     private volatile IncomingLink link;
     private volatile IncomingState state = new IncomingState.Setup();
     private boolean closing;
@@ -41,6 +41,7 @@ final class IncomingControl {
      */
     IncomingControl(IncomingPlan plan) {
         this.plan = plan;
+        this.requests = new Mailbox<>(plan.environment());
         this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
     }
 
@@ -134,8 +135,38 @@ final class IncomingControl {
         become(new IncomingState.Failed(message, GuestOwner.PEER), message);
     }
 
+    /** The source has begun. */
+    void begun() {
+        become(new IncomingState.Active(), "the source has begun");
+    }
+
+    @Override
+    public void loading(String reason) {
+        become(new IncomingState.PostcopyLoading(), reason);
+    }
+
+    @Override
+    public void active(String reason) {
+        become(new IncomingState.PostcopyActive(), reason);
+    }
+
+    @Override
+    public void paused(String error, String reason) {
+        become(new IncomingState.PostcopyPaused(error), reason);
+    }
+
+    @Override
+    public void recovering(String reason) {
+        become(new IncomingState.PostcopyRecover(), reason);
+    }
+
+    @Override
+    public void completed(String reason) {
+        become(new IncomingState.Completed(), reason);
+    }
+
     /** Changes the state; on {@code mig-incoming}. */
-    void become(IncomingState next, String reason) {
+    private void become(IncomingState next, String reason) {
         IncomingState old = state;
         if (!old.mayBecome(next)) {
             throw new IllegalStateException("incoming migration: " + old + " cannot become " + next);

@@ -3,8 +3,12 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Latch;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
+import io.godwit.engine.incoming.postcopy.Postcopy;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.postcopy.UnfinishedGuest;
 import io.godwit.engine.incoming.wire.IncomingLink;
@@ -18,8 +22,6 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One migration to here. The thread {@code mig-incoming} waits for the source, takes the guest in and starts it. Until
@@ -35,7 +37,7 @@ public final class IncomingMigration implements AutoCloseable {
     private final IncomingControl control;
     private final IncomingSession session;
     private final MigrationUri firstAddress;
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Latch ended;
     private volatile long endNanos;
 
     /**
@@ -45,6 +47,7 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
+        this.ended = new Latch(plan.environment());
         this.control = new IncomingControl(plan);
         this.session = new IncomingSession(plan, progress);
         this.firstAddress = control.link().address();
@@ -54,7 +57,7 @@ public final class IncomingMigration implements AutoCloseable {
     public void start() {
         control.begin();
         try {
-            Thread.ofPlatform().name("mig-incoming").start(this::run);
+            Worker _ = plan.environment().start(ThreadRole.INCOMING, this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
             control.fail(e);
@@ -70,12 +73,12 @@ public final class IncomingMigration implements AutoCloseable {
 
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
-        return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return ended.await(timeout);
     }
 
     /** Whether it has ended. */
     public boolean isEnded() {
-        return ended.getCount() == 0;
+        return ended.isOpen();
     }
 
     /**
@@ -111,7 +114,7 @@ public final class IncomingMigration implements AutoCloseable {
      */
     public void recover(MigrationUri uri) {
         control.recover(uri, session.postcopy().isPresent())
-                .ifPresent(link -> Thread.ofPlatform().name("mig-incoming").start(() -> repeatLastWord(link)));
+                .ifPresent(link -> plan.environment().start(ThreadRole.INCOMING, () -> repeatLastWord(link)));
     }
 
     /** Gives up waiting or receiving; a guest that has arrived whole stays. Does not wait for the end. */
@@ -136,7 +139,7 @@ public final class IncomingMigration implements AutoCloseable {
     private void finish() {
         waits.summarize();
         endNanos = plan.clock().nanoTime();
-        ended.countDown();
+        ended.open();
     }
 
     private void takeIn(IncomingLink first) {
@@ -147,7 +150,7 @@ public final class IncomingMigration implements AutoCloseable {
                 throw new MigrationException.Transport("the source closed the connection without a byte");
             }
             progress.firstByteNanos = plan.clock().nanoTime();
-            control.become(new IncomingState.Active(), "the source has begun");
+            control.begun();
             takeInOrReject(first);
         }
     }
@@ -160,7 +163,7 @@ public final class IncomingMigration implements AutoCloseable {
                 return;
             }
             session.takeOver();
-        } catch (PostcopyDestination.NotTakenOver e) {
+        } catch (Postcopy.NotTakenOver e) {
             control.fail(e);
             rejectQuietly();
             e.end();
@@ -172,24 +175,24 @@ public final class IncomingMigration implements AutoCloseable {
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.
         try {
-            session.takeover().confirm();
+            session.confirm();
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.WARNING, "the guest runs here, but the source could not be told so", e);
         }
         session.letRamChange();
-        control.become(new IncomingState.Completed(), "the guest is here");
+        control.completed("the guest is here");
     }
 
     private void rejectQuietly() {
         try {
-            session.takeover().reject();
+            session.reject();
         } catch (RuntimeException e) {
             LOG.log(System.Logger.Level.DEBUG, "the source could not be told that its guest was refused", e);
         }
     }
 
-    private PostcopyDestination postcopy() {
-        return new PostcopyDestination(session, session.postcopy().orElseThrow(), plan.patience(), control::become);
+    private Postcopy postcopy() {
+        return new Postcopy(session, session.postcopy().orElseThrow(), plan.patience(), control);
     }
 
     /** While a part of the guest's memory is at a source that is not connected. */
@@ -224,7 +227,8 @@ public final class IncomingMigration implements AutoCloseable {
     private void giveUpUnfinished() {
         IncomingState state = control.state();
         if (state.hasGuest() && !(state instanceof IncomingState.Completed)) {
-            session.postcopy().ifPresent(arrival -> new UnfinishedGuest(plan.run(), arrival).stop());
+            session.postcopy()
+                    .ifPresent(arrival -> new UnfinishedGuest(plan.environment(), plan.run(), arrival).stop());
         }
     }
 

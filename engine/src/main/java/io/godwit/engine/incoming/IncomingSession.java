@@ -4,9 +4,11 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.agreement.DestinationSide;
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
+import io.godwit.engine.incoming.postcopy.PostcopySession;
 import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.outcome.MigrationException;
@@ -24,7 +26,7 @@ import java.util.Optional;
  * One guest's arrival, step by step: what {@link SourceStream} brings goes to {@link CommandReader}, {@link Placement}
  * and {@link Takeover}. The steps are called in order on {@code mig-incoming}.
  */
-final class IncomingSession implements SourceStream.Listener, AutoCloseable {
+final class IncomingSession implements SourceStream.Listener, PostcopySession, AutoCloseable {
     private final IncomingPlan plan;
     private final SourceStream stream;
     private final DestinationSide agreement;
@@ -42,8 +44,13 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
         this.takeover = new Takeover(plan, progress, stream);
     }
 
-    /** The bytes of this arrival. */
-    SourceStream stream() {
+    @Override
+    public Environment environment() {
+        return plan.environment();
+    }
+
+    @Override
+    public SourceStream stream() {
         return stream;
     }
 
@@ -81,13 +88,13 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
         }
     }
 
-    /** The guest's devices in postcopy. */
-    PostcopyPackage takePackage() {
+    @Override
+    public PostcopyPackage takePackage() {
         return commands.takePackage();
     }
 
-    /** Loads the devices that came in one piece. Returns whether the guest ran at the source. */
-    boolean load(PostcopyPackage pack) {
+    @Override
+    public boolean load(PostcopyPackage pack) {
         takeover.begin();
         boolean ran = takeover.load(pack);
         for (int value : pack.pings()) {
@@ -96,45 +103,55 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
         return ran;
     }
 
-    /** Claims, starts, and tells the source. */
-    Takeover takeover() {
-        return takeover;
+    @Override
+    public void start(boolean run) {
+        takeover.start(run);
     }
 
-    /** A new connection is there: the stream goes on with commands. */
-    void reconnect(Channel channel) {
+    @Override
+    public void confirm() {
+        takeover.confirm();
+    }
+
+    /** The last word to the source: the guest will never run here. */
+    void reject() {
+        takeover.reject();
+    }
+
+    @Override
+    public void reconnect(Channel channel) {
         var _ = stream.connect(channel);
         stream.resume();
         commands.reconnected();
     }
 
-    /** Whether something came on the new connection that only a source says. */
-    boolean hasReconnected() {
+    @Override
+    public boolean hasReconnected() {
         return commands.hasSpoken();
     }
 
-    /** Waits for the first thing that a source says on a new connection. */
-    void awaitFirstWord() {
+    @Override
+    public void awaitFirstWord() {
         while (!commands.hasSpoken()) {
             stream.awaitMore();
         }
     }
 
-    /** Agrees with the source on what is missing, so that both can go on. */
-    void agree() {
+    @Override
+    public void agree() {
         while (!commands.isAgreed()) {
             stream.awaitMore();
         }
         stream.returnPath().send(new ReturnPathMessage.ResumeAck(1));
     }
 
-    /** Whether the source is a Godwit, which knows that every page must come. */
-    boolean sourceLeavesNoHoles() {
+    @Override
+    public boolean sourceLeavesNoHoles() {
         return agreement.isGodwit();
     }
 
-    /** What sends epochs back, if the source wants that. Any thread. */
-    Optional<CheckpointTaker> safety() {
+    @Override
+    public Optional<CheckpointTaker> safety() {
         return commands.safety();
     }
 
@@ -148,8 +165,8 @@ final class IncomingSession implements SourceStream.Listener, AutoCloseable {
         return placement.digests();
     }
 
-    /** All memory is here: blocks may come and go. */
-    void letRamChange() {
+    @Override
+    public void letRamChange() {
         placement.letRamChange();
     }
 

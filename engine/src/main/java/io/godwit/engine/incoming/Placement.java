@@ -46,7 +46,7 @@ final class Placement implements AutoCloseable {
     PagePlace begin(List<RamBlockEntry> blocks, boolean advised) {
         plan.guest().acceptRam(blocks);
         if (advised) {
-            PostcopyArrival made = new PostcopyArrival(plan.guest(), blocks, plan.withDigests(), progress);
+            PostcopyArrival made = new PostcopyArrival(plan, blocks, progress);
             watched = Optional.of(made);
             place = Optional.of(made);
             return made;

@@ -8,9 +8,8 @@
  * <p>Read {@code IncomingMigration} first; it runs on the thread {@code mig-incoming}. {@code IncomingControl} has the
  * state and the requests of control sessions, {@code IncomingSession} the steps of one arrival: {@code CommandReader}
  * does what the source says, {@code Placement} chooses where pages go, {@code Takeover} begins the guest's life here.
- * {@code PostcopyDestination} says what happens when in postcopy.
  *
- * <p>Below are {@code .precopy} and {@code .postcopy}, which place pages and know nothing of each other; {@code
+ * <p>Below are {@code .precopy} and {@code .postcopy}, which know nothing of each other and of the roof; {@code
  * .checkpoint} is where a destination that runs in step with its source will have its room. {@code .plan} and {@code
  * .wire} are the ground for all.
  */

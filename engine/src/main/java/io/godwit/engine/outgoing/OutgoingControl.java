@@ -12,7 +12,7 @@ import io.godwit.engine.transport.MigrationUri;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -28,8 +28,8 @@ final class OutgoingControl implements PostcopyControl {
     private static final String PAUSED = "migrate-pause was asked for";
 
     private final OutgoingPlan plan;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
     private volatile OutgoingState state = new OutgoingState.Setup();
     private volatile AbortSignal abort = new AbortSignal();
     private boolean continued;
@@ -41,6 +41,8 @@ final class OutgoingControl implements PostcopyControl {
 
     OutgoingControl(OutgoingPlan plan) {
         this.plan = plan;
+        this.lock = plan.environment().newLock();
+        this.changed = lock.newCondition();
     }
 
     /** Where it stands. */

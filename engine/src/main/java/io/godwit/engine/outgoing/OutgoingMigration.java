@@ -2,6 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing;
 
+import io.godwit.engine.environment.Latch;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -19,8 +22,6 @@ import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
 import java.util.Optional;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One migration away from here. The thread {@code mig-outgoing} carries it out from the first byte to the destination's
@@ -37,7 +38,7 @@ public final class OutgoingMigration implements AutoCloseable {
     private final OutgoingProgress progress = new OutgoingProgress();
     private final WireMeter meter = new WireMeter();
     private final MigrationWaits waits;
-    private final CountDownLatch ended = new CountDownLatch(1);
+    private final Latch ended;
     private final OutgoingControl life;
     private final PostcopyTrigger trigger;
     private final long startNanos;
@@ -46,6 +47,7 @@ public final class OutgoingMigration implements AutoCloseable {
     /** Prepares; nothing happens before {@link #start}. */
     public OutgoingMigration(OutgoingPlan plan) {
         this.plan = plan;
+        this.ended = new Latch(plan.environment());
         this.waits = new MigrationWaits(plan.guest().vcpus().count());
         this.life = new OutgoingControl(plan);
         this.trigger = new PostcopyTrigger(plan.capabilities().contains(Capability.POSTCOPY_RAM), plan.parameters());
@@ -56,7 +58,7 @@ public final class OutgoingMigration implements AutoCloseable {
     public void start() {
         life.begin();
         try {
-            Thread.ofPlatform().name("mig-outgoing").start(this::run);
+            Worker _ = plan.environment().start(ThreadRole.OUTGOING, this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
             life.fail(e, GuestOwner.HERE);
@@ -124,12 +126,12 @@ public final class OutgoingMigration implements AutoCloseable {
 
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
-        return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        return ended.await(timeout);
     }
 
     /** Whether it has ended. */
     public boolean isEnded() {
-        return ended.getCount() == 0;
+        return ended.isOpen();
     }
 
     /** A picture of it as it is now. */
@@ -167,7 +169,7 @@ public final class OutgoingMigration implements AutoCloseable {
     private void finish() {
         life.abort().close();
         endNanos = plan.clock().nanoTime();
-        ended.countDown();
+        ended.open();
     }
 
     private void conduct(OutgoingSession session) {

@@ -98,7 +98,7 @@ final class OutgoingSession implements AutoCloseable {
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, meter, plan.clock());
         boolean answers = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
         this.returnPath = answers && channel.isBidirectional()
-                ? Optional.of(new ReturnPath(channel, entries, plan.clock()))
+                ? Optional.of(new ReturnPath(channel, entries, plan.environment()))
                 : Optional.empty();
     }
 

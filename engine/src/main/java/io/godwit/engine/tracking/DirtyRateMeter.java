@@ -2,7 +2,10 @@
 // Copyright the Godwit authors
 package io.godwit.engine.tracking;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -13,7 +16,7 @@ import java.time.InstantSource;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * Measures one guest's dirty rate, one measurement at a time, on the thread {@code dirty-rate}.
@@ -33,10 +36,11 @@ public final class DirtyRateMeter implements AutoCloseable {
     private static final Duration END_PATIENCE = Duration.ofSeconds(10);
 
     private final Guest guest;
+    private final Environment environment;
     private final MonotonicClock clock;
     private final InstantSource wallClock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
     private volatile DirtyRate latest = DirtyRate.NONE;
     private volatile String endReason = "";
     private long seed;
@@ -47,9 +51,12 @@ public final class DirtyRateMeter implements AutoCloseable {
      *
      * @param seed of the choice of sampled pages
      */
-    public DirtyRateMeter(Guest guest, MonotonicClock clock, InstantSource wallClock, long seed) {
+    public DirtyRateMeter(Guest guest, Environment environment, InstantSource wallClock, long seed) {
         this.guest = guest;
-        this.clock = clock;
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
         this.wallClock = wallClock;
         this.seed = seed;
     }
@@ -84,7 +91,7 @@ public final class DirtyRateMeter implements AutoCloseable {
 
     private void begin(Measurement measurement) {
         try {
-            Thread.ofPlatform().name("dirty-rate").daemon().start(() -> measure(measurement));
+            Worker _ = environment.start(ThreadRole.DIRTY_RATE, () -> measure(measurement));
         } catch (Error e) {
             end(new Stage.Unstarted(Optional.of(MigrationException.sentence(e))), 0);
         }

@@ -2,13 +2,15 @@
 // Copyright the Godwit authors
 package io.godwit.engine.tracking;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.linux.process.ThreadEnd;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
@@ -17,7 +19,7 @@ import java.util.OptionalLong;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.stream.IntStream;
 
 /**
@@ -56,9 +58,10 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     private final Guest guest;
     private final Vcpus vcpus;
     private final Surroundings surroundings;
+    private final Environment environment;
     private final MonotonicClock clock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
     private volatile List<VcpuDirtyLimit> picture = List.of();
 
     // Guarded by lock.
@@ -69,18 +72,21 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     private long judgedSyncs;
     private boolean tracking;
     private boolean closed;
-    private Optional<Thread> watcher = Optional.empty();
+    private Optional<Worker> watcher = Optional.empty();
 
     /**
      * No limits.
      *
      * @param vcpus those of the guest, of which only this takes time
      */
-    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, MonotonicClock clock) {
+    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, Environment environment) {
         this.guest = guest;
         this.vcpus = vcpus;
         this.surroundings = surroundings;
-        this.clock = clock;
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
         this.percent = new int[vcpus.count()];
     }
 
@@ -116,8 +122,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
             }
             show();
             if (watcher.isEmpty()) {
-                watcher = Optional.of(
-                        Thread.ofPlatform().name("vcpu-limit").daemon(true).start(this::watch));
+                watcher = Optional.of(environment.start(ThreadRole.VCPU_LIMIT, this::watch));
             }
         } finally {
             lock.unlock();
@@ -315,7 +320,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
     /** Ends all limits; when this returns nobody reads the guest's tracker here. */
     @Override
     public void close() {
-        Optional<Thread> last;
+        Optional<Worker> last;
         lock.lock();
         try {
             closed = true;
@@ -325,6 +330,6 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        last.ifPresent(ThreadEnd::await);
+        last.ifPresent(Worker::awaitEnd);
     }
 }

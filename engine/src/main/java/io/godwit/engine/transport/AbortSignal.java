@@ -3,6 +3,8 @@
 package io.godwit.engine.transport;
 
 import io.godwit.linux.io.EventSignal;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * Ends all waits of one migration on its wire, connecting included. Raised at most once, by any thread; the first
@@ -10,6 +12,7 @@ import io.godwit.linux.io.EventSignal;
  */
 public final class AbortSignal implements AutoCloseable {
     private final EventSignal event = new EventSignal();
+    private final List<Runnable> hearers = new ArrayList<>();
     private volatile String reason = "";
     private boolean closed;
 
@@ -21,6 +24,18 @@ public final class AbortSignal implements AutoCloseable {
         if (!closed && reason.isEmpty()) {
             reason = why;
             event.raise();
+            hearers.forEach(Runnable::run);
+        }
+    }
+
+    /**
+     * For channels whose waits the signal's descriptor does not end: runs {@code hearer} when it is raised, on the
+     * thread that raises it, or here and now if it was. The hearer must return at once.
+     */
+    public synchronized void whenRaised(Runnable hearer) {
+        hearers.add(hearer);
+        if (isRaised()) {
+            hearer.run();
         }
     }
 

@@ -76,19 +76,19 @@ public final class SystemTransports implements Transports {
         try {
             return switch (uri) {
                 case MigrationUri.Tcp tcp ->
-                    Listening.onSocket(Sockets.listen(resolve(tcp).getFirst(), BACKLOG), uri, patience, abort);
+                    SystemListening.onSocket(Sockets.listen(resolve(tcp).getFirst(), BACKLOG), uri, patience, abort);
                 case MigrationUri.Unix unix ->
-                    Listening.onSocket(
+                    SystemListening.onSocket(
                             Sockets.listen(UnixDomainSocketAddress.of(unix.path()), BACKLOG), uri, patience, abort);
                 case MigrationUri.Fd fd ->
-                    Listening.to(socketChannel(descriptors.take(fd.name()), uri, patience, abort), uri);
+                    SystemListening.to(socketChannel(descriptors.take(fd.name()), uri, patience, abort), uri);
                 case MigrationUri.Exec exec -> {
                     Command command = Command.readingFrom(exec);
-                    yield Listening.to(
+                    yield SystemListening.to(
                             new DescriptorChannel(command.pipe(), abort, uri, false, patience, command), uri);
                 }
                 case MigrationUri.File file ->
-                    Listening.to(
+                    SystemListening.to(
                             new DescriptorChannel(
                                     Files.openForRead(file.path(), file.offset()),
                                     abort,

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.FaultyWire;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
@@ -48,8 +49,7 @@ final class CheckpointPair implements AutoCloseable {
         guest = new CheckpointGuest(identity, seed);
         run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
         keeper = new CheckpointKeeper(sourceGuest, MonotonicClock.SYSTEM, _ -> {});
-        maker = new CheckpointTaker(
-                guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), MonotonicClock.SYSTEM);
+        maker = new CheckpointTaker(guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), Environment.SYSTEM);
         guest.arrive();
     }
 

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.StillGuest;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -47,7 +48,7 @@ class VcpuDirtyLimitsTest {
                     return migrationSyncs;
                 }
             },
-            now::get);
+            Environment.of(now::get));
 
     @AfterEach
     void close() {

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.plan;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
@@ -27,5 +28,10 @@ public record IncomingPlan(
         boolean withDigests,
         boolean postcopy,
         List<MigrationListener> listeners,
-        MonotonicClock clock,
-        Transports transports) {}
+        Environment environment,
+        Transports transports) {
+    /** The time. */
+    public MonotonicClock clock() {
+        return environment.clock();
+    }
+}

@@ -2,28 +2,23 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.memory.MissingPages;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.linux.Errno;
 import io.godwit.linux.NativeException;
-import io.godwit.linux.memory.Advice;
-import io.godwit.linux.memory.MappingFlags;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.linux.memory.Support;
-import io.godwit.linux.memory.Userfaultfd;
+import io.godwit.linux.memory.Userfaultfd.Placement;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.EnumSet;
-import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * The memory of a guest that arrives by postcopy: empty at first, watched by userfaultfd, filled a host page at a time.
+ * The memory of a guest that arrives by postcopy: empty at first, watched for what is missing, filled a host page at a
+ * time.
  *
  * <p>Invariant (law 1): what is missing is touched by no Java thread; pages are placed by the kernel. Whether a page is
  * there, its {@link ArrivingBlock} says, and through it {@link RamBlock#isPresent}.
@@ -38,13 +33,12 @@ public final class ArrivingMemory implements AutoCloseable {
     private ArrivingBlock[] byAddress = {};
 
     private Optional<PageDigests> digests;
-    private final Userfaultfd faults;
-    private final Set<RamBlock> wantHugePages = new HashSet<>();
+    private final MissingPages.Watch watch;
     private final AtomicLong duplicatePages = new AtomicLong();
     private boolean released;
 
-    private ArrivingMemory(Userfaultfd faults, Optional<PageDigests> digests) {
-        this.faults = faults;
+    private ArrivingMemory(MissingPages.Watch watch, Optional<PageDigests> digests) {
+        this.watch = watch;
         this.digests = digests;
     }
 
@@ -52,20 +46,13 @@ public final class ArrivingMemory implements AutoCloseable {
      * Empties the guest's memory and watches it.
      *
      * @param order the blocks' names as the stream numbers them
-     * @param kernelFaults whether the kernel touches the memory too
      * @throws MigrationException.Refused if this host cannot; the sentence says what is missing
      */
     static ArrivingMemory prepare(
-            RamBlocks.Snapshot ram, List<String> order, boolean kernelFaults, boolean withDigests) {
+            RamBlocks.Snapshot ram, List<String> order, MissingPages missing, boolean withDigests) {
         RamBlocks.Snapshot listed = ram.inOrder(order);
         Optional<PageDigests> digests = withDigests ? Optional.of(new PageDigests(listed)) : Optional.empty();
-        Set<Userfaultfd.Feature> features = PostcopySupport.features(listed.blocks());
-        Userfaultfd.Faults scope = PostcopySupport.scope(kernelFaults);
-        EnumSet<Userfaultfd.Feature> withThreads = EnumSet.of(Userfaultfd.Feature.THREAD_ID);
-        withThreads.addAll(features);
-        boolean tellsThreads = Userfaultfd.support(withThreads, scope) instanceof Support.Available;
-        ArrivingMemory memory =
-                new ArrivingMemory(Userfaultfd.open(tellsThreads ? withThreads : features, scope), digests);
+        ArrivingMemory memory = new ArrivingMemory(missing.open(listed.blocks()), digests);
         try {
             memory.watch(listed);
             return memory;
@@ -96,9 +83,8 @@ public final class ArrivingMemory implements AutoCloseable {
         List<ArrivingBlock> kept = blocks.stream()
                 .filter(one -> staying.contains(one.block().idstr()))
                 .toList();
+        blocks.stream().filter(one -> !kept.contains(one)).forEach(one -> watch.forget(one.block()));
         take(kept);
-        boolean _ =
-                wantHugePages.retainAll(kept.stream().map(ArrivingBlock::block).toList());
     }
 
     private void watch(RamBlocks.Snapshot listed) {
@@ -130,33 +116,11 @@ public final class ArrivingMemory implements AutoCloseable {
 
     private void empty(ArrivingBlock arriving) {
         RamBlock block = arriving.block();
-        NativeMemory memory = block.memory();
-        if (!arriving.isHuge() && !MappingFlags.of(arriving.start()).contains("nh")) {
-            forbidHugePages(arriving);
-        }
-        arriving.watched(faults.register(arriving.start(), block.usedLength(), Set.of(Userfaultfd.Mode.MISSING)));
+        arriving.watched(watch.begin(block));
         block.beginArriving(arriving.received());
         // ORDERING: emptied last. Who looked at the memory while it was not watched, a control session that asks for
         // figures, has mapped a page of zeros, which would pass for the guest's.
-        drop(memory, 0, block.usedLength());
-    }
-
-    /** KERNEL: one touch would make 512 pages of a transparent huge page present, which then never fault. */
-    private void forbidHugePages(ArrivingBlock arriving) {
-        NativeMemory memory = arriving.block().memory();
-        try {
-            memory.advise(0, memory.byteLength(), Advice.NOHUGEPAGE);
-            boolean _ = wantHugePages.add(arriving.block());
-        } catch (NativeException e) {
-            if (e.errno() != Errno.EINVAL) {
-                throw e;
-            }
-            // KERNEL: built without transparent huge pages, so that there are none to forbid.
-        }
-    }
-
-    private static void drop(NativeMemory memory, long offset, long length) {
-        memory.advise(offset, length, memory.isShared() ? Advice.REMOVE : Advice.DONTNEED);
+        watch.drop(block, 0, block.usedLength());
     }
 
     /** The blocks as the stream numbers them. */
@@ -198,8 +162,13 @@ public final class ArrivingMemory implements AutoCloseable {
     }
 
     /** What tells of faults. */
-    Userfaultfd faults() {
-        return faults;
+    MissingPages.FaultReader faults() {
+        return watch.faults();
+    }
+
+    /** Lets those go on who wait for pages that are there. */
+    void wake(long address, long byteLength) {
+        watch.wake(address, byteLength);
     }
 
     Optional<PageDigests> digests() {
@@ -218,13 +187,12 @@ public final class ArrivingMemory implements AutoCloseable {
 
     /** Fills a host page in one step and lets everybody go on who waits for it; whether it was missing. */
     boolean fill(ArrivingBlock block, long hostPage, NativeMemory content, long contentOffset) {
-        return placed(
-                faults.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes(), true));
+        return placed(watch.copy(block.hostPageAddress(hostPage), content, contentOffset, block.hostPageBytes()));
     }
 
     /** Makes a host page zero, as {@link #fill}. Only where {@link #takesZeroPages}. */
     boolean fillZero(ArrivingBlock block, long hostPage) {
-        return placed(faults.zeroPage(block.hostPageAddress(hostPage), block.hostPageBytes(), true));
+        return placed(watch.zeroPage(block.hostPageAddress(hostPage), block.hostPageBytes()));
     }
 
     /**
@@ -236,14 +204,14 @@ public final class ArrivingMemory implements AutoCloseable {
     boolean fillRun(ArrivingBlock block, long firstHostPage, int hostPages, NativeMemory content, boolean zero) {
         long target = block.hostPageAddress(firstHostPage);
         long length = (long) hostPages * block.hostPageBytes();
-        return switch (zero ? faults.zeroPage(target, length, true) : faults.copy(target, content, 0, length, true)) {
+        return switch (zero ? watch.zeroPage(target, length) : watch.copy(target, content, 0, length)) {
             case PLACED -> true;
             case ALREADY_PRESENT -> false;
             case RANGE_GONE -> throw gone();
         };
     }
 
-    private boolean placed(Userfaultfd.Placement placement) {
+    private boolean placed(Placement placement) {
         return switch (placement) {
             case PLACED -> true;
             case ALREADY_PRESENT -> {
@@ -291,7 +259,7 @@ public final class ArrivingMemory implements AutoCloseable {
         long hostPage = arriving.hostPageAt(start);
         long hostPages = arriving.hostPageAt(byteLength);
         arriving.discard(hostPage, hostPages);
-        drop(arriving.block().memory(), start, byteLength);
+        watch.drop(arriving.block(), start, byteLength);
         if (digests.isPresent()) {
             digests.get()
                     .discarded(arriving.index(), start >>> RamBlock.PAGE_SHIFT, byteLength >>> RamBlock.PAGE_SHIFT);
@@ -341,30 +309,14 @@ public final class ArrivingMemory implements AutoCloseable {
             return;
         }
         released = true;
-        for (ArrivingBlock block : blocks) {
-            try {
-                faults.unregister(block.start(), block.block().usedLength());
-            } catch (NativeException e) {
-                // Not watched yet, or unmapped already; closing the descriptor does the same.
-                System.getLogger(ArrivingMemory.class.getName())
-                        .log(
-                                System.Logger.Level.DEBUG,
-                                "RAM block {0}: {1}",
-                                block.block().idstr(),
-                                e.getMessage());
-            }
-        }
+        blocks.forEach(one -> watch.end(one.block()));
     }
 
     /** The same, and memory is as it was before. The threads that use it must have ended. Harmless when repeated. */
     @Override
     public void close() {
         release();
-        faults.close();
-        for (RamBlock block : wantHugePages) {
-            block.memory().advise(0, block.usedLength(), Advice.HUGEPAGE);
-        }
-        wantHugePages.clear();
+        watch.close();
         blocks.forEach(block -> block.block().endArriving());
     }
 }

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.report.LatencyHistogram;
 import io.godwit.engine.report.PostcopyStatistics;
 import java.util.List;
@@ -10,7 +11,7 @@ import java.util.concurrent.locks.ReentrantLock;
 
 /**
  * The faults that wait, and how long those that have ended took. Each host page is named by its address. Times are
- * those of {@link System#nanoTime}.
+ * those of {@code clock}.
  *
  * <p>Threads: any. Faults take a lock, pages that nobody waits for do not come here. Nothing is allocated after the
  * constructor, but JFR events.
@@ -21,6 +22,7 @@ final class FaultLog {
 
     private static final long NOT_YET = 0;
 
+    private final MonotonicClock clock;
     private final ReentrantLock lock = new ReentrantLock();
     private final long[] pages = new long[CAPACITY];
     private final int[] threads = new int[CAPACITY];
@@ -37,8 +39,9 @@ final class FaultLog {
     private final AtomicLong requests = new AtomicLong();
     private final AtomicLong requestedPages = new AtomicLong();
 
-    FaultLog(PageWaits waits) {
+    FaultLog(PageWaits waits, MonotonicClock clock) {
         this.waits = waits;
+        this.clock = clock;
         FlightRecording.prepare();
     }
 
@@ -96,7 +99,7 @@ final class FaultLog {
      * @param targetPages how many target pages it has
      */
     void placed(long page, long readNanos, int targetPages) {
-        long now = System.nanoTime();
+        long now = clock.nanoTime();
         long _ = requestedPages.addAndGet(targetPages);
         lock.lock();
         try {
@@ -127,7 +130,7 @@ final class FaultLog {
 
     /** Nobody waits for a page: it was in place before its fault was looked at. */
     void withdrawn(long page) {
-        long now = System.nanoTime();
+        long now = clock.nanoTime();
         lock.lock();
         try {
             for (int i = count - 1; i >= 0; i--) {
@@ -181,7 +184,7 @@ final class FaultLog {
     long blocktimeNanos() {
         lock.lock();
         try {
-            return waits.blocktimeNanos(System.nanoTime());
+            return waits.blocktimeNanos(clock.nanoTime());
         } finally {
             lock.unlock();
         }

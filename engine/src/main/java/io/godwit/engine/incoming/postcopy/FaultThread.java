@@ -2,53 +2,50 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.linux.io.EventSignal;
-import io.godwit.linux.io.Polling;
-import io.godwit.linux.memory.FaultEvents;
-import io.godwit.linux.memory.Userfaultfd;
-import io.godwit.linux.process.Scheduling;
-import io.godwit.linux.process.ThreadEnd;
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
+import io.godwit.engine.memory.MissingPages.FaultReader;
 
 /**
- * The thread {@code uffd-fault}: learns from the kernel who waits for which page, and asks the source for it, once. It
+ * The thread {@code uffd-fault}: learns who waits for which page, and asks the source for it, once. It
  * lives from the moment when the guest's devices are loaded until all memory is there, over lost connections. Nothing
  * is allocated for a fault.
  */
 final class FaultThread implements AutoCloseable {
-    private static final int EVENTS = 64;
     private static final System.Logger LOG = System.getLogger(FaultThread.class.getName());
 
     private final ArrivingMemory memory;
     private final FaultLog log;
     private final RequestSender requests;
-    private final EventSignal stop = new EventSignal();
-    private final Thread thread;
+    private final Environment environment;
+    private final FaultReader faults;
+    private final Worker thread;
 
-    /** Begins to listen to the kernel. */
-    FaultThread(ArrivingMemory memory, FaultLog log, RequestSender requests) {
+    /** Begins to listen. */
+    FaultThread(ArrivingMemory memory, FaultLog log, RequestSender requests, Environment environment) {
         this.memory = memory;
         this.log = log;
         this.requests = requests;
+        this.environment = environment;
+        this.faults = memory.faults();
         try {
-            this.thread = PostcopyThreads.start("uffd-fault", this::run);
+            this.thread = environment.start(ThreadRole.FAULTS, this::run);
         } catch (Error e) {
-            stop.close();
+            faults.close();
             throw e;
         }
     }
 
     private void run() {
-        boolean _ = Scheduling.answersAtOnce();
-        Userfaultfd faults = memory.faults();
-        try (Polling polling = new Polling();
-                FaultEvents events = new FaultEvents(EVENTS)) {
-            while (polling.awaitReadable(faults, stop, Polling.FOREVER_NANOS) == Polling.Outcome.READY) {
-                int count = faults.readEvents(events);
-                long readNanos = System.nanoTime();
+        environment.answersAtOnce();
+        MonotonicClock clock = environment.clock();
+        try {
+            for (int count = faults.await(); count != FaultReader.STOPPED; count = faults.await()) {
+                long readNanos = clock.nanoTime();
                 for (int i = 0; i < count; i++) {
-                    if (events.isPageFault(i)) {
-                        serve(events.address(i), events.threadId(i), readNanos);
-                    }
+                    serve(faults.address(i), faults.threadId(i), readNanos);
                 }
             }
         } catch (RuntimeException | Error e) {
@@ -66,21 +63,21 @@ final class FaultThread implements AutoCloseable {
         ArrivingBlock block = memory.block(index);
         long hostPage = block.hostPageAt(address - block.start());
         long page = block.hostPageAddress(hostPage);
-        log.faulted(page, threadId, readNanos, System.nanoTime());
+        log.faulted(page, threadId, readNanos, environment.clock().nanoTime());
         boolean first = block.markRequested(hostPage);
         if (block.isReceived(hostPage)) {
             log.withdrawn(page);
-            memory.faults().wake(page, block.hostPageBytes());
+            memory.wake(page, block.hostPageBytes());
         } else if (first && requests.ask(block, hostPage)) {
-            log.requested(page, System.nanoTime());
+            log.requested(page, environment.clock().nanoTime());
         }
     }
 
     /** Stops and waits for the thread's end. Harmless when repeated. */
     @Override
     public void close() {
-        stop.raise();
-        ThreadEnd.await(thread);
-        stop.close();
+        faults.stop();
+        thread.awaitEnd();
+        faults.close();
     }
 }

@@ -3,13 +3,14 @@
 package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.ChannelInput;
-import io.godwit.linux.process.Scheduling;
-import io.godwit.linux.process.ThreadEnd;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamListener;
@@ -19,7 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there
@@ -43,10 +44,11 @@ public final class PageChannels {
     private final PostcopyArrival arrival;
     private final Optional<CheckpointTaker> safety;
     private final Duration patience;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
-    private final List<Thread> preemptThreads = new ArrayList<>();
-    private Optional<Thread> listenThread = Optional.empty();
+    private final Environment environment;
+    private final Lock lock;
+    private final Condition changed;
+    private final List<Worker> preemptThreads = new ArrayList<>();
+    private Optional<Worker> listenThread = Optional.empty();
     private Optional<Throwable> failure = Optional.empty();
     private boolean committed;
     private boolean mainEnded;
@@ -62,12 +64,16 @@ public final class PageChannels {
             SourceStream stream,
             PostcopyArrival arrival,
             Optional<CheckpointTaker> safety,
-            Duration patience) {
+            Duration patience,
+            Environment environment) {
         this.link = link;
         this.stream = stream;
         this.arrival = arrival;
         this.safety = safety;
         this.patience = patience;
+        this.environment = environment;
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
     }
 
     /** Begins to read pages; requests go out over this connection from now on. */
@@ -75,7 +81,7 @@ public final class PageChannels {
         arrival.requests().attach(stream.returnPath(), this::broken);
         lock.lock();
         try {
-            listenThread = Optional.of(PostcopyThreads.start("mig-listen", this::listen));
+            listenThread = Optional.of(environment.start(ThreadRole.LISTEN, this::listen));
             startPreempt();
         } finally {
             lock.unlock();
@@ -144,7 +150,7 @@ public final class PageChannels {
      * @return what went wrong, if anything
      */
     public Optional<Throwable> awaitEnd(boolean refusesHoles) {
-        listenThread.ifPresent(ThreadEnd::await);
+        listenThread.ifPresent(Worker::awaitEnd);
         awaitPreempt(refusesHoles);
         awaitSafetyEnd();
         endPreempt();
@@ -174,20 +180,20 @@ public final class PageChannels {
             lock.unlock();
         }
         link.cut(reason);
-        listenThread.ifPresent(ThreadEnd::await);
+        listenThread.ifPresent(Worker::awaitEnd);
         endPreempt();
         arrival.requests().detach();
     }
 
     /** The end of the main channel may overtake pages that are on their way on the other one. */
     private void awaitPreempt(boolean refusesHoles) {
-        long deadline = System.nanoTime() + patience.toNanos();
+        long deadline = environment.clock().nanoTime() + patience.toNanos();
         lock.lock();
         try {
             while (failure.isEmpty()
                     && furtherConnections > 0
                     && (refusesHoles ? arrival.missingPages() > 0 : !arrival.nobodyWaits())
-                    && System.nanoTime() - deadline < 0) {
+                    && environment.clock().nanoTime() - deadline < 0) {
                 long _ = changed.awaitNanos(CHECK_NANOS);
             }
         } catch (InterruptedException e) {
@@ -203,11 +209,11 @@ public final class PageChannels {
             return;
         }
         CheckpointTaker taker = safety.get();
-        long deadline = System.nanoTime() + patience.toNanos();
+        long deadline = environment.clock().nanoTime() + patience.toNanos();
         lock.lock();
         try {
             while (failure.isEmpty() && !taker.hasEnded() && arrival.missingPages() == 0) {
-                if (!servesEpochs && System.nanoTime() - deadline > 0) {
+                if (!servesEpochs && environment.clock().nanoTime() - deadline > 0) {
                     failure = Optional.of(
                             new MigrationException.Transport("the source has not opened the connection for epochs"));
                 }
@@ -221,7 +227,7 @@ public final class PageChannels {
     }
 
     private void endPreempt() {
-        List<Thread> threads;
+        List<Worker> threads;
         lock.lock();
         try {
             ending = true;
@@ -230,7 +236,7 @@ public final class PageChannels {
             lock.unlock();
         }
         link.endPreempt();
-        threads.forEach(ThreadEnd::await);
+        threads.forEach(Worker::awaitEnd);
     }
 
     private void listen() {
@@ -253,7 +259,7 @@ public final class PageChannels {
             if (!ending && !accepting && link.takesMore() && furtherConnections < MAX_FURTHER_CONNECTIONS) {
                 accepting = true;
                 boolean _ = preemptThreads.removeIf(thread -> !thread.isAlive());
-                preemptThreads.add(PostcopyThreads.start("mig-preempt", this::acceptPreempt));
+                preemptThreads.add(environment.start(ThreadRole.PREEMPT, this::acceptPreempt));
             }
         } finally {
             lock.unlock();
@@ -290,7 +296,7 @@ public final class PageChannels {
     }
 
     private void readPreempt(Channel channel) {
-        boolean _ = Scheduling.answersAtOnce();
+        environment.answersAtOnce();
         boolean proven = false;
         try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
                 PostcopyPlacer placer = arrival.newRequestPlacer()) {
@@ -303,7 +309,7 @@ public final class PageChannels {
             }
             while (bytes > 0) {
                 total += bytes;
-                placer.readAt(System.nanoTime());
+                placer.readAt(environment.clock().nanoTime());
                 arrival.countBytes(bytes);
                 reader.consume(input.received());
                 placer.flush();

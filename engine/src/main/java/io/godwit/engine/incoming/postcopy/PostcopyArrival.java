@@ -2,7 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageDigests;
@@ -26,6 +28,7 @@ import java.util.concurrent.atomic.AtomicLong;
  * <p>Threads: {@code mig-incoming}; {@link #giveUp} and {@link #statistics} any.
  */
 public final class PostcopyArrival implements PrecopyPlace {
+    private final Environment environment;
     private final IncomingProgress progress;
     private List<RamBlockEntry> entries;
     private final ArrivingMemory memory;
@@ -46,22 +49,25 @@ public final class PostcopyArrival implements PrecopyPlace {
      * @throws MigrationException.Protocol if page sizes differ
      * @throws MigrationException.Refused if this host cannot do it
      */
-    public PostcopyArrival(Guest guest, List<RamBlockEntry> entries, boolean withDigests, IncomingProgress progress) {
+    public PostcopyArrival(IncomingPlan plan, List<RamBlockEntry> entries, IncomingProgress progress) {
+        Guest guest = plan.guest();
+        this.environment = plan.environment();
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
-        memory = ArrivingMemory.prepare(guest.ram().snapshot(), names(entries), guest.faultsInKernel(), withDigests);
-        log = new FaultLog(new PageWaits(guest.vcpus()));
+        memory = ArrivingMemory.prepare(
+                guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
+        log = new FaultLog(new PageWaits(guest.vcpus()), environment.clock());
         precopy = new AdvisedPlacer(memory);
     }
 
     /** Says whether postcopy to here can work, before any page comes. */
     public static void refuseUnsupported(Guest guest, long pageSizeSummary) {
-        if (PostcopySupport.check(guest) instanceof Support.Missing(String sentence)) {
+        List<RamBlock> blocks = guest.ram().snapshot().blocks();
+        if (guest.missingPages().support(blocks) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");
         }
-        List<RamBlock> blocks = guest.ram().snapshot().blocks();
-        long ours = PostcopySupport.pageSizes(blocks);
+        long ours = pageSizes(blocks);
         // Memory that the source's guest was given later is made here by its list, in ordinary pages.
         long withPlugged = guest.ramPlug().isPresent() ? ours | RamBlock.PAGE_BYTES : ours;
         if (!blocks.isEmpty() && ours != pageSizeSummary && withPlugged != pageSizeSummary) {
@@ -87,6 +93,15 @@ public final class PostcopyArrival implements PrecopyPlace {
 
     private static List<String> names(List<RamBlockEntry> entries) {
         return entries.stream().map(RamBlockEntry::idstr).toList();
+    }
+
+    /** The ORed page sizes of the blocks, as POSTCOPY_ADVISE announces them. */
+    private static long pageSizes(List<RamBlock> blocks) {
+        long summary = 0;
+        for (RamBlock block : blocks) {
+            summary |= block.pageBytes();
+        }
+        return summary;
     }
 
     private static void refuseOtherPages(RamBlocks.Snapshot ram, List<RamBlockEntry> entries) {
@@ -137,7 +152,7 @@ public final class PostcopyArrival implements PrecopyPlace {
         memory.refuseParts();
         bytesBefore = progress.transferredBytes.get();
         listening = true;
-        faultThread = Optional.of(new FaultThread(memory, log, requests));
+        faultThread = Optional.of(new FaultThread(memory, log, requests, environment));
     }
 
     /** A placer for the main channel, who closes it. */
@@ -151,7 +166,7 @@ public final class PostcopyArrival implements PrecopyPlace {
     }
 
     private PostcopyPlacer newPlacer(String channel, boolean givesWay) {
-        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, givesWay, this::keepCount);
+        PostcopyPlacer placer = new PostcopyPlacer(memory, log, channel, givesWay, this::keepCount, environment);
         placers.add(placer);
         return placer;
     }
@@ -164,7 +179,7 @@ public final class PostcopyArrival implements PrecopyPlace {
     /** Asks again for all that was asked for and has not come. */
     public void repeatRequests() {
         int _ = recoveries.incrementAndGet();
-        long _ = requests.repeat(memory, log);
+        long _ = requests.repeat(memory, log, environment.clock());
     }
 
     /** Lets everybody go on who waits for a page, with zeros: the guest will not run here. Any thread. */

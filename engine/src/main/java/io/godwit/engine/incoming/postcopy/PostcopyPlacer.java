@@ -2,12 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.linux.process.Scheduling;
 import java.util.Optional;
 import java.util.function.Consumer;
 
@@ -26,6 +26,7 @@ public final class PostcopyPlacer implements PagePlace, PageRun.Sink, AutoClosea
     private final String channel;
     private final boolean givesWay;
     private final Consumer<PostcopyPlacer> ended;
+    private final Environment environment;
     /** Where a huge page is collected, from the first one on; a whole one is placed from here. */
     private Optional<NativeMemory> hostPage = Optional.empty();
 
@@ -38,7 +39,7 @@ public final class PostcopyPlacer implements PagePlace, PageRun.Sink, AutoClosea
     private boolean clean = true;
 
     /** What came together with something else, before this placer was there, counts as read when it was made. */
-    private long readNanos = System.nanoTime();
+    private long readNanos;
 
     private long placed;
     private volatile long placedPages;
@@ -52,8 +53,15 @@ public final class PostcopyPlacer implements PagePlace, PageRun.Sink, AutoClosea
      * @param ended hears of {@link #close}
      */
     PostcopyPlacer(
-            ArrivingMemory memory, FaultLog log, String channel, boolean givesWay, Consumer<PostcopyPlacer> ended) {
+            ArrivingMemory memory,
+            FaultLog log,
+            String channel,
+            boolean givesWay,
+            Consumer<PostcopyPlacer> ended,
+            Environment environment) {
         this.ended = ended;
+        this.environment = environment;
+        this.readNanos = environment.clock().nanoTime();
         this.memory = memory;
         this.log = log;
         this.digests = memory.digests();
@@ -134,7 +142,7 @@ public final class PostcopyPlacer implements PagePlace, PageRun.Sink, AutoClosea
     public void runArrived() {
         if (givesWay) {
             // A vCPU that has got its page, or a thread that serves its fault, may be waiting for this processor.
-            Scheduling.giveWay();
+            environment.giveWay();
         }
     }
 

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.incoming.wire.ReturnPathOut;
 import java.util.Optional;
 import java.util.function.Consumer;
@@ -43,12 +44,12 @@ public final class RequestSender {
     }
 
     /** Asks again for all that was asked for and has not come. Returns how many that was. */
-    long repeat(ArrivingMemory memory, FaultLog log) {
+    long repeat(ArrivingMemory memory, FaultLog log, MonotonicClock clock) {
         long repeated = 0;
         for (ArrivingBlock block : memory.blocks()) {
             for (long page = 0; page < block.hostPageCount(); page++) {
                 if (block.isAwaited(page) && ask(block, page)) {
-                    log.requested(block.hostPageAddress(page), System.nanoTime());
+                    log.requested(block.hostPageAddress(page), clock.nanoTime());
                     repeated++;
                 }
             }

@@ -2,11 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.RunControl;
-import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 
 /**
  * A guest whose missing memory will not come, because this side ends. It must not run on with zeros in the place of its
@@ -16,31 +16,31 @@ public final class UnfinishedGuest {
     private static final System.Logger LOG = System.getLogger(UnfinishedGuest.class.getName());
     private static final Duration STOP_PATIENCE = Duration.ofMillis(500);
 
+    private final Environment environment;
     private final RunControl run;
     private final PostcopyArrival arrival;
 
-    public UnfinishedGuest(RunControl run, PostcopyArrival arrival) {
+    public UnfinishedGuest(Environment environment, RunControl run, PostcopyArrival arrival) {
+        this.environment = environment;
         this.run = run;
         this.arrival = arrival;
     }
 
     /** Stops it: first as it is, then, where a vCPU waits, by letting it out to where it sees that it shall stop. */
     public void stop() {
-        CountDownLatch stopped = new CountDownLatch(1);
-        Thread stopper = PostcopyThreads.start("mig-stop", () -> {
+        Worker stopper = environment.start(ThreadRole.STOP, () -> {
             try {
                 run.stop();
             } catch (RuntimeException e) {
                 LOG.log(System.Logger.Level.WARNING, "a guest whose memory is missing could not be stopped", e);
             }
-            stopped.countDown();
         });
         try {
-            boolean _ = stopped.await(STOP_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+            boolean _ = stopper.awaitEnd(STOP_PATIENCE);
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
         arrival.giveUp();
-        ThreadEnd.await(stopper);
+        stopper.awaitEnd();
     }
 }

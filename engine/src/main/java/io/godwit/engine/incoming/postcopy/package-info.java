@@ -2,8 +2,11 @@
 // Copyright the Godwit authors
 
 /**
- * Memory that arrives behind its guest. {@code PostcopyArrival} is what lives from the guest's first page to its last:
- * {@code ArrivingMemory}, {@code FaultThread}, {@code FaultLog}. Pages that come before the guest runs go by {@code
+ * Memory that arrives behind its guest. {@code Postcopy} says what happens when, over any number of connections; {@code
+ * PostcopyControl} and {@code PostcopySession} are what it knows of the migration around it.
+ *
+ * <p>{@code PostcopyArrival} is what lives from the guest's first page to its last: {@code ArrivingMemory}, {@code
+ * FaultThread}, {@code FaultLog}. Pages that come before the guest runs go by {@code
  * AdvisedPlacer}, those that come afterwards by {@code PostcopyPlacer}. {@code PageChannels} is what lives as long as
  * one connection: {@code mig-listen}, {@code mig-preempt}.
  *

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.wire;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
@@ -12,7 +13,7 @@ import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
 import java.nio.ByteBuffer;
 import java.util.List;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * What this side answers to the source over one connection. Silent until the source has opened the return path.
@@ -23,14 +24,15 @@ public final class ReturnPathOut implements AutoCloseable {
     private static final int MESSAGE_BYTES = 1024;
 
     private final Channel channel;
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Lock lock;
     private final NativeMemory memory = NativeMemory.allocate(MESSAGE_BYTES);
     private final ByteBuffer buffer = memory.buffer(0, MESSAGE_BYTES);
     private volatile boolean open;
     private PageRequestWriter requests = new PageRequestWriter(List.of());
     private boolean closed;
 
-    public ReturnPathOut(Channel channel) {
+    public ReturnPathOut(Channel channel, Environment environment) {
+        this.lock = environment.newLock();
         this.channel = channel;
     }
 

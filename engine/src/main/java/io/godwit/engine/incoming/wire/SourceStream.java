@@ -85,8 +85,8 @@ public final class SourceStream {
     /** Goes on over this channel; it belongs to the caller, who closes it after {@link Connected}. */
     public Connected connect(Channel channel) {
         disconnect();
-        connection = Optional.of(
-                new Connection(channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel)));
+        connection = Optional.of(new Connection(
+                channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel, plan.environment())));
         return this::disconnect;
     }
 
@@ -184,7 +184,7 @@ public final class SourceStream {
             if (fill(Channel.FOREVER_NANOS) < 0) {
                 endOfInput("the source's stream broke off");
             }
-            read.accept(System.nanoTime());
+            read.accept(plan.clock().nanoTime());
             consume();
         }
     }

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.plan;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
@@ -28,5 +29,10 @@ public record OutgoingPlan(
         Supplier<MigrationParameters> parameters,
         Set<Capability> capabilities,
         List<MigrationListener> listeners,
-        MonotonicClock clock,
-        Transports transports) {}
+        Environment environment,
+        Transports transports) {
+    /** The time. */
+    public MonotonicClock clock() {
+        return environment.clock();
+    }
+}

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
+import io.godwit.engine.environment.Doorbell;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;

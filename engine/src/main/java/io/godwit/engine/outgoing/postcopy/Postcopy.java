@@ -18,7 +18,6 @@ import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.locks.LockSupport;
 
 /**
  * Postcopy from the switch to its end: pushes over one connection after the other until the destination has everything.
@@ -171,7 +170,7 @@ public final class Postcopy {
         if (peerTakesToken || refused) {
             if (devicesLoaded) {
                 // It is about to take the token, or has: a moment makes the answer the one that it expects.
-                LockSupport.parkNanos(GRACE_NANOS);
+                plan.environment().pause(GRACE_NANOS);
             }
             GuestOwner owner = plan.run().reclaim(guestRan);
             peerHasGuest = owner == GuestOwner.PEER;
@@ -214,7 +213,7 @@ public final class Postcopy {
     private PostcopyLink recover(MigrationUri uri, AbortSignal abort) {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         Channel channel = plan.transports().connect(uri, patience, abort);
-        ReturnPath returnPath = new ReturnPath(channel, entries, plan.clock());
+        ReturnPath returnPath = new ReturnPath(channel, entries, plan.environment());
         try (OutgoingWire wire = new OutgoingWire(channel, meter)) {
             if (!channel.isBidirectional()) {
                 throw new MigrationException.Transport("postcopy needs answers, and " + uri + " has no way back");

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
+import io.godwit.engine.environment.Doorbell;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
@@ -61,7 +62,7 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
         this.entries = entries;
         this.requestChannel = requestChannel;
         this.returnPath = returnPath;
-        Doorbell bell = new Doorbell();
+        Doorbell bell = plan.environment().newDoorbell();
         PostcopyProgress postcopy = progress.postcopy;
         this.requests = new PageRequests(
                 pages,

@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
+import io.godwit.engine.environment.Doorbell;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
@@ -11,7 +13,6 @@ import io.godwit.engine.outgoing.plan.PostcopyProgress;
 import io.godwit.engine.outgoing.wire.RateLimit;
 import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.engine.transport.AbortSignal;
-import io.godwit.linux.process.Scheduling;
 import java.util.OptionalInt;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Supplier;
@@ -44,6 +45,7 @@ final class PostcopyPush implements AutoCloseable {
     private final AbortSignal abort;
     private final PostcopyProgress progress;
     private final Supplier<MigrationParameters> parameters;
+    private final Environment environment;
     private final MonotonicClock clock;
     private final PushCursor cursor;
     private final PageBatch batch;
@@ -69,6 +71,7 @@ final class PostcopyPush implements AutoCloseable {
         this.abort = abort;
         this.progress = progress;
         this.parameters = plan.parameters();
+        this.environment = plan.environment();
         this.clock = plan.clock();
         this.cursor = new PushCursor(pages);
         this.batch = new PageBatch(Math.max(64, pages.largestHostPage()));
@@ -105,7 +108,7 @@ final class PostcopyPush implements AutoCloseable {
                 progress.pushed(batch.count());
                 keepRate(sent);
                 // Who reads a request, or carries the answer, may be waiting for this processor.
-                Scheduling.giveWay();
+                environment.giveWay();
             }
         }
         while (requests.isAnswering()) {

@@ -3,6 +3,8 @@
 package io.godwit.engine.outgoing.postcopy;
 
 import io.godwit.engine.checkpoint.CheckpointKeeper;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
@@ -10,7 +12,6 @@ import io.godwit.engine.outgoing.plan.PostcopyProgress;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.MigrationUri;
-import io.godwit.linux.process.ThreadEnd;
 import java.time.Duration;
 
 /**
@@ -87,13 +88,13 @@ public final class SafetySource implements AutoCloseable {
         private final Channel channel;
         private final AbortSignal abort;
         private final AbortSignal others;
-        private final Thread thread;
+        private final Worker thread;
 
         Connection(Channel channel, AbortSignal abort, AbortSignal others) {
             this.channel = channel;
             this.abort = abort;
             this.others = others;
-            this.thread = Thread.ofPlatform().name("mig-epochs").start(this::keep);
+            this.thread = plan.environment().start(ThreadRole.EPOCHS, this::keep);
         }
 
         private void keep() {
@@ -114,12 +115,12 @@ public final class SafetySource implements AutoCloseable {
         public void close() {
             boolean interrupted = false;
             try {
-                boolean _ = thread.join(LAST_EPOCH);
+                boolean _ = thread.awaitEnd(LAST_EPOCH);
             } catch (InterruptedException _) {
                 interrupted = true;
             }
             abort.raise("the connection is given up");
-            ThreadEnd.await(thread);
+            thread.awaitEnd();
             channel.close();
             abort.close();
             if (interrupted) {

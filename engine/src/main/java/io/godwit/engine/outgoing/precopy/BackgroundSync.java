@@ -2,10 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.precopy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.linux.process.ThreadEnd;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 
 /**
  * The thread {@code mig-watch}: sees that a pass has run longer than {@code background-sync-interval}, and synchronises
@@ -20,10 +22,10 @@ final class BackgroundSync implements AutoCloseable {
 
     private final DirtySync sync;
     private final MonotonicClock clock;
-    private final Thread thread;
+    private final Worker thread;
 
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
+    private final Lock lock;
+    private final Condition changed;
 
     // Guarded by lock.
     private boolean ended;
@@ -31,12 +33,13 @@ final class BackgroundSync implements AutoCloseable {
     private long sinceNanos;
 
     /** Begins to watch; the first pass has begun. */
-    BackgroundSync(DirtySync sync, MonotonicClock clock) {
+    BackgroundSync(DirtySync sync, Environment environment) {
         this.sync = sync;
-        this.clock = clock;
-        this.thread = Thread.ofPlatform().name("mig-watch").daemon(true).unstarted(this::watch);
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
         WatchEvents.prepare();
-        thread.start();
+        this.thread = environment.start(ThreadRole.WATCH, this::watch);
     }
 
     /** A pass begins: its harvest was a sync. Called by {@code mig-outgoing}. */
@@ -115,6 +118,6 @@ final class BackgroundSync implements AutoCloseable {
         } finally {
             lock.unlock();
         }
-        ThreadEnd.await(thread);
+        thread.awaitEnd();
     }
 }

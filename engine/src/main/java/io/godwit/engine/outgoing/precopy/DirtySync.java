@@ -15,7 +15,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.ToLongFunction;
 
 /**
@@ -24,7 +24,7 @@ import java.util.function.ToLongFunction;
  * AutopilotControl} make of it what they can. No vCPU takes the lock, nor does it stand in the way of who sends pages.
  */
 public final class DirtySync {
-    private final ReentrantLock lock = new ReentrantLock();
+    private final Lock lock;
     private final OutgoingPlan plan;
     private final DirtyTracker tracker;
     private final OutgoingProgress progress;
@@ -60,6 +60,7 @@ public final class DirtySync {
             Optional<FreePageHints> freePages,
             PostcopyTrigger trigger) {
         this.plan = plan;
+        this.lock = plan.environment().newLock();
         this.blocks = ram.blocks();
         this.tracker = plan.guest().dirtyTracker();
         this.progress = progress;

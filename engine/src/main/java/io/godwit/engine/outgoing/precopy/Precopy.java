@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.precopy;
 
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
@@ -51,6 +52,7 @@ public final class Precopy implements AutoCloseable {
     private final WireMeter meter;
     private final Runnable arrival;
     private final Supplier<MigrationParameters> parameters;
+    private final Environment environment;
     private final MonotonicClock clock;
     private final List<MigrationListener> listeners;
     private final PageBatch batch = new PageBatch(RamSender.BATCH_PAGES);
@@ -97,6 +99,7 @@ public final class Precopy implements AutoCloseable {
         this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
         this.freePages = freePages;
         this.parameters = plan.parameters();
+        this.environment = plan.environment();
         this.clock = plan.clock();
         this.listeners = plan.listeners();
         this.rateLimit = new RateLimit(clock);
@@ -113,7 +116,7 @@ public final class Precopy implements AutoCloseable {
             freePages.ifPresent(FreePageHints::open);
         }
         if (sync.throttles()) {
-            watch = Optional.of(new BackgroundSync(sync, clock));
+            watch = Optional.of(new BackgroundSync(sync, environment));
         }
         announcePass();
     }

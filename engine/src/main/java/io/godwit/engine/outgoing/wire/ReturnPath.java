@@ -3,11 +3,13 @@
 package io.godwit.engine.outgoing.wire;
 
 import io.godwit.engine.agreement.SourceSide;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.environment.ThreadRole;
+import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.linux.process.Scheduling;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathListener;
@@ -18,7 +20,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
 
 /**
@@ -57,10 +59,11 @@ public final class ReturnPath {
 
     private final Channel channel;
     private final List<RamBlockEntry> blocks;
+    private final Environment environment;
     private final MonotonicClock clock;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition changed = lock.newCondition();
-    private final Thread thread;
+    private final Lock lock;
+    private final Condition changed;
+    private Optional<Worker> thread = Optional.empty();
     private volatile Optional<Begun> postcopy = Optional.empty();
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
@@ -74,15 +77,17 @@ public final class ReturnPath {
     private final SourceSide peer = new SourceSide();
 
     /** The way back of a connection over which these blocks are sent. */
-    public ReturnPath(Channel channel, List<RamBlockEntry> blocks, MonotonicClock clock) {
+    public ReturnPath(Channel channel, List<RamBlockEntry> blocks, Environment environment) {
         this.channel = channel;
         this.blocks = blocks;
-        this.clock = clock;
-        this.thread = Thread.ofPlatform().name("mig-return-path").daemon().unstarted(this::read);
+        this.environment = environment;
+        this.clock = environment.clock();
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
     }
 
     public void start() {
-        thread.start();
+        thread = Optional.of(environment.start(ThreadRole.RETURN_PATH, this::read));
     }
 
     /** What the destination has agreed to on this connection. */
@@ -204,15 +209,11 @@ public final class ReturnPath {
 
     /** Waits until the reading thread has ended; the channel must be aborted or at its end. */
     public void join() {
-        try {
-            thread.join();
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
+        thread.ifPresent(Worker::awaitEnd);
     }
 
     private void read() {
-        boolean _ = Scheduling.answersAtOnce();
+        environment.answersAtOnce();
         try (NativeMemory memory = NativeMemory.allocate(BUFFER_BYTES)) {
             ByteBuffer buffer = memory.buffer(0, BUFFER_BYTES);
             ReturnPathReader reader = new ReturnPathReader(new Listener(), blocks);

@@ -4,6 +4,7 @@ package io.godwit.engine.incoming.postcopy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.report.PostcopyStatistics;
 import java.nio.file.Path;
@@ -18,7 +19,7 @@ import org.junit.jupiter.api.io.TempDir;
 class FaultLogTest {
     private static final long MILLI = 1_000_000;
 
-    private final FaultLog log = new FaultLog(new PageWaits(new Two()));
+    private final FaultLog log = new FaultLog(new PageWaits(new Two()), MonotonicClock.SYSTEM);
 
     static final class Two implements Vcpus {
         @Override

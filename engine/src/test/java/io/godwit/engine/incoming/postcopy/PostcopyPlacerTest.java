@@ -5,6 +5,9 @@ package io.godwit.engine.incoming.postcopy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.memory.KernelMissingPages;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -38,9 +41,11 @@ class PostcopyPlacerTest {
         try (NativeMemory ram = NativeMemory.mapAnonymous(PAGES * (long) RamBlock.PAGE_BYTES);
                 NativeMemory staging = NativeMemory.allocate(RamBlock.PAGE_BYTES)) {
             RamBlocks blocks = new RamBlocks(List.of(new RamBlock("ram", ram)));
-            FaultLog log = new FaultLog(new PageWaits(new FaultLogTest.Two()));
-            try (ArrivingMemory memory = ArrivingMemory.prepare(blocks.snapshot(), List.of("ram"), false, false);
-                    PostcopyPlacer placer = new PostcopyPlacer(memory, log, "main channel", false, _ -> {})) {
+            FaultLog log = new FaultLog(new PageWaits(new FaultLogTest.Two()), MonotonicClock.SYSTEM);
+            try (ArrivingMemory memory = ArrivingMemory.prepare(
+                            blocks.snapshot(), List.of("ram"), new KernelMissingPages(false), false);
+                    PostcopyPlacer placer =
+                            new PostcopyPlacer(memory, log, "main channel", false, _ -> {}, Environment.SYSTEM)) {
                 ArrivingBlock block = memory.block(0);
                 log.faulted(block.hostPageAddress(3), 1, System.nanoTime(), System.nanoTime());
                 assertThat(block.markRequested(3)).isTrue();

@@ -5,6 +5,8 @@ package io.godwit.engine.outgoing.postcopy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.StillGuest;
+import io.godwit.engine.environment.Doorbell;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
@@ -55,7 +57,7 @@ class PostcopyPushTest {
         OutgoingPlan plan = PrecopyLab.plan(guest, parameters, List.of(), () -> now);
         PostcopyPages pages = new PostcopyPages(guest.ram().snapshot());
         pages.block(0).dirtyBitmap().setAll();
-        Doorbell bell = new Doorbell();
+        Doorbell bell = Environment.SYSTEM.newDoorbell();
         try (AbortSignal abort = new AbortSignal();
                 PageRequests requests = new PageRequests(pages, postcopy, () -> now, bell, Optional.empty());
                 PostcopyPush push = new PostcopyPush(

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.DirtyBitmap;
@@ -61,7 +62,7 @@ class DirtySyncTest {
                         () -> parameters,
                         capabilities,
                         List.of(),
-                        () -> now,
+                        Environment.of(() -> now),
                         new SystemTransports(Descriptors.ANY_NUMBER)),
                 guest.ram().snapshot(),
                 new OutgoingProgress(),

@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.StillGuest;
 import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
@@ -45,7 +46,7 @@ public record PrecopyLab(
                 () -> parameters,
                 Set.of(),
                 listeners,
-                clock,
+                Environment.of(clock),
                 new SystemTransports(Descriptors.ANY_NUMBER));
     }
 

@@ -1,11 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming;
+package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
-import io.godwit.engine.incoming.postcopy.PageChannels;
-import io.godwit.engine.incoming.postcopy.PostcopyArrival;
-import io.godwit.engine.incoming.postcopy.PostcopyPlacer;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
@@ -18,25 +15,20 @@ import java.util.Optional;
  * The destination's part of postcopy, from the packaged command to the last page: lets the guest run, takes its memory
  * in behind it, and goes on over new connections when one is lost. On {@code mig-incoming}.
  */
-final class PostcopyDestination {
-    private static final System.Logger LOG = System.getLogger(PostcopyDestination.class.getName());
+public final class Postcopy {
+    private static final System.Logger LOG = System.getLogger(Postcopy.class.getName());
 
-    /** What the migration does when something has happened. */
-    interface States {
-        /** Changes the state. */
-        void become(IncomingState next, String reason);
-    }
-
-    private final IncomingSession session;
+    private final PostcopySession session;
     private final PostcopyArrival arrival;
     private final Duration patience;
-    private final States states;
+    private final PostcopyControl control;
 
-    PostcopyDestination(IncomingSession session, PostcopyArrival arrival, Duration patience, States states) {
+    /** For an arrival whose memory is watched. */
+    public Postcopy(PostcopySession session, PostcopyArrival arrival, Duration patience, PostcopyControl control) {
         this.session = session;
         this.arrival = arrival;
         this.patience = patience;
-        this.states = states;
+        this.control = control;
     }
 
     /**
@@ -45,29 +37,29 @@ final class PostcopyDestination {
      *
      * @throws RuntimeException if the guest could not be let run; it belongs to the source then
      */
-    void takeOver(IncomingLink link) {
+    public void takeOver(IncomingLink link) {
         PostcopyPackage pack = session.takePackage();
         PageChannels pages = pages(link);
         try {
             arrival.listen();
-            states.become(new IncomingState.PostcopyLoading(), "the source has packed up");
+            control.loading("the source has packed up");
             pages.start();
             session.safety().ifPresent(CheckpointTaker::begin);
             boolean run = session.load(pack);
             pages.commit();
-            session.takeover().start(run);
+            session.start(run);
             pages.guestStarted();
         } catch (RuntimeException | Error e) {
             // Who else waits for a page must not wait for ever: the guest will not run here.
             arrival.giveUp();
             throw new NotTakenOver(e, pages);
         }
-        states.become(new IncomingState.PostcopyActive(), "the guest is here, its memory follows");
+        control.active("the guest is here, its memory follows");
         serve(pages);
     }
 
     /** The guest could not be let run; what still reads pages must be ended after the source has been told. */
-    static final class NotTakenOver extends RuntimeException {
+    public static final class NotTakenOver extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
         private final transient PageChannels pages;
@@ -78,7 +70,7 @@ final class PostcopyDestination {
         }
 
         /** Ends the threads that read pages. */
-        void end() {
+        public void end() {
             pages.end("the guest could not be let run here");
         }
     }
@@ -93,7 +85,7 @@ final class PostcopyDestination {
         finish();
         confirm();
         session.letRamChange();
-        states.become(new IncomingState.Completed(), "all memory is here");
+        control.completed("all memory is here");
     }
 
     private void pause(Throwable lost) {
@@ -101,7 +93,7 @@ final class PostcopyDestination {
                 + "; the guest is here and goes on until it needs one of the " + arrival.missingPages()
                 + " pages that have not come. 'migrate-recover' here, then 'migrate' with resume=true at the source.";
         LOG.log(System.Logger.Level.WARNING, error, lost);
-        states.become(new IncomingState.PostcopyPaused(error), MigrationException.sentence(lost));
+        control.paused(error, MigrationException.sentence(lost));
     }
 
     /** The guest is whole: nothing that goes wrong with the clearing up changes that. */
@@ -115,7 +107,7 @@ final class PostcopyDestination {
 
     private void confirm() {
         try {
-            session.takeover().confirm();
+            session.confirm();
         } catch (RuntimeException e) {
             LOG.log(
                     System.Logger.Level.WARNING,
@@ -127,14 +119,14 @@ final class PostcopyDestination {
     }
 
     /** Goes on over a new connection; ends in the state that comes of it. */
-    void recover(IncomingLink link) {
+    public void recover(IncomingLink link) {
         try (Channel _ = reconnect(link);
                 SourceStream.Connected _ = session.stream()::disconnect) {
             PageChannels pages = pages(link);
             pages.commitAtOnce();
-            states.become(new IncomingState.PostcopyRecover(), "the source is back");
+            control.recovering("the source is back");
             session.agree();
-            states.become(new IncomingState.PostcopyActive(), "the source goes on");
+            control.active("the source goes on");
             begin(pages);
             serve(pages);
         } catch (GivenUp e) {
@@ -164,13 +156,13 @@ final class PostcopyDestination {
     }
 
     /** Tells a source that did not hear it that everything is here. */
-    void repeatLastWord(IncomingLink link) {
+    public void repeatLastWord(IncomingLink link) {
         try (Channel _ = reconnect(link);
                 SourceStream.Connected _ = session.stream()::disconnect;
                 PostcopyPlacer placer = arrival.newPushPlacer()) {
             session.agree();
             session.stream().receivePages(placer, placer::readAt);
-            session.takeover().confirm();
+            session.confirm();
         }
     }
 
@@ -208,6 +200,6 @@ final class PostcopyDestination {
     }
 
     private PageChannels pages(IncomingLink link) {
-        return new PageChannels(link, session.stream(), arrival, session.safety(), patience);
+        return new PageChannels(link, session.stream(), arrival, session.safety(), patience, session.environment());
     }
 }
