@@ -80,7 +80,7 @@ final class InheritedDescriptors {
             try {
                 descriptors.inherit(one.number(), one.name());
             } catch (HostException e) {
-                throw new CommandFailure(e.getMessage(), e);
+                throw new CommandFailure(String.valueOf(e.getMessage()), e);
             }
         }
     }

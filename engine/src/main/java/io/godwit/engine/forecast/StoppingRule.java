@@ -3,8 +3,8 @@
 package io.godwit.engine.forecast;
 
 /**
- * When the guest is stopped, and what that costs beside the pages; the figures are those of docs/benchmarks.md, with
- * room.
+ * When the guest is stopped, and what that costs beside the pages; the figures are those of docs/benchmarks-history.md,
+ * with room.
  */
 public enum StoppingRule {
     /** Below the limit passes go on as long as they shorten the pause. */
