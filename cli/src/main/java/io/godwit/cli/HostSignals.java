@@ -42,14 +42,14 @@ final class HostSignals {
             Object handler = Proxy.newProxyInstance(
                     HostSignals.class.getClassLoader(), new Class<?>[] {handlerType}, (_, method, arguments) -> {
                         Object signal = arguments[0];
-                        received(
-                                signalType.getMethod("getName").invoke(signal).toString(),
-                                (int) signalType.getMethod("getNumber").invoke(signal));
+                        received(signalType.getMethod("getName").invoke(signal).toString(), (int)
+                                signalType.getMethod("getNumber").invoke(signal));
                         return null;
                     });
             for (String name : NAMES) {
                 Object signal = signalType.getConstructor(String.class).newInstance(name);
-                Object _ = signalType.getMethod("handle", signalType, handlerType).invoke(null, signal, handler);
+                Object _ =
+                        signalType.getMethod("handle", signalType, handlerType).invoke(null, signal, handler);
             }
         } catch (ReflectiveOperationException e) {
             LOG.log(System.Logger.Level.WARNING, "Signals end this host at once, also in postcopy: {0}", e.toString());

@@ -18,8 +18,7 @@ final class LossAtEnd {
         if (!now.status().isPostcopy() || (!now.outgoing() && canGoBack(now))) {
             return Optional.empty();
         }
-        long missing =
-                now.postcopy().map(PostcopyStatistics::missingPages).orElse(0L);
+        long missing = now.postcopy().map(PostcopyStatistics::missingPages).orElse(0L);
         String where = now.outgoing()
                 ? "The guest lives at the destination, and %,d of its pages are only here"
                 : "The guest lives here, and %,d of its pages have yet to come from its source";

@@ -134,7 +134,8 @@ public final class MachineHost implements HostControl, AutoCloseable {
         Optional<String> loss = lossAtEnd();
         while (loss.isPresent()
                 && System.nanoTime() - begin
-                        < Duration.ofMillis(migrator.parameters().drainTimeoutMillis()).toNanos()) {
+                        < Duration.ofMillis(migrator.parameters().drainTimeoutMillis())
+                                .toNanos()) {
             if (System.nanoTime() - told >= PROGRESS.toNanos()) {
                 told = System.nanoTime();
                 progress.accept(loss.get());
