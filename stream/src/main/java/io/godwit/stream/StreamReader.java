@@ -425,7 +425,7 @@ public final class StreamReader {
         int at = in.position();
         int id = Short.toUnsignedInt(in.getShort(at + 1));
         int length = Short.toUnsignedInt(in.getShort(at + 3));
-        if (id == 0 || id > 11) {
+        if (id == 0 || id > Wire.LAST_COMMAND) {
             throw place().fail("Unknown command", "an id of 1 to 11", id);
         }
         place().requireAtMost("Length of command " + id, Command.MAX_DATA_BYTES, length);

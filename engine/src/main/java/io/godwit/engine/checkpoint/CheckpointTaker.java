@@ -142,17 +142,10 @@ public final class CheckpointTaker implements AutoCloseable {
     /**
      * Begins with a connection: reads what the source says first.
      *
-     * @param received what was read from it already; all of it is taken
      * @throws MigrationException if it is not this guest's source, or fell silent; nothing has changed then
      */
-    public void greet(Channel channel, ByteBuffer received) {
-        int already = received.remaining();
-        if (already > SourceWord.Greeting.BYTES) {
-            throw new MigrationException.Protocol("the source began with " + already + " bytes where a greeting of "
-                    + SourceWord.Greeting.BYTES + " was due");
-        }
-        words.buffer(0, already).put(received);
-        readFully(channel, already, SourceWord.Greeting.BYTES);
+    public void greet(Channel channel) {
+        readFully(channel, SourceWord.Greeting.BYTES);
         SourceWord.Greeting greeting = SourceWord.Greeting.decode(words.buffer(0, SourceWord.Greeting.BYTES));
         if (!greeting.guest().equals(guest.identity())) {
             throw new MigrationException.Protocol(
@@ -365,12 +358,12 @@ public final class CheckpointTaker implements AutoCloseable {
     }
 
     private SourceWord awaitAnswer(Channel channel) {
-        readFully(channel, 0, SourceWord.ANSWER_BYTES);
+        readFully(channel, SourceWord.ANSWER_BYTES);
         return SourceWord.decodeAnswer(words.buffer(0, SourceWord.ANSWER_BYTES)).orElseThrow();
     }
 
-    private void readFully(Channel channel, int already, int length) {
-        int filled = already;
+    private void readFully(Channel channel, int length) {
+        int filled = 0;
         while (filled < length) {
             int n = channel.read(
                     words, filled, length - filled, settings.patience().toNanos());
