@@ -275,6 +275,21 @@ class PostcopySourceTest extends PostcopySourceLab {
         }
     }
 
+    /** Only the destination knows of its pause where something between the two keeps the connection open. */
+    @Test
+    void aResumeOfWhatIsNotPausedHereNamesThePause() throws Exception {
+        try (Pair pair = postcopyPair();
+                ScriptedDestination destination =
+                        new ScriptedDestination(BLOCKS, new Stalling(-1, new CountDownLatch(1)))) {
+            switchTo(pair, destination);
+            awaitThat(() -> destination.pushedPages.size() >= 16, "the window is full");
+            assertThatThrownBy(() -> pair.source.resume("tcp:127.0.0.1:1"))
+                    .hasMessageContaining("this migration is in state 'postcopy-active'. Next: migrate-pause here");
+            pair.source.pausePostcopy();
+            awaitPaused(pair);
+        }
+    }
+
     @Test
     void postcopyIsRefusedWithoutTheCapability() throws Exception {
         try (Pair pair = new Pair(directory)) {

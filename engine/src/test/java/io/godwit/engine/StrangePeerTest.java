@@ -55,6 +55,20 @@ class StrangePeerTest {
         }
     }
 
+    /** It has another source, and so it reads who comes and hangs up. */
+    @Test
+    void aDestinationThatIsTakenFailsTheMigrationAtOnceAndTheGuestRunsOn() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.CONNECT_TIMEOUT, 600_000));
+            migrateTo(pair, socket -> {
+                byte[] _ = socket.getInputStream().readNBytes(8);
+            });
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("may have another source already", GuestOwner.HERE.sentence());
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
     /** As a QEMU does that dies at the worst moment: it knows no token, so that winning ours proves nothing. */
     @Test
     void aDestinationWithoutTokenThatFallsSilentAtTheEndLeavesTheGuestStoppedBecauseNobodyKnows() throws Exception {

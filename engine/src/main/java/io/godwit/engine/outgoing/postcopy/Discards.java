@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.stream.Command;
 import java.util.ArrayList;
@@ -13,15 +13,15 @@ import java.util.List;
  * What is dirty stays dirty until it is sent in postcopy, so discards may be told as soon as no page is sent any more,
  * while the guest still runs; later ones add what was written since. WIRE 9.2.
  */
-final class PostcopyDiscards {
+final class Discards {
     /** LIMIT: as many as QEMU puts into one command. */
     static final int RANGES_A_COMMAND = 12;
 
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final List<long[]> told = new ArrayList<>();
     private boolean anyTold;
 
-    PostcopyDiscards(PostcopyPages pages) {
+    Discards(OwedPages pages) {
         this.pages = pages;
         for (int i = 0; i < pages.blockCount(); i++) {
             told.add(new long[pages.block(i).dirtyBitmap().wordCount()]);
@@ -49,7 +49,7 @@ final class PostcopyDiscards {
 
     private void collect(int blockIndex, List<Command.PostcopyRamDiscard> commands) {
         RamBlock block = pages.block(blockIndex);
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         long[] before = told.get(blockIndex);
         Ranges ranges = new Ranges(block.idstr(), commands);
         for (int word = 0; word < before.length; word++) {

@@ -3,7 +3,7 @@
 package io.godwit.engine.outgoing.postcopy;
 
 import io.godwit.engine.agreement.IdentityMark;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
@@ -20,13 +20,13 @@ import java.util.List;
  * What both sides say on a new connection before postcopy goes on: the destination tells what it has received, and what
  * it has not is owed again. Nothing of ours changes before all its answers have been checked. WIRE 9.4.
  */
-final class PostcopyRecovery {
+final class Recovery {
     private final OutgoingPlan plan;
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final OutgoingWire wire;
     private final ReturnPath returnPath;
 
-    PostcopyRecovery(OutgoingPlan plan, PostcopyPages pages, OutgoingWire wire, ReturnPath returnPath) {
+    Recovery(OutgoingPlan plan, OwedPages pages, OutgoingWire wire, ReturnPath returnPath) {
         this.plan = plan;
         this.pages = pages;
         this.wire = wire;
@@ -56,7 +56,7 @@ final class PostcopyRecovery {
             refuseImpossible(block, received.getLast());
         }
         for (int i = 0; i < pages.blockCount(); i++) {
-            DirtyBitmap dirty = pages.block(i).dirtyBitmap();
+            PageBitmap dirty = pages.block(i).dirtyBitmap();
             for (int word = 0; word < dirty.wordCount(); word++) {
                 dirty.assign(word, ~received.get(i).getLong(word * Long.BYTES));
             }
@@ -72,7 +72,7 @@ final class PostcopyRecovery {
     }
 
     private static void refuseImpossible(RamBlock block, ByteBuffer received) {
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         for (int word = 0; word < dirty.wordCount(); word++) {
             long impossible = dirty.peek(word) & received.getLong(word * Long.BYTES);
             if (impossible != 0) {

@@ -22,7 +22,7 @@ import java.util.function.Supplier;
  * from there on the pages behind them; all others as the window and {@code max-postcopy-bandwidth} allow. Runs on
  * {@code mig-outgoing}.
  */
-final class PostcopyPush implements AutoCloseable {
+final class PagePush implements AutoCloseable {
     /**
      * Pages in one system call: while it lasts, a page that was asked for on the same channel waits, there and here.
      */
@@ -37,8 +37,8 @@ final class PostcopyPush implements AutoCloseable {
     /** How soon a change of {@code max-postcopy-bandwidth} and an aborted wire are seen while nothing can be sent. */
     private static final long LOOK_UP_NANOS = 20_000_000;
 
-    private final PostcopyPages pages;
-    private final PostcopySender sender;
+    private final OwedPages pages;
+    private final PageSender sender;
     private final PushWindow window = new PushWindow();
     private final Doorbell bell;
     private final PageRequests requests;
@@ -56,10 +56,10 @@ final class PostcopyPush implements AutoCloseable {
     private long askedNanos;
 
     /** A push of {@code pages}; to be made and run on the same thread, whose bell {@code bell} is. */
-    PostcopyPush(
+    PagePush(
             OutgoingPlan plan,
-            PostcopyPages pages,
-            PostcopySender sender,
+            OwedPages pages,
+            PageSender sender,
             PageRequests requests,
             Doorbell bell,
             AbortSignal abort,
@@ -100,7 +100,7 @@ final class PostcopyPush implements AutoCloseable {
             } else if (mustWait()) {
                 rest(false);
             } else {
-                requests.follow(cursor);
+                requests.moveBehindAnswer(cursor);
                 if (!cursor.next(batch, batchPages())) {
                     break;
                 }
@@ -160,7 +160,7 @@ final class PostcopyPush implements AutoCloseable {
     }
 
     private long send(int block) {
-        long expected = PostcopySender.wireBytes(batch.count());
+        long expected = PageSender.wireBytes(batch.count());
         OptionalInt ping = window.isPingDue(expected)
                 ? OptionalInt.of(window.nextPing(expected, clock.nanoTime()))
                 : OptionalInt.empty();

@@ -23,14 +23,14 @@ import java.util.OptionalInt;
  *
  * <p>One thread at a time. A new connection needs a new sender, whose first record names its block.
  */
-final class PostcopySender implements AutoCloseable {
+final class PageSender implements AutoCloseable {
     private final Channel channel;
     private final boolean inSections;
     private final RecordBatch out;
     private final WireMeter meter;
     private final PostcopyProgress postcopy;
 
-    private PostcopySender(
+    private PageSender(
             Channel channel, boolean inSections, PageRecordWriter records, WireMeter meter, PostcopyProgress postcopy) {
         this.channel = channel;
         this.inSections = inSections;
@@ -39,14 +39,14 @@ final class PostcopySender implements AutoCloseable {
         this.postcopy = postcopy;
     }
 
-    static PostcopySender onMainChannel(
+    static PageSender onMainChannel(
             Channel channel, PageRecordWriter records, WireMeter meter, PostcopyProgress postcopy) {
-        return new PostcopySender(channel, true, records, meter, postcopy);
+        return new PageSender(channel, true, records, meter, postcopy);
     }
 
-    static PostcopySender onChannelOfRequestedPages(
+    static PageSender onChannelOfRequestedPages(
             Channel channel, PageRecordWriter records, WireMeter meter, PostcopyProgress postcopy) {
-        return new PostcopySender(channel, false, records, meter, postcopy);
+        return new PageSender(channel, false, records, meter, postcopy);
     }
 
     /** A bound of the bytes that so many pages take on the wire. */

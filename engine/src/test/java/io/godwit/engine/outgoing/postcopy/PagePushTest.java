@@ -28,7 +28,7 @@ import org.junit.jupiter.api.Test;
  * How many pages the push sends at once. On one thread: each write takes 10 us of the test's clock, and its PING is
  * answered within.
  */
-class PostcopyPushTest {
+class PagePushTest {
     private static final int PAGES = 16_384;
     private static final long WRITE_NANOS = 10_000;
     private static final long CALM_NANOS = 5_000_000;
@@ -39,7 +39,7 @@ class PostcopyPushTest {
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 1);
     private final PostcopyProgress postcopy = new PostcopyProgress();
     private final List<Batch> batches = new ArrayList<>();
-    private Optional<PostcopyPush> answered = Optional.empty();
+    private Optional<PagePush> answered = Optional.empty();
     private int pongs;
     private long pushedBefore;
     private long now;
@@ -55,15 +55,15 @@ class PostcopyPushTest {
     private void push() {
         MigrationParameters parameters = MigrationParameters.DEFAULTS;
         OutgoingPlan plan = PrecopyLab.plan(guest, parameters, List.of(), () -> now);
-        PostcopyPages pages = new PostcopyPages(guest.ram().snapshot());
+        OwedPages pages = new OwedPages(guest.ram().snapshot());
         pages.block(0).dirtyBitmap().setAll();
         Doorbell bell = Environment.SYSTEM.newDoorbell();
         try (AbortSignal abort = new AbortSignal();
                 PageRequests requests = new PageRequests(pages, postcopy, () -> now, bell, Optional.empty());
-                PostcopyPush push = new PostcopyPush(
+                PagePush push = new PagePush(
                         plan,
                         pages,
-                        PostcopySender.onMainChannel(
+                        PageSender.onMainChannel(
                                 new SwallowingChannel(() -> written(requests)),
                                 new PageRecordWriter(OutgoingWire.entries(
                                         guest.ram().snapshot().blocks(), true)),

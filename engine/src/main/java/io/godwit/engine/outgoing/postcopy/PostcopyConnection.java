@@ -23,7 +23,7 @@ import java.util.concurrent.TimeUnit;
  * channel, way back, perhaps the channel of requested pages, and the push over them. Made, used and closed on {@code
  * mig-outgoing}.
  */
-public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoCloseable {
+public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, AutoCloseable {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
     private static final long LAST_WORD_NANOS = 100_000_000;
 
@@ -34,7 +34,7 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
     private final Optional<Channel> requestChannel;
     private final ReturnPath returnPath;
     private final PageRequests requests;
-    private final PostcopyPush push;
+    private final PagePush push;
     private volatile int packagePing;
     private volatile boolean devicesLoaded;
     private Optional<SafetySource.Connection> epochs = Optional.empty();
@@ -46,9 +46,9 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
      *
      * @param requestChannel the second connection, with {@code postcopy-preempt}
      */
-    public PostcopyLink(
+    public PostcopyConnection(
             OutgoingPlan plan,
-            PostcopyPages pages,
+            OwedPages pages,
             List<RamBlockEntry> entries,
             OutgoingProgress progress,
             WireMeter meter,
@@ -69,10 +69,10 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
                 postcopy,
                 plan.clock(),
                 bell,
-                requestChannel.map(second -> PostcopySender.onChannelOfRequestedPages(
-                        second, new PageRecordWriter(entries), meter, postcopy)));
-        PostcopySender sender = PostcopySender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
-        this.push = new PostcopyPush(plan, pages, sender, requests, bell, abort, postcopy);
+                requestChannel.map(second ->
+                        PageSender.onChannelOfRequestedPages(second, new PageRecordWriter(entries), meter, postcopy)));
+        PageSender sender = PageSender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
+        this.push = new PagePush(plan, pages, sender, requests, bell, abort, postcopy);
     }
 
     /** Takes over the connection on which epochs come back. */
@@ -103,13 +103,14 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
         returnPath.expectVerdict();
         push.end();
         long patience = TimeUnit.MILLISECONDS.toNanos(plan.parameters().get().handoverTimeoutMillis());
-        switch (returnPath.awaitVerdict(patience)) {
+        Verdict verdict = returnPath.awaitVerdict(patience);
+        switch (verdict) {
             case Verdict.Accepted _ -> {}
             case Verdict.Rejected rejected ->
                 throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
-            case Verdict.Silent silent ->
+            case Verdict.Silent _, Verdict.TurnedAway _ ->
                 throw new MigrationException.Transport("all memory was sent to " + channel.peer()
-                        + ", but the destination " + ReturnPath.describe(silent));
+                        + ", but the destination " + ReturnPath.describe(verdict));
         }
     }
 
@@ -140,9 +141,14 @@ public final class PostcopyLink implements ReturnPath.PostcopyAnswers, AutoClose
                 : cause;
     }
 
-    /** The destination's last word on this connection; final once the link is closed. */
+    /** The destination's last word on this connection; final once the connection is closed. */
     public Verdict verdict() {
         return returnPath.verdict();
+    }
+
+    /** Whether the destination is a Godwit, as far as it said so on this connection. */
+    boolean peerIsGodwit() {
+        return returnPath.peer().isGodwit();
     }
 
     /** Whether the destination has said on this connection that the devices are loaded. */

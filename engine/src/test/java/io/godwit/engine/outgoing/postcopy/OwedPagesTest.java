@@ -4,8 +4,8 @@ package io.godwit.engine.outgoing.postcopy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -20,7 +20,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who gets a page, in which order, and what is discarded before. */
-class PostcopyPagesTest {
+class OwedPagesTest {
     private static final int BYTES = 8 << 20;
     private static final int COUNT = BYTES / RamBlock.PAGE_BYTES;
 
@@ -44,8 +44,8 @@ class PostcopyPagesTest {
         System.out.println("widen: seed " + seed);
         SplittableRandom random = new SplittableRandom(seed);
         RamBlocks.Snapshot ram = ram(pageBytes);
-        PostcopyPages pages = new PostcopyPages(ram);
-        DirtyBitmap dirty = ram.blocks().get(1).dirtyBitmap();
+        OwedPages pages = new OwedPages(ram);
+        PageBitmap dirty = ram.blocks().get(1).dirtyBitmap();
         int perHostPage = pageBytes / RamBlock.PAGE_BYTES;
         BitSet expected = new BitSet();
         for (int i = 0; i < 40; i++) {
@@ -62,7 +62,7 @@ class PostcopyPagesTest {
     @ValueSource(ints = {4 << 10, 16 << 10, 256 << 10, 2 << 20})
     void thePushAndARequestNeverGetTheSamePage(int pageBytes) throws Exception {
         RamBlocks.Snapshot ram = ram(pageBytes);
-        PostcopyPages pages = new PostcopyPages(ram);
+        OwedPages pages = new OwedPages(ram);
         int perHostPage = pageBytes / RamBlock.PAGE_BYTES;
         for (RamBlock block : ram.blocks()) {
             block.dirtyBitmap().setAll();
@@ -91,7 +91,7 @@ class PostcopyPagesTest {
     @Test
     void thePushGoesOnFromWhereItWasPutAndMissesNothing() {
         RamBlocks.Snapshot ram = ram(RamBlock.PAGE_BYTES);
-        PostcopyPages pages = new PostcopyPages(ram);
+        OwedPages pages = new OwedPages(ram);
         ram.blocks().get(0).dirtyBitmap().setRange(0, 100);
         ram.blocks().get(1).dirtyBitmap().setRange(500, 100);
         PushCursor cursor = new PushCursor(pages);
@@ -114,9 +114,9 @@ class PostcopyPagesTest {
         System.out.println("discards: seed " + seed);
         SplittableRandom random = new SplittableRandom(seed);
         RamBlocks.Snapshot ram = ram(RamBlock.PAGE_BYTES);
-        PostcopyDiscards discards = new PostcopyDiscards(new PostcopyPages(ram));
+        Discards discards = new Discards(new OwedPages(ram));
         BitSet told = new BitSet();
-        DirtyBitmap dirty = ram.blocks().get(1).dirtyBitmap();
+        PageBitmap dirty = ram.blocks().get(1).dirtyBitmap();
         for (int round = 0; round < 5; round++) {
             for (int i = 0; i < 300; i++) {
                 long first = random.nextInt(COUNT - 100);
@@ -140,8 +140,8 @@ class PostcopyPagesTest {
     @Test
     void aSwitchWithNothingOwedDiscardsOnePageAndOwesIt() {
         RamBlocks.Snapshot ram = ram(RamBlock.PAGE_BYTES);
-        PostcopyPages pages = new PostcopyPages(ram);
-        List<Command.PostcopyRamDiscard> commands = new PostcopyDiscards(pages).next(true);
+        OwedPages pages = new OwedPages(ram);
+        List<Command.PostcopyRamDiscard> commands = new Discards(pages).next(true);
         assertThat(commands)
                 .containsExactly(new Command.PostcopyRamDiscard("one", List.of(new Command.Range(0, 4096))));
         assertThat(pages.count()).isEqualTo(1);
@@ -150,7 +150,7 @@ class PostcopyPagesTest {
     @Test
     void thePageQueueKeepsAPageOnceAndForgetsWhatDoesNotFit() {
         RamBlocks.Snapshot ram = ram(RamBlock.PAGE_BYTES);
-        PostcopyPages pages = new PostcopyPages(ram);
+        OwedPages pages = new OwedPages(ram);
         ram.blocks().get(1).dirtyBitmap().setRange(10, 2);
         PageQueue queue = new PageQueue(pages);
         assertThat(queue.put(1, 10, 77)).isTrue();
