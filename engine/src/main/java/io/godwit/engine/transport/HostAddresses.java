@@ -51,8 +51,8 @@ final class HostAddresses {
     /**
      * Where to try to reach a host, in this order: families take turns, IPv6 first (RFC 8305).
      *
-     * @throws MigrationException.Transport if the host is not known, or that was not found out in time, or before {@code
-     *     abort} was raised
+     * @throws MigrationException.Transport if the host is not known, that was not found out in time, or {@code abort}
+     *     was raised
      */
     List<InetSocketAddress> toReach(MigrationUri.Tcp tcp, Duration patience, AbortSignal abort) {
         return withPort(tcp, tcp.host().isEmpty() ? LOOPBACK : alternating(lookUp(tcp, patience, abort)));

@@ -18,7 +18,8 @@ import java.util.List;
 
 /**
  * Waits until a descriptor is ready, a signal is raised, or time is up (ppoll(2)). One object for each waiting thread;
- * nothing is allocated after the constructor, but by a wait for more descriptors than in any before. The wait pins a virtual thread: use platform threads.
+ * nothing is allocated after the constructor, but by a wait for more descriptors than in any before. The wait pins a
+ * virtual thread: use platform threads.
  */
 public final class Polling implements AutoCloseable {
     /** Why a wait ended. */
