@@ -61,7 +61,8 @@ final class GuestWatch {
             JsonNode memory = client.execute("query-memory-size-summary", Addresses.PATIENCE);
             totalBytes = memory.path("base-memory").asLong(0)
                     + memory.path("plugged-memory").asLong(0);
-            vcpus = Math.max(1, client.execute("query-cpus-fast", Addresses.PATIENCE).size());
+            vcpus = Math.max(
+                    1, client.execute("query-cpus-fast", Addresses.PATIENCE).size());
         }
         if (totalBytes <= 0) {
             throw new CommandFailure("The guest at " + client.address() + " has no memory to migrate.");

@@ -214,8 +214,10 @@ final class MigrateCommand implements Callable<Integer> {
     /** Makes the destination fit for what the source will do, and lets it listen if it has not begun to. */
     private void prepare(QmpClient destination) {
         settings.applyMissingCapabilities(destination, postcopy.capabilities());
-        String status =
-                destination.execute("query-migrate", Addresses.PATIENCE).path("status").asString("none");
+        String status = destination
+                .execute("query-migrate", Addresses.PATIENCE)
+                .path("status")
+                .asString("none");
         if (status.equals("none")) {
             try {
                 destination.execute("migrate-incoming", Json.object().put("uri", uri), Addresses.PATIENCE);

@@ -217,7 +217,8 @@ final class MigrationRun {
         }
         try {
             QmpClient destination = plan.destination().get();
-            return sample.withFaults(FaultSample.of(destination.execute("x-godwit-statistics", Addresses.PATIENCE), earlier));
+            return sample.withFaults(
+                    FaultSample.of(destination.execute("x-godwit-statistics", Addresses.PATIENCE), earlier));
         } catch (QmpConnectionException e) {
             // The migration is the source's to tell; what the destination adds is for the eye.
             return sample.withFaults(earlier);
