@@ -56,7 +56,7 @@ record Pause(long beforeMicros, long acrossMicros, long handoverMicros) {
         return new Pause(beforeMicros, longest / 1000, handover / 1000);
     }
 
-    /** The destination's vCPUs, once all have beaten or {@link #Addresses.PATIENCE} has passed. */
+    /** The destination's vCPUs, once all have beaten or {@link Addresses#PATIENCE} has passed. */
     private static JsonNode awaitBeats(QmpClient destination, int count) {
         long deadline = System.nanoTime() + Addresses.PATIENCE.toNanos();
         while (true) {
