@@ -128,7 +128,8 @@ final class DemoCommand implements Callable<Integer> {
                 true,
                 mode.startsPostcopy(),
                 mode.isPostcopy() ? Optional.of(destination) : Optional.empty(),
-                scissors.map(c -> c));
+                scissors.map(c -> c),
+                MigrationRun.PATIENCE);
         MigrationSample last = new MigrationRun(source, Terminal.view(json, out), plan).run(uri);
         Report report;
         Optional<Verification> verification = Optional.empty();
@@ -152,7 +153,7 @@ final class DemoCommand implements Callable<Integer> {
         }
         tell(report, out);
         if (!last.isCompleted()) {
-            throw new CommandFailure("The migration " + Report.ending(last));
+            throw new CommandFailure(Report.ending("The migration", last));
         }
         if (!verification.map(Verification::isProved).orElse(false)) {
             throw new CommandFailure("The guest has moved, but it is not proved that nothing was lost: see above.");

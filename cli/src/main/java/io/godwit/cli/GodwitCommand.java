@@ -4,6 +4,7 @@ package io.godwit.cli;
 
 import java.io.PrintWriter;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.regex.Pattern;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
@@ -13,6 +14,7 @@ import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.ScopeType;
 import picocli.CommandLine.Spec;
+import picocli.CommandLine.UnmatchedArgumentException;
 
 /** {@code godwit}, with its subcommands, and what happens when one of them fails. */
 @Command(
@@ -30,6 +32,8 @@ import picocli.CommandLine.Spec;
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
+    private static final String PACKAGES = "io.godwit.";
+    private static final String COMMANDS = "demo, host, migrate, inspect or advise";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec
@@ -56,6 +60,13 @@ final class GodwitCommand implements Runnable {
         CommandLine line = new CommandLine(command);
         line.setCaseInsensitiveEnumValuesAllowed(true);
         line.setUsageHelpAutoWidth(true);
+        line.setExecutionStrategy(parsed -> {
+            // A request for help would hide a word that is no command.
+            if (!parsed.hasSubcommand() && !parsed.unmatched().isEmpty()) {
+                throw new UnmatchedArgumentException(line, parsed.unmatched());
+            }
+            return new CommandLine.RunLast().execute(parsed);
+        });
         line.setParameterExceptionHandler((failure, _) -> misunderstood(failure));
         line.setExecutionExceptionHandler((failure, at, _) -> {
             PrintWriter err = at.getErr();
@@ -72,11 +83,21 @@ final class GodwitCommand implements Runnable {
     private static int misunderstood(ParameterException failure) {
         CommandSpec at = failure.getCommandLine().getCommandSpec();
         PrintWriter err = failure.getCommandLine().getErr();
-        String message = plainer(String.valueOf(failure.getMessage()).strip());
+        String message = noCommand(failure)
+                .orElseGet(() -> plainer(String.valueOf(failure.getMessage()).strip()));
         err.println(at.qualifiedName() + ": " + message + (message.endsWith(".") ? "" : ".") + " See '"
                 + at.qualifiedName() + " --help'.");
         err.flush();
         return CommandLine.ExitCode.USAGE;
+    }
+
+    /** The first word, if it should have been a command. */
+    private static Optional<String> noCommand(ParameterException failure) {
+        return failure instanceof UnmatchedArgumentException unmatched
+                        && failure.getCommandLine().getParent() == null
+                        && !unmatched.getUnmatched().getFirst().startsWith("-")
+                ? Optional.of("no such command: '" + unmatched.getUnmatched().getFirst() + "'. Say " + COMMANDS)
+                : Optional.empty();
     }
 
     /** Choices as people type them: the parser names the constants. */
@@ -84,15 +105,23 @@ final class GodwitCommand implements Runnable {
         return CHOICES.matcher(message).replaceFirst(found -> found.group(1).toLowerCase(Locale.ROOT));
     }
 
-    /** Our own exceptions speak in sentences; of any other the class says more than its message alone. */
+    /** What Godwit throws speaks in sentences; of anything else the class says more than its message alone. */
     private static String sentence(Exception failure) {
         String message = failure.getMessage();
-        boolean ours = failure.getClass().getName().startsWith("io.godwit.");
-        return message != null && ours ? message : failure.toString();
+        return message != null && isOurs(failure) ? message : failure.toString();
+    }
+
+    /** Of a class of ours, or thrown by our code for what cannot be done. */
+    private static boolean isOurs(Exception failure) {
+        StackTraceElement[] frames = failure.getStackTrace();
+        boolean refuses =
+                failure instanceof UnsupportedOperationException || failure instanceof IllegalArgumentException;
+        return failure.getClass().getName().startsWith(PACKAGES)
+                || (refuses && frames.length > 0 && frames[0].getClassName().startsWith(PACKAGES));
     }
 
     @Override
     public void run() {
-        throw new ParameterException(spec.commandLine(), "Say what to do: demo, host, migrate or inspect");
+        throw new ParameterException(spec.commandLine(), "Say what to do: " + COMMANDS);
     }
 }

@@ -26,6 +26,7 @@ final class GuestWatch {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
     private static final long PAGE_BYTES = 4096;
+    private static final String TIME_UNIT = "calc-time-unit";
     private static final long GIB = 1L << 30;
     private static final long SHORTEST_MILLIS = 50;
 
@@ -46,6 +47,9 @@ final class GuestWatch {
     private Estimate zeroShare;
     private boolean tellsCurves;
 
+    /** A QEMU before 8.2 measures for whole seconds and knows no {@code calc-time-unit}. */
+    private boolean inSeconds;
+
     GuestWatch(QmpClient client) {
         this.client = client;
         tellsCurves = client.isGodwit();
@@ -63,7 +67,19 @@ final class GuestWatch {
         if (totalBytes <= 0) {
             throw new CommandFailure("The guest at " + client.address() + " has no memory to migrate.");
         }
-        zeroShare = shareOfAnEarlierAttempt().orElse(UNKNOWN_SHARE);
+        JsonNode migration = client.execute("query-migrate", PATIENCE);
+        requireMigratable(migration);
+        zeroShare = shareOfAnEarlierAttempt(migration).orElse(UNKNOWN_SHARE);
+    }
+
+    private void requireMigratable(JsonNode migration) {
+        List<String> reasons = migration.path("blocked-reasons").values().stream()
+                .map(reason -> reason.asString(""))
+                .toList();
+        if (!reasons.isEmpty()) {
+            throw new CommandFailure(
+                    "The guest at " + client.address() + " cannot be migrated: " + String.join("; ", reasons) + ".");
+        }
     }
 
     StoppingRule rule() {
@@ -92,13 +108,37 @@ final class GuestWatch {
                 tellsCurves = false;
             }
         }
+        try {
+            measureParts(millis);
+        } catch (QmpException e) {
+            if (inSeconds || !String.valueOf(e.getMessage()).contains(TIME_UNIT)) {
+                throw e;
+            }
+            inSeconds = true;
+            measureParts(millis);
+        }
+    }
+
+    private void measureParts(long millis) {
         boolean sampled = !client.isGodwit() && totalBytes >= SMALL_GUEST_BYTES;
+        if (inSeconds && !sampled) {
+            requireKvm();
+        }
         for (long part : parts(millis)) {
             ObjectNode how = Json.object().put("mode", sampled ? "page-sampling" : "dirty-bitmap");
             if (sampled) {
                 how.put("sample-pages", SAMPLE_PAGES);
             }
             take(measure(how, part), part, !sampled);
+        }
+    }
+
+    /** QEMU 7.2's emulator, asked what its guest writes page by page, ends with SIGSEGV, and the guest with it. */
+    private void requireKvm() {
+        if (!client.execute("query-kvm", PATIENCE).path("enabled").asBoolean(false)) {
+            throw new CommandFailure("The guest at " + client.address() + " has "
+                    + ByteSize.binary(totalBytes) + ", too little for QEMU to sample its pages, and this old QEMU does"
+                    + " not survive being asked for more without KVM. Its migration cannot be foretold.");
         }
     }
 
@@ -117,6 +157,10 @@ final class GuestWatch {
 
     /** Measurements one after the other: short ones first while nothing is known, long ones later. */
     private List<Long> parts(long millis) {
+        if (inSeconds) {
+            long seconds = Math.max(1, millis / 1000);
+            return seconds < 3 ? List.of(seconds * 1000) : List.of(seconds / 3 * 1000, (seconds - seconds / 3) * 1000);
+        }
         List<Long> parts = points.isEmpty()
                 ? List.of(millis / 20, millis / 10, millis / 4, millis / 2)
                 : List.of(millis / 3, millis - millis / 3);
@@ -124,10 +168,10 @@ final class GuestWatch {
     }
 
     private JsonNode measure(ObjectNode how, long millis) {
-        ObjectNode arguments = how.put("calc-time", millis).put("calc-time-unit", "millisecond");
+        ObjectNode unit = inSeconds ? Json.object() : Json.object().put(TIME_UNIT, "millisecond");
+        ObjectNode arguments = how.setAll(unit).put("calc-time", inSeconds ? millis / 1000 : millis);
         client.execute("calc-dirty-rate", arguments, PATIENCE);
         long deadline = System.nanoTime() + millis * 1_000_000 + PATIENCE.toNanos();
-        ObjectNode unit = Json.object().put("calc-time-unit", "millisecond");
         while (System.nanoTime() < deadline) {
             awaitAMoment();
             JsonNode answer = client.execute("query-dirty-rate", unit, PATIENCE);
@@ -185,8 +229,8 @@ final class GuestWatch {
     }
 
     /** A migration that was tried before has counted the zero pages. */
-    private Optional<Estimate> shareOfAnEarlierAttempt() {
-        JsonNode ram = client.execute("query-migrate", PATIENCE).path("ram");
+    private Optional<Estimate> shareOfAnEarlierAttempt(JsonNode migration) {
+        JsonNode ram = migration.path("ram");
         double normal = ram.path("normal").asDouble(0);
         double zero = ram.path("duplicate").asDouble(0);
         double total = (double) totalBytes / PAGE_BYTES;

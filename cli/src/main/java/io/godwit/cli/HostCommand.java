@@ -61,6 +61,13 @@ final class HostCommand implements Callable<Integer> {
     private @Nullable String incoming;
 
     @Option(
+            names = "--inherit-fd",
+            paramLabel = "N[=NAME]",
+            description = "Let migrations use descriptor N, which this process was started with, as fd:N or fd:NAME."
+                    + " Can be given more than once. --incoming fd:N needs it not.")
+    private List<String> inheritedDescriptors = new ArrayList<>();
+
+    @Option(
             names = "--cap",
             paramLabel = "NAME",
             split = ",",
@@ -86,6 +93,7 @@ final class HostCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         QmpAddress address = parse(qmp);
+        InheritedDescriptors inherited = InheritedDescriptors.of(inheritedDescriptors, Optional.ofNullable(incoming));
         Origin origin = incoming == null ? Origin.BOOT : Origin.ARRIVAL;
         Machines.Choice choice = Machines.choose(guest.kind());
         if (choice.kind() == GuestKind.OPAQUE && origin == Origin.BOOT) {
@@ -101,6 +109,7 @@ final class HostCommand implements Callable<Integer> {
         MachineHost host = new MachineHost(machine, FileLockArbiter.inDefaultDirectory(), origin, verify);
         QmpServer server;
         try {
+            inherited.passTo(host.descriptors());
             host.setCapabilities(switchedOn, Set.of());
             server = QmpServer.open(address, host);
         } catch (RuntimeException e) {

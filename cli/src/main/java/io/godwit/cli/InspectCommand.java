@@ -4,12 +4,7 @@ package io.godwit.cli;
 
 import io.godwit.control.Json;
 import io.godwit.stream.StreamInspection;
-import java.io.IOException;
-import java.io.InputStream;
 import java.io.PrintWriter;
-import java.nio.file.Files;
-import java.nio.file.NoSuchFileException;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -20,14 +15,18 @@ import picocli.CommandLine.Spec;
 /** {@code godwit inspect}: what is in a migration stream, Godwit's or QEMU's, to its last byte. */
 @Command(
         name = "inspect",
-        description = "Lists what is in a migration stream: RAM blocks and their pages, commands, device sections.",
+        description = "Lists what is in a migration stream: RAM blocks and their pages, commands, device sections, and"
+                + " how many bytes follow its end.",
         mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "FILE", description = "A stream in a file, - for standard input.")
+    @Parameters(
+            paramLabel = "FILE",
+            description =
+                    "A stream in a file, file:PATH,offset=N for one that begins at byte N of it, - for standard input.")
     private String file = "";
 
     @Option(names = "--json", description = "One JSON object instead of tables.")
@@ -35,23 +34,18 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        StreamInspection inspection = read();
+        StreamFile stream = StreamFile.parse(file);
+        StreamInspection inspection = stream.inspect();
         PrintWriter out = spec.commandLine().getOut();
         out.println(json ? Json.writePretty(InspectionViews.json(inspection)) : InspectionViews.tables(inspection));
         out.flush();
-        if (!inspection.complete()) {
-            throw new CommandFailure(file + " is not a whole stream: " + inspection.remark());
-        }
-        return 0;
-    }
-
-    private StreamInspection read() {
-        try (InputStream in = file.equals("-") ? System.in : Files.newInputStream(Path.of(file))) {
-            return StreamInspection.of(in);
-        } catch (NoSuchFileException e) {
-            throw new CommandFailure("There is no file " + file + ".", e);
-        } catch (IOException e) {
-            throw new CommandFailure(file + " cannot be read: " + e.getMessage() + ".", e);
-        }
+        return switch (inspection.ending()) {
+            case COMPLETE -> 0;
+            case CUT_SHORT, WRONG ->
+                throw new CommandFailure(stream.name() + " is not a whole stream: " + inspection.remark());
+            case UNSUPPORTED ->
+                throw new CommandFailure(
+                        stream.name() + " has what this version does not read. " + inspection.remark());
+        };
     }
 }

@@ -31,8 +31,14 @@ final class InspectionViews {
                 "stream    %,d bytes, %s",
                 inspection.byteLength(),
                 inspection.complete() ? "read to its last byte" : inspection.remark()));
-        lines.add(String.format(
-                Locale.ROOT, "passes    %d in %,d sections", inspection.passes(), inspection.partCount()));
+        if (inspection.trailingBytes() > 0) {
+            lines.add("behind    " + number(inspection.trailingBytes()) + " bytes follow its end");
+        }
+        String sections = number(inspection.partCount());
+        lines.add(
+                inspection.passes().isPresent()
+                        ? "passes    " + inspection.passes().getAsInt() + " in " + sections + " sections"
+                        : "sections  " + sections + " of a background snapshot, which has no passes");
         if (!inspection.blocks().isEmpty()) {
             lines.add("");
             lines.addAll(blocks(inspection));
@@ -94,11 +100,14 @@ final class InspectionViews {
         ObjectNode json = Json.object()
                 .put("complete", inspection.complete())
                 .put("remark", inspection.remark())
-                .put("byteLength", inspection.byteLength());
+                .put(
+                        "ending",
+                        inspection.ending().name().toLowerCase(Locale.ROOT).replace('_', '-'))
+                .put("byteLength", inspection.byteLength())
+                .put("trailingBytes", inspection.trailingBytes());
         inspection.configuration().ifPresent(configuration -> json.set("configuration", json(configuration)));
-        json.put("passes", inspection.passes())
-                .put("sections", inspection.partCount())
-                .put("vmDescriptionBytes", inspection.vmDescriptionBytes());
+        inspection.passes().ifPresentOrElse(passes -> json.put("passes", passes), () -> json.putNull("passes"));
+        json.put("sections", inspection.partCount()).put("vmDescriptionBytes", inspection.vmDescriptionBytes());
         ArrayNode blocks = json.putArray("blocks");
         for (StreamInspection.Block block : inspection.blocks()) {
             blocks.add(Json.object()

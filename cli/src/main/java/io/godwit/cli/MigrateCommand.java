@@ -4,6 +4,7 @@ package io.godwit.cli;
 
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
+import io.godwit.control.QmpConnectionException;
 import io.godwit.control.QmpException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -48,6 +49,9 @@ import tools.jackson.databind.JsonNode;
         mixinStandardHelpOptions = true)
 final class MigrateCommand implements Callable<Integer> {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
+
+    /** LIMIT: a week, longer than any migration. */
+    private static final long MAX_PATIENCE_SECONDS = 604_800;
 
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -94,8 +98,19 @@ final class MigrateCommand implements Callable<Integer> {
     @Option(names = "--report", paramLabel = "FILE", description = "Write the report to FILE, - for standard output.")
     private @Nullable Path reportFile;
 
+    @Option(
+            names = "--patience",
+            paramLabel = "SECONDS",
+            defaultValue = "60",
+            description = "How long the source may say nothing before this command ends; the migration then goes on"
+                    + " without it (default: ${DEFAULT-VALUE}).")
+    private long patienceSeconds = 60;
+
     @Override
     public Integer call() {
+        if (patienceSeconds < 1 || patienceSeconds > MAX_PATIENCE_SECONDS) {
+            throw new ParameterException(spec.commandLine(), "--patience is 1 to " + MAX_PATIENCE_SECONDS + " seconds");
+        }
         if (recovering && (resuming || postcopy.areGiven() || destinationQmp != null)) {
             throw new ParameterException(
                     spec.commandLine(), "--recover tells the destination, at --qmp, to listen, and nothing else");
@@ -140,31 +155,52 @@ final class MigrateCommand implements Callable<Integer> {
             settings.applyCapabilities(source, capabilities);
             destination.ifPresent(client -> prepare(client));
         }
+        Duration patience = Duration.ofSeconds(patienceSeconds);
         MigrationRun run = new MigrationRun(
                 source,
                 Terminal.view(json, out),
                 new MigrationRun.Plan(
-                        false, startsPostcopy, destination.filter(QmpClient::isGodwit), Optional.empty()));
+                        false, startsPostcopy, destination.filter(QmpClient::isGodwit), Optional.empty(), patience));
         Runtime.getRuntime().addShutdownHook(new Thread(run::cancelAndWait, "cancel"));
-        MigrationSample last = resuming ? run.resume(uri) : run.run(uri);
+        MigrationSample last;
+        SourceFigures figures;
+        Optional<String> note = Optional.empty();
+        try {
+            last = resuming ? run.resume(uri) : run.run(uri);
+            figures = SourceFigures.of(run.source());
+        } catch (QmpConnectionException e) {
+            LostSource lost = new LostSource(run.source(), destination, patience);
+            last = lost.settle(run.last(), e);
+            figures = SourceFigures.none();
+            note = last.isCompleted() ? Optional.of(lost.whoHasTheGuest()) : Optional.empty();
+        }
         JsonNode arrived = destination
                 .map(SourceFigures::of)
                 .map(SourceFigures::statistics)
                 .orElseGet(Json::object);
-        Report report = new Report(last, SourceFigures.of(source), Optional.empty(), Optional.empty(), arrived);
+        Report report = new Report(last, figures, Optional.empty(), Optional.empty(), arrived);
         Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
+        conclude(last);
+        if (!json) {
+            note.ifPresent(this::say);
+            say(Summary.moved(last));
+            FaultReport.of(figures.statistics(), arrived)
+                    .ifPresent(faults -> faults.lines().forEach(this::say));
+        }
+        return 0;
+    }
+
+    /** Fails with what is to be said of a migration that was not completed. */
+    private void conclude(MigrationSample last) {
         if (last.isPaused()) {
             throw new CommandFailure(PausedPostcopy.advice(last, qmp, Optional.ofNullable(destinationQmp), uri));
         }
         if (!last.isCompleted()) {
-            throw new CommandFailure("The migration to " + uri + " " + Report.ending(last));
+            throw new CommandFailure(
+                    last.status().equals(LostSource.UNKNOWN)
+                            ? last.error().orElseThrow()
+                            : Report.ending("The migration to " + uri, last));
         }
-        if (!json) {
-            say(Summary.moved(last));
-            FaultReport.of(SourceFigures.of(source).statistics(), arrived)
-                    .ifPresent(faults -> faults.lines().forEach(this::say));
-        }
-        return 0;
     }
 
     /** Makes the destination fit for what the source will do, and lets it listen if it has not begun to. */

@@ -21,19 +21,25 @@ import tools.jackson.databind.node.ObjectNode;
  * <p>Threads: {@link #run} by one; {@link #cancelAndWait} by a shutdown hook.
  */
 final class MigrationRun {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** How long a host may take to answer. */
+    static final Duration PATIENCE = Duration.ofSeconds(10);
+
     private static final String PRE_SWITCHOVER = "pre-switchover";
-    private static final Duration CANCEL_PATIENCE = Duration.ofSeconds(10);
+
+    /** After so long without an answer the view says so. */
+    private static final Duration SILENCE = Duration.ofSeconds(2);
 
     /** A source that was told to resume may take that long to say that it is no longer paused. */
     private static final long RESUME_NANOS = TimeUnit.SECONDS.toNanos(2);
 
-    private final QmpClient client;
+    private volatile QmpClient client;
     private final ProgressView view;
     private final Plan plan;
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean started;
     private volatile boolean postcopy;
+    private volatile boolean silent;
+    private MigrationSample last = MigrationSample.of(Json.object());
 
     /**
      * What to do on the way.
@@ -43,17 +49,14 @@ final class MigrationRun {
      * source decides
      * @param destination whom to ask about faults
      * @param recovery what brings a paused postcopy back; if nothing does, the run ends with the pause
+     * @param patience how long the source may say nothing
      */
     record Plan(
             boolean continuing,
             Predicate<MigrationSample> startsPostcopy,
             Optional<QmpClient> destination,
-            Optional<Recovery> recovery) {
-        /** Precopy, or a postcopy that the source switches to by itself. */
-        static Plan follow(boolean continuing) {
-            return new Plan(continuing, _ -> false, Optional.empty(), Optional.empty());
-        }
-    }
+            Optional<Recovery> recovery,
+            Duration patience) {}
 
     /** A hand in a migration while it runs. */
     @FunctionalInterface
@@ -67,6 +70,17 @@ final class MigrationRun {
         this.client = client;
         this.view = view;
         this.plan = plan;
+        tellSilence(client);
+    }
+
+    /** The connection to the source, as it is now. */
+    QmpClient source() {
+        return client;
+    }
+
+    /** What was known last, ended or not. */
+    MigrationSample last() {
+        return last;
     }
 
     /**
@@ -74,7 +88,7 @@ final class MigrationRun {
      *
      * @return the last sample, with figures if there ever were any; ended, or paused
      * @throws QmpException if the source refuses
-     * @throws QmpConnectionException if the source is lost
+     * @throws QmpConnectionException if the source is lost, or silent for too long; {@link #last} is what is known then
      */
     MigrationSample run(String uri) {
         return run(Json.object().put("uri", uri), false);
@@ -87,9 +101,9 @@ final class MigrationRun {
 
     private MigrationSample run(ObjectNode arguments, boolean resuming) {
         try {
-            client.execute("migrate", arguments, PATIENCE);
             started = true;
-            MigrationSample last = follow(resuming);
+            client.execute("migrate", arguments, plan.patience());
+            last = follow(resuming);
             view.end(last);
             return last;
         } finally {
@@ -110,26 +124,26 @@ final class MigrationRun {
                     + " goes on arriving. query-migrate tells how far it is.");
             return;
         }
+        client.whenSilent(PATIENCE, () -> {}); // The view belongs to the other thread.
         try {
             client.execute("migrate_cancel", PATIENCE);
-            if (!ended.await(CANCEL_PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-                System.err.println("godwit: the source did not say within " + CANCEL_PATIENCE.toSeconds()
+            if (!ended.await(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+                System.err.println("godwit: the source did not say within " + PATIENCE.toSeconds()
                         + " s that it has cancelled; ask it with query-migrate.");
             }
         } catch (QmpException | QmpConnectionException e) {
-            System.err.println("godwit: cannot cancel: " + e.getMessage());
+            System.err.println("godwit: cannot cancel, so the migration goes on: " + e.getMessage());
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
     }
 
     private MigrationSample follow(boolean resuming) {
-        MigrationSample last = MigrationSample.of(Json.object());
         boolean waitsToContinue = plan.continuing();
         boolean waitsForPostcopy = !resuming;
         long resumeDeadline = System.nanoTime() + (resuming ? RESUME_NANOS : 0);
         while (true) {
-            MigrationSample sample = MigrationSample.of(client.execute("query-migrate", PATIENCE));
+            MigrationSample sample = askSource();
             postcopy = sample.isPostcopy();
             if (sample.isEnded()) {
                 return sample.hasFigures() ? sample : last.endedAs(sample.status(), sample.error());
@@ -147,7 +161,7 @@ final class MigrationRun {
             }
             if (waitsToContinue && sample.status().equals(PRE_SWITCHOVER)) {
                 waitsToContinue = false;
-                client.execute("migrate-continue", Json.object().put("state", PRE_SWITCHOVER), PATIENCE);
+                client.execute("migrate-continue", Json.object().put("state", PRE_SWITCHOVER), plan.patience());
             }
             if (plan.recovery().isPresent()) {
                 plan.recovery().get().look(last);
@@ -156,12 +170,44 @@ final class MigrationRun {
         }
     }
 
+    /** Where only the connection was lost, and not the source, there is soon a new one. */
+    private MigrationSample askSource() {
+        try {
+            return query();
+        } catch (QmpConnectionException e) {
+            if (client.isConnected()) {
+                throw e;
+            }
+            client = QmpClient.connect(client.address(), plan.patience());
+            tellSilence(client);
+            return query();
+        }
+    }
+
+    private MigrationSample query() {
+        MigrationSample sample = MigrationSample.of(client.execute("query-migrate", plan.patience()));
+        if (silent) {
+            silent = false;
+            view.note("The source answers again.");
+        }
+        return sample;
+    }
+
+    private void tellSilence(QmpClient source) {
+        source.whenSilent(SILENCE, () -> {
+            silent = true;
+            view.note("The source " + source.address() + " has not answered for " + SILENCE.toSeconds()
+                    + " s. The migration is the source's, so it may go on. Asking for "
+                    + plan.patience().toSeconds() + " s in all.");
+        });
+    }
+
     /** What ended, or switched by itself, before it was told to is refused, and the next sample says what it is. */
     private void startPostcopy() {
         try {
-            client.execute("migrate-start-postcopy", PATIENCE);
+            client.execute("migrate-start-postcopy", plan.patience());
         } catch (QmpException e) {
-            MigrationSample now = MigrationSample.of(client.execute("query-migrate", PATIENCE));
+            MigrationSample now = query();
             if (!now.isEnded() && !now.isPostcopy()) {
                 throw e;
             }

@@ -27,6 +27,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param error what went wrong
  * @param throttle what is taken from the guest's time
  * @param outlook what a Godwit says of the end
+ * @param warning what somebody should know now
  * @param faults what the destination tells, in postcopy, when it is asked and can tell
  */
 record MigrationSample(
@@ -47,6 +48,7 @@ record MigrationSample(
         Optional<String> error,
         ThrottleSample throttle,
         Optional<OutlookSample> outlook,
+        Optional<String> warning,
         Optional<FaultSample> faults) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
@@ -68,6 +70,7 @@ record MigrationSample(
                 Optional.ofNullable(answer.path("error-desc").asString(null)),
                 ThrottleSample.of(answer.path("cpu-throttle-percentage").asInt(0)),
                 OutlookSample.of(answer.path("x-forecast")),
+                Optional.ofNullable(answer.path("x-warning").asString(null)),
                 Optional.empty());
     }
 
@@ -123,6 +126,7 @@ record MigrationSample(
                 newError,
                 newThrottle,
                 outlook,
+                warning,
                 newFaults);
     }
 
@@ -184,6 +188,7 @@ record MigrationSample(
                 .put("highestThrottlePercent", throttle.highestPercent())
                 .put("totalTimeMillis", totalTimeMillis);
         outlook.ifPresent(one -> line.set("forecast", one.toJson()));
+        warning.ifPresent(sentence -> line.put("warning", sentence));
         error.ifPresent(sentence -> line.put("error", sentence));
         faults.ifPresent(told -> line.set("postcopy", told.toJson()));
         return line;

@@ -27,7 +27,8 @@ final class PausedPostcopy {
                 + "  godwit migrate --resume --qmp " + quoted(source) + " " + quoted(uri);
     }
 
-    private static String quoted(String word) {
+    /** The word as a shell takes it. */
+    static String quoted(String word) {
         return word.matches("[A-Za-z0-9_:./,=@%+-]+") ? word : "'" + word.replace("'", "'\\''") + "'";
     }
 }

@@ -52,16 +52,19 @@ final class PlainProgress implements ProgressView {
                     lastSentence = sentence;
                     out.println("  " + sentence);
                 });
+        sample.warning().ifPresent(warning -> out.println("  " + warning));
+        out.flush();
+    }
+
+    @Override
+    public void note(String sentence) {
+        out.println(sentence);
         out.flush();
     }
 
     @Override
     public void end(MigrationSample last) {
-        // What was completed is told by the summary that follows, and a pause has been shown.
-        if (!last.isCompleted() && !last.isPaused()) {
-            lastStatus = "";
-            show(last);
-        }
+        // A summary or a sentence follows.
     }
 
     /** A sentence whose numbers alone have changed is no news. */

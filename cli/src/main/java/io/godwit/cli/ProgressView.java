@@ -12,6 +12,9 @@ interface ProgressView {
     /** What is known now. */
     void show(MigrationSample sample);
 
-    /** The migration has ended: leaves the screen as it shall stay. */
+    /** A sentence that stays: what happened beside the figures. */
+    void note(String sentence);
+
+    /** The migration has ended: leaves the screen as it shall stay. What follows says how. */
     void end(MigrationSample last);
 }

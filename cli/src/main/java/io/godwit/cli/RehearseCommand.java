@@ -82,11 +82,11 @@ final class RehearseCommand implements Callable<Integer> {
         String uri = new DemoWire(DemoWire.Transport.TCP, Path.of(""), destination).listen("migrate-incoming");
         long before = Pause.longestGapInTheLastSecond(source);
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
-        MigrationRun.Plan plan =
-                new MigrationRun.Plan(true, mode.startsPostcopy(), Optional.of(destination), Optional.empty());
+        MigrationRun.Plan plan = new MigrationRun.Plan(
+                true, mode.startsPostcopy(), Optional.of(destination), Optional.empty(), PATIENCE);
         MigrationSample last = new MigrationRun(source, new PlainProgress(nowhere), plan).run(uri);
         if (!last.isCompleted()) {
-            throw new CommandFailure("The rehearsal " + Report.ending(last));
+            throw new CommandFailure(Report.ending("The rehearsal", last));
         }
         Optional<FaultSample> told =
                 FaultSample.of(SourceFigures.of(destination).statistics(), Optional.empty());

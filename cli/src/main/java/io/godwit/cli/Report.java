@@ -63,6 +63,9 @@ final class Report {
         }
         putText("x-tracker", source.statistics().path("tracker"));
         putText("x-owner", source.statistics().path("owner"));
+        if (last.isCompleted()) {
+            json.put("x-owner", "peer");
+        }
         last.error().ifPresent(error -> json.put("error", error));
     }
 
@@ -110,15 +113,22 @@ final class Report {
         }
     }
 
-    /** How a migration that was not completed ended, to finish a sentence with. */
-    static String ending(MigrationSample last) {
-        String reason = last.error().map(error -> ": " + error).orElse("");
+    /**
+     * How a migration that was not completed ended.
+     *
+     * @param subject such as "The migration"; a Godwit's reason is a whole sentence and needs none
+     */
+    static String ending(String subject, MigrationSample last) {
+        String reason = last.error().orElse("");
+        if (reason.startsWith("The migration ")) {
+            return reason;
+        }
         String verb = switch (last.status()) {
             case "cancelled" -> "was cancelled";
             case "postcopy-paused" -> "is paused";
             default -> last.status();
         };
-        return verb + reason + (reason.endsWith(".") ? "" : ".");
+        return subject + " " + verb + (reason.isEmpty() ? "" : ": " + reason) + (reason.endsWith(".") ? "" : ".");
     }
 
     private void putText(String name, JsonNode value) {

@@ -4,11 +4,12 @@ package io.godwit.cli;
 
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
+import io.godwit.control.QmpConnectionException;
 import java.time.Duration;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What only a Godwit source can tell; empty objects for QEMU's.
+ * What only a Godwit source can tell; empty objects for QEMU's, and where the host is gone.
  *
  * @param guest answer to {@code x-godwit-guest}
  * @param statistics answer to {@code x-godwit-statistics}
@@ -16,10 +17,20 @@ import tools.jackson.databind.node.ObjectNode;
 record SourceFigures(ObjectNode guest, ObjectNode statistics) {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
+    /** Of whom nothing is known. */
+    static SourceFigures none() {
+        return new SourceFigures(Json.object(), Json.object());
+    }
+
+    /** Asks a host; a host that has gone since it said that all is done takes its figures with it. */
     static SourceFigures of(QmpClient client) {
-        return client.isGodwit()
-                ? new SourceFigures(ask(client, "x-godwit-guest"), ask(client, "x-godwit-statistics"))
-                : new SourceFigures(Json.object(), Json.object());
+        try {
+            return client.isGodwit()
+                    ? new SourceFigures(ask(client, "x-godwit-guest"), ask(client, "x-godwit-statistics"))
+                    : none();
+        } catch (QmpConnectionException e) {
+            return none();
+        }
     }
 
     private static ObjectNode ask(QmpClient client, String command) {

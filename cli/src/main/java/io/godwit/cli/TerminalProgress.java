@@ -49,7 +49,7 @@ final class TerminalProgress implements ProgressView {
     @Override
     public void show(MigrationSample sample) {
         if (sample.hasFigures()) {
-            note(sample);
+            keep(sample);
             erase();
             // A line that is wrapped would take two to erase: what does not fit is cut off.
             out.print(ESC + "?7l");
@@ -64,15 +64,19 @@ final class TerminalProgress implements ProgressView {
     }
 
     @Override
-    public void end(MigrationSample last) {
+    public void note(String sentence) {
         erase();
-        if (!last.isCompleted()) {
-            out.println(PlainProgress.line(last));
-        }
+        out.println("  " + sentence);
         out.flush();
     }
 
-    private void note(MigrationSample sample) {
+    @Override
+    public void end(MigrationSample last) {
+        erase();
+        out.flush();
+    }
+
+    private void keep(MigrationSample sample) {
         long millis = sample.totalTimeMillis() - lastMillis;
         if (millis > 0 && lastMillis > 0) {
             keep(wire, (sample.transferredBytes() - lastTransferred) * 1000 / millis);
@@ -173,6 +177,7 @@ final class TerminalProgress implements ProgressView {
                 .map(OutlookSample::sentence)
                 .filter(sentence -> !sentence.isEmpty())
                 .ifPresent(this::line);
+        s.warning().ifPresent(this::line);
     }
 
     private static String outlook(MigrationSample s) {

@@ -107,6 +107,52 @@ class AdviseTest {
         }
     }
 
+    private static ScriptedHost qemu72() throws IOException {
+        ScriptedHost host = new ScriptedHost("Debian 1:7.2+dfsg-7+deb12u18+b3", 16_384, 20_000);
+        host.old = true;
+        return host;
+    }
+
+    @Test
+    void aQemuOfBeforeTheTimeUnitIsAskedForWholeSeconds() throws Exception {
+        try (ScriptedHost host = qemu72()) {
+            assertThat(advise(host, "--bandwidth", "1G")).as(err::toString).isZero();
+            assertThat(out.toString()).contains("Advice: precopy.");
+            List<JsonNode> asked = host.asked("calc-dirty-rate");
+            assertThat(asked.stream()
+                            .skip(1)
+                            .map(arguments -> arguments.path("calc-time").asLong()))
+                    .containsExactly(1L, 1L, 2L);
+            assertThat(asked.stream().skip(1)).noneMatch(arguments -> arguments.has("calc-time-unit"));
+        }
+    }
+
+    @Test
+    void aSmallGuestOfAnOldEmulatorIsNotPutAtRisk() throws Exception {
+        try (ScriptedHost host = qemu72()) {
+            host.memoryBytes = 64L << 20;
+            assertThat(advise(host, "--bandwidth", "1G")).isEqualTo(1);
+            assertThat(err.toString())
+                    .contains("has 64 MiB", "cannot be foretold")
+                    .hasLineCount(1);
+            assertThat(host.asked("calc-dirty-rate"))
+                    .as("with the unit that it refuses, and never again")
+                    .hasSize(1);
+        }
+    }
+
+    @Test
+    void aGuestThatCannotBeMigratedIsSaidToBeSo() throws Exception {
+        try (ScriptedHost host = new ScriptedHost("v10.0.2", 16_384, 20_000)) {
+            host.blocked = List.of("non-migratable device: amd-iommu", "vvfat is in use");
+            assertThat(advise(host, "--bandwidth", "1G")).isEqualTo(1);
+            assertThat(out.toString()).isEmpty();
+            assertThat(err.toString())
+                    .contains("cannot be migrated: non-migratable device: amd-iommu; vvfat is in use.")
+                    .hasLineCount(1);
+        }
+    }
+
     /** A host of 1 GiB whose guest sweeps over a set of pages; its measurements take no time. */
     private static final class ScriptedHost implements AutoCloseable {
         private final String version;
@@ -116,6 +162,12 @@ class AdviseTest {
         private final List<String> names = new CopyOnWriteArrayList<>();
         private final List<JsonNode> arguments = new CopyOnWriteArrayList<>();
         private JsonNode measurement = Json.object();
+        private volatile long memoryBytes = GIB;
+
+        /** Knows no {@code calc-time-unit}, as QEMU 7.2.22, and answers as that does. */
+        private volatile boolean old;
+
+        private volatile List<String> blocked = List.of();
 
         ScriptedHost(String version, double set, double pagesPerSecond) throws IOException {
             this.version = version;
@@ -168,17 +220,31 @@ class AdviseTest {
                         .put("desc", "The command calc-dirty-rate has not been found");
                 return answer;
             }
+            if (old && request.path("arguments").has("calc-time-unit")) {
+                answer.putObject("error")
+                        .put("class", "GenericError")
+                        .put("desc", "Parameter 'calc-time-unit' is unexpected");
+                return answer;
+            }
             return answer.set("return", result(command, request.path("arguments")));
         }
 
         private JsonNode result(String command, JsonNode with) {
             return switch (command) {
                 case "x-godwit-guest" -> {
-                    ObjectNode guest = Json.object().put("memory-bytes", GIB);
+                    ObjectNode guest = Json.object().put("memory-bytes", memoryBytes);
                     guest.putArray("vcpus").add(Json.object());
                     yield guest;
                 }
-                case "query-memory-size-summary" -> Json.object().put("base-memory", GIB);
+                case "query-memory-size-summary" -> Json.object().put("base-memory", memoryBytes);
+                case "query-migrate" -> {
+                    ObjectNode migration = Json.object();
+                    if (!blocked.isEmpty()) {
+                        blocked.forEach(migration.putArray("blocked-reasons")::add);
+                    }
+                    yield migration;
+                }
+                case "query-kvm" -> Json.object().put("enabled", false).put("present", true);
                 case "query-cpus-fast" -> Json.array().add(Json.object());
                 case "calc-dirty-rate" -> {
                     measurement = measured(with);
@@ -190,7 +256,7 @@ class AdviseTest {
         }
 
         private JsonNode measured(JsonNode with) {
-            long millis = with.path("calc-time").asLong();
+            long millis = with.path("calc-time").asLong() * (with.has("calc-time-unit") ? 1 : 1000);
             ObjectNode answer = Json.object()
                     .put("status", "measured")
                     .put("dirty-rate", Math.round(pages(millis) / 256 * 1000 / millis))

@@ -111,7 +111,36 @@ class ProgressTest {
                 sample("active", 1, 256 << 20, 100).endedAs("failed", java.util.Optional.of("the wire broke"));
         assertThat(end.hasFigures()).isTrue();
         assertThat(PlainProgress.line(end)).isEqualTo("failed: the wire broke");
-        assertThat(Report.ending(end)).isEqualTo("failed: the wire broke.");
+        assertThat(Report.ending("The migration to X", end)).isEqualTo("The migration to X failed: the wire broke.");
+    }
+
+    @Test
+    void aReasonThatIsAWholeSentenceIsSaidOnce() {
+        String sentence = "The migration to tcp:h:1 failed: ECONNREFUSED; the guest is here, as it was.";
+        MigrationSample end = sample("active", 1, 256 << 20, 100).endedAs("failed", java.util.Optional.of(sentence));
+        assertThat(Report.ending("The migration to tcp:h:1", end)).isEqualTo(sentence);
+    }
+
+    @Test
+    void aNoteStaysBetweenTheDrawings() {
+        MigrationSample sample = sample("active", 1, 256 << 20, 100);
+        TerminalProgress drawing = new TerminalProgress(out, false);
+        drawing.show(sample);
+        drawing.note("The source is silent.");
+        drawing.show(sample);
+        assertThat(text.toString())
+                .contains("\u001b[4A\u001b[J  The source is silent.\n")
+                .doesNotContain("[5A");
+    }
+
+    @Test
+    void aNoteInJsonHasTheLastFigures() {
+        JsonProgress view = new JsonProgress(out);
+        view.show(sample("active", 2, 256 << 20, 100));
+        view.note("The source is silent.");
+        JsonNode line = Json.parse(text.toString().lines().toList().getLast());
+        assertThat(line.path("pass").asInt()).isEqualTo(2);
+        assertThat(line.path("note").asString("")).isEqualTo("The source is silent.");
     }
 
     @Test

@@ -47,6 +47,11 @@ final class JsonFramer {
         this.sink = sink;
     }
 
+    /** Whether a text has begun and is not whole yet. */
+    boolean isWithinText() {
+        return place != Place.BETWEEN && place != Place.RECOVERY;
+    }
+
     /** Takes all that is left in the buffer. */
     void consume(ByteBuffer in) {
         while (in.hasRemaining()) {

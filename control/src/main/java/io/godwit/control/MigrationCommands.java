@@ -25,9 +25,9 @@ final class MigrationCommands {
         String uri = MigrationWords.uri(arguments);
         arguments.optionalBool("detach");
         if (arguments.optionalBool("resume").orElse(false)) {
-            host.resume(uri);
+            host.migration().resume(uri);
         } else {
-            host.migrate(uri);
+            host.migration().migrate(uri);
         }
     }
 
@@ -37,7 +37,7 @@ final class MigrationCommands {
     }
 
     void migrateRecover(QmpArguments arguments) {
-        host.recover(arguments.string("uri"));
+        host.migration().recover(arguments.string("uri"));
     }
 
     void migrateContinue(QmpArguments arguments) {

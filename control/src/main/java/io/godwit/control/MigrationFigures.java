@@ -58,6 +58,7 @@ final class MigrationFigures {
                     POSTCOPY_RECOVER,
                     CANCELLING -> {
                 times(out, statistics);
+                text(out, "x-warning", statistics.warning());
                 out.writeNumberProperty("expected-downtime", statistics.time().expectedDowntimeMillis());
                 ram(out, statistics);
                 if (statistics.status() == MigrationStatus.ACTIVE) {
@@ -125,6 +126,7 @@ final class MigrationFigures {
         text(out, "error-desc", statistics.error());
         text(out, "owner", statistics.owner().map(MigrationWords::ownerName));
         text(out, "listen-address", statistics.listenAddress());
+        text(out, "warning", statistics.warning());
         out.writeNumberProperty("pass", ram.pass());
         out.writeNumberProperty("total-bytes", ram.totalBytes());
         out.writeNumberProperty("remaining-bytes", ram.remainingBytes());

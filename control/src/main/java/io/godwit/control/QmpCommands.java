@@ -41,6 +41,7 @@ final class QmpCommands {
         migration();
         dirtyPages();
         memory(announceDeleted);
+        descriptors();
         guest();
     }
 
@@ -123,6 +124,15 @@ final class QmpCommands {
         change("device_add", "driver id memdev", commands::deviceAdd, "gives the guest a backend's memory");
         change("device_del", "id", commands::deviceDel, "takes it away");
         look("query-memory-devices", "", _ -> commands.devices(), "the memory that was plugged in");
+    }
+
+    private void descriptors() {
+        DescriptorCommands commands = new DescriptorCommands(host.descriptors());
+        put("getfd", "fdname", true, commands::getfd, "keeps the descriptor that came along under a name");
+        change("closefd", "fdname", commands::closefd, "closes it");
+        put("add-fd", "fdset-id opaque", true, commands::addFd, "keeps the descriptor that came along in a set");
+        change("remove-fd", "fdset-id fd", commands::removeFd, "closes one descriptor of a set, or all");
+        look("query-fdsets", "", _ -> commands.sets(), "the sets of descriptors");
     }
 
     private void guest() {

@@ -3,7 +3,7 @@
 package io.godwit.control;
 
 import java.io.ByteArrayOutputStream;
-import java.nio.ByteBuffer;
+import java.io.IOException;
 
 /**
  * A line that goes out to a client. Its memory stays for the next one, so that an answer costs none. Threads: one at a
@@ -24,8 +24,8 @@ final class QmpLine extends ByteArrayOutputStream {
         write('\n');
     }
 
-    /** Its bytes, good until it is set again. */
-    ByteBuffer bytes() {
-        return ByteBuffer.wrap(buf, 0, count);
+    /** Sends it. */
+    void sendTo(QmpSocket socket) throws IOException {
+        socket.write(buf, count);
     }
 }

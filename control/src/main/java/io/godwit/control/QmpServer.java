@@ -7,14 +7,15 @@ import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
 import io.godwit.host.HostControl;
+import io.godwit.linux.NativeException;
+import io.godwit.linux.io.Descriptor;
+import io.godwit.linux.io.EventSignal;
+import io.godwit.linux.io.Polling;
+import io.godwit.linux.io.Sockets;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.net.StandardProtocolFamily;
-import java.net.StandardSocketOptions;
 import java.net.UnixDomainSocketAddress;
-import java.nio.ByteBuffer;
-import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -22,18 +23,21 @@ import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
+import java.util.Optional;
+import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * Answers QMP for one host: greeting, capabilities, commands, events, as QEMU does.
  *
- * <p>Threads: accepts on a virtual thread; each session has a thread that answers and a virtual one for events. The
+ * <p>Threads: one accepts; each session has one that answers and one for events. The
  * listeners that it adds to the host only queue a record for each session and never wait.
  */
 public final class QmpServer implements AutoCloseable {
-    /** LIMIT: more clients than any operator has; each costs two threads, one of them virtual, and a queue. */
+    /** LIMIT: more clients than any operator has; each costs two threads and a queue. */
     static final int MAX_SESSIONS = 64;
 
     private static final System.Logger LOG = System.getLogger(QmpServer.class.getName());
@@ -43,15 +47,22 @@ public final class QmpServer implements AutoCloseable {
     private static final int FILE_TYPE_MASK = 0xf000;
     private static final int FILE_TYPE_SOCKET = 0xc000;
 
-    private final ServerSocketChannel acceptor;
+    private static final int BACKLOG = 64;
+    private static final long PATIENCE_NANOS = 100_000_000;
+
+    private final Descriptor listener;
+    private final EventSignal closing = new EventSignal();
+    private final Queue<QmpBuffers> spareBuffers = new ConcurrentLinkedQueue<>();
+    private final Thread acceptor;
     private final QmpAddress address;
     private final QmpCommands commands;
     private final HostControl host;
     private final Set<QmpSession> sessions = ConcurrentHashMap.newKeySet();
     private final AtomicLong sessionNumber = new AtomicLong();
 
-    private QmpServer(ServerSocketChannel acceptor, QmpAddress address, HostControl host) {
-        this.acceptor = acceptor;
+    private QmpServer(Descriptor listener, QmpAddress address, HostControl host) {
+        this.listener = listener;
+        this.acceptor = Thread.ofPlatform().daemon().name("qmp-accept").unstarted(this::accept);
         this.address = address;
         this.host = host;
         this.commands = new QmpCommands(
@@ -66,14 +77,14 @@ public final class QmpServer implements AutoCloseable {
     public static QmpServer open(QmpAddress address, HostControl host) {
         QmpServer server;
         try {
-            ServerSocketChannel acceptor = bind(address);
-            server = new QmpServer(acceptor, boundAddress(acceptor, address), host);
-        } catch (IOException e) {
+            Descriptor listener = listen(address);
+            server = new QmpServer(listener, boundAddress(listener, address), host);
+        } catch (IOException | NativeException e) {
             throw new QmpConnectionException("QMP cannot listen at " + address + ": " + e.getMessage() + ".", e);
         }
         host.addRunListener(server.new RunEvents());
         host.migration().addListener(server.new MigrationEvents());
-        Thread.ofVirtual().name("qmp-accept").start(server::accept);
+        server.acceptor.start();
         return server;
     }
 
@@ -98,11 +109,15 @@ public final class QmpServer implements AutoCloseable {
     /** Sends what is queued, then closes every session and the socket. */
     @Override
     public void close() {
+        closing.raise();
         try {
-            acceptor.close();
+            acceptor.join();
+            closing.close();
             if (address instanceof QmpAddress.Unix(Path path)) {
                 Files.deleteIfExists(path);
             }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "closing {0}: {1}", address, e.getMessage());
         }
@@ -110,27 +125,33 @@ public final class QmpServer implements AutoCloseable {
         sessions.forEach(QmpSession::finish);
         long deadlineNanos = System.nanoTime() + FINISH_NANOS;
         sessions.forEach(session -> session.awaitWritten(deadlineNanos));
+        freeBuffers();
     }
 
-    private static ServerSocketChannel bind(QmpAddress address) throws IOException {
+    /** Those of sessions that are still ending are left to the end of the process. */
+    private void freeBuffers() {
+        for (QmpBuffers spare = spareBuffers.poll(); spare != null; spare = spareBuffers.poll()) {
+            spare.close();
+        }
+    }
+
+    private static Descriptor listen(QmpAddress address) throws IOException {
         return switch (address) {
-            case QmpAddress.Tcp tcp -> {
-                ServerSocketChannel channel = ServerSocketChannel.open();
-                yield bound(channel, tcp);
-            }
+            case QmpAddress.Tcp(String host, int port) when host.isEmpty() -> listenEverywhere(port);
+            case QmpAddress.Tcp tcp -> Sockets.listen(tcp.toSocketAddress(), BACKLOG);
             case QmpAddress.Unix unix -> {
                 removeDeadSocket(unix);
-                yield bound(ServerSocketChannel.open(StandardProtocolFamily.UNIX), unix);
+                yield Sockets.listen(unix.toSocketAddress(), BACKLOG);
             }
         };
     }
 
-    private static ServerSocketChannel bound(ServerSocketChannel channel, QmpAddress address) throws IOException {
+    /** By both families, where the kernel has IPv6. */
+    private static Descriptor listenEverywhere(int port) {
         try {
-            return channel.bind(address.toSocketAddress());
-        } catch (IOException | RuntimeException e) {
-            channel.close();
-            throw e;
+            return Sockets.listen(new InetSocketAddress("::", port), BACKLOG);
+        } catch (NativeException e) {
+            return Sockets.listen(new InetSocketAddress("0.0.0.0", port), BACKLOG);
         }
     }
 
@@ -156,57 +177,71 @@ public final class QmpServer implements AutoCloseable {
         }
     }
 
-    private static QmpAddress boundAddress(ServerSocketChannel acceptor, QmpAddress asked) throws IOException {
+    private static QmpAddress boundAddress(Descriptor listener, QmpAddress asked) {
         return switch (asked) {
             case QmpAddress.Unix unix -> unix;
             case QmpAddress.Tcp tcp ->
-                new QmpAddress.Tcp(tcp.host(), ((InetSocketAddress) acceptor.getLocalAddress()).getPort());
+                new QmpAddress.Tcp(tcp.host(), ((InetSocketAddress) Sockets.localAddress(listener)).getPort());
         };
     }
 
     private void accept() {
-        while (acceptor.isOpen()) {
-            try {
-                serve(acceptor.accept());
-            } catch (IOException e) {
-                if (acceptor.isOpen()) {
+        try (listener;
+                Polling polling = new Polling()) {
+            while (polling.awaitReadable(listener, closing, Polling.FOREVER_NANOS) != Polling.Outcome.STOPPED) {
+                try {
+                    Sockets.accept(listener).ifPresent(this::serve);
+                } catch (NativeException e) {
                     LOG.log(System.Logger.Level.WARNING, "QMP at {0}: {1}", address, e.getMessage());
+                    // Too many descriptors are open, say: what waits would be seen at once again.
+                    Polling.Outcome _ = polling.awaitSignal(closing, PATIENCE_NANOS);
                 }
             }
         }
     }
 
-    private void serve(SocketChannel channel) throws IOException {
+    private void serve(Descriptor descriptor) {
+        QmpBuffers buffers = Optional.ofNullable(spareBuffers.poll()).orElseGet(QmpBuffers::new);
+        QmpSocket socket = new QmpSocket(descriptor, buffers);
         if (sessions.size() >= MAX_SESSIONS) {
-            refuse(channel);
+            refuse(socket);
+            spareBuffers.add(buffers);
             return;
         }
         if (address instanceof QmpAddress.Tcp) {
-            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+            Sockets.noDelay(descriptor, true);
         }
-        SessionEnd end = new SessionEnd();
-        QmpSession session = new QmpSession(channel, commands, end);
+        SessionEnd end = new SessionEnd(buffers);
+        QmpSession session = new QmpSession(socket, commands, end);
         end.session = session;
         sessions.add(session);
         session.start("qmp-" + sessionNumber.incrementAndGet());
     }
 
-    private static void refuse(SocketChannel channel) throws IOException {
-        try (channel) {
-            String line = "{\"error\": {\"class\": \"GenericError\", \"desc\": \"" + MAX_SESSIONS
-                    + " QMP sessions are open already; close one first\"}}\r\n";
-            channel.configureBlocking(false);
-            channel.write(ByteBuffer.wrap(line.getBytes(StandardCharsets.UTF_8)));
+    private static void refuse(QmpSocket socket) {
+        byte[] line = ("{\"error\": {\"class\": \"GenericError\", \"desc\": \"" + MAX_SESSIONS
+                        + " QMP sessions are open already; close one first\"}}\r\n")
+                .getBytes(StandardCharsets.UTF_8);
+        try (socket) {
+            socket.write(line, line.length);
+        } catch (IOException e) {
+            LOG.log(System.Logger.Level.DEBUG, "a QMP client that was refused has gone: {0}", e.getMessage());
         }
     }
 
     private final class SessionEnd implements Runnable {
+        private final QmpBuffers buffers;
         private @org.jspecify.annotations.Nullable QmpSession session;
+
+        SessionEnd(QmpBuffers buffers) {
+            this.buffers = buffers;
+        }
 
         @Override
         public void run() {
-            if (session != null) {
-                sessions.remove(session);
+            spareBuffers.add(buffers);
+            if (session != null && sessions.remove(session) && sessions.isEmpty()) {
+                host.descriptors().dropSets();
             }
         }
     }

@@ -3,10 +3,10 @@
 package io.godwit.control;
 
 import io.godwit.host.HostException;
+import io.godwit.linux.io.PassedDescriptor;
 import io.godwit.linux.process.Scheduling;
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.SocketChannel;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -28,10 +28,9 @@ final class QmpSession implements QmpCaller {
     static final int QUEUE_LENGTH = 1024;
 
     private static final System.Logger LOG = System.getLogger(QmpSession.class.getName());
-    private static final int READ_BYTES = 16 << 10;
     private static final long LAST_ANSWERS_NANOS = 1_000_000_000;
 
-    private final SocketChannel channel;
+    private final QmpSocket socket;
     private final QmpCommands commands;
     private final Runnable ended;
     private final BlockingQueue<Notice> events = new ArrayBlockingQueue<>(QUEUE_LENGTH);
@@ -48,15 +47,15 @@ final class QmpSession implements QmpCaller {
     private volatile boolean negotiated;
     private volatile boolean finishing;
 
-    QmpSession(SocketChannel channel, QmpCommands commands, Runnable ended) {
-        this.channel = channel;
+    QmpSession(QmpSocket socket, QmpCommands commands, Runnable ended) {
+        this.socket = socket;
         this.commands = commands;
         this.ended = ended;
     }
 
     /** Starts both threads; the greeting is the first thing sent. */
     void start(String name) {
-        Thread.ofVirtual().name(name + "-events").start(this::sendEvents);
+        Thread.ofPlatform().daemon().name(name + "-events").start(this::sendEvents);
         Thread.ofPlatform().daemon().name(name).start(this::serve);
     }
 
@@ -94,18 +93,13 @@ final class QmpSession implements QmpCaller {
         drop();
     }
 
-    /** Closes at once. */
+    /** Ends the connection at once. */
     void drop() {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            LOG.log(System.Logger.Level.DEBUG, "closing a QMP session", e);
-        }
+        socket.end();
     }
 
     private void serve() {
         boolean _ = Scheduling.answersAtOnce();
-        ByteBuffer in = ByteBuffer.allocate(READ_BYTES);
         JsonFramer framer = new JsonFramer(new JsonFramer.Sink() {
             @Override
             public void text(byte[] utf8) {
@@ -120,10 +114,11 @@ final class QmpSession implements QmpCaller {
         try {
             answer.set(Json.tree(greeting()));
             boolean _ = send();
-            while (channel.read(in) >= 0) {
-                in.flip();
+            for (ByteBuffer in = socket.read(); in.hasRemaining(); in = socket.read()) {
                 framer.consume(in);
-                in.clear();
+                if (!framer.isWithinText()) {
+                    socket.dropPassed();
+                }
             }
             finish();
             awaitWritten(System.nanoTime() + LAST_ANSWERS_NANOS);
@@ -132,7 +127,25 @@ final class QmpSession implements QmpCaller {
         } finally {
             drop();
             finish();
+            awaitEvents();
+            socket.close();
             ended.run();
+        }
+    }
+
+    /** The other thread does not touch the connection any more when this returns. */
+    private void awaitEvents() {
+        boolean interrupted = false;
+        while (true) {
+            try {
+                written.await();
+                break;
+            } catch (InterruptedException e) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -162,8 +175,8 @@ final class QmpSession implements QmpCaller {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } finally {
-            written.countDown();
             drop();
+            written.countDown();
         }
     }
 
@@ -171,7 +184,7 @@ final class QmpSession implements QmpCaller {
     private void sendQueued() throws IOException {
         for (Notice next = events.poll(); next != null; next = events.poll()) {
             event.set(Json.tree(next.toJson()));
-            write(event);
+            event.sendTo(socket);
         }
     }
 
@@ -189,7 +202,7 @@ final class QmpSession implements QmpCaller {
             } else {
                 sendQueued();
             }
-            write(answer);
+            answer.sendTo(socket);
             return true;
         } catch (IOException e) {
             LOG.log(System.Logger.Level.DEBUG, "QMP session ended: {0}", e.getMessage());
@@ -197,13 +210,6 @@ final class QmpSession implements QmpCaller {
             return false;
         } finally {
             sending.unlock();
-        }
-    }
-
-    private void write(QmpLine line) throws IOException {
-        ByteBuffer bytes = line.bytes();
-        while (bytes.hasRemaining()) {
-            channel.write(bytes);
         }
     }
 
@@ -279,6 +285,11 @@ final class QmpSession implements QmpCaller {
     @Override
     public void negotiated() {
         negotiating = true;
+    }
+
+    @Override
+    public PassedDescriptor takePassed() {
+        return socket.takePassed();
     }
 
     @Override

@@ -8,7 +8,7 @@
  * <p>Read {@link io.godwit.control.QmpServer} for the host's side, whose commands are the table in {@code QmpCommands},
  * and {@link io.godwit.control.QmpClient} for the side of whoever drives a host, Godwit's or QEMU's.
  *
- * <p>Threads: each server session has one that reads, executes and answers, and a virtual one that sends events. What
+ * <p>Threads: each server session has one that reads, executes and answers, and one that sends events. What
  * happens in the guest or in a migration is handed to the sessions as a small record and never waits for one of them.
  *
  * <p>What a session sends is hostile until checked: nesting, size and every argument.

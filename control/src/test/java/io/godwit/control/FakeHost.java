@@ -18,6 +18,7 @@ import io.godwit.engine.tracking.VcpuDirtyLimit;
 import io.godwit.host.GuestFigures;
 import io.godwit.host.HostControl;
 import io.godwit.host.MemoryControl;
+import io.godwit.host.PassedDescriptors;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.OptionalLong;
@@ -34,6 +35,7 @@ final class FakeHost implements HostControl, MigrationControl {
     final List<MigrationListener> migrationListeners = new CopyOnWriteArrayList<>();
     final List<RunControl.Listener> runListeners = new CopyOnWriteArrayList<>();
     final CountDownLatch quit = new CountDownLatch(1);
+    final PassedDescriptors descriptors = new PassedDescriptors();
     volatile RunState state = RunState.RUNNING;
     volatile MigrationStatistics statistics = MigrationStatistics.NONE;
     volatile DirtyRate dirtyRate = DirtyRate.NONE;
@@ -180,6 +182,11 @@ final class FakeHost implements HostControl, MigrationControl {
     @Override
     public void addRunListener(RunControl.Listener listener) {
         runListeners.add(listener);
+    }
+
+    @Override
+    public PassedDescriptors descriptors() {
+        return descriptors;
     }
 
     @Override

@@ -121,7 +121,7 @@ class QmpMemoryTest {
                         to.memory().deviceAdd("e", "n");
                     }))
                     .contains("the guest is inmigrate on this host");
-            from.migrate(to.migration().statistics().listenAddress().orElseThrow());
+            from.migration().migrate(to.migration().statistics().listenAddress().orElseThrow());
             long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
             while (!(from.migration().statistics().status().isEnded()
                     && to.migration().statistics().status().isEnded())) {

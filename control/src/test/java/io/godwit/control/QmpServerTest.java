@@ -280,9 +280,7 @@ class QmpServerTest {
             session.ask("{\"execute\":\"query-status\"}");
             session.ask("{\"execute\":\"no-such-command\"}");
             session.ask("{\"execute\":\"migrate\"}");
-            assertThat(host.answered.take())
-                    .as("qmp_capabilities is no command of the host's")
-                    .isEqualTo("other");
+            assertThat(host.answered.take()).isEqualTo("qmp_capabilities");
             assertThat(host.answered.take()).isEqualTo("query-status");
             assertThat(host.answered.take()).isEqualTo("other");
             assertThat(host.answered.take()).isEqualTo("migrate");

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
@@ -18,6 +19,28 @@ import java.util.Set;
  * What may be asked of a {@link Migrator} by whoever controls a host. Any thread; none waits for a migration.
  */
 public interface MigrationControl {
+    /**
+     * Starts to migrate the guest to {@code uri} and returns at once.
+     *
+     * @throws MigrationException.Refused if one is under way, or there is no guest here
+     */
+    void migrate(String uri);
+
+    /**
+     * Connects again to the destination of a postcopy that lost its connection ({@code migrate} with {@code resume});
+     * source only.
+     *
+     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
+     */
+    void resume(String uri);
+
+    /**
+     * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
+     *
+     * @throws MigrationException.Refused unless it is {@code postcopy-paused}, or if the address cannot be used
+     */
+    void recover(String uri);
+
     /**
      * Switches the outgoing migration to postcopy as soon as may be ({@code migrate-start-postcopy}); returns at once.
      *

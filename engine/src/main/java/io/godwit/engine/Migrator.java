@@ -112,11 +112,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Starts to migrate the guest to {@code uri} and returns at once.
-     *
-     * @throws MigrationException.Refused if one is under way, or there is no guest here
-     */
+    @Override
     public synchronized void migrate(String uri) {
         MigrationUri target = transports.usable(uri);
         refuseWhileActive();
@@ -229,11 +225,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Listens for the source of a postcopy that lost its connection ({@code migrate-recover}); destination only.
-     *
-     * @throws MigrationException.Refused unless it is {@code postcopy-paused}, or if the address cannot be used
-     */
+    @Override
     public synchronized void recover(String uri) {
         MigrationUri source = transports.usable(uri);
         switch (side) {
@@ -244,12 +236,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Connects again to the destination of a postcopy that lost its connection ({@code migrate} with {@code resume});
-     * source only.
-     *
-     * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
-     */
+    @Override
     public synchronized void resume(String uri) {
         MigrationUri target = transports.usable(uri);
         switch (side) {

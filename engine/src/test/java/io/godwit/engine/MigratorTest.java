@@ -267,6 +267,7 @@ class MigratorTest {
         assertThat(new ProcessBuilder("mkfifo", fifo.toString()).start().waitFor())
                 .isZero();
         try (Pair pair = new Pair(directory)) {
+            pair.source.setParameters(pair.source.parameters().with(MigrationParameter.HANDOVER_TIMEOUT, 600_000));
             pair.source.migrate("exec:cat > /dev/null; echo all > '" + fifo + "'; exec sleep 3600");
             assertThat(Files.readString(fifo))
                     .as("the command has the whole stream")

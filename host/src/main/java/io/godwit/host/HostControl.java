@@ -26,12 +26,6 @@ public interface HostControl {
     /** Asks the host to end and returns at once. */
     void quit();
 
-    /** Begins to migrate the guest to {@code uri} and returns at once. */
-    void migrate(String uri);
-
-    /** Connects again to the destination of a postcopy that is paused, and returns at once. */
-    void resume(String uri);
-
     /**
      * Begins to listen for a guest and returns at once.
      *
@@ -39,14 +33,14 @@ public interface HostControl {
      */
     void migrateIncoming(String uri, boolean exitOnError);
 
-    /** Listens for the source of a postcopy that is paused, and returns at once. */
-    void recover(String uri);
-
     /** Switches all of these, or none if one of them cannot be. */
     void setCapabilities(Set<Capability> on, Set<Capability> off);
 
     /** All else about migrations. */
     MigrationControl migration();
+
+    /** What {@code fd:} may name. */
+    PassedDescriptors descriptors();
 
     /** The guest's memory that comes and goes. */
     MemoryControl memory();

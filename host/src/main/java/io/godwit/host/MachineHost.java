@@ -11,6 +11,7 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
+import io.godwit.engine.transport.SystemTransports;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
@@ -30,6 +31,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
     private final Migrator migrator;
     private final CompletableFuture<Optional<String>> end = new CompletableFuture<>();
     private final ReentrantReadWriteLock closing = new ReentrantReadWriteLock();
+    private final PassedDescriptors descriptors = new PassedDescriptors();
     private final MachineMemory memory;
     private volatile boolean exitOnError;
 
@@ -51,7 +53,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
                     case BOOT -> RunState.PRELAUNCH;
                     case ARRIVAL -> RunState.INMIGRATE;
                 });
-        this.migrator = new Migrator(machine, run);
+        this.migrator = new Migrator(machine, run, new SystemTransports(descriptors));
         migrator.setVerifying(verifying);
         migrator.addListener(new ExitOnError());
         this.memory = new MachineMemory(machine, migrator, this::doWhileOpen);
@@ -79,6 +81,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public void close() {
         migrator.close();
+        descriptors.close();
         run.shutdown();
         closing.writeLock().lock();
         try {
@@ -110,24 +113,9 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     @Override
-    public void migrate(String uri) {
-        migrator.migrate(uri);
-    }
-
-    @Override
     public void migrateIncoming(String uri, boolean exitOnErrorAsked) {
         exitOnError = exitOnErrorAsked;
         migrator.migrateIncoming(uri);
-    }
-
-    @Override
-    public void recover(String uri) {
-        migrator.recover(uri);
-    }
-
-    @Override
-    public void resume(String uri) {
-        migrator.resume(uri);
     }
 
     @Override
@@ -146,6 +134,11 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public MemoryControl memory() {
         return memory;
+    }
+
+    @Override
+    public PassedDescriptors descriptors() {
+        return descriptors;
     }
 
     @Override

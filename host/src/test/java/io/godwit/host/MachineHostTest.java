@@ -66,8 +66,10 @@ class MachineHostTest {
         try (MachineHost host = host()) {
             assertThatThrownBy(host.migration()::startPostcopy).isInstanceOf(MigrationException.Refused.class);
             assertThatThrownBy(host.migration()::pausePostcopy).isInstanceOf(MigrationException.Refused.class);
-            assertThatThrownBy(() -> host.recover("tcp:127.0.0.1:0")).isInstanceOf(MigrationException.Refused.class);
-            assertThatThrownBy(() -> host.resume("tcp:127.0.0.1:1")).isInstanceOf(MigrationException.Refused.class);
+            assertThatThrownBy(() -> host.migration().recover("tcp:127.0.0.1:0"))
+                    .isInstanceOf(MigrationException.Refused.class);
+            assertThatThrownBy(() -> host.migration().resume("tcp:127.0.0.1:1"))
+                    .isInstanceOf(MigrationException.Refused.class);
         }
     }
 }

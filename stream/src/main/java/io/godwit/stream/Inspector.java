@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /** Counts what a stream contains. */
 final class Inspector implements StreamListener {
@@ -21,6 +22,7 @@ final class Inspector implements StreamListener {
     private PageCounts[] counts = new PageCounts[0];
     private final List<StreamInspection.PlacedCommand> commands = new ArrayList<>();
     private long commandCount;
+    private long total;
     private long partCount;
     private boolean ramEnded;
     private int passes;
@@ -37,30 +39,46 @@ final class Inspector implements StreamListener {
     StreamInspection inspect(ReadableByteChannel source) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
         try {
-            while (source.read(buffer) >= 0) {
+            for (int n = source.read(buffer); n >= 0; n = source.read(buffer)) {
+                total += n;
                 buffer.flip();
                 reader.consume(buffer);
+                if (reader.isComplete()) {
+                    buffer.position(buffer.limit());
+                }
                 buffer.compact();
             }
             reader.endOfInput();
         } catch (StreamFormatException e) {
-            return result(false, e.getMessage());
+            StreamInspection.Ending ending = e.isUnsupported()
+                    ? StreamInspection.Ending.UNSUPPORTED
+                    : e.isIncomplete() ? StreamInspection.Ending.CUT_SHORT : StreamInspection.Ending.WRONG;
+            return result(ending, e.position(), 0, e.getMessage());
         }
-        return result(true, ramEnded ? "Complete." : "Complete; no END of section 'ram', so a background snapshot.");
+        long trailing = total - reader.position();
+        return result(
+                StreamInspection.Ending.COMPLETE,
+                reader.position(),
+                trailing,
+                (ramEnded ? "Complete." : "Complete; no END of section 'ram', so a background snapshot.")
+                        + (trailing > 0 ? " " + trailing + " bytes follow its end." : ""));
     }
 
-    private StreamInspection result(boolean complete, String remark) {
+    private StreamInspection result(
+            StreamInspection.Ending ending, long byteLength, long trailingBytes, String remark) {
+        boolean snapshot = ending == StreamInspection.Ending.COMPLETE && !ramEnded;
         return new StreamInspection(
                 configuration,
                 blocks(),
                 commands,
                 commandCount,
                 partCount,
-                passes,
+                snapshot ? OptionalInt.empty() : OptionalInt.of(passes),
                 devices,
                 vmDescriptionBytes,
-                reader.position(),
-                complete,
+                byteLength,
+                trailingBytes,
+                ending,
                 remark);
     }
 

@@ -134,14 +134,14 @@ final class PageRecordReader {
         int flags = (int) word & Wire.FLAG_MASK;
         throw switch (flags & ~Wire.RAM_CONTINUE) {
             case Wire.RAM_XBZRLE ->
-                place.fail("An XBZRLE page, which this version does not read: turn the capability xbzrle off at the "
-                        + "source.");
+                place.unsupported("An XBZRLE page, which this version does not read: turn the capability xbzrle off at"
+                        + " the source.");
             case Wire.RAM_MULTIFD_FLUSH -> multifd(place);
             case Wire.RAM_COMPRESS_PAGE ->
-                place.fail(
+                place.unsupported(
                         "A compressed page of a QEMU before 9.1, which is not supported: turn the capability compress "
                                 + "off.");
-            case Wire.RAM_HOOK -> place.fail("An RDMA record; RDMA is not supported.");
+            case Wire.RAM_HOOK -> place.unsupported("An RDMA record; RDMA is not supported.");
             case Wire.RAM_MEM_SIZE -> place.fail("A block list outside the START of section 'ram'.");
             case Wire.RAM_FULL -> place.fail("The RAM flag 0x1 has been obsolete since 2009.");
             case Wire.RAM_EOS -> place.fail("End of section", "0x10", "0x" + Long.toHexString(word));
@@ -151,7 +151,7 @@ final class PageRecordReader {
     }
 
     static StreamFormatException multifd(StreamPlace place) {
-        return place.fail(
+        return place.unsupported(
                 "The source uses multifd, which this version does not read: turn the capability multifd off.");
     }
 }

@@ -144,7 +144,7 @@ final class RamSectionReader {
                     "Section 'ram' does not start with the block list", "flag 0x4", "0x" + Long.toHexString(word));
         }
         if (mappedRam) {
-            throw place.fail("The stream has the capability mapped-ram, which this version does not read.");
+            throw place.unsupported("The stream has the capability mapped-ram, which this version does not read.");
         }
         if (sharedMemoryIgnored && postcopyAdvised) {
             throw place.fail("The stream has x-ignore-shared and postcopy, which exclude each other.");

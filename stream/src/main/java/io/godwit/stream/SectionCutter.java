@@ -44,7 +44,7 @@ final class SectionCutter {
         }
         int type = Byte.toUnsignedInt(in.get());
         if (type == Wire.SECTION_START || type == Wire.SECTION_PART || type == Wire.SECTION_END) {
-            throw place.fail(
+            throw place.unsupported(
                     "RAM goes on after a device section. Devices that send their state during setup (virtio-mem)"
                             + " are not supported.");
         }

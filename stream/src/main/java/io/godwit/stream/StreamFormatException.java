@@ -15,16 +15,26 @@ public final class StreamFormatException extends RuntimeException {
     private final String sentence;
     private final long position;
     private final String section;
-    private final boolean incomplete;
+    private final Kind kind;
 
-    StreamFormatException(long position, String section, String what, boolean incomplete) {
+    /** What is the matter with the bytes. */
+    enum Kind {
+        /** They break a rule of the format. */
+        WRONG,
+        /** They were right, and ended too early. */
+        INCOMPLETE,
+        /** They are right, and nothing that this version reads. */
+        UNSUPPORTED
+    }
+
+    StreamFormatException(long position, String section, String what, Kind kind) {
         String in = section.isEmpty() ? "" : " in " + section;
         String described = "Stream byte " + position + in + ": " + what;
         super(described);
         this.sentence = described;
         this.position = position;
         this.section = section;
-        this.incomplete = incomplete;
+        this.kind = kind;
     }
 
     /** What is wrong and where, a sentence. */
@@ -45,6 +55,11 @@ public final class StreamFormatException extends RuntimeException {
 
     /** Whether the bytes so far were right and the input merely ended too early. */
     public boolean isIncomplete() {
-        return incomplete;
+        return kind == Kind.INCOMPLETE;
+    }
+
+    /** Whether the bytes have nothing wrong but use a feature that this version does not read. */
+    public boolean isUnsupported() {
+        return kind == Kind.UNSUPPORTED;
     }
 }

@@ -8,6 +8,7 @@ import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalInt;
 
 /**
  * What a stream contains.
@@ -17,11 +18,13 @@ import java.util.Optional;
  * @param commands commands in order, the first {@value #MAX_COMMANDS} of them
  * @param commandCount all commands
  * @param partCount PART sections of RAM
- * @param passes how often the walk through RAM began anew: 1 for a guest that did not write, 0 if there are no pages
+ * @param passes how often the walk through RAM began anew: 1 for a guest that did not write, 0 if there are no pages;
+ * empty for a background snapshot, which sends each page once and in the order of the guest's writes
  * @param devices device sections in order; empty if the vmdesc did not arrive
  * @param vmDescriptionBytes length of the vmdesc's text
- * @param byteLength bytes of the stream that were read
- * @param complete whether the stream was read to its last byte and nothing was wrong
+ * @param byteLength bytes of the stream: all of them, or those before the place that {@code remark} names
+ * @param trailingBytes bytes behind the end of a complete stream, as on a block device
+ * @param ending how the reading ended
  * @param remark what is missing or wrong, with its position, or that nothing is
  */
 public record StreamInspection(
@@ -30,20 +33,38 @@ public record StreamInspection(
         List<PlacedCommand> commands,
         long commandCount,
         long partCount,
-        int passes,
+        OptionalInt passes,
         List<Device> devices,
         long vmDescriptionBytes,
         long byteLength,
-        boolean complete,
+        long trailingBytes,
+        Ending ending,
         String remark) {
     /** LIMIT: a hostile stream of commands must not fill our memory. */
     public static final int MAX_COMMANDS = 1000;
+
+    /** How the reading ended. */
+    public enum Ending {
+        /** At the end of the stream, with nothing wrong. */
+        COMPLETE,
+        /** The input ended before the stream. */
+        CUT_SHORT,
+        /** At bytes that break a rule of the format. */
+        WRONG,
+        /** At a feature of QEMU's that this version does not read; nothing is wrong with it. */
+        UNSUPPORTED
+    }
 
     /** Copies the lists. */
     public StreamInspection {
         blocks = List.copyOf(blocks);
         commands = List.copyOf(commands);
         devices = List.copyOf(devices);
+    }
+
+    /** Whether the stream was read to its end and nothing was wrong. */
+    public boolean complete() {
+        return ending == Ending.COMPLETE;
     }
 
     /**

@@ -10,7 +10,7 @@ record StreamPlace(long position, String section) {
     }
 
     StreamFormatException fail(String what) {
-        return new StreamFormatException(position, section, what, false);
+        return new StreamFormatException(position, section, what, StreamFormatException.Kind.WRONG);
     }
 
     StreamFormatException fail(String what, Object expected, Object found) {
@@ -18,7 +18,12 @@ record StreamPlace(long position, String section) {
     }
 
     StreamFormatException incomplete(String what) {
-        return new StreamFormatException(position, section, what, true);
+        return new StreamFormatException(position, section, what, StreamFormatException.Kind.INCOMPLETE);
+    }
+
+    /** For a feature of QEMU's that this version does not read; {@code what} names it. */
+    StreamFormatException unsupported(String what) {
+        return new StreamFormatException(position, section, what, StreamFormatException.Kind.UNSUPPORTED);
     }
 
     /** Fails unless {@code expected} equals {@code found}. */

@@ -4,7 +4,6 @@ package io.godwit.stream;
 
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.Arrays;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
@@ -66,9 +65,7 @@ public final class StreamReader {
     private @Nullable SectionHeader section;
     private @Nullable SectionHeader ramStart;
     private boolean ramEnded;
-    private byte[] packaged = new byte[0];
-    private int packagedBytes;
-    private int packagedFilled;
+    private final PackagedBlob packaged = new PackagedBlob();
     private final PostcopyOrder order = new PostcopyOrder();
     private boolean packagedSeen;
     private boolean stopRequested;
@@ -87,7 +84,11 @@ public final class StreamReader {
         this.tail = new TailReader(limits);
     }
 
-    /** A reader that also takes background snapshots, whose RAM section has no END. For looking, not for running. */
+    /**
+     * A reader for looking, not for running. It also takes background snapshots, whose RAM section has no END, and
+     * bytes behind the end of the stream: once {@link #isComplete}, {@link #position} is that end, and what the buffer
+     * has is left there.
+     */
     public static StreamReader forSnapshots(StreamListener listener, StreamLimits limits) {
         return new StreamReader(listener, limits, true);
     }
@@ -211,7 +212,7 @@ public final class StreamReader {
     }
 
     /**
-     * No more bytes will come.
+     * No more bytes will come. A reader for looking finds the end before bytes that have come behind it.
      *
      * @throws StreamFormatException if the stream is not complete; says what is missing
      */
@@ -221,6 +222,9 @@ public final class StreamReader {
         }
         StreamPlace place = place();
         if (state == State.TAIL) {
+            if (snapshot && endsWithin()) {
+                return;
+            }
             throw tail.unfinished(place);
         }
         throw place.incomplete("the stream ended too early, reader state " + state + ".");
@@ -243,7 +247,7 @@ public final class StreamReader {
             case FOOTER -> footer(in);
             case PACKAGED -> packagedBytes(in);
             case TAIL -> tail(in);
-            case COMPLETE -> throw place().fail(in.remaining() + " bytes follow the end of the stream.");
+            case COMPLETE -> behindTheEnd(in);
             case FAILED -> throw new IllegalStateException("A failed reader reads no more.");
         };
     }
@@ -297,10 +301,11 @@ public final class StreamReader {
             throw place().fail("A device section after the PACKAGED command, which has carried them all.");
         }
         if (!ramEnded && !(snapshot && ramStart != null)) {
-            throw place().fail((type == Wire.EOF ? "The end of the stream" : "A device section")
+            String what = (type == Wire.EOF ? "The end of the stream" : "A device section")
                     + " comes before the END of section 'ram'"
                     + (ramStart == null ? ", which has not even started." : ".")
-                    + " Devices that send their state during setup (virtio-mem) are not supported.");
+                    + " Devices that send their state during setup (virtio-mem) are not supported.";
+            throw type == Wire.EOF ? place().fail(what) : place().unsupported(what);
         }
         if (order.isSwitched()) {
             in.get();
@@ -339,11 +344,11 @@ public final class StreamReader {
     private void requireRam(SectionHeader header) {
         String idstr = header.idstr();
         if (idstr.equals("dirty-bitmap")) {
-            throw place().fail("Section 'dirty-bitmap' is not supported: turn the capability dirty-bitmaps off at the "
-                    + "source.");
+            throw place().unsupported("Section 'dirty-bitmap' is not supported: turn the capability dirty-bitmaps off"
+                    + " at the source.");
         }
         if (!idstr.equals(Wire.RAM_IDSTR)) {
-            throw place().fail("Section '" + idstr
+            throw place().unsupported("Section '" + idstr
                     + "' is not supported: of devices that send their state in parts only 'ram' is.");
         }
         if (ramStart != null) {
@@ -448,46 +453,59 @@ public final class StreamReader {
         int blobBytes = data.getInt();
         place().requireAtMost(
                         "Blob of the PACKAGED command", limits.maxPackagedBytes(), Integer.toUnsignedLong(blobBytes));
-        packagedBytes = blobBytes;
-        packagedFilled = 0;
-        packaged = new byte[Math.min(blobBytes, 64 << 10)];
+        packaged.begin(blobBytes);
         state = State.PACKAGED;
-        if (blobBytes == 0) {
+        if (packaged.isWhole()) {
             endPackaged();
         }
     }
 
     private boolean packagedBytes(ByteBuffer in) {
-        int taken = Math.min(in.remaining(), packagedBytes - packagedFilled);
-        if (packagedFilled + taken > packaged.length) {
-            // Grown by what has arrived, not by what was announced.
-            int grown = (int) Math.min(packagedBytes, Math.max(packaged.length * 2L, packagedFilled + taken));
-            packaged = Arrays.copyOf(packaged, grown);
-        }
-        in.get(packaged, packagedFilled, taken);
-        packagedFilled += taken;
-        if (packagedFilled == packagedBytes) {
+        packaged.take(in);
+        if (packaged.isWhole()) {
             endPackaged();
         }
         return true;
     }
 
     private void endPackaged() {
-        var command = new Command.Packaged(Bytes.copyOf(packaged));
-        packaged = new byte[0];
+        var command = new Command.Packaged(packaged.end());
         packagedSeen = true;
         ram.keepList();
         state = State.SECTIONS;
         listener.command(command);
     }
 
-    private boolean tail(ByteBuffer in) {
-        TailReader.Tail found = tail.read(in, place());
-        if (found == null) {
-            return false;
+    private boolean behindTheEnd(ByteBuffer in) {
+        if (!snapshot) {
+            throw place().fail(in.remaining() + " bytes follow the end of the stream.");
         }
+        return false;
+    }
+
+    private boolean tail(ByteBuffer in) {
+        if (snapshot && tail.isFull() && endsWithin()) {
+            return true;
+        }
+        TailReader.Tail found = tail.read(in, place());
+        if (found != null) {
+            endTail(found);
+        }
+        return found != null || in.hasRemaining();
+    }
+
+    /** Whether the stream ended before the last byte that was taken, as one that was copied to a disk does. */
+    private boolean endsWithin() {
+        TailReader.Tail found = tail.findEnd();
+        if (found != null) {
+            position = found.endPosition();
+            endTail(found);
+        }
+        return found != null;
+    }
+
+    private void endTail(TailReader.Tail found) {
         listener.deviceSections(List.copyOf(found.sections()), found.vmDescription());
         complete();
-        return true;
     }
 }

@@ -34,8 +34,8 @@ final class TailReader {
     private int markCount;
     private @Nullable StreamFormatException lastFailure;
 
-    /** Device sections and the text that described them. */
-    record Tail(List<DeviceSection> sections, String vmDescription) {}
+    /** Device sections, the text that described them, and the stream position behind it. */
+    record Tail(List<DeviceSection> sections, String vmDescription, long endPosition) {}
 
     TailReader(StreamLimits limits) {
         this.limits = limits;
@@ -46,11 +46,14 @@ final class TailReader {
         base = position;
     }
 
-    /** Takes everything; the tail if it ends with what there is. */
+    /** Takes everything, as far as the limit allows; the tail if it ends with what there is. */
     @Nullable
     Tail read(ByteBuffer in, StreamPlace place) {
-        int taken = in.remaining();
-        place.requireAtMost("Bytes of device sections and vmdesc", limits.maxTailBytes(), (long) filled + taken);
+        if (isFull()) {
+            place.requireAtMost(
+                    "Bytes of device sections and vmdesc", limits.maxTailBytes(), (long) filled + in.remaining());
+        }
+        int taken = Math.min(in.remaining(), limits.maxTailBytes() - filled);
         if (filled + taken > kept.length) {
             kept = Arrays.copyOf(
                     kept, (int) Math.min(limits.maxTailBytes(), Math.max(kept.length * 2L, filled + taken)));
@@ -72,17 +75,34 @@ final class TailReader {
         return null;
     }
 
+    /** Whether no more bytes can be kept. */
+    boolean isFull() {
+        return filled == limits.maxTailBytes();
+    }
+
+    /** The tail if it ends before what has come. */
+    @Nullable
+    Tail findEnd() {
+        StreamFormatException before = lastFailure;
+        for (int i = 0; i < markCount; i++) {
+            Tail tail = announcedEnd(marks[i]) < filled ? attempt(marks[i]) : null;
+            if (tail != null) {
+                return tail;
+            }
+        }
+        lastFailure = before;
+        return null;
+    }
+
     /** What to say if no more bytes come. */
     StreamFormatException unfinished(StreamPlace place) {
         if (lastFailure != null) {
             return lastFailure;
         }
-        for (int i = 0; i < markCount; i++) {
-            long after = filled - announcedEnd(marks[i]);
-            if (after > 0 && cut(marks[i]) != null) {
-                return new StreamPlace(base + announcedEnd(marks[i]), "")
-                        .fail(after + " bytes follow the end of the stream.");
-            }
+        Tail ended = findEnd();
+        if (ended != null) {
+            return new StreamPlace(ended.endPosition(), "")
+                    .fail(base + filled - ended.endPosition() + " bytes follow the end of the stream.");
         }
         return place.incomplete("the stream ended in the device sections or the vmdesc, after " + filled
                 + " bytes of them, or it has no vmdesc, without which device sections cannot be told apart.");
@@ -121,13 +141,6 @@ final class TailReader {
         return (long) mark + MARK_BYTES + lengthAt(mark);
     }
 
-    private @Nullable Tail cut(int mark) {
-        StreamFormatException before = lastFailure;
-        Tail tail = attempt(mark);
-        lastFailure = before;
-        return tail;
-    }
-
     /**
      * Cuts the tail as if it ended with this mark's vmdesc. A guest can write marks into its devices: a failure is only
      * remembered.
@@ -140,7 +153,7 @@ final class TailReader {
         String json = new String(kept, jsonAt, lengthAt(mark), StandardCharsets.UTF_8);
         try {
             VmDescription description = VmDescription.parse(json, new StreamPlace(base + jsonAt, "vmdesc"));
-            return new Tail(sections(description, mark), json);
+            return new Tail(sections(description, mark), json, base + announcedEnd(mark));
         } catch (StreamFormatException e) {
             lastFailure = e;
             return null;

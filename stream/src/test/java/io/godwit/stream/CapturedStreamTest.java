@@ -79,7 +79,7 @@ final class CapturedStreamTest {
                 .containsExactly(
                         new StreamInspection.Block(SampleStream.BLOCKS.get(0), 2, 1, 3),
                         new StreamInspection.Block(SampleStream.BLOCKS.get(1), 0, 2, 1));
-        assertThat(found.passes()).isEqualTo(3);
+        assertThat(found.passes()).hasValue(3);
         assertThat(found.partCount()).isEqualTo(1);
         assertThat(found.devices().get(0).subsections()).containsExactly("kvm-cpu/extra");
     }

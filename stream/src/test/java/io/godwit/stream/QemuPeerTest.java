@@ -13,7 +13,9 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -210,11 +212,49 @@ final class QemuPeerTest {
 
     private Path capture(String... arguments) throws IOException {
         Path file = directory.resolve("captured");
+        captureWith(Optional.empty(), "file:" + file, arguments);
+        return file;
+    }
+
+    private static void captureWith(Optional<String> capability, String uri, String... arguments) throws IOException {
         try (var qemu = QemuProcess.start(arguments)) {
-            qemu.migrate("file:" + file);
+            if (capability.isPresent()) {
+                qemu.capability(capability.get());
+            }
+            qemu.migrate(uri);
             assertThat(qemu.outcome()).isEqualTo("completed");
         }
-        return file;
+    }
+
+    @Test
+    void aBackgroundSnapshotIsReadWithoutPasses() throws IOException {
+        Path file = directory.resolve("captured");
+        captureWith(Optional.of("background-snapshot"), "exec:cat > " + file, "-M", "q35", "-m", "16");
+        StreamInspection found = inspect(file);
+        assertThat(found.complete()).as(found.remark()).isTrue();
+        assertThat(found.passes()).isEmpty();
+        assertThat(found.partCount()).isPositive();
+        assertThat(found.devices()).isNotEmpty();
+    }
+
+    @Test
+    void mappedRamIsRefusedByName() throws IOException {
+        Path file = directory.resolve("captured");
+        captureWith(Optional.of("mapped-ram"), "file:" + file, "-M", "q35", "-m", "16", "-S");
+        StreamInspection found = inspect(file);
+        assertThat(found.ending()).isEqualTo(StreamInspection.Ending.UNSUPPORTED);
+        assertThat(found.remark()).contains("mapped-ram");
+    }
+
+    @Test
+    void aStreamOnABlockDeviceIsReadToItsEnd() throws IOException {
+        Path file = capture("-M", "q35", "-S");
+        Files.write(file, new byte[1 << 20], StandardOpenOption.APPEND);
+        StreamInspection found = inspect(file);
+        assertThat(found.complete()).as(found.remark()).isTrue();
+        assertThat(found.trailingBytes()).isEqualTo(1 << 20);
+        assertThat(found.byteLength()).isEqualTo(Files.size(file) - (1 << 20));
+        assertThat(found.devices().size()).isGreaterThan(20);
     }
 
     private static StreamInspection inspect(Path file) throws IOException {

@@ -27,6 +27,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -135,5 +136,16 @@ class DirtyRateTest {
         Set<String> names = new TreeSet<>(answer.propertyNames());
         names.removeIf(name -> name.startsWith("x-"));
         return names;
+    }
+
+    @Test
+    void adviceForAMachineThatCannotBeMigratedIsThatItCannot() throws Exception {
+        List<String> machine = List.of("-machine", "q35", "-m", "64", "-device", "amd-iommu");
+        try (QemuProcess qemu = QemuProcess.start(directory, "blocked", machine)) {
+            GodwitProcess advise =
+                    GodwitProcess.run(directory, PATIENCE, "advise", "--qmp", qemu.qmpAddress(), "--bandwidth", "100M");
+            assertThat(advise.status()).isEqualTo(1);
+            assertThat(advise.err()).contains("cannot be migrated: non-migratable device: amd-iommu.");
+        }
     }
 }

@@ -75,6 +75,23 @@ class InspectQemuStreamTest {
         assertThat(inspect.out()).contains("pc-q35", "pc.ram");
     }
 
+    @Test
+    void pagesByXbzrleAreRefusedByName(QemuProcess qemu) throws Exception {
+        Path stream = directory.resolve("stream");
+        qemu.capability("xbzrle", true);
+        qemu.parameters("\"downtime-limit\": 1, \"max-bandwidth\": 67108864");
+        qemu.migrate("exec:cat > " + stream);
+        qemu.awaitPass(4, PATIENCE);
+        qemu.parameters("\"downtime-limit\": 2000, \"max-bandwidth\": 0");
+        qemu.awaitMigration("completed", PATIENCE);
+
+        GodwitProcess inspect = GodwitProcess.run(directory, PATIENCE, "inspect", stream.toString());
+
+        assertThat(inspect.status()).isEqualTo(1);
+        assertThat(inspect.err()).contains("has what this version does not read", "An XBZRLE page", "Stream byte ");
+        assertThat(inspect.out()).contains("pc.ram");
+    }
+
     private static JsonNode json(String text) {
         return Json.parse(text);
     }

@@ -205,6 +205,11 @@ public final class QemuProcess implements AutoCloseable {
         awaitEvent(migrationMark, "MIGRATION", atMost, "\"status\": \"" + status + "\"");
     }
 
+    /** Waits until the migration that {@link #migrate} started last begins this pass. */
+    public void awaitPass(int pass, Duration atMost) throws IOException, InterruptedException {
+        awaitEvent(migrationMark, "MIGRATION_PASS", atMost, "\"pass\": " + pass + "}");
+    }
+
     /** Writes the guest's physical memory to a file; stop the guest first. */
     public void savePhysicalMemory(long address, long byteLength, Path file) throws IOException, InterruptedException {
         qmp.execute(

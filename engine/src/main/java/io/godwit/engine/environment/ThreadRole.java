@@ -10,6 +10,8 @@ public enum ThreadRole {
     WATCH("mig-watch", false),
     /** Reads what the destination says. */
     RETURN_PATH("mig-return-path", false),
+    /** Waits for the end of a stream to which nobody answers. */
+    FINISH("mig-finish", false),
     /** Takes a guest in. */
     INCOMING("mig-incoming", true),
     /** Hears who needs a page that is missing. */

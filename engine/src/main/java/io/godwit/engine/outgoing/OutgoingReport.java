@@ -16,11 +16,15 @@ import io.godwit.engine.report.PostcopyStatistics;
 import io.godwit.engine.report.RamStatistics;
 import io.godwit.engine.report.TimeStatistics;
 import io.godwit.engine.report.WaitStatistics;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 
 /** Makes the public picture of an outgoing migration out of its state and its figures. */
 final class OutgoingReport {
+    /** An answer that comes sooner is nothing to warn of. */
+    private static final long SOON_NANOS = 250_000_000;
+
     private OutgoingReport() {}
 
     /** The picture after {@code elapsedNanos}. */
@@ -50,7 +54,24 @@ final class OutgoingReport {
                 progress.throttle,
                 waits,
                 postcopy,
-                forecast);
+                forecast,
+                warning(plan, state, progress));
+    }
+
+    /** Nobody but the other side ends this pause, and the guest has stood still for a while. */
+    private static Optional<String> warning(OutgoingPlan plan, OutgoingState state, OutgoingProgress progress) {
+        long now = plan.clock().nanoTime();
+        boolean waits = state instanceof OutgoingState.Device && progress.allSentAtNanos != 0;
+        if (!waits || now - progress.allSentAtNanos < SOON_NANOS) {
+            return Optional.empty();
+        }
+        return Optional.of(String.format(
+                Locale.ROOT,
+                "The guest has stood still for %.1f s: %s has got all of it and does not say that it is done."
+                        + " After %.1f s (x-handover-timeout) the migration fails.",
+                (now - progress.stoppedAtNanos) / 1e9,
+                plan.uri(),
+                plan.parameters().get().handoverTimeoutMillis() / 1e3));
     }
 
     private static RamStatistics ram(

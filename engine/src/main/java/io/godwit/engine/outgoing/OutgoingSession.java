@@ -21,6 +21,7 @@ import io.godwit.engine.outgoing.wire.OutgoingWire;
 import io.godwit.engine.outgoing.wire.RamSender;
 import io.godwit.engine.outgoing.wire.ReturnPath;
 import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.wire.StreamEnd;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
@@ -302,14 +303,15 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /**
-     * Waits for the destination's last word. Without a way back, that everything was written must do.
+     * Waits for the destination's last word. Without a way back, the end of who reads the stream must do.
      *
      * @throws MigrationException if the destination does not have the guest, or nobody knows
      */
     void awaitVerdict() {
         long since = plan.clock().nanoTime();
+        progress.allSentAtNanos = since;
         if (returnPath.isEmpty()) {
-            channel.finish();
+            new StreamEnd(channel, abort).await(plan.parameters().get().handoverTimeoutMillis(), plan.environment());
         } else {
             long patience = plan.parameters().get().handoverTimeoutMillis() * 1_000_000;
             switch (returnPath.get().awaitVerdict(patience)) {

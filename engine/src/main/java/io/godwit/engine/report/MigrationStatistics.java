@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param waits how long others waited because of it
  * @param postcopy what postcopy did, once it has begun
  * @param forecast what the source says of the end, once something was measured
+ * @param warning what somebody should know now, while it goes on
  */
 public record MigrationStatistics(
         MigrationStatus status,
@@ -33,7 +34,8 @@ public record MigrationStatistics(
         ThrottleStatistics throttle,
         WaitStatistics waits,
         Optional<PostcopyStatistics> postcopy,
-        Optional<ForecastStatistics> forecast) {
+        Optional<ForecastStatistics> forecast,
+        Optional<String> warning) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
             MigrationStatus.NONE,
@@ -46,5 +48,34 @@ public record MigrationStatistics(
             ThrottleStatistics.NONE,
             WaitStatistics.NONE,
             Optional.empty(),
+            Optional.empty(),
             Optional.empty());
+
+    /** Of a migration about which nobody has to be warned. */
+    public MigrationStatistics(
+            MigrationStatus status,
+            boolean outgoing,
+            Optional<String> error,
+            Optional<GuestOwner> owner,
+            Optional<String> listenAddress,
+            RamStatistics ram,
+            TimeStatistics time,
+            ThrottleStatistics throttle,
+            WaitStatistics waits,
+            Optional<PostcopyStatistics> postcopy,
+            Optional<ForecastStatistics> forecast) {
+        this(
+                status,
+                outgoing,
+                error,
+                owner,
+                listenAddress,
+                ram,
+                time,
+                throttle,
+                waits,
+                postcopy,
+                forecast,
+                Optional.empty());
+    }
 }

@@ -65,7 +65,7 @@ public interface Channel extends AutoCloseable {
 
     /**
      * Says that nothing more will be written, and waits until what was written is where it belongs (a command has
-     * ended, a file is complete).
+     * ended, a file is complete). {@link #abort} ends the wait for a command; a file system that hangs ends by itself.
      *
      * @throws io.godwit.engine.outcome.MigrationException.Transport if that did not work out
      */

@@ -16,7 +16,6 @@ import java.util.concurrent.TimeUnit;
  * The command of an {@code exec:} URI, at the other end of a pipe. Its messages go to this process's standard error.
  */
 record Command(Process process, Descriptor pipe, String text) implements DescriptorChannel.Completion {
-    private static final long EXIT_NANOS = 60_000_000_000L;
     private static final long SOON_NANOS = 500_000_000;
     private static final long LOOK_UP_NANOS = 20_000_000;
 
@@ -36,14 +35,9 @@ record Command(Process process, Descriptor pipe, String text) implements Descrip
     /** Waits until the command has ended, and throws unless it did so with status 0. */
     @Override
     public void await(AbortSignal abort) {
-        long begin = System.nanoTime();
         while (!hasEndedWithin(LOOK_UP_NANOS)) {
             if (abort.isRaised()) {
                 throw new MigrationException.Transport(abort.reason());
-            }
-            if (System.nanoTime() - begin > EXIT_NANOS) {
-                throw new MigrationException.Transport("the command '" + text
-                        + "' has the whole stream and has not ended after " + EXIT_NANOS / 1_000_000_000 + " s");
             }
         }
         failure().ifPresent(failure -> {

@@ -16,6 +16,7 @@ public final class LibcConstants {
     public static final int O_NONBLOCK = 0x800;
     public static final int O_CLOEXEC = 0x80000;
 
+    public static final int F_DUPFD_CLOEXEC = 1030;
     public static final int F_GETFD = 1;
     public static final int F_SETFD = 2;
     public static final int F_GETFL = 3;
@@ -67,6 +68,9 @@ public final class LibcConstants {
     public static final int TCP_QUICKACK = 12;
     public static final int SHUT_RDWR = 2;
     public static final int SHUT_WR = 1;
+    public static final int SCM_RIGHTS = 1;
+    public static final int MSG_CTRUNC = 8;
+    public static final int MSG_CMSG_CLOEXEC = 0x40000000;
 
     public static final int SIG_BLOCK = 0;
     public static final int SIG_UNBLOCK = 1;

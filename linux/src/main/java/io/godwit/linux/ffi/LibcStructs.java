@@ -56,6 +56,24 @@ public final class LibcStructs {
                     MemoryLayout.sequenceLayout(108, JAVA_BYTE).withName("sun_path"))
             .withName("sockaddr_un");
 
+    /** A message of a socket, with what comes beside its bytes. */
+    public static final StructLayout MSGHDR = MemoryLayout.structLayout(
+                    JAVA_LONG.withName("msg_name"),
+                    JAVA_INT.withName("msg_namelen"),
+                    MemoryLayout.paddingLayout(4),
+                    JAVA_LONG.withName("msg_iov"),
+                    JAVA_LONG.withName("msg_iovlen"),
+                    JAVA_LONG.withName("msg_control"),
+                    JAVA_LONG.withName("msg_controllen"),
+                    JAVA_INT.withName("msg_flags"),
+                    MemoryLayout.paddingLayout(4))
+            .withName("msghdr");
+
+    /** The head of something that comes beside a message; its data follow at once. */
+    public static final StructLayout CMSGHDR = MemoryLayout.structLayout(
+                    JAVA_LONG.withName("cmsg_len"), JAVA_INT.withName("cmsg_level"), JAVA_INT.withName("cmsg_type"))
+            .withName("cmsghdr");
+
     /** What a signal does; glibc's structure, not the kernel's. */
     public static final StructLayout SIGACTION = MemoryLayout.structLayout(
                     JAVA_LONG.withName("sa_handler"),
@@ -67,7 +85,7 @@ public final class LibcStructs {
 
     /** All of them, for the test that compares them with the headers. */
     public static final List<StructLayout> ALL =
-            List.of(IOVEC, POLLFD, TIMESPEC, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN, SIGACTION);
+            List.of(IOVEC, POLLFD, TIMESPEC, SOCKADDR_IN, SOCKADDR_IN6, SOCKADDR_UN, MSGHDR, CMSGHDR, SIGACTION);
 
     private LibcStructs() {}
 

@@ -20,6 +20,8 @@ public final class SocketCalls {
     private static final MethodHandle GETSOCKOPT = Downcall.link("getsockopt", 5);
     private static final MethodHandle SETSOCKOPT = Downcall.link("setsockopt", 5);
     private static final MethodHandle SHUTDOWN = Downcall.link("shutdown", 2);
+    private static final MethodHandle SENDMSG = Downcall.link("sendmsg", 3);
+    private static final MethodHandle RECVMSG = Downcall.link("recvmsg", 3);
     private static final MethodHandle SOCKETPAIR = Downcall.link("socketpair", 4);
 
     private SocketCalls() {}
@@ -128,6 +130,26 @@ public final class SocketCalls {
             return Downcall.outcome((int) (long) SHUTDOWN.invokeExact(slot, (long) fd, (long) how), slot);
         } catch (Throwable thrown) {
             throw Downcall.broken("shutdown", thrown);
+        }
+    }
+
+    /** sendmsg(2). */
+    public static long sendmsg(int fd, long message, int flags) {
+        MemorySegment slot = Downcall.slot();
+        try {
+            return Downcall.outcome((long) SENDMSG.invokeExact(slot, (long) fd, message, (long) flags), slot);
+        } catch (Throwable thrown) {
+            throw Downcall.broken("sendmsg", thrown);
+        }
+    }
+
+    /** recvmsg(2). */
+    public static long recvmsg(int fd, long message, int flags) {
+        MemorySegment slot = Downcall.slot();
+        try {
+            return Downcall.outcome((long) RECVMSG.invokeExact(slot, (long) fd, message, (long) flags), slot);
+        } catch (Throwable thrown) {
+            throw Downcall.broken("recvmsg", thrown);
         }
     }
 

@@ -198,14 +198,17 @@ public final class Descriptor implements Pollable, AutoCloseable {
     }
 
     /**
-     * Closes the descriptor. Harmless when repeated. An error of close(2) is not reported: the number is gone all the
-     * same.
+     * Closes the descriptor. Harmless when repeated, and then it returns at once, even while the first close hangs. An
+     * error of close(2) is not reported: the number is gone all the same.
      */
     @Override
-    public synchronized void close() {
-        int last = number;
-        if (last != CLOSED) {
+    public void close() {
+        int last;
+        synchronized (this) {
+            last = number;
             number = CLOSED;
+        }
+        if (last != CLOSED) {
             int _ = Libc.close(last);
         }
     }

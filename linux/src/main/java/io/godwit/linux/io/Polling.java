@@ -64,8 +64,13 @@ public final class Polling implements AutoCloseable {
         return await(NOT_USED, (short) 0, stop.number(), timeoutNanos);
     }
 
+    /** Waits without a stop signal: to shut a socket down wakes who waits for it, too. */
+    public Outcome awaitReadable(Pollable descriptor, long timeoutNanos) {
+        return await(descriptor.number(), LibcConstants.POLLIN, NOT_USED, timeoutNanos);
+    }
+
     /** Waits without a stop signal. */
-    Outcome awaitWritable(Pollable descriptor, long timeoutNanos) {
+    public Outcome awaitWritable(Pollable descriptor, long timeoutNanos) {
         return await(descriptor.number(), LibcConstants.POLLOUT, NOT_USED, timeoutNanos);
     }
 

@@ -24,6 +24,10 @@ public final class OutgoingProgress {
 
     public volatile long setupNanos;
     public volatile long stoppedAtNanos;
+
+    /** Since then the other side's last word is waited for. */
+    public volatile long allSentAtNanos;
+
     public volatile long downtimeNanos;
     public volatile long downtimePages;
     public volatile DowntimeParts parts = DowntimeParts.NONE;

@@ -8,9 +8,13 @@ import io.godwit.linux.memory.NativeMemory;
 import java.util.function.Consumer;
 
 /** Takes all that is written at once, and says that something was; what is in vectors can be looked at. */
-public record SwallowingChannel(Runnable onWrite, Consumer<IoVector> taker) implements Channel {
+public record SwallowingChannel(Runnable onWrite, Consumer<IoVector> taker, Runnable onFinish) implements Channel {
     public SwallowingChannel(Runnable onWrite) {
         this(onWrite, _ -> {});
+    }
+
+    SwallowingChannel(Runnable onWrite, Consumer<IoVector> taker) {
+        this(onWrite, taker, () -> {});
     }
 
     @Override
@@ -33,7 +37,9 @@ public record SwallowingChannel(Runnable onWrite, Consumer<IoVector> taker) impl
     public void pause(long nanos) {}
 
     @Override
-    public void finish() {}
+    public void finish() {
+        onFinish.run();
+    }
 
     @Override
     public void abort(String reason) {}

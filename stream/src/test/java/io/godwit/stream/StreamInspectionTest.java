@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.stream;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import io.godwit.stream.StreamInspection.Ending;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalInt;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What is said of streams that end before their file, and of those that this version does not read. */
+final class StreamInspectionTest {
+    private static final int TAIL_BYTES = 64 << 10;
+
+    private static byte[] behind(byte[] stream, byte[] more) {
+        byte[] all = Arrays.copyOf(stream, stream.length + more.length);
+        System.arraycopy(more, 0, all, stream.length, more.length);
+        return all;
+    }
+
+    private static StreamInspection inspect(byte[] bytes) throws IOException {
+        return StreamInspection.of(new ByteArrayInputStream(bytes));
+    }
+
+    private static void assertWholeWithBytesBehind(StreamInspection found, byte[] stream, long behind) {
+        assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
+        assertThat(found.byteLength()).isEqualTo(stream.length);
+        assertThat(found.trailingBytes()).isEqualTo(behind);
+        assertThat(found.devices()).extracting(StreamInspection.Device::idstr).containsExactly("cpu", "globalstate");
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 511, 4096, 1 << 20})
+    void bytesBehindTheEndAreCountedAndTheDevicesListed(int behind) throws IOException {
+        byte[] stream = SampleStream.complete();
+        assertWholeWithBytesBehind(inspect(behind(stream, new byte[behind])), stream, behind);
+        byte[] ones = new byte[behind];
+        Arrays.fill(ones, (byte) '}');
+        assertWholeWithBytesBehind(inspect(behind(stream, ones)), stream, behind);
+    }
+
+    @Test
+    void anotherStreamBehindTheEndIsCountedToo() throws IOException {
+        byte[] stream = SampleStream.complete();
+        assertWholeWithBytesBehind(inspect(behind(stream, stream)), stream, stream.length);
+    }
+
+    @Test
+    void moreBehindTheEndThanATailMayHaveIsNotKept() throws IOException {
+        byte[] stream = SampleStream.complete();
+        StreamLimits few = new StreamLimits(1024, 1 << 30, 1 << 30, 255, TAIL_BYTES, TAIL_BYTES, TAIL_BYTES);
+        int behind = 100 * TAIL_BYTES;
+        byte[] all = behind(stream, new byte[behind]);
+        assertWholeWithBytesBehind(
+                StreamInspection.of(Channels.newChannel(new ByteArrayInputStream(all)), few), stream, behind);
+    }
+
+    @Test
+    void aMigrationStillEndsWhereItsBytesEnd() {
+        byte[] all = behind(SampleStream.complete(), new byte[1]);
+        StreamReader reader = new StreamReader(new Recording(), StreamLimits.DEFAULT);
+        reader.consume(ByteBuffer.wrap(all));
+        assertThat(catchThrowable(reader::endOfInput)).hasMessageContaining("1 bytes follow the end of the stream");
+    }
+
+    @Test
+    void aStreamThatIsCutIsCutShort() throws IOException {
+        byte[] stream = SampleStream.complete();
+        StreamInspection found = inspect(Arrays.copyOf(stream, stream.length - 1));
+        assertThat(found.ending()).isEqualTo(Ending.CUT_SHORT);
+        assertThat(found.passes()).hasValue(3);
+    }
+
+    /** WIRE: records as QEMU 10.0 (XBZRLE) and QEMU 7.2 (compress) write them, their first 8 bytes. */
+    @ParameterizedTest
+    @CsvSource({
+        "0000000000001060, XBZRLE",
+        "0000000000001040, XBZRLE",
+        "0000000000001100, compressed page",
+        "0000000000001120, compressed page",
+        "0000000000000200, multifd",
+        "0000000000000080, RDMA"
+    })
+    void whatIsNotReadIsNamedWithItsPlace(String record, String name) throws IOException {
+        ByteBuffer out = ByteBuffer.allocate(4096);
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, SampleStream.CONFIGURATION);
+        StreamWriter.ramSetup(out, SampleStream.RAM, SampleStream.BLOCKS);
+        StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.PART, SampleStream.RAM));
+        new PageRecordWriter(SampleStream.BLOCKS).zeroPage(out, 0, 0);
+        int place = out.position();
+        out.putLong(Long.parseUnsignedLong(record, 16));
+        StreamInspection found = inspect(Arrays.copyOf(out.array(), out.position()));
+        assertThat(found.ending()).isEqualTo(Ending.UNSUPPORTED);
+        assertThat(found.remark()).contains(name, "Stream byte " + place);
+        assertThat(found.byteLength()).isEqualTo(place);
+        assertThat(found.blocks().getFirst().zeroPages()).isEqualTo(1);
+    }
+
+    @Test
+    void mappedRamIsNamed() throws IOException {
+        Configuration mapped = new Configuration(
+                "pc-q35-10.0", OptionalInt.empty(), List.of(Configuration.MAPPED_RAM), Optional.empty());
+        ByteBuffer out = ByteBuffer.allocate(4096);
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, mapped);
+        StreamWriter.ramSetup(out, SampleStream.RAM, SampleStream.BLOCKS);
+        StreamInspection found = inspect(Arrays.copyOf(out.array(), out.position()));
+        assertThat(found.ending()).isEqualTo(Ending.UNSUPPORTED);
+        assertThat(found.remark()).contains("mapped-ram");
+        assertThat(found.configuration()).contains(mapped);
+    }
+
+    @Test
+    void aBackgroundSnapshotHasNoPasses() throws IOException {
+        ByteBuffer out = ByteBuffer.allocate(64 << 10);
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, SampleStream.CONFIGURATION);
+        StreamWriter.ramSetup(out, SampleStream.RAM, SampleStream.BLOCKS);
+        StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.PART, SampleStream.RAM));
+        var pages = new PageRecordWriter(SampleStream.BLOCKS);
+        pages.zeroPage(out, 0, 3 * 4096);
+        pages.zeroPage(out, 0, 0);
+        pages.zeroPage(out, 0, 4096);
+        StreamWriter.endOfRamSection(out, SampleStream.RAM);
+        out.put(StreamWriter.tail(SampleStream.CONFIGURATION, 10, SampleStream.devices()));
+        StreamInspection found = inspect(Arrays.copyOf(out.array(), out.position()));
+        assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
+        assertThat(found.passes()).isEmpty();
+        assertThat(found.partCount()).isEqualTo(1);
+    }
+}
