@@ -3,8 +3,9 @@
 package io.godwit.engine;
 
 import io.godwit.engine.environment.Environment;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Guest;
-import io.godwit.engine.guest.RamPlug;
+import io.godwit.engine.guest.MemoryChanges;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
@@ -24,24 +25,20 @@ import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.CapabilityRules;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.settings.Settings;
 import io.godwit.engine.tracking.DirtyRate;
-import io.godwit.engine.tracking.DirtyRateMeter;
 import io.godwit.engine.tracking.DirtyRateRequest;
+import io.godwit.engine.tracking.TrackerLease;
 import io.godwit.engine.tracking.VcpuDirtyLimit;
-import io.godwit.engine.tracking.VcpuDirtyLimits;
 import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
 import io.godwit.linux.memory.Support;
-import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
-import java.time.InstantSource;
-import java.util.HashSet;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.Set;
-import java.util.SplittableRandom;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
@@ -60,18 +57,16 @@ import java.util.concurrent.CopyOnWriteArrayList;
 public final class Migrator implements MigrationControl, AutoCloseable {
     private static final Duration CLOSE_PATIENCE = Duration.ofSeconds(15);
 
-    private final Guest guest;
+    private final Arrival guest;
     private final RunControl run;
     private final Transports transports;
     private final Environment environment;
-    private final DirtyRateMeter dirtyRate;
+    private final Settings settings = new Settings();
     private final VcpuTime throttle;
     private final Vcpus throttledByMigrations;
-    private final VcpuDirtyLimits limits;
+    private final TrackerLease tracker;
+    private final MemoryChanges memory;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
-    private volatile Set<Capability> capabilities = Set.of(Capability.RETURN_PATH, Capability.VALIDATE_UUID);
-    private volatile MigrationParameters parameters = MigrationParameters.DEFAULTS;
-    private volatile boolean verifying;
     private boolean closed;
     private volatile Side side = new Side.None();
 
@@ -84,31 +79,37 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     /**
-     * A migrator for a guest whose vCPUs {@code run} starts and stops. If the guest has never run it takes a moment to
-     * rehearse the switchover, so that the first one is not slow; see {@link SwitchoverRehearsal}.
+     * A migrator for a guest whose vCPUs {@code run} starts and stops, or for what only takes a guest in. If the guest
+     * has never run it takes a moment to rehearse the switchover, so that the first one is not slow; see {@link
+     * SwitchoverRehearsal}.
      */
-    public Migrator(Guest guest, RunControl run) {
+    public Migrator(Arrival guest, RunControl run) {
         this(guest, run, new SystemTransports(Descriptors.ANY_NUMBER));
     }
 
     /** The same over transports of the caller's, who so says which descriptors {@code fd:} may name. */
-    public Migrator(Guest guest, RunControl run, Transports transports) {
+    public Migrator(Arrival guest, RunControl run, Transports transports) {
         this(guest, run, transports, Environment.SYSTEM);
     }
 
     /** The same in an environment of the caller's. */
-    public Migrator(Guest guest, RunControl run, Transports transports, Environment environment) {
+    public Migrator(Arrival guest, RunControl run, Transports transports, Environment environment) {
         this.guest = guest;
         this.environment = environment;
         this.run = run;
         this.transports = transports;
-        this.dirtyRate =
-                new DirtyRateMeter(guest, environment, InstantSource.system(), new SplittableRandom().nextLong());
-        this.throttle = new VcpuTime(guest.vcpus(), this::parameters);
+        this.throttle = new VcpuTime(Vcpus.of(guest), settings::parameters);
         this.throttledByMigrations = throttle.taker();
-        this.limits = new VcpuDirtyLimits(guest, throttle.taker(), new Surroundings(), environment);
+        this.tracker = new TrackerLease(
+                guest,
+                run,
+                throttle.taker(),
+                this::statistics,
+                () -> settings.has(Capability.DIRTY_LIMIT),
+                environment);
+        this.memory = new MemoryChanges(guest, run, () -> statistics().owner());
         if (run.state() == RunState.PRELAUNCH || run.state() == RunState.INMIGRATE) {
-            SwitchoverRehearsal.with(guest);
+            guest.guest().ifPresent(SwitchoverRehearsal::with);
         }
     }
 
@@ -116,11 +117,10 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     public synchronized void migrate(String uri) {
         MigrationUri target = transports.usable(uri);
         refuseWhileActive();
-        CapabilityRules.checkTarget(capabilities, target);
-        if (!guest.isRunnable()) {
-            throw new MigrationException.Refused(
-                    "This host only keeps the guest's memory and devices as bytes; it cannot send them on.");
-        }
+        CapabilityRules.checkTarget(settings.capabilities(), target);
+        Guest running = guest.guest()
+                .orElseThrow(() -> new MigrationException.Refused(
+                        "This host only keeps the guest's memory and devices as bytes; it cannot send them on."));
         if (run.isUndecided()) {
             throw new MigrationException.Refused(
                     "Whether the destination of the last migration runs the guest is not known: look there"
@@ -136,20 +136,17 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 throw new MigrationException.Refused(
                         "The guest is " + run.state().publicName() + "; it cannot be migrated.");
         }
-        dirtyRate.yieldTracker("a migration to " + target + " began");
         OutgoingMigration migration = new OutgoingMigration(new OutgoingPlan(
-                guest,
+                running,
                 throttledByMigrations,
                 run,
                 target,
-                () -> parameters,
-                capabilities,
+                settings::parameters,
+                settings.capabilities(),
                 listeners,
                 environment,
                 transports));
-        side = new Side.Out(migration);
-        // With the side set the tracker is not free any more, so nobody takes it back.
-        limits.yieldTracker();
+        tracker.giveToMigration("a migration to " + target + " began", () -> side = new Side.Out(migration));
         migration.start();
     }
 
@@ -168,11 +165,11 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         IncomingMigration migration = new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
-                DirectPlacer.into(guest, verifying),
+                DirectPlacer.into(guest, settings.verifying()),
                 source,
-                Duration.ofMillis(parameters.connectTimeoutMillis()),
-                verifying,
-                capabilities.contains(Capability.POSTCOPY_RAM),
+                Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
+                settings.verifying(),
+                settings.has(Capability.POSTCOPY_RAM),
                 listeners,
                 environment,
                 transports));
@@ -241,7 +238,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         MigrationUri target = transports.usable(uri);
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> {
-                CapabilityRules.checkTarget(capabilities, target);
+                CapabilityRules.checkTarget(settings.capabilities(), target);
                 migration.resume(target);
             }
             case Side.In _, Side.None _ ->
@@ -267,14 +264,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      * destination; the sentence says why
      */
     public RamBlock plugRam(String idstr, long byteLength) {
-        RamPlug plug = ramPlug();
-        RamBlockEntry entry;
-        try {
-            entry = RamBlockEntry.of(idstr, byteLength);
-        } catch (IllegalArgumentException e) {
-            throw new MigrationException.Refused("Memory cannot be added: " + e.getMessage(), e);
-        }
-        return plug.plug(entry, this::refuseWithoutGuest);
+        return memory.plug(idstr, byteLength);
     }
 
     /**
@@ -284,52 +274,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      * @throws MigrationException.Refused as {@link #plugRam}
      */
     public void unplugRam(RamBlock block) {
-        ramPlug().unplug(block, this::refuseWithoutGuest);
-    }
-
-    /**
-     * Not synchronized: who begins a migration may hold the lock for a harvest, and nobody who changes memory waits for
-     * that.
-     */
-    private RamPlug ramPlug() {
-        RamPlug plug = guest.ramPlug()
-                .orElseThrow(() -> new MigrationException.Refused(
-                        "Memory can neither be added nor taken away: this guest keeps what it was made with."));
-        // A migration that holds the list says best what it is about.
-        guest.ram().refuseIfHeld();
-        refuseWithoutGuest();
-        return plug;
-    }
-
-    /**
-     * Memory is changed where the guest is. Asked again in the same step as the change: a migration holds the list from
-     * before the guest leaves until it is known where it is, so who came before that, and was slow, is refused by what
-     * has become of it.
-     */
-    private void refuseWithoutGuest() {
-        RunState now = run.state();
-        switch (now) {
-            case RUNNING, PAUSED, PRELAUNCH -> {}
-            case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN ->
-                throw new MigrationException.Refused("Memory can neither be added nor taken away: the guest is "
-                        + now.publicName() + " on this host" + owner());
-        }
-        if (run.isUndecided()) {
-            throw new MigrationException.Refused(
-                    "Memory can neither be added nor taken away: whether the destination of"
-                            + " the last migration runs the guest is not known.");
-        }
-    }
-
-    private String owner() {
-        return statistics()
-                .owner()
-                .map(owner -> switch (owner) {
-                    case HERE -> "; it is here.";
-                    case PEER -> "; the other side of its migration has it.";
-                    case UNDECIDED -> "; which side of its migration has it is not known.";
-                })
-                .orElse(", and no migration has ended that says who has it.");
+        memory.unplug(block);
     }
 
     @Override
@@ -342,87 +287,44 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     @Override
-    public synchronized void calcDirtyRate(DirtyRateRequest request) {
-        refuseIfClosed();
-        if (run.state() != RunState.RUNNING) {
-            throw new MigrationException.Refused("The guest is " + run.state().publicName()
-                    + "; how fast it writes can be measured while it is running.");
-        }
-        MigrationStatistics now = statistics();
-        if (isArriving(now)) {
-            throw new MigrationException.Refused("The guest's memory is still arriving ("
-                    + now.status().publicName() + "); its dirty rate can be measured when all of it is there.");
-        }
-        if (!now.status().isEnded() && request.mode().needsTracker()) {
-            throw new MigrationException.Refused("A migration (" + now.status().publicName()
-                    + ") has the guest's tracker, so the mode " + request.mode().publicName()
-                    + " is not possible now; query-migrate tells the dirty rate, and page-sampling measures besides.");
-        }
-        if (request.mode().needsTracker() && !limits.picture().isEmpty()) {
-            throw new MigrationException.Refused(
-                    "The limits of vCPUs' dirty rates have the guest's tracker, so the mode "
-                            + request.mode().publicName()
-                            + " is not possible now; query-vcpu-dirty-limit tells what these"
-                            + " vCPUs dirty, and page-sampling measures besides.");
-        }
-        dirtyRate.start(request);
+    public void calcDirtyRate(DirtyRateRequest request) {
+        tracker.measure(request);
     }
 
     @Override
     public DirtyRate dirtyRate() {
-        return dirtyRate.latest();
+        return tracker.dirtyRate();
     }
 
     @Override
-    public synchronized void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
-        List<Integer> which = limits.vcpus(vcpu);
-        refuseLimits("set");
-        if (mebibytesPerSecond == 0) {
-            limits.cancel(which);
-            return;
-        }
-        if (run.state() == RunState.INMIGRATE || isArriving(statistics())) {
-            throw new MigrationException.Refused(
-                    "The guest's memory is not here yet; what its vCPUs dirty can be limited when all of it is.");
-        }
-        dirtyRate.yieldTracker("a limit of vCPUs' dirty rates was set");
-        limits.set(which, mebibytesPerSecond);
+    public void setVcpuDirtyLimit(OptionalLong vcpu, long mebibytesPerSecond) {
+        tracker.limit(vcpu, mebibytesPerSecond);
     }
 
     @Override
-    public synchronized void cancelVcpuDirtyLimit(OptionalLong vcpu) {
-        List<Integer> which = limits.vcpus(vcpu);
-        refuseLimits("cancel");
-        limits.cancel(which);
+    public void cancelVcpuDirtyLimit(OptionalLong vcpu) {
+        tracker.unlimit(vcpu);
     }
 
     @Override
     public List<VcpuDirtyLimit> vcpuDirtyLimits() {
-        return limits.picture();
-    }
-
-    private void refuseLimits(String what) {
-        refuseIfClosed();
-        MigrationStatistics now = statistics();
-        if (now.outgoing() && !now.status().isEnded() && capabilities.contains(Capability.DIRTY_LIMIT)) {
-            throw new MigrationException.Refused("can't " + what + " dirty page rate limit while migration is running");
-        }
+        return tracker.limits();
     }
 
     @Override
     public MigrationParameters parameters() {
-        return parameters;
+        return settings.parameters();
     }
 
     @Override
     public void setParameters(MigrationParameters next) {
-        parameters = next;
+        settings.setParameters(next);
         throttle.parametersChanged();
     }
 
     @Override
     public Set<Capability> capabilities() {
-        return capabilities;
+        return settings.capabilities();
     }
 
     /**
@@ -440,25 +342,21 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      * @throws MigrationException.Refused if one cannot be had here, they do not go together, or a migration runs
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
-        Set<Capability> next = new HashSet<>(capabilities);
-        next.addAll(on);
-        next.removeAll(off);
         refuseWhileActive();
-        CapabilityRules.check(next);
         if (on.contains(Capability.POSTCOPY_RAM)
                 && run.state() == RunState.INMIGRATE
                 && guest.missingPages().support(guest.ram().snapshot().blocks())
                         instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
         }
-        capabilities = Set.copyOf(next);
+        settings.switchCapabilities(on, off);
     }
 
     /**
      * Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}.
      */
     public void setVerifying(boolean on) {
-        verifying = on;
+        settings.setVerifying(on);
     }
 
     /**
@@ -509,8 +407,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             case Side.In(IncomingMigration migration) -> migration.close();
             case Side.None _ -> {}
         }
-        dirtyRate.close();
-        limits.close();
+        tracker.close();
         try {
             boolean _ = awaitEnd(CLOSE_PATIENCE);
         } catch (InterruptedException e) {
@@ -518,36 +415,10 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    private static boolean isArriving(MigrationStatistics now) {
-        return !now.outgoing() && !now.status().isEnded();
-    }
-
-    private final class Surroundings implements VcpuDirtyLimits.Surroundings {
-        @Override
-        public boolean isTrackerFree() {
-            return run.state() == RunState.RUNNING && statistics().status().isEnded();
-        }
-
-        @Override
-        public long migrationPagesPerSecond() {
-            MigrationStatistics now = statistics();
-            return now.outgoing() && !now.status().isEnded() ? now.ram().dirtyPagesPerSecond() : 0;
-        }
-
-        @Override
-        public long migrationSyncs() {
-            return statistics().throttle().syncs();
-        }
-    }
-
-    private void refuseIfClosed() {
+    private void refuseWhileActive() {
         if (closed) {
             throw new MigrationException.Refused("This host is ending.");
         }
-    }
-
-    private void refuseWhileActive() {
-        refuseIfClosed();
         MigrationStatistics now = statistics();
         if (!now.status().isEnded()) {
             throw new MigrationException.Refused("There's a migration process in progress");

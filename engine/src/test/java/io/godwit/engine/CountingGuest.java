@@ -9,7 +9,7 @@ import io.godwit.engine.guest.FreePageReporter;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.guest.Vcpus;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.tracking.MarkedPagesTracker;
@@ -150,7 +150,7 @@ final class CountingGuest implements Guest {
             }
 
             @Override
-            public long harvest(RamBlock harvested, DirtyBitmap found) {
+            public long harvest(RamBlock harvested, PageBitmap found) {
                 beforeHarvest.run();
                 return tracker.harvest(harvested, found);
             }

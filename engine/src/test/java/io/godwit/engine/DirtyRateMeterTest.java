@@ -6,9 +6,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.environment.Environment;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.tracking.DirtyRate;
 import io.godwit.engine.tracking.DirtyRate.CurvePoint;
@@ -45,8 +45,12 @@ class DirtyRateMeterTest {
     private final CountingGuest guest = new CountingGuest(UUID.randomUUID(), new CountingGuest.Census());
     private final AtomicInteger looks = new AtomicInteger();
     private volatile Runnable atThirdLook = () -> {};
-    private final DirtyRateMeter meter =
-            new DirtyRateMeter(guest, Environment.of(this::nanoTime), () -> Instant.ofEpochSecond(1_234_567), 42);
+    private final DirtyRateMeter meter = new DirtyRateMeter(
+            guest.ram(),
+            guest.dirtyTracker(),
+            Environment.of(this::nanoTime),
+            () -> Instant.ofEpochSecond(1_234_567),
+            42);
 
     @AfterEach
     void close() {
@@ -147,7 +151,7 @@ class DirtyRateMeterTest {
     @Test
     void aPageThatHasNotArrivedIsNotTouched() {
         RamBlock block = guest.ram().snapshot().blocks().getFirst();
-        block.beginArriving(new ReceivedBitmap(block.pageCount()));
+        block.beginArriving(new PageBitmap(block.pageCount()));
         DirtyRate rate = measure(sampling());
         assertThat(rate.stage())
                 .isInstanceOfSatisfying(

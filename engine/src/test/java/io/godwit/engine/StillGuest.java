@@ -6,7 +6,7 @@ import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -25,7 +25,7 @@ public final class StillGuest implements Guest, DirtyTracker, Vcpus {
     private final int[] percent;
 
     /** What a harvest does, which is to set bits of pages that it has found, and how many it says these are. */
-    public ToLongFunction<DirtyBitmap> onHarvest = _ -> 0;
+    public ToLongFunction<PageBitmap> onHarvest = _ -> 0;
 
     /** What the tracker says of vCPUs. */
     public long[] vcpuPages = {};
@@ -95,7 +95,7 @@ public final class StillGuest implements Guest, DirtyTracker, Vcpus {
     }
 
     @Override
-    public long harvest(RamBlock block, DirtyBitmap found) {
+    public long harvest(RamBlock block, PageBitmap found) {
         harvested = Optional.of(block);
         return onHarvest.applyAsLong(found);
     }

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.machines;
 
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.linux.io.EventSignal;
 import io.godwit.linux.io.Polling;
 import io.godwit.linux.memory.Advice;
@@ -24,7 +24,7 @@ import java.util.concurrent.locks.LockSupport;
 final class LatePages implements AutoCloseable {
     private final RamBlock source;
     private final RamBlock target;
-    private final ReceivedBitmap received;
+    private final PageBitmap received;
     private final Userfaultfd faults;
     private final EventSignal stop = new EventSignal();
     private final Thread handler = new Thread(this::serve, "uffd-fault");
@@ -37,7 +37,7 @@ final class LatePages implements AutoCloseable {
     LatePages(Machine source, Machine target, long delayNanos) {
         this.source = source.ram().snapshot().blocks().getFirst();
         this.target = target.ram().snapshot().blocks().getFirst();
-        this.received = new ReceivedBitmap(this.target.pageCount());
+        this.received = new PageBitmap(this.target.pageCount());
         this.delayNanos = delayNanos;
         boolean huge = this.target.pageBytes() > RamBlock.PAGE_BYTES;
         NativeMemory memory = this.target.memory();
@@ -130,7 +130,7 @@ final class LatePages implements AutoCloseable {
         long address = target.memory().address(start, target.pageBytes());
         Userfaultfd.Placement _ = faults.copy(address, source.memory(), start, target.pageBytes(), true);
         for (long page = 0; page < pagesAtOnce(); page++) {
-            boolean _ = received.set(start / RamBlock.PAGE_BYTES + page);
+            boolean _ = received.testAndSet(start / RamBlock.PAGE_BYTES + page);
         }
     }
 

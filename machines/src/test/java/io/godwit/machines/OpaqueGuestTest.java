@@ -111,7 +111,7 @@ class OpaqueGuestTest {
                 .hasMessageContaining("only arrive");
         try (Machine kept = Machines.create(options, Origin.ARRIVAL)) {
             assertThat(kept.kind()).isEqualTo(GuestKind.OPAQUE);
-            assertThat(kept.isRunnable()).isFalse();
+            assertThat(kept.guest()).isEmpty();
         }
     }
 

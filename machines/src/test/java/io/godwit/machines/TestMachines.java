@@ -5,7 +5,7 @@ package io.godwit.machines;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.Kvm;
 import io.godwit.linux.kvm.KvmSupport;
@@ -85,7 +85,7 @@ final class TestMachines {
 
     /** A bitmap of the pages whose content is not what it was. */
     static long[] changed(RamBlock ram, long[] before) {
-        DirtyBitmap changed = new DirtyBitmap(ram.pageCount());
+        PageBitmap changed = new PageBitmap(ram.pageCount());
         long[] now = pageHashes(ram);
         for (int page = 0; page < now.length; page++) {
             if (now[page] != before[page]) {

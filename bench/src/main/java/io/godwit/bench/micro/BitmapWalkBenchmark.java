@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.bench.micro;
 
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 import java.util.Random;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -29,7 +29,7 @@ public class BitmapWalkBenchmark {
     @Param({"1", "100", "1000"})
     public int dirtyPerMille = 1;
 
-    private final DirtyBitmap bitmap = new DirtyBitmap(PAGES);
+    private final PageBitmap bitmap = new PageBitmap(PAGES);
     private final PageBatch batch = new PageBatch(BATCH_PAGES);
     private final long[] pattern = new long[PAGES / Long.SIZE];
     private final long[] words = new long[PAGES / Long.SIZE];

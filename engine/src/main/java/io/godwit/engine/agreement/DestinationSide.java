@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.agreement;
 
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Command;
@@ -17,7 +17,7 @@ import java.util.function.IntConsumer;
  * <p>Threads: the one that reads the main channel.
  */
 public final class DestinationSide {
-    private final Guest guest;
+    private final Arrival guest;
     private final RunControl run;
     private final boolean postcopy;
     private final Set<Extension> agreed = EnumSet.noneOf(Extension.class);
@@ -32,7 +32,7 @@ public final class DestinationSide {
      *
      * @param postcopy whether the source may let the guest run here before its memory has come
      */
-    public DestinationSide(Guest guest, RunControl run, boolean postcopy) {
+    public DestinationSide(Arrival guest, RunControl run, boolean postcopy) {
         this.guest = guest;
         this.run = run;
         this.postcopy = postcopy;
@@ -82,8 +82,9 @@ public final class DestinationSide {
             case SAFETY ->
                 postcopy
                         && agreed(Extension.TOKEN)
-                        && guest.outputs().isPresent()
-                        && guest.dirtyTracker().worksWhileArriving();
+                        && guest.guest().isPresent()
+                        && guest.guest().get().outputs().isPresent()
+                        && guest.guest().get().dirtyTracker().worksWhileArriving();
             case HOLES -> true;
             case PLUG -> guest.ramPlug().isPresent();
         };

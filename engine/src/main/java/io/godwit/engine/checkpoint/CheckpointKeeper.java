@@ -5,7 +5,7 @@ package io.godwit.engine.checkpoint;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -22,11 +22,12 @@ import java.util.Optional;
 import java.util.function.Consumer;
 
 /**
- * The source's side of {@code postcopy-safe}: its guest stands still as it was at the switch, and each whole epoch that
- * comes back makes it what it was at the destination then. A part of an epoch changes nothing.
+ * Keeps a guest ready to go on from the newest whole epoch of the {@link CheckpointTaker}: the guest stands still here
+ * as it was when checkpoints began, and each whole epoch makes it what it was at the taker then. A part of an epoch
+ * changes nothing.
  *
- * <p>The memory that this writes to is memory that the destination has already: what is still to be pushed is never
- * touched.
+ * <p>With {@code postcopy-safe} this is the source. The memory that an epoch writes to is memory that the destination
+ * has already: what is still to be pushed is never touched.
  *
  * <p>Threads: {@link #keep} on {@code mig-epochs}; {@link #restore} when that thread has ended; the rest from any.
  */
@@ -36,8 +37,8 @@ public final class CheckpointKeeper implements AutoCloseable {
     /**
      * The newest epoch that the guest can go on from.
      *
-     * @param number 0 for the switch itself
-     * @param runNanos how long the guest had run at the destination by then
+     * @param number 0 for the guest as it was when checkpoints began
+     * @param runNanos how long the guest had run at the taker by then
      * @param receivedNanos when it was whole here, on this side's clock
      */
     public record Epoch(long number, long runNanos, long receivedNanos) {}
@@ -47,7 +48,7 @@ public final class CheckpointKeeper implements AutoCloseable {
     private final Consumer<CheckpointStatistics> figures;
     private final RamBlocks.Snapshot ram;
     private final PageSpool spool;
-    private final List<DirtyBitmap> seen = new ArrayList<>();
+    private final List<PageBitmap> seen = new ArrayList<>();
 
     private Optional<List<DeviceSection>> arrivingDevices = Optional.empty();
     private long arrivingRunNanos;
@@ -69,22 +70,22 @@ public final class CheckpointKeeper implements AutoCloseable {
         this.clock = clock;
         this.ram = guest.ram().snapshot();
         this.spool = new PageSpool(ram.totalBytes() / RamBlock.PAGE_BYTES);
-        ram.blocks().forEach(block -> seen.add(new DirtyBitmap(block.pageCount())));
+        ram.blocks().forEach(block -> seen.add(new PageBitmap(block.pageCount())));
         this.newest = new Epoch(0, 0, clock.nanoTime());
         this.figures = figures;
         tell();
     }
 
     /**
-     * Keeps what comes over one connection, an epoch every so many milliseconds if the destination can. Returns when
-     * the destination has ended safety: the guest is never restored then.
+     * Keeps what comes over one connection, an epoch every so many milliseconds if the taker can. Returns when the
+     * taker has ended safety: the guest is never restored then.
      *
      * @throws MigrationException if the connection breaks or what comes is no epoch of this guest; the last whole epoch
      *     stays, and another connection may follow
      */
     public void keep(Channel channel, int epochMillis) {
         abandonEpoch();
-        write(channel, new SourceWord.Greeting(guest.identity(), newest.number(), epochMillis, over));
+        write(channel, new KeeperWord.Greeting(guest.identity(), newest.number(), epochMillis, over));
         if (over) {
             return;
         }
@@ -108,7 +109,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         return newest;
     }
 
-    /** Whether safety has ended: the guest belongs to the destination for good. */
+    /** Whether safety has ended: the guest belongs to the taker for good. */
     public boolean isOver() {
         return over;
     }
@@ -144,9 +145,9 @@ public final class CheckpointKeeper implements AutoCloseable {
                 ""));
     }
 
-    private void write(Channel channel, SourceWord word) {
-        try (NativeMemory memory = NativeMemory.allocate(SourceWord.MAX_BYTES)) {
-            ByteBuffer buffer = memory.buffer(0, SourceWord.MAX_BYTES);
+    private void write(Channel channel, KeeperWord word) {
+        try (NativeMemory memory = NativeMemory.allocate(KeeperWord.MAX_BYTES)) {
+            ByteBuffer buffer = memory.buffer(0, KeeperWord.MAX_BYTES);
             word.encode(buffer);
             channel.write(memory, 0, buffer.position());
         }
@@ -237,7 +238,7 @@ public final class CheckpointKeeper implements AutoCloseable {
         /** LIMIT: a page comes once in an epoch, so an epoch is never larger than the guest. */
         private long checkedOnce(int block, long offset) {
             long page = offset >>> RamBlock.PAGE_SHIFT;
-            DirtyBitmap bitmap = seen.get(block);
+            PageBitmap bitmap = seen.get(block);
             if (bitmap.isSet(page)) {
                 throw new MigrationException.Protocol(
                         "page " + page + " of " + ram.blocks().get(block) + " comes twice in one epoch");
@@ -257,7 +258,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             pages += pageCount;
             newest = new Epoch(number, arrivingRunNanos, clock.nanoTime());
             tell();
-            write(channel, new SourceWord.Acknowledged(number));
+            write(channel, new KeeperWord.Acknowledged(number));
         }
 
         private void safetyEnd(long last) {
@@ -268,7 +269,7 @@ public final class CheckpointKeeper implements AutoCloseable {
             // ORDERING: before the answer leaves, for from then on the world may see what no epoch has.
             over = true;
             tell();
-            write(channel, new SourceWord.SafetyOver(last));
+            write(channel, new KeeperWord.SafetyOver(last));
         }
     }
 

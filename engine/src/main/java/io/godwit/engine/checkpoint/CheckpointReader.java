@@ -13,7 +13,7 @@ import java.util.List;
 import java.util.zip.CRC32C;
 
 /**
- * Reads what the destination sends back. Push style: the caller fills a big-endian buffer of at least {@value
+ * Reads what a {@link CheckpointTaker} sends. Push style: the caller fills a big-endian buffer of at least {@value
  * #MIN_BUFFER_BYTES} bytes, calls {@link #consume}, compacts it and fills it again. Knows no guest: block indices and
  * offsets are checked against the blocks that were announced, order against the format, the end against count and
  * checksum. One thread at a time; after an exception the reader is of no more use.

@@ -7,8 +7,8 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /**
- * What the destination says, but for pages, which {@link CheckpointReader} hands over one by one. An epoch is {@link
- * Begin}, pages, {@link Devices}, {@link End}; an epoch without its end does not count.
+ * What a {@link CheckpointTaker} says, but for pages, which {@link CheckpointReader} hands over one by one. An epoch is
+ * {@link Begin}, pages, {@link Devices}, {@link End}; an epoch without its end does not count.
  */
 sealed interface CheckpointRecord {
     /** Room for any record but {@link Devices}. */
@@ -36,7 +36,7 @@ sealed interface CheckpointRecord {
      * An epoch begins.
      *
      * @param epoch its number, above that of every one before it
-     * @param runNanos how long the guest had run at the destination when the epoch was taken
+     * @param runNanos how long the guest had run at the taker when the epoch was taken
      */
     record Begin(long epoch, long runNanos) implements CheckpointRecord {
         @Override
@@ -70,7 +70,8 @@ sealed interface CheckpointRecord {
     }
 
     /**
-     * All memory is at the destination, or it can keep up its promise no longer: the source must not restore any more.
+     * The taker needs its keeper no longer, since all memory is there, or can keep up its promise no longer: the keeper
+     * must not restore any more.
      */
     record SafetyEnd(long epoch) implements CheckpointRecord {
         @Override

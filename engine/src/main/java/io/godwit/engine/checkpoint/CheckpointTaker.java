@@ -8,7 +8,7 @@ import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -23,8 +23,9 @@ import java.util.List;
 import java.util.function.BooleanSupplier;
 
 /**
- * The destination's side of {@code postcopy-safe}: takes an epoch of the guest at intervals, sends it back while the
- * guest runs on, and lets the guest's outputs go when the source has it.
+ * Takes an epoch of a guest that runs here at intervals, sends it to the {@link CheckpointKeeper} while the guest runs
+ * on, and lets the guest's outputs go when the keeper has it. With {@code postcopy-safe} this is the destination, and
+ * the keeper the source.
  *
  * <p>An epoch is what the guest has written since the last one that was acknowledged, and its devices. If the
  * connection breaks the guest runs on with its outputs held; {@link #serve} over a new connection goes on with an epoch
@@ -38,7 +39,7 @@ public final class CheckpointTaker implements AutoCloseable {
      * How epochs are made.
      *
      * @param maxPages the most pages of one epoch; a guest that writes more in one ends its safety
-     * @param patience how long the source may take for an answer
+     * @param patience how long the keeper may take for an answer
      */
     public record Settings(long maxPages, Duration patience) {}
 
@@ -70,7 +71,7 @@ public final class CheckpointTaker implements AutoCloseable {
     private RamBlocks.Snapshot ram = new RamBlocks.Snapshot(0, List.of());
     private PageSpool spool = new PageSpool(0);
     private final CheckpointSender sender = new CheckpointSender();
-    private final NativeMemory words = NativeMemory.allocate(SourceWord.MAX_BYTES);
+    private final NativeMemory words = NativeMemory.allocate(KeeperWord.MAX_BYTES);
     private final LatencyHistogram pause = new LatencyHistogram();
     private final LatencyHistogram outputDelay = new LatencyHistogram();
 
@@ -140,20 +141,20 @@ public final class CheckpointTaker implements AutoCloseable {
     }
 
     /**
-     * Begins with a connection: reads what the source says first.
+     * Begins with a connection: reads what the keeper says first.
      *
      * @param received what was read from it already; all of it is taken
-     * @throws MigrationException if it is not this guest's source, or fell silent; nothing has changed then
+     * @throws MigrationException if it is not this guest's keeper, or fell silent; nothing has changed then
      */
     public void greet(Channel channel, ByteBuffer received) {
         int already = received.remaining();
-        if (already > SourceWord.Greeting.BYTES) {
+        if (already > KeeperWord.Greeting.BYTES) {
             throw new MigrationException.Protocol("the source began with " + already + " bytes where a greeting of "
-                    + SourceWord.Greeting.BYTES + " was due");
+                    + KeeperWord.Greeting.BYTES + " was due");
         }
         words.buffer(0, already).put(received);
-        readFully(channel, already, SourceWord.Greeting.BYTES);
-        SourceWord.Greeting greeting = SourceWord.Greeting.decode(words.buffer(0, SourceWord.Greeting.BYTES));
+        readFully(channel, already, KeeperWord.Greeting.BYTES);
+        KeeperWord.Greeting greeting = KeeperWord.Greeting.decode(words.buffer(0, KeeperWord.Greeting.BYTES));
         if (!greeting.guest().equals(guest.identity())) {
             throw new MigrationException.Protocol(
                     "the source wants epochs of guest " + greeting.guest() + "; this is " + guest.identity());
@@ -166,7 +167,7 @@ public final class CheckpointTaker implements AutoCloseable {
      * much for an epoch.
      *
      * @param whole whether all memory is here
-     * @throws MigrationException if the connection broke or the source spoke nonsense; the guest runs on with its
+     * @throws MigrationException if the connection broke or the keeper spoke nonsense; the guest runs on with its
      *     outputs held, and may be served again
      */
     public void serve(Channel channel, BooleanSupplier whole) {
@@ -194,14 +195,14 @@ public final class CheckpointTaker implements AutoCloseable {
             }
         }
         sender.send(channel, new CheckpointRecord.SafetyEnd(acknowledged));
-        SourceWord answer = awaitAnswer(channel);
-        if (!(answer instanceof SourceWord.SafetyOver)) {
+        KeeperWord answer = awaitAnswer(channel);
+        if (!(answer instanceof KeeperWord.SafetyOver)) {
             throw new MigrationException.Protocol("the source answered the end of safety with " + answer);
         }
         end(channel);
     }
 
-    /** Whether safety has ended: the source has given the guest up for good, and its outputs flow. */
+    /** Whether safety has ended: the keeper has given the guest up for good, and its outputs flow. */
     public boolean hasEnded() {
         return ended;
     }
@@ -221,7 +222,7 @@ public final class CheckpointTaker implements AutoCloseable {
                 givenUp);
     }
 
-    private void welcome(Channel channel, SourceWord.Greeting greeting) {
+    private void welcome(Channel channel, KeeperWord.Greeting greeting) {
         intervalNanos = greeting.epochMillis() * 1_000_000L;
         if (greeting.over()) {
             end(channel);
@@ -275,7 +276,7 @@ public final class CheckpointTaker implements AutoCloseable {
     }
 
     private boolean copyBlock(int index, RamBlock block) {
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         for (int word = 0; word < dirty.wordCount(); word++) {
             long bits = dirty.fetchAndClear(word);
             while (bits != 0) {
@@ -324,8 +325,8 @@ public final class CheckpointTaker implements AutoCloseable {
     }
 
     private void awaitAcknowledgement(Channel channel) {
-        SourceWord answer = awaitAnswer(channel);
-        if (!(answer instanceof SourceWord.Acknowledged(long epoch)) || epoch != taken) {
+        KeeperWord answer = awaitAnswer(channel);
+        if (!(answer instanceof KeeperWord.Acknowledged(long epoch)) || epoch != taken) {
             throw new MigrationException.Protocol("the source answered epoch " + taken + " with " + answer);
         }
         release();
@@ -364,9 +365,9 @@ public final class CheckpointTaker implements AutoCloseable {
         ended = true;
     }
 
-    private SourceWord awaitAnswer(Channel channel) {
-        readFully(channel, 0, SourceWord.ANSWER_BYTES);
-        return SourceWord.decodeAnswer(words.buffer(0, SourceWord.ANSWER_BYTES)).orElseThrow();
+    private KeeperWord awaitAnswer(Channel channel) {
+        readFully(channel, 0, KeeperWord.ANSWER_BYTES);
+        return KeeperWord.decodeAnswer(words.buffer(0, KeeperWord.ANSWER_BYTES)).orElseThrow();
     }
 
     private void readFully(Channel channel, int already, int length) {

@@ -2,16 +2,30 @@
 // Copyright the Godwit authors
 
 /**
- * Postcopy that cannot lose the guest: while memory is missing at the destination, what the guest does there goes back
- * to the source in epochs, and the source can go on from the last whole one if the destination dies.
+ * Checkpoints of a guest that runs: what it does goes in epochs to another process, which can go on from the last whole
+ * one if the guest's host dies.
  *
- * <p>Read {@link io.godwit.engine.checkpoint.CheckpointTaker} (destination) and {@link
- * io.godwit.engine.checkpoint.CheckpointKeeper} (source) first. What they say to each other over a connection of their
- * own is {@link io.godwit.engine.checkpoint.CheckpointRecord} and {@link io.godwit.engine.checkpoint.SourceWord}; both
- * read the other's bytes as those of a stranger.
+ * <p>The two roles do not depend on the direction of a migration. The {@link
+ * io.godwit.engine.checkpoint.CheckpointTaker} is where the guest runs. The {@link
+ * io.godwit.engine.checkpoint.CheckpointKeeper} is where it stands still. With {@code postcopy-safe} the destination
+ * takes, while memory is missing there, and the source keeps. With COLO, which is not here yet, the source would take
+ * and the destination keep.
  *
- * <p>Invariants: what the guest put out in an epoch is released only after the source has acknowledged that epoch; the
- * source acknowledges only what it could restore at once; once the source has acknowledged the end of safety it
+ * <table>
+ * <caption>Places</caption>
+ * <tr><td>taker</td><td>tracks what is written, stops the guest for a moment, holds its outputs</td></tr>
+ * <tr><td>{@code PageSpool}</td><td>the pages of one epoch, outside of the guest, on either side</td></tr>
+ * <tr><td>{@code CheckpointRecord}</td><td>what the taker says; {@code CheckpointSender} puts it</td></tr>
+ * <tr><td>{@code KeeperWord}</td><td>what the keeper says</td></tr>
+ * <tr><td>keeper</td><td>makes whole epochs the guest. A cache of pages that arrive before their epoch is whole, and
+ * a flush by several threads, would belong here: the cache as a {@link io.godwit.engine.memory.PagePlace}</td></tr>
+ * </table>
+ *
+ * <p>Both read the other's bytes as those of a stranger. Their error sentences name the source and the destination of
+ * {@code postcopy-safe}, the one user of today.
+ *
+ * <p>Invariants: what the guest put out in an epoch is released only after the keeper has acknowledged that epoch; the
+ * keeper acknowledges only what it could restore at once; once the keeper has acknowledged the end of safety it
  * restores nothing any more, and only then the outputs flow freely. So what the world has seen is never undone.
  *
  * <p>Threads: {@code mig-epochs} on either side, one each.

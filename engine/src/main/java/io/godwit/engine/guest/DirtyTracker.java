@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import java.util.function.LongConsumer;
 
@@ -16,6 +16,30 @@ import java.util.function.LongConsumer;
  * <p>Called by one thread at a time, never by two.
  */
 public interface DirtyTracker {
+    /** Of something that is only kept: nothing writes, nothing is tracked. */
+    DirtyTracker NONE = new DirtyTracker() {
+        @Override
+        public void start() {}
+
+        @Override
+        public long harvest(RamBlock block, PageBitmap found) {
+            return 0;
+        }
+
+        @Override
+        public void stop() {}
+
+        @Override
+        public String description() {
+            return "none: nothing runs here";
+        }
+    };
+
+    /** That of the guest behind an arrival, or none. */
+    static DirtyTracker of(Arrival arrival) {
+        return arrival.guest().map(Guest::dirtyTracker).orElse(NONE);
+    }
+
     /** Begins to track: each write after this call is reported by a later {@link #harvest}. */
     void start();
 
@@ -29,7 +53,7 @@ public interface DirtyTracker {
      * @param found a bitmap of the block's pages, in which bits are set and none cleared
      * @return the number of pages that the tracker reported, whether or not their bits were set already
      */
-    long harvest(RamBlock block, DirtyBitmap found);
+    long harvest(RamBlock block, PageBitmap found);
 
     /** Into the block's dirty bitmap. */
     default long harvest(RamBlock block) {
@@ -40,7 +64,7 @@ public interface DirtyTracker {
      * {@link #harvest} of a block that may leave the guest's list at any time: of one that has gone nothing, and its
      * memory stays mapped meanwhile.
      */
-    default long harvestUnlessGone(RamBlock block, DirtyBitmap found) {
+    default long harvestUnlessGone(RamBlock block, PageBitmap found) {
         if (!block.beginUse()) {
             return 0;
         }

@@ -2,8 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
-import io.godwit.engine.memory.KernelMissingPages;
-import io.godwit.engine.memory.MissingPages;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -14,30 +12,17 @@ import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 
 /**
- * A virtual machine as the engine sees it.
+ * A virtual machine as the engine sees it: what runs, writes and can be sent. A guest that arrives is taken in by
+ * another one, see {@link Arrival}.
  *
  * <p>Threads: all methods may be called from any thread; the engine calls {@link DirtyTracker} and {@link DeviceState}
  * from its migration thread only.
  */
-public interface Guest extends AutoCloseable {
+public interface Guest extends Arrival, AutoCloseable {
     /** The machine type that both ends must agree on, as the stream's configuration section names it. */
     String machineType();
-
-    /** Who this guest is: the name of the token that gives the right to run it. */
-    UUID identity();
-
-    /**
-     * Takes over the identity of the guest that is arriving; called once, before anything is loaded.
-     *
-     * @throws IllegalStateException if this guest has an identity of its own that differs
-     */
-    void assumeIdentity(UUID identity);
-
-    /** The guest's memory. */
-    RamBlocks ram();
 
     /** What the guest writes while it runs. */
     DirtyTracker dirtyTracker();
@@ -48,12 +33,8 @@ public interface Guest extends AutoCloseable {
     /** Everything that is not memory, in the order in which it is saved and loaded. */
     List<DeviceState> devices();
 
-    /**
-     * Says whether the guest that is arriving fits into this one, before its memory comes. Here: the machine type must
-     * be the same.
-     *
-     * @throws MigrationException.Protocol if it does not
-     */
+    /** {@inheritDoc} Here: the machine type must be the same. */
+    @Override
     default void acceptMachine(String arriving) {
         if (!arriving.equals(machineType())) {
             throw new MigrationException.Protocol(
@@ -62,11 +43,10 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Says whether the arriving guest's memory fits. Here: the same blocks with the same lengths, in any order; what
-     * this guest lacks is {@linkplain #ramPlug plugged in} if that can be.
-     *
-     * @throws MigrationException.Protocol if it does not
+     * {@inheritDoc} Here: the same blocks with the same lengths, in any order; what this guest lacks is {@linkplain
+     * #ramPlug plugged in} if that can be.
      */
+    @Override
     default void acceptRam(List<RamBlockEntry> arriving) {
         for (RamBlockEntry entry : arriving) {
             RamBlock block = ram().snapshot()
@@ -87,14 +67,10 @@ public interface Guest extends AutoCloseable {
     }
 
     /**
-     * Takes over the devices' state, after all memory has come. Here: each section must belong to a device of this
-     * guest, and each device must get one; {@code globalstate}, which is the run state and no device's, is left to the
-     * engine.
-     *
-     * @param arriving all sections in the order of the stream
-     * @throws MigrationException.Protocol if they do not fit
-     * @throws DeviceStateException if a device refuses its state
+     * {@inheritDoc} Here: each section must belong to a device of this guest, and each device must get one; {@code
+     * globalstate}, which is the run state and no device's, is left to the engine.
      */
+    @Override
     default void acceptDevices(List<DeviceSection> arriving) {
         List<DeviceState> waiting = new ArrayList<>(devices());
         for (DeviceSection section : arriving) {
@@ -122,45 +98,28 @@ public interface Guest extends AutoCloseable {
         return Optional.empty();
     }
 
-    /** Adds and takes away memory; empty if the guest keeps what it has. */
-    default Optional<RamPlug> ramPlug() {
-        return Optional.empty();
-    }
-
     /** Tells which pages are free while the guest runs; empty if nobody can. */
     default Optional<FreePageReporter> freePages() {
         return Optional.empty();
     }
 
-    /**
-     * Takes over the devices of a postcopy source as one piece: without a description nothing says where one section
-     * ends and the next begins, so only a guest that keeps bytes can take those of machines it does not know. Here:
-     * refused.
-     *
-     * @param sections the packaged command's bytes, see {@link io.godwit.stream.Command.Packaged}
-     * @throws MigrationException.Protocol if it does not take them
-     */
+    /** {@inheritDoc} Here: refused. */
+    @Override
     default void acceptOpaqueDevices(Bytes sections) {
         throw new MigrationException.Protocol("the source sent " + sections.byteLength()
                 + " bytes of device state that cannot be told apart; this guest knows its own devices only");
     }
 
-    /**
-     * Whether the kernel touches the guest's memory for it, as KVM_RUN does; else only code of this process does, and
-     * only by native calls. A guest that arrives by postcopy needs a privilege for the former.
-     */
+    /** {@inheritDoc} Here: it does. */
+    @Override
     default boolean faultsInKernel() {
         return true;
     }
 
-    /** How pages are noticed that it lacks while it arrives by postcopy, and filled. Here: by the kernel. */
-    default MissingPages missingPages() {
-        return new KernelMissingPages(faultsInKernel());
-    }
-
-    /** Whether it can run at all; a guest that only keeps what arrives cannot. */
-    default boolean isRunnable() {
-        return true;
+    /** Itself. */
+    @Override
+    default Optional<Guest> guest() {
+        return Optional.of(this);
     }
 
     /** Ends the guest for ever: vCPU threads stopped and joined, memory unmapped, descriptors closed. */

@@ -28,19 +28,19 @@ public final class GuestState {
     }
 
     /**
-     * Puts a state into a guest that does not run yet.
+     * Hands a state over to what takes in a guest that does not run yet.
      *
      * @return whether it ran where it comes from; a stream that does not say so means yes
-     * @throws RuntimeException see {@link Guest#acceptDevices}
+     * @throws RuntimeException see {@link Arrival#acceptDevices}
      */
-    public static boolean load(Guest guest, List<DeviceSection> sections) {
+    public static boolean load(Arrival arrival, List<DeviceSection> sections) {
         boolean ran = true;
         for (DeviceSection section : sections) {
             if (section.idstr().equals(GlobalState.IDSTR)) {
                 ran = GlobalState.decode(section).runState().equals(RUNNING);
             }
         }
-        guest.acceptDevices(sections);
+        arrival.acceptDevices(sections);
         return ran;
     }
 }

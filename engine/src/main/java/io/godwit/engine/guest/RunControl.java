@@ -34,7 +34,8 @@ public final class RunControl {
     private static final Duration PAUSE_DEADLINE = Duration.ofSeconds(5);
     private static final Duration CLAIM_PATIENCE = Duration.ofMillis(200);
 
-    private final Guest guest;
+    private final Arrival guest;
+    private final Vcpus vcpus;
     private final Arbiter arbiter;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final Lock lock;
@@ -43,19 +44,20 @@ public final class RunControl {
     private boolean waitsForCont;
 
     /**
-     * Takes charge of a guest whose vCPUs do not run yet.
+     * Takes charge of a guest whose vCPUs do not run yet, or of what only takes one in.
      *
      * @param initial {@link RunState#PRELAUNCH} for a guest that starts here, {@link RunState#INMIGRATE} for one that
      * is awaited
      */
-    public RunControl(Guest guest, Arbiter arbiter, RunState initial) {
+    public RunControl(Arrival guest, Arbiter arbiter, RunState initial) {
         this(guest, arbiter, initial, Environment.SYSTEM);
     }
 
     /** The same in another environment than the process itself. */
-    public RunControl(Guest guest, Arbiter arbiter, RunState initial, Environment environment) {
+    public RunControl(Arrival guest, Arbiter arbiter, RunState initial, Environment environment) {
         this.lock = environment.newLock();
         this.guest = guest;
+        this.vcpus = Vcpus.of(guest);
         this.arbiter = arbiter;
         this.state = initial;
     }
@@ -63,7 +65,7 @@ public final class RunControl {
     /** What the guest is doing. A guest that crashed is {@link RunState#INTERNAL_ERROR} from then on. */
     public RunState state() {
         RunState now = state;
-        return now == RunState.RUNNING && guest.vcpus().failure().isPresent() ? RunState.INTERNAL_ERROR : now;
+        return now == RunState.RUNNING && vcpus.failure().isPresent() ? RunState.INTERNAL_ERROR : now;
     }
 
     /** Adds one who hears of stops and resumes. */
@@ -77,7 +79,7 @@ public final class RunControl {
         try {
             switch (state()) {
                 case RUNNING -> {
-                    guest.vcpus().pause(PAUSE_DEADLINE);
+                    vcpus.pause(PAUSE_DEADLINE);
                     become(RunState.PAUSED, "stop");
                     tell(Listener::stopped);
                 }
@@ -161,12 +163,12 @@ public final class RunControl {
             RunState now = state();
             boolean wasRunning = now == RunState.RUNNING;
             if (wasRunning) {
-                guest.vcpus().pause(PAUSE_DEADLINE);
+                vcpus.pause(PAUSE_DEADLINE);
             } else if (now != RunState.PAUSED && now != RunState.PRELAUNCH) {
                 throw new MigrationException.Refused(
                         "The guest is " + now.publicName() + ": there is nothing to hand over.");
             }
-            if (guest.vcpus().failure().isPresent()) {
+            if (vcpus.failure().isPresent()) {
                 throw new MigrationException.Machine("The guest has crashed: there is nothing to hand over.");
             }
             become(RunState.FINISH_MIGRATE, "switchover");
@@ -237,21 +239,18 @@ public final class RunControl {
     public GuestOwner reclaim(boolean run) {
         lock.lock();
         try {
-            Arbiter.Claim claim = arbiter.claim(guest.identity(), CLAIM_PATIENCE);
-            boolean neverRanThere = claim instanceof Arbiter.Claim.Won(String lastRun)
+            Optional<Arbiter.Claim> claim = claim(CLAIM_PATIENCE);
+            if (claim.isEmpty()) {
+                return GuestOwner.UNDECIDED;
+            }
+            boolean neverRanThere = claim.get() instanceof Arbiter.Claim.Won(String lastRun)
                     && (lastRun.isEmpty() || lastRun.equals(arbiter.self()));
             if (neverRanThere) {
                 goOn(run);
                 return GuestOwner.HERE;
             }
             arbiter.release();
-            return claim instanceof Arbiter.Claim.Lost ? GuestOwner.PEER : GuestOwner.UNDECIDED;
-        } catch (RuntimeException | Error e) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "guest " + guest.identity() + " stays stopped: no arbiter says whose it is",
-                    e);
-            return GuestOwner.UNDECIDED;
+            return claim.get() instanceof Arbiter.Claim.Lost ? GuestOwner.PEER : GuestOwner.UNDECIDED;
         } finally {
             lock.unlock();
         }
@@ -269,17 +268,11 @@ public final class RunControl {
 
     private GuestOwner claimBack(boolean run) {
         boolean heldThroughout = arbiter.held();
-        Arbiter.Claim claim;
-        try {
-            claim = arbiter.claim(guest.identity(), CLAIM_PATIENCE);
-        } catch (RuntimeException | Error e) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "guest " + guest.identity() + " stays stopped: no arbiter says whose it is",
-                    e);
+        Optional<Arbiter.Claim> claim = claim(CLAIM_PATIENCE);
+        if (claim.isEmpty()) {
             return standStill(GuestOwner.UNDECIDED, "the arbiter cannot be asked");
         }
-        return switch (claim) {
+        return switch (claim.get()) {
             case Arbiter.Claim.Lost(String holder) -> standStill(GuestOwner.PEER, "the token is with " + holder);
             case Arbiter.Claim.Won(String lastRun)
             when !heldThroughout && !lastRun.isEmpty() && !lastRun.equals(arbiter.self()) ->
@@ -328,14 +321,14 @@ public final class RunControl {
             if (now != RunState.RUNNING) {
                 return false;
             }
-            guest.vcpus().pause(deadline);
-            if (guest.vcpus().failure().isPresent()) {
+            vcpus.pause(deadline);
+            if (vcpus.failure().isPresent()) {
                 return false;
             }
             try {
                 work.run();
             } finally {
-                guest.vcpus().resume();
+                vcpus.resume();
             }
             return true;
         } catch (VcpuStuckException e) {
@@ -377,6 +370,7 @@ public final class RunControl {
         }
     }
 
+    /** Asks for the token; empty if no arbiter says whose the guest is, so that it stays stopped. */
     private Optional<Arbiter.Claim> claim(Duration patience) {
         try {
             return Optional.of(arbiter.claim(guest.identity(), patience));
@@ -476,7 +470,7 @@ public final class RunControl {
         lock.lock();
         try {
             if (state == RunState.RUNNING) {
-                guest.vcpus().pause(PAUSE_DEADLINE);
+                vcpus.pause(PAUSE_DEADLINE);
             }
             become(RunState.SHUTDOWN, "quit");
             arbiter.close();
@@ -508,7 +502,7 @@ public final class RunControl {
 
     private void letRun(String reason) {
         arbiter.recordRun();
-        guest.vcpus().resume();
+        vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);
     }

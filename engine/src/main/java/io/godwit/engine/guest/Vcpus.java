@@ -2,11 +2,34 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
+import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.Optional;
 
 /** The virtual CPUs of one guest, started and stopped together, which only {@link RunControl} does. */
 public interface Vcpus {
+    /** Of something that is only kept: none, and nothing runs. */
+    Vcpus NONE = new Vcpus() {
+        @Override
+        public int count() {
+            return 0;
+        }
+
+        @Override
+        public void pause(Duration deadline) {}
+
+        @Override
+        public void resume() {
+            throw new MigrationException.Refused(
+                    "This host keeps the guest's memory and its devices as bytes; it has no vCPUs that could run it.");
+        }
+    };
+
+    /** Those of the guest behind an arrival, or none. */
+    static Vcpus of(Arrival arrival) {
+        return arrival.guest().map(Guest::vcpus).orElse(NONE);
+    }
+
     /** How many there are. */
     int count();
 

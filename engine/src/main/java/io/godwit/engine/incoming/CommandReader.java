@@ -132,7 +132,8 @@ final class CommandReader implements AutoCloseable {
         }
         if (agreement.agreed(Extension.SAFETY) && safety.isEmpty()) {
             CheckpointTaker.Settings settings = new CheckpointTaker.Settings(Long.MAX_VALUE, plan.patience());
-            safety = Optional.of(new CheckpointTaker(plan.guest(), plan.run(), settings, plan.environment()));
+            safety = Optional.of(
+                    new CheckpointTaker(plan.guest().guest().orElseThrow(), plan.run(), settings, plan.environment()));
         }
     }
 

@@ -56,7 +56,7 @@ final class Takeover {
         long loaded = plan.clock().nanoTime();
         plan.run().claimArrived();
         long claimed = plan.clock().nanoTime();
-        plan.run().startArrived(run && plan.guest().isRunnable());
+        plan.run().startArrived(run && plan.guest().guest().isPresent());
         progress.parts = new DowntimeParts(
                 0,
                 0,

@@ -60,9 +60,9 @@ public final class PageBatch {
     /**
      * Empties the batch and takes set bits from {@code word} on until the batch is full or the bitmap ends.
      *
-     * @return the word to go on with; {@link DirtyBitmap#wordCount()} at the end of the bitmap
+     * @return the word to go on with; {@link PageBitmap#wordCount()} at the end of the bitmap
      */
-    public int fill(DirtyBitmap bitmap, int word) {
+    public int fill(PageBitmap bitmap, int word) {
         count = 0;
         int at = word;
         while (at < bitmap.wordCount() && count + 64 <= pages.length) {
@@ -77,7 +77,7 @@ public final class PageBatch {
      *
      * @param left of the same block
      */
-    public int fillBut(DirtyBitmap left, DirtyBitmap bitmap, int word) {
+    public int fillBut(PageBitmap left, PageBitmap bitmap, int word) {
         count = 0;
         int at = word;
         while (at < bitmap.wordCount() && count + 64 <= pages.length) {
@@ -90,9 +90,9 @@ public final class PageBatch {
     /**
      * Empties the batch and takes set bits from {@code page} on until it has {@code limit} pages or the bitmap ends.
      *
-     * @return the page to go on with; {@link DirtyBitmap#pageCount()} at the end of the bitmap
+     * @return the page to go on with; {@link PageBitmap#pageCount()} at the end of the bitmap
      */
-    public long take(DirtyBitmap bitmap, long page, int limit) {
+    public long take(PageBitmap bitmap, long page, int limit) {
         count = 0;
         long at = page;
         while (at < bitmap.pageCount()) {

@@ -22,11 +22,11 @@ public final class RamBlock implements PageSource {
     private final NativeMemory memory;
     private final long usedLength;
     private final int pageBytes;
-    private final DirtyBitmap dirtyBitmap;
-    private final DirtyBitmap withheldPages;
-    private final DirtyBitmap hostWrites;
+    private final PageBitmap dirtyBitmap;
+    private final PageBitmap withheldPages;
+    private final PageBitmap hostWrites;
     private final MemoryUse use = new MemoryUse();
-    private volatile Optional<ReceivedBitmap> arriving = Optional.empty();
+    private volatile Optional<PageBitmap> arriving = Optional.empty();
 
     /**
      * Describes a block of ordinary pages over the whole of {@code memory}; see {@link #RamBlock(String, NativeMemory,
@@ -60,9 +60,9 @@ public final class RamBlock implements PageSource {
         this.memory = memory;
         this.usedLength = length;
         this.pageBytes = pageBytes;
-        this.dirtyBitmap = new DirtyBitmap(length >>> PAGE_SHIFT);
-        this.withheldPages = new DirtyBitmap(length >>> PAGE_SHIFT);
-        this.hostWrites = new DirtyBitmap(length >>> PAGE_SHIFT);
+        this.dirtyBitmap = new PageBitmap(length >>> PAGE_SHIFT);
+        this.withheldPages = new PageBitmap(length >>> PAGE_SHIFT);
+        this.hostWrites = new PageBitmap(length >>> PAGE_SHIFT);
     }
 
     /** The name on the wire. */
@@ -119,7 +119,7 @@ public final class RamBlock implements PageSource {
     }
 
     /** Pages that must still be sent. */
-    public DirtyBitmap dirtyBitmap() {
+    public PageBitmap dirtyBitmap() {
         return dirtyBitmap;
     }
 
@@ -133,7 +133,7 @@ public final class RamBlock implements PageSource {
      * written since, as far as the last harvest knows. The destination has nothing in their place. The switch to
      * postcopy makes them dirty again, so that they are there when they are asked for.
      */
-    public DirtyBitmap withheldPages() {
+    public PageBitmap withheldPages() {
         return withheldPages;
     }
 
@@ -188,12 +188,12 @@ public final class RamBlock implements PageSource {
      * copy may wait for it.
      */
     public boolean isPresent(long page) {
-        Optional<ReceivedBitmap> bitmap = arriving;
+        Optional<PageBitmap> bitmap = arriving;
         return bitmap.isEmpty() || bitmap.get().isSet(page);
     }
 
     /** From now on pages are there only when {@code received} says so. */
-    public void beginArriving(ReceivedBitmap received) {
+    public void beginArriving(PageBitmap received) {
         arriving = Optional.of(received);
     }
 

@@ -6,7 +6,7 @@ import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.tracking.DirtyRate.Figures;
@@ -35,7 +35,8 @@ public final class DirtyRateMeter implements AutoCloseable {
      */
     private static final Duration END_PATIENCE = Duration.ofSeconds(10);
 
-    private final Guest guest;
+    private final RamBlocks blocks;
+    private final DirtyTracker tracker;
     private final Environment environment;
     private final MonotonicClock clock;
     private final InstantSource wallClock;
@@ -51,8 +52,10 @@ public final class DirtyRateMeter implements AutoCloseable {
      *
      * @param seed of the choice of sampled pages
      */
-    public DirtyRateMeter(Guest guest, Environment environment, InstantSource wallClock, long seed) {
-        this.guest = guest;
+    public DirtyRateMeter(
+            RamBlocks blocks, DirtyTracker tracker, Environment environment, InstantSource wallClock, long seed) {
+        this.blocks = blocks;
+        this.tracker = tracker;
         this.environment = environment;
         this.clock = environment.clock();
         this.lock = environment.newLock();
@@ -73,10 +76,9 @@ public final class DirtyRateMeter implements AutoCloseable {
                 throw new MigrationException.Refused("A measurement of the dirty rate runs already, of "
                         + latest.calcMillis() + " ms; wait until query-dirty-rate says that it has measured.");
             }
-            if (request.mode() == DirtyRateMode.DIRTY_RING
-                    && guest.dirtyTracker().vcpuPages().length == 0) {
+            if (request.mode() == DirtyRateMode.DIRTY_RING && tracker.vcpuPages().length == 0) {
                 throw new MigrationException.Refused("The mode dirty-ring needs a tracker that tells vCPUs apart; this"
-                        + " guest's is the " + guest.dirtyTracker().description() + ".");
+                        + " guest's is the " + tracker.description() + ".");
             }
             Measurement measurement = measurement(request);
             endReason = "";
@@ -98,10 +100,10 @@ public final class DirtyRateMeter implements AutoCloseable {
     }
 
     private Measurement measurement(DirtyRateRequest request) {
-        RamBlocks.Snapshot ram = guest.ram().snapshot();
+        RamBlocks.Snapshot ram = blocks.snapshot();
         return switch (request.mode()) {
             case PAGE_SAMPLING -> new SampledPages(ram, request, ++seed);
-            case DIRTY_RING, DIRTY_BITMAP -> new TrackedPages(ram, guest.dirtyTracker(), request);
+            case DIRTY_RING, DIRTY_BITMAP -> new TrackedPages(ram, tracker, request);
         };
     }
 

@@ -3,7 +3,7 @@
 package io.godwit.engine.tracking;
 
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import java.util.Map;
@@ -18,24 +18,24 @@ import java.util.concurrent.ConcurrentHashMap;
  * <p>Marking is safe from any thread and costs one atomic operation; harvesting is for one thread.
  */
 public final class MarkedPagesTracker implements DirtyTracker {
-    private final Map<RamBlock, DirtyBitmap> marks = new ConcurrentHashMap<>();
+    private final Map<RamBlock, PageBitmap> marks = new ConcurrentHashMap<>();
     private volatile boolean tracking;
 
     /** A tracker for the blocks of {@code ram}. */
     public MarkedPagesTracker(RamBlocks ram) {
         for (RamBlock block : ram.snapshot().blocks()) {
-            DirtyBitmap _ = marks.put(block, new DirtyBitmap(block.pageCount()));
+            PageBitmap _ = marks.put(block, new PageBitmap(block.pageCount()));
         }
     }
 
     /** A block comes: before anybody writes to it, and before it is in the guest's list. Any thread. */
     public void add(RamBlock block) {
-        DirtyBitmap _ = marks.put(block, new DirtyBitmap(block.pageCount()));
+        PageBitmap _ = marks.put(block, new PageBitmap(block.pageCount()));
     }
 
     /** A block has gone: its writes are of no interest any more. Any thread. */
     public void remove(RamBlock block) {
-        Optional<DirtyBitmap> _ = Optional.ofNullable(marks.remove(block));
+        Optional<PageBitmap> _ = Optional.ofNullable(marks.remove(block));
     }
 
     /** Says that a page of {@code block} has been written; of one that has gone nobody wants to know. */
@@ -48,11 +48,11 @@ public final class MarkedPagesTracker implements DirtyTracker {
     @Override
     public void start() {
         tracking = true;
-        marks.values().forEach(DirtyBitmap::clearAll);
+        marks.values().forEach(PageBitmap::clearAll);
     }
 
     @Override
-    public long harvest(RamBlock block, DirtyBitmap found) {
+    public long harvest(RamBlock block, PageBitmap found) {
         if (!tracking) {
             throw new IllegalStateException("the tracker was not started");
         }
@@ -61,7 +61,7 @@ public final class MarkedPagesTracker implements DirtyTracker {
                 .orElse(0L);
     }
 
-    private static long move(DirtyBitmap from, DirtyBitmap to) {
+    private static long move(PageBitmap from, PageBitmap to) {
         long pages = 0;
         for (int word = 0; word < from.wordCount(); word++) {
             long bits = from.fetchAndClear(word);

@@ -7,9 +7,9 @@ import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import java.util.Arrays;
 import java.util.Collection;
@@ -55,7 +55,8 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     private static final long PERIOD_NANOS = 1_000_000_000;
 
-    private final Guest guest;
+    private final RamBlocks blocks;
+    private final DirtyTracker tracker;
     private final Vcpus vcpus;
     private final Surroundings surroundings;
     private final Environment environment;
@@ -79,8 +80,10 @@ public final class VcpuDirtyLimits implements AutoCloseable {
      *
      * @param vcpus those of the guest, of which only this takes time
      */
-    public VcpuDirtyLimits(Guest guest, Vcpus vcpus, Surroundings surroundings, Environment environment) {
-        this.guest = guest;
+    public VcpuDirtyLimits(
+            RamBlocks blocks, DirtyTracker tracker, Vcpus vcpus, Surroundings surroundings, Environment environment) {
+        this.blocks = blocks;
+        this.tracker = tracker;
         this.vcpus = vcpus;
         this.surroundings = surroundings;
         this.environment = environment;
@@ -97,7 +100,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
      * @throws MigrationException.Refused if there is no such vCPU
      */
     public List<Integer> vcpus(OptionalLong vcpu) {
-        int count = guest.vcpus().count();
+        int count = vcpus.count();
         if (vcpu.isEmpty()) {
             return IntStream.range(0, count).boxed().toList();
         }
@@ -194,11 +197,10 @@ public final class VcpuDirtyLimits implements AutoCloseable {
 
     /** What each vCPU has dirtied since the last time; empty if that is not known. */
     private double[] pagesPerSecond(long now) {
-        DirtyTracker tracker = guest.dirtyTracker();
         double seconds = Math.max(1, now - sinceNanos) / 1e9;
         long harvested = 0;
         if (tracking) {
-            for (RamBlock block : guest.ram().snapshot().blocks()) {
+            for (RamBlock block : blocks.snapshot().blocks()) {
                 harvested += tracker.harvestUnlessGone(block);
             }
         }
@@ -244,9 +246,9 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         if (surroundings.isTrackerFree()) {
             // Before it starts: one that starts half has to be stopped too.
             tracking = true;
-            guest.dirtyTracker().start();
+            tracker.start();
         }
-        vcpuPagesBefore = guest.dirtyTracker().vcpuPages();
+        vcpuPagesBefore = tracker.vcpuPages();
         sinceNanos = clock.nanoTime();
     }
 
@@ -254,7 +256,7 @@ public final class VcpuDirtyLimits implements AutoCloseable {
         if (tracking) {
             tracking = false;
             try {
-                guest.dirtyTracker().stop();
+                tracker.stop();
             } catch (RuntimeException | Error e) {
                 // It makes the guest slower; it decides nothing.
                 LOG.log(System.Logger.Level.WARNING, "dirty tracking could not be stopped", e);

@@ -3,7 +3,7 @@
 package io.godwit.engine.tracking;
 
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -120,7 +120,7 @@ public final class WriteProtectTracker implements DirtyTracker {
     }
 
     @Override
-    public long harvest(RamBlock block, DirtyBitmap found) {
+    public long harvest(RamBlock block, PageBitmap found) {
         PagemapScan pages = scan.orElseThrow(() -> new IllegalStateException("the tracker was not started"));
         long base = block.memory().address();
         long end = base + block.usedLength();

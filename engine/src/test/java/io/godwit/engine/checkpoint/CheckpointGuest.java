@@ -7,9 +7,9 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
 import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.memory.ReceivedBitmap;
 import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.DeviceSection;
@@ -42,7 +42,7 @@ final class CheckpointGuest implements Guest {
     private final List<NativeMemory> memories = new ArrayList<>();
     private final RamBlocks blocks;
     private final MarkedPagesTracker tracker;
-    private final List<ReceivedBitmap> received = new ArrayList<>();
+    private final List<PageBitmap> received = new ArrayList<>();
     private final ExecutorService placer = Executors.newSingleThreadExecutor();
     private final Vcpu vcpu = new Vcpu();
     private volatile long counter;
@@ -70,7 +70,7 @@ final class CheckpointGuest implements Guest {
     /** No page is there yet. */
     void arrive() {
         for (RamBlock block : blocks.snapshot().blocks()) {
-            ReceivedBitmap bitmap = new ReceivedBitmap(block.pageCount());
+            PageBitmap bitmap = new PageBitmap(block.pageCount());
             received.add(bitmap);
             block.beginArriving(bitmap);
         }
@@ -211,7 +211,7 @@ final class CheckpointGuest implements Guest {
             tracker.mark(block, page);
             if (!received.isEmpty() && !received.get(index).isSet(page)) {
                 placer.execute(() -> {
-                    boolean _ = received.get(index).set(page);
+                    boolean _ = received.get(index).testAndSet(page);
                 });
             }
             counter = next;

@@ -24,7 +24,7 @@ import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 
-/** A keeper and a maker with a guest each, which are equal at first, as at a switch to postcopy. */
+/** A keeper and a taker with a guest each, which are equal at first, as at a switch to postcopy. */
 final class CheckpointPair implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(20);
     private static final Transports TRANSPORTS = new SystemTransports(Descriptors.ANY_NUMBER);
@@ -33,11 +33,11 @@ final class CheckpointPair implements AutoCloseable {
     final CheckpointGuest guest;
     final RunControl run;
     final CheckpointKeeper keeper;
-    final CheckpointTaker maker;
+    final CheckpointTaker taker;
     final AtomicBoolean whole = new AtomicBoolean();
 
     /** What ended the two sides of a connection; empty if they ended as they should. */
-    record Ends(Optional<RuntimeException> keeper, Optional<RuntimeException> maker) {}
+    record Ends(Optional<RuntimeException> keeper, Optional<RuntimeException> taker) {}
 
     CheckpointPair(long seed) {
         this(seed, Long.MAX_VALUE);
@@ -49,13 +49,13 @@ final class CheckpointPair implements AutoCloseable {
         guest = new CheckpointGuest(identity, seed);
         run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
         keeper = new CheckpointKeeper(sourceGuest, MonotonicClock.SYSTEM, _ -> {});
-        maker = new CheckpointTaker(guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), Environment.SYSTEM);
+        taker = new CheckpointTaker(guest, run, new CheckpointTaker.Settings(maxPages, PATIENCE), Environment.SYSTEM);
         guest.arrive();
     }
 
     /** The guest runs at the destination. */
     CheckpointPair begin() {
-        maker.begin();
+        taker.begin();
         run.cont();
         return this;
     }
@@ -71,10 +71,10 @@ final class CheckpointPair implements AutoCloseable {
                     keeper.keep(channel, 1);
                 }
             });
-            Outcome made = new Outcome("maker", () -> {
+            Outcome made = new Outcome("taker", () -> {
                 try (Channel channel = listening.accept()) {
-                    maker.greet(channel, ByteBuffer.allocate(0));
-                    maker.serve(channel, whole::get);
+                    taker.greet(channel, ByteBuffer.allocate(0));
+                    taker.serve(channel, whole::get);
                 }
             });
             return new Ends(kept.await(), made.await());
@@ -95,7 +95,7 @@ final class CheckpointPair implements AutoCloseable {
      */
     void assertKeptGuestIsThatOfItsEpoch() {
         long epoch = keeper.newest().number();
-        assertThat(maker.statistics().lastEpoch()).as("acknowledged").isLessThanOrEqualTo(epoch);
+        assertThat(taker.statistics().lastEpoch()).as("acknowledged").isLessThanOrEqualTo(epoch);
         boolean _ = keeper.restore(true);
         CheckpointGuest.Moment then = guest.moments.get((int) epoch);
         CheckpointGuest.Moment now = sourceGuest.moment();
@@ -130,7 +130,7 @@ final class CheckpointPair implements AutoCloseable {
     public void close() {
         run.shutdown();
         keeper.close();
-        maker.close();
+        taker.close();
         guest.close();
         sourceGuest.close();
     }

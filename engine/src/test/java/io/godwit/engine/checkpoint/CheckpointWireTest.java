@@ -53,33 +53,33 @@ final class CheckpointWireTest {
         assertThat(hex(new CheckpointRecord.End(5, 3, 0x01020304)::encode))
                 .isEqualTo("05" + "0000000000000005" + "0000000000000003" + "01020304");
         assertThat(hex(new CheckpointRecord.SafetyEnd(5)::encode)).isEqualTo("06" + "0000000000000005");
-        assertThat(hex(new SourceWord.Greeting(GUEST, 5, 50, true)::encode))
+        assertThat(hex(new KeeperWord.Greeting(GUEST, 5, 50, true)::encode))
                 .isEqualTo("47647745" + "0001" + "01" + "00112233445566778899aabbccddeeff" + "0000000000000005"
                         + "00000032");
-        assertThat(hex(new SourceWord.Acknowledged(5)::encode)).isEqualTo("11" + "0000000000000005");
-        assertThat(hex(new SourceWord.SafetyOver(5)::encode)).isEqualTo("12" + "0000000000000005");
+        assertThat(hex(new KeeperWord.Acknowledged(5)::encode)).isEqualTo("11" + "0000000000000005");
+        assertThat(hex(new KeeperWord.SafetyOver(5)::encode)).isEqualTo("12" + "0000000000000005");
     }
 
     @Test
     void wordsOfTheSourceRoundTrip() {
-        SourceWord.Greeting greeting = new SourceWord.Greeting(GUEST, 5, 50, false);
-        assertThat(SourceWord.Greeting.decode(put(greeting::encode))).isEqualTo(greeting);
-        for (SourceWord word : List.of(new SourceWord.Acknowledged(1), new SourceWord.SafetyOver(2))) {
-            assertThat(SourceWord.decodeAnswer(put(word::encode))).contains(word);
+        KeeperWord.Greeting greeting = new KeeperWord.Greeting(GUEST, 5, 50, false);
+        assertThat(KeeperWord.Greeting.decode(put(greeting::encode))).isEqualTo(greeting);
+        for (KeeperWord word : List.of(new KeeperWord.Acknowledged(1), new KeeperWord.SafetyOver(2))) {
+            assertThat(KeeperWord.decodeAnswer(put(word::encode))).contains(word);
         }
-        assertThat(SourceWord.decodeAnswer(ByteBuffer.allocate(8))).isEmpty();
+        assertThat(KeeperWord.decodeAnswer(ByteBuffer.allocate(8))).isEmpty();
     }
 
     @Test
     void wordsThatAreNoneAreRefused() {
-        assertThatThrownBy(() -> SourceWord.decodeAnswer(bytes("13" + "0000000000000005")))
+        assertThatThrownBy(() -> KeeperWord.decodeAnswer(bytes("13" + "0000000000000005")))
                 .hasMessageContaining("0x13");
-        assertThatThrownBy(() -> SourceWord.Greeting.decode(bytes("5145564d" + "0000000300" + "00".repeat(30))))
+        assertThatThrownBy(() -> KeeperWord.Greeting.decode(bytes("5145564d" + "0000000300" + "00".repeat(30))))
                 .hasMessageContaining("magic 0x5145564d");
-        assertThatThrownBy(() -> SourceWord.Greeting.decode(
+        assertThatThrownBy(() -> KeeperWord.Greeting.decode(
                         bytes("47647745" + "0001" + "00" + "00".repeat(16) + "ff".repeat(8))))
                 .hasMessageContaining("claims to have epoch -1");
-        assertThatThrownBy(() -> SourceWord.Greeting.decode(
+        assertThatThrownBy(() -> KeeperWord.Greeting.decode(
                         bytes("47647745" + "0001" + "00" + "00".repeat(16) + "00".repeat(8) + "00000000")))
                 .hasMessageContaining("an epoch every 0 ms");
     }

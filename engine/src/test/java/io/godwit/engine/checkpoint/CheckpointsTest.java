@@ -19,7 +19,7 @@ final class CheckpointsTest {
     void safetyEndsWhenAllMemoryHasArrivedAndNoOutputIsLost() throws Exception {
         try (CheckpointPair pair = new CheckpointPair(1).begin()) {
             Thread whole = Thread.ofPlatform().start(() -> {
-                while (pair.maker.statistics().epochs() < 20) {
+                while (pair.taker.statistics().epochs() < 20) {
                     Thread.onSpinWait();
                 }
                 pair.whole.set(true);
@@ -27,7 +27,7 @@ final class CheckpointsTest {
             CheckpointPair.Ends ends = pair.connect(new Fault.None());
             whole.join();
             assertThat(ends).isEqualTo(new CheckpointPair.Ends(java.util.Optional.empty(), java.util.Optional.empty()));
-            assertThat(pair.maker.hasEnded()).isTrue();
+            assertThat(pair.taker.hasEnded()).isTrue();
             assertThat(pair.keeper.isOver()).isTrue();
             assertThat(pair.keeper.newest().number()).isGreaterThanOrEqualTo(20);
             assertThat(pair.guest.world.isHolding()).isFalse();
@@ -43,7 +43,7 @@ final class CheckpointsTest {
             try (CheckpointPair pair = new CheckpointPair(i)) {
                 Thread guest = Thread.ofPlatform().start(pair::begin);
                 Thread whole = Thread.ofPlatform().start(() -> {
-                    while (pair.maker.statistics().epochs() < 2) {
+                    while (pair.taker.statistics().epochs() < 2) {
                         Thread.onSpinWait();
                     }
                     pair.whole.set(true);
@@ -100,7 +100,7 @@ final class CheckpointsTest {
             }
             pair.whole.set(true);
             CheckpointPair.Ends ends = pair.connect(new Fault.None());
-            assertThat(ends.maker()).as("seed %d", seed).isEmpty();
+            assertThat(ends.taker()).as("seed %d", seed).isEmpty();
             assertThat(pair.keeper.isOver()).isTrue();
             pair.run.stop();
             assertThat(pair.guest.world.seen()).isEqualTo(pair.guest.counter());
@@ -111,16 +111,16 @@ final class CheckpointsTest {
     void lostAnswerToTheEndOfSafetyIsGivenAgain() throws Exception {
         try (CheckpointPair pair = new CheckpointPair(3).begin()) {
             pair.whole.set(true);
-            CheckpointPair.Ends cut = pair.connect(new Fault.CutForward(SourceWord.Greeting.BYTES + 4));
-            assertThat(cut.maker()).containsInstanceOf(MigrationException.Transport.class);
-            assertThat(pair.maker.hasEnded()).isFalse();
+            CheckpointPair.Ends cut = pair.connect(new Fault.CutForward(KeeperWord.Greeting.BYTES + 4));
+            assertThat(cut.taker()).containsInstanceOf(MigrationException.Transport.class);
+            assertThat(pair.taker.hasEnded()).isFalse();
             assertThat(pair.keeper.isOver()).isTrue();
             assertThat(pair.guest.world.isHolding())
                     .as("outputs are held until the source has said so")
                     .isTrue();
             CheckpointPair.Ends ends = pair.connect(new Fault.None());
-            assertThat(ends.maker()).isEmpty();
-            assertThat(pair.maker.hasEnded()).isTrue();
+            assertThat(ends.taker()).isEmpty();
+            assertThat(pair.taker.hasEnded()).isTrue();
             assertThat(pair.guest.world.isHolding()).isFalse();
         }
     }
@@ -146,9 +146,9 @@ final class CheckpointsTest {
         try (CheckpointPair pair = new CheckpointPair(4, 64).begin()) {
             pair.guest.writeFaster();
             CheckpointPair.Ends ends = pair.connect(new Fault.None());
-            assertThat(ends.maker()).isEmpty();
+            assertThat(ends.taker()).isEmpty();
             assertThat(pair.keeper.isOver()).isTrue();
-            assertThat(pair.maker.statistics().givenUp()).contains("64 pages");
+            assertThat(pair.taker.statistics().givenUp()).contains("64 pages");
             assertThat(pair.guest.world.isHolding()).isFalse();
             pair.run.stop();
             assertThat(pair.guest.world.seen()).isEqualTo(pair.guest.counter());

@@ -30,6 +30,7 @@ class VcpuDirtyLimitsTest {
     private long migrationRate;
     private long migrationSyncs;
     private final VcpuDirtyLimits limits = new VcpuDirtyLimits(
+            guest.ram(),
             guest,
             guest,
             new VcpuDirtyLimits.Surroundings() {

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.kvm;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmDirtyLog;
 import io.godwit.linux.kvm.KvmVm;
@@ -64,7 +64,7 @@ final class KvmDirtyTracker implements KvmTracker {
             }
         }
 
-        long harvest(DirtyBitmap found) {
+        long harvest(PageBitmap found) {
             use.lock();
             try {
                 if (gone) {
@@ -81,7 +81,7 @@ final class KvmDirtyTracker implements KvmTracker {
             }
         }
 
-        private long harvest(int firstWord, int count, DirtyBitmap found) {
+        private long harvest(int firstWord, int count, PageBitmap found) {
             if (log.isClear(firstWord, count)) {
                 return 0;
             }
@@ -142,7 +142,7 @@ final class KvmDirtyTracker implements KvmTracker {
     }
 
     @Override
-    public long harvest(RamBlock harvested, DirtyBitmap found) {
+    public long harvest(RamBlock harvested, PageBitmap found) {
         if (!tracking) {
             throw new IllegalStateException("the dirty log of " + harvested.idstr() + " is not switched on");
         }

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.machines.kvm;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.kvm.KvmVm;
@@ -47,7 +47,7 @@ final class KvmRingTracker implements KvmTracker {
         private final int number;
         private final long guestAddress;
         /** What was taken from the rings since the last harvest; the block's own bitmap changes in a harvest only. */
-        private final DirtyBitmap drained;
+        private final PageBitmap drained;
 
         private long movedSinceHarvest;
 
@@ -55,7 +55,7 @@ final class KvmRingTracker implements KvmTracker {
             this.block = block;
             this.number = number;
             this.guestAddress = guestAddress;
-            this.drained = new DirtyBitmap(block.pageCount());
+            this.drained = new PageBitmap(block.pageCount());
         }
 
         void map(DirtyLogging logging) {
@@ -88,7 +88,7 @@ final class KvmRingTracker implements KvmTracker {
 
     /** What a harvest has found in the rings and not yet moved. */
     private record Taken(Slot slot, long pages) {
-        long moveTo(DirtyBitmap found) {
+        long moveTo(PageBitmap found) {
             for (int word = 0; word < slot.drained.wordCount(); word++) {
                 found.or(word, slot.drained.fetchAndClear(word));
             }
@@ -122,7 +122,7 @@ final class KvmRingTracker implements KvmTracker {
     }
 
     @Override
-    public long harvest(RamBlock harvested, DirtyBitmap found) {
+    public long harvest(RamBlock harvested, PageBitmap found) {
         // The slot's bitmap is moved outside the lock, for which a vCPU waits whose ring is full.
         return take(harvested).map(taken -> taken.moveTo(found)).orElse(0L);
     }

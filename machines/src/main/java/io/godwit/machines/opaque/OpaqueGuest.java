@@ -4,8 +4,8 @@ package io.godwit.machines.opaque;
 
 import io.godwit.engine.guest.DeviceState;
 import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Vcpus;
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
@@ -20,7 +20,6 @@ import io.godwit.machines.vcpu.HeartbeatMonitor;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.RamBlockEntry;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -90,12 +89,12 @@ public final class OpaqueGuest implements Machine {
     /** Nothing writes here, so nothing is tracked. */
     @Override
     public DirtyTracker dirtyTracker() {
-        return new NothingToTrack();
+        return DirtyTracker.NONE;
     }
 
     @Override
     public Vcpus vcpus() {
-        return new NoVcpus();
+        return Vcpus.NONE;
     }
 
     /** None: what came cannot be loaded into anything. See {@link #deviceSections}. */
@@ -160,10 +159,7 @@ public final class OpaqueGuest implements Machine {
 
     @Override
     public void acceptDevices(List<DeviceSection> arriving) {
-        // Without a machine nobody has arrived: it is the engine that rehearses.
-        if (machineType.isPresent()) {
-            deviceSections = List.copyOf(arriving);
-        }
+        deviceSections = List.copyOf(arriving);
     }
 
     @Override
@@ -182,9 +178,10 @@ public final class OpaqueGuest implements Machine {
         return false;
     }
 
+    /** None: it is only kept. */
     @Override
-    public boolean isRunnable() {
-        return false;
+    public Optional<Guest> guest() {
+        return Optional.empty();
     }
 
     @Override
@@ -232,38 +229,5 @@ public final class OpaqueGuest implements Machine {
     @Override
     public void close() {
         memories.forEach(NativeMemory::close);
-    }
-
-    private record NothingToTrack() implements DirtyTracker {
-        @Override
-        public void start() {}
-
-        @Override
-        public long harvest(RamBlock block, DirtyBitmap found) {
-            return 0;
-        }
-
-        @Override
-        public void stop() {}
-
-        @Override
-        public String description() {
-            return "none: nothing runs here";
-        }
-    }
-
-    private record NoVcpus() implements Vcpus {
-        @Override
-        public int count() {
-            return 0;
-        }
-
-        @Override
-        public void pause(Duration deadline) {}
-
-        @Override
-        public void resume() {
-            throw new MigrationException.Refused(NOT_RUNNABLE);
-        }
     }
 }

@@ -4,7 +4,7 @@ package io.godwit.engine.incoming.plan;
 
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.transport.MigrationUri;
@@ -15,12 +15,13 @@ import java.util.List;
 /**
  * What an incoming migration is made of.
  *
+ * @param guest what takes the guest in
  * @param places where the pages of a guest go that is still at its source
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
  */
 public record IncomingPlan(
-        Guest guest,
+        Arrival guest,
         RunControl run,
         PrecopyPlace.Choice places,
         MigrationUri uri,

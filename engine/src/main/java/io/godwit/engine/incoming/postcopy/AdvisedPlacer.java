@@ -99,7 +99,7 @@ final class AdvisedPlacer implements PagePlace, PageRun.Sink, AutoCloseable {
     }
 
     private static void noteReceived(ArrivingBlock block, long hostPage, long offset) {
-        boolean _ = block.received().set(offset >>> RamBlock.PAGE_SHIFT);
+        boolean _ = block.received().testAndSet(offset >>> RamBlock.PAGE_SHIFT);
         if (block.isHuge()) {
             block.markPopulated(hostPage);
         }

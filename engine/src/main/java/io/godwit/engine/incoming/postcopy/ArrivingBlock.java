@@ -2,9 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.postcopy;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.ReceivedBitmap;
 import java.lang.invoke.VarHandle;
 
 /**
@@ -19,11 +18,11 @@ public final class ArrivingBlock {
     private final RamBlock block;
     private final long start;
     private final int hostPageShift;
-    private final ReceivedBitmap received;
+    private final PageBitmap received;
     /** One bit for each host page that somebody waits for, or waited for. */
-    private final DirtyBitmap requested;
+    private final PageBitmap requested;
     /** One bit for each host page that is there, perhaps in part: precopy brings target pages one by one. */
-    private final ReceivedBitmap populated;
+    private final PageBitmap populated;
 
     private boolean takesZeroPages;
 
@@ -33,10 +32,10 @@ public final class ArrivingBlock {
         this.block = block;
         this.start = block.memory().address();
         this.hostPageShift = Integer.numberOfTrailingZeros(block.pageBytes());
-        this.received = new ReceivedBitmap(block.pageCount());
+        this.received = new PageBitmap(block.pageCount());
         long hostPages = block.usedLength() >>> hostPageShift;
-        this.requested = new DirtyBitmap(hostPages);
-        this.populated = isHuge() ? new ReceivedBitmap(hostPages) : received;
+        this.requested = new PageBitmap(hostPages);
+        this.populated = isHuge() ? new PageBitmap(hostPages) : received;
     }
 
     private ArrivingBlock(int index, ArrivingBlock same) {
@@ -74,7 +73,7 @@ public final class ArrivingBlock {
         return block;
     }
 
-    public ReceivedBitmap received() {
+    public PageBitmap received() {
         return received;
     }
 
@@ -127,7 +126,7 @@ public final class ArrivingBlock {
 
     /** Notes that memory has appeared in place of a host page. */
     void markPopulated(long hostPage) {
-        boolean _ = populated.set(hostPage);
+        boolean _ = populated.testAndSet(hostPage);
     }
 
     /** Notes that a whole host page is in place. */
@@ -136,7 +135,7 @@ public final class ArrivingBlock {
             received.setRange(hostPage * pagesInHostPage(), pagesInHostPage());
             markPopulated(hostPage);
         } else {
-            boolean _ = received.set(hostPage);
+            boolean _ = received.testAndSet(hostPage);
         }
         // ORDERING: pairs with the fence in markRequested.
         VarHandle.fullFence();

@@ -3,7 +3,8 @@
 package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.environment.Environment;
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
+import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
@@ -50,19 +51,19 @@ public final class PostcopyArrival implements PrecopyPlace {
      * @throws MigrationException.Refused if this host cannot do it
      */
     public PostcopyArrival(IncomingPlan plan, List<RamBlockEntry> entries, IncomingProgress progress) {
-        Guest guest = plan.guest();
+        Arrival guest = plan.guest();
         this.environment = plan.environment();
         this.progress = progress;
         this.entries = List.copyOf(entries);
         refuseOtherPages(guest.ram().snapshot(), entries);
         memory = ArrivingMemory.prepare(
                 guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
-        log = new FaultLog(new PageWaits(guest.vcpus()), environment.clock());
+        log = new FaultLog(new PageWaits(Vcpus.of(guest)), environment.clock());
         precopy = new AdvisedPlacer(memory);
     }
 
     /** Says whether postcopy to here can work, before any page comes. */
-    public static void refuseUnsupported(Guest guest, long pageSizeSummary) {
+    public static void refuseUnsupported(Arrival guest, long pageSizeSummary) {
         List<RamBlock> blocks = guest.ram().snapshot().blocks();
         if (guest.missingPages().support(blocks) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.precopy;
 
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RamPlug;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -15,11 +15,11 @@ public final class BlockListFollower {
     /** LIMIT: each costs this side a mapping at most; a guest's memory is plugged by people. */
     private static final int MAX_LIST_CHANGES = 4096;
 
-    private final Guest guest;
+    private final Arrival guest;
     private int listChanges;
 
     /** Follows for this guest. */
-    public BlockListFollower(Guest guest) {
+    public BlockListFollower(Arrival guest) {
         this.guest = guest;
     }
 
@@ -36,7 +36,7 @@ public final class BlockListFollower {
     }
 
     /**
-     * Drops what is not in the list any more, and makes what is new in it. Only where {@link Guest#ramPlug} is.
+     * Drops what is not in the list any more, and makes what is new in it. Only where {@link Arrival#ramPlug} is.
      *
      * @throws MigrationException.Protocol if a block has become longer or shorter, or the guest cannot have or lose one
      */

@@ -2,15 +2,15 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.precopy;
 
-import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;
-import java.util.BitSet;
 import java.util.List;
 import java.util.Optional;
 
@@ -20,11 +20,11 @@ import java.util.Optional;
  */
 public final class DirectPlacer implements PrecopyPlace {
     private List<RamBlock> blocks;
-    private List<BitSet> received = new ArrayList<>();
+    private List<PageBitmap> received = new ArrayList<>();
     private Optional<PageDigests> digests;
 
     /** The choice of this place for a guest. */
-    public static PrecopyPlace.Choice into(Guest guest, boolean withDigests) {
+    public static PrecopyPlace.Choice into(Arrival guest, boolean withDigests) {
         return blocks -> new DirectPlacer(guest.ram().snapshot(), blocks, withDigests);
     }
 
@@ -45,7 +45,7 @@ public final class DirectPlacer implements PrecopyPlace {
     @Override
     public void follow(RamBlocks.Snapshot ram, List<RamBlockEntry> order) {
         List<RamBlock> before = blocks;
-        List<BitSet> receivedBefore = received;
+        List<PageBitmap> receivedBefore = received;
         RamBlocks.Snapshot listed = inOrder(ram, order);
         blocks = listed.blocks();
         received = new ArrayList<>();
@@ -60,15 +60,15 @@ public final class DirectPlacer implements PrecopyPlace {
         return ram.inOrder(order.stream().map(RamBlockEntry::idstr).toList());
     }
 
-    private static BitSet nothingOf(RamBlock block) {
-        return new BitSet(Math.toIntExact(block.pageCount()));
+    private static PageBitmap nothingOf(RamBlock block) {
+        return new PageBitmap(block.pageCount());
     }
 
     @Override
     public void place(int blockIndex, long offset, NativeMemory staging, long position) {
         NativeMemory.copy(staging, position, blocks.get(blockIndex).memory(), offset, RamBlock.PAGE_BYTES);
         int page = (int) (offset / RamBlock.PAGE_BYTES);
-        received.get(blockIndex).set(page);
+        boolean _ = received.get(blockIndex).testAndSet(page);
         if (digests.isPresent()) {
             digests.get().arrived(blockIndex, page, staging, position);
         }
@@ -82,7 +82,7 @@ public final class DirectPlacer implements PrecopyPlace {
             memory.fill(offset, RamBlock.PAGE_BYTES, (byte) 0);
         }
         int page = (int) (offset / RamBlock.PAGE_BYTES);
-        received.get(blockIndex).set(page);
+        boolean _ = received.get(blockIndex).testAndSet(page);
         if (digests.isPresent()) {
             digests.get().zeroed(blockIndex, page);
         }
@@ -97,7 +97,7 @@ public final class DirectPlacer implements PrecopyPlace {
     public long missingPages() {
         long missing = 0;
         for (int i = 0; i < blocks.size(); i++) {
-            missing += blocks.get(i).pageCount() - received.get(i).cardinality();
+            missing += blocks.get(i).pageCount() - received.get(i).count();
         }
         return missing;
     }

@@ -3,7 +3,7 @@
 package io.godwit.engine.incoming.wire;
 
 import io.godwit.engine.environment.Environment;
-import io.godwit.engine.memory.ReceivedBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
@@ -78,7 +78,7 @@ public final class ReturnPathOut implements AutoCloseable {
     }
 
     /** Tells which pages of a block have come. */
-    public void sendReceived(String idstr, ReceivedBitmap received) {
+    public void sendReceived(String idstr, PageBitmap received) {
         ByteBuffer bits = ByteBuffer.allocate(received.wireBytes());
         received.putWire(bits);
         ReturnPathMessage message = new ReturnPathMessage.ReceivedBitmap(idstr, Bytes.copyOf(bits.array()));

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -21,7 +21,7 @@ final class PageQueue {
     private static final long PAGE_MASK = (1L << PAGE_BITS) - 1;
 
     private final PostcopyPages pages;
-    private final List<DirtyBitmap> asked = new ArrayList<>();
+    private final List<PageBitmap> asked = new ArrayList<>();
     private final long[] places = new long[CAPACITY];
     private final long[] nanos = new long[CAPACITY];
     private volatile int put;
@@ -30,7 +30,7 @@ final class PageQueue {
     PageQueue(PostcopyPages pages) {
         this.pages = pages;
         for (int i = 0; i < pages.blockCount(); i++) {
-            asked.add(new DirtyBitmap(pages.block(i).pageCount()));
+            asked.add(new PageBitmap(pages.block(i).pageCount()));
         }
     }
 
@@ -38,7 +38,7 @@ final class PageQueue {
      * Notes that a host page was asked for at {@code readNanos}; false if there is nothing to do for it, or no room.
      */
     boolean put(int blockIndex, long firstPage, long readNanos) {
-        DirtyBitmap bits = asked.get(blockIndex);
+        PageBitmap bits = asked.get(blockIndex);
         int at = put;
         if (bits.isSet(firstPage) || !pages.isOwed(blockIndex, firstPage) || at - taken == CAPACITY) {
             return false;

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.stream.Command;
 import java.util.ArrayList;
@@ -49,7 +49,7 @@ final class PostcopyDiscards {
 
     private void collect(int blockIndex, List<Command.PostcopyRamDiscard> commands) {
         RamBlock block = pages.block(blockIndex);
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         long[] before = told.get(blockIndex);
         Ranges ranges = new Ranges(block.idstr(), commands);
         for (int word = 0; word < before.length; word++) {

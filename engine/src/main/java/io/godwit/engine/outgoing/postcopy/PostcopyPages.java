@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import java.util.List;
@@ -54,7 +54,7 @@ public final class PostcopyPages {
         }
     }
 
-    private static void widen(DirtyBitmap dirty, int pages) {
+    private static void widen(PageBitmap dirty, int pages) {
         for (int word = 0; word < dirty.wordCount(); word++) {
             long bits = dirty.peek(word);
             while (bits != 0) {
@@ -73,7 +73,7 @@ public final class PostcopyPages {
      * @return false if somebody has taken it before, or it is not owed
      */
     boolean claim(int blockIndex, long firstPage) {
-        DirtyBitmap dirty = blocks.get(blockIndex).dirtyBitmap();
+        PageBitmap dirty = blocks.get(blockIndex).dirtyBitmap();
         int pages = pagesPerHostPage(blockIndex);
         int word = (int) (firstPage >>> 6);
         if (pages < 64) {

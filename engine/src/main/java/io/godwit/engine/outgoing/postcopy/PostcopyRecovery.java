@@ -3,7 +3,7 @@
 package io.godwit.engine.outgoing.postcopy;
 
 import io.godwit.engine.agreement.IdentityMark;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
@@ -56,7 +56,7 @@ final class PostcopyRecovery {
             refuseImpossible(block, received.getLast());
         }
         for (int i = 0; i < pages.blockCount(); i++) {
-            DirtyBitmap dirty = pages.block(i).dirtyBitmap();
+            PageBitmap dirty = pages.block(i).dirtyBitmap();
             for (int word = 0; word < dirty.wordCount(); word++) {
                 dirty.assign(word, ~received.get(i).getLong(word * Long.BYTES));
             }
@@ -72,7 +72,7 @@ final class PostcopyRecovery {
     }
 
     private static void refuseImpossible(RamBlock block, ByteBuffer received) {
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         for (int word = 0; word < dirty.wordCount(); word++) {
             long impossible = dirty.peek(word) & received.getLong(word * Long.BYTES);
             if (impossible != 0) {

@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 
 /**
  * Where the background push goes on. It walks all blocks in a circle, so that it can be put anywhere and yet misses
@@ -48,7 +48,7 @@ final class PushCursor {
     }
 
     private boolean takeHere(PageBatch batch, int limit) {
-        DirtyBitmap dirty = pages.block(block).dirtyBitmap();
+        PageBitmap dirty = pages.block(block).dirtyBitmap();
         int perHostPage = pages.pagesPerHostPage(block);
         if (perHostPage == 1) {
             page = batch.take(dirty, page, limit);

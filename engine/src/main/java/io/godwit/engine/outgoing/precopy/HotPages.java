@@ -3,7 +3,7 @@
 package io.godwit.engine.outgoing.precopy;
 
 import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import java.util.HashMap;
 import java.util.List;
@@ -18,18 +18,18 @@ import java.util.Map;
  * <p>They are dirty like any other. Used by {@code mig-outgoing} alone.
  */
 final class HotPages {
-    private final Map<RamBlock, DirtyBitmap> written = new HashMap<>();
+    private final Map<RamBlock, PageBitmap> written = new HashMap<>();
 
     /** Those of a block. */
-    DirtyBitmap of(RamBlock block) {
-        return written.computeIfAbsent(block, one -> new DirtyBitmap(one.pageCount()));
+    PageBitmap of(RamBlock block) {
+        return written.computeIfAbsent(block, one -> new PageBitmap(one.pageCount()));
     }
 
     /** Harvests a block: what was written is dirty, and hot. Returns what the tracker reported. */
     long harvest(DirtyTracker tracker, RamBlock block) {
-        DirtyBitmap found = of(block);
+        PageBitmap found = of(block);
         long pages = tracker.harvestUnlessGone(block, found);
-        DirtyBitmap dirty = block.dirtyBitmap();
+        PageBitmap dirty = block.dirtyBitmap();
         for (int word = 0; word < found.wordCount(); word++) {
             // A page that was to be left out and is in use again has not been sent once: it travels in this pass.
             dirty.or(word, found.fetchAndClear(word, block.withheldPages().peek(word)));

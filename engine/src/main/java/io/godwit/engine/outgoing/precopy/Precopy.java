@@ -4,8 +4,8 @@ package io.godwit.engine.outgoing.precopy;
 
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
@@ -265,7 +265,7 @@ public final class Precopy implements AutoCloseable {
         if (hot.isEmpty()) {
             return batch.fill(block.dirtyBitmap(), word);
         }
-        DirtyBitmap left = hot.get().of(block);
+        PageBitmap left = hot.get().of(block);
         int next = batch.fillBut(left, block.dirtyBitmap(), word);
         sync.leftHot(left.count(word, next));
         return next;

@@ -4,8 +4,8 @@ package io.godwit.engine.outgoing.postcopy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.memory.DirtyBitmap;
 import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;
@@ -45,7 +45,7 @@ class PostcopyPagesTest {
         SplittableRandom random = new SplittableRandom(seed);
         RamBlocks.Snapshot ram = ram(pageBytes);
         PostcopyPages pages = new PostcopyPages(ram);
-        DirtyBitmap dirty = ram.blocks().get(1).dirtyBitmap();
+        PageBitmap dirty = ram.blocks().get(1).dirtyBitmap();
         int perHostPage = pageBytes / RamBlock.PAGE_BYTES;
         BitSet expected = new BitSet();
         for (int i = 0; i < 40; i++) {
@@ -116,7 +116,7 @@ class PostcopyPagesTest {
         RamBlocks.Snapshot ram = ram(RamBlock.PAGE_BYTES);
         PostcopyDiscards discards = new PostcopyDiscards(new PostcopyPages(ram));
         BitSet told = new BitSet();
-        DirtyBitmap dirty = ram.blocks().get(1).dirtyBitmap();
+        PageBitmap dirty = ram.blocks().get(1).dirtyBitmap();
         for (int round = 0; round < 5; round++) {
             for (int i = 0; i < 300; i++) {
                 long first = random.nextInt(COUNT - 100);

@@ -9,7 +9,7 @@ import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
@@ -33,7 +33,7 @@ class DirtySyncTest {
 
     private final StillGuest guest = new StillGuest((long) PAGES * RamBlock.PAGE_BYTES, 2);
     private final RunControl run = new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH);
-    private final DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
+    private final PageBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
     private final WireMeter meter = new WireMeter();
     private MigrationParameters parameters = MigrationParameters.DEFAULTS;
     private long now;

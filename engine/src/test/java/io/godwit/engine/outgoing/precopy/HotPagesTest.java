@@ -6,7 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.Passes;
 import io.godwit.engine.StillGuest;
-import io.godwit.engine.memory.DirtyBitmap;
+import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.wire.WireMeter;
@@ -105,7 +105,7 @@ class HotPagesTest {
 
     @Test
     void aGuestThatWritesAllOfItsMemoryEndsTheFirstPassSoon() {
-        DirtyBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
+        PageBitmap dirty = guest.ram().snapshot().blocks().getFirst().dirtyBitmap();
         guest.onHarvest = found -> {
             if (!isFirstPass()) {
                 return 0;

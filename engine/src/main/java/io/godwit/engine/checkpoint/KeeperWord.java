@@ -8,8 +8,8 @@ import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.UUID;
 
-/** What the source says on the epochs' connection: {@link Greeting} first, then answers. */
-sealed interface SourceWord {
+/** What a {@link CheckpointKeeper} says on the epochs' connection: {@link Greeting} first, then answers. */
+sealed interface KeeperWord {
     /** The longest. */
     int MAX_BYTES = Greeting.BYTES;
 
@@ -19,12 +19,12 @@ sealed interface SourceWord {
     /**
      * The first bytes of a connection.
      *
-     * @param guest whose memory the source has
+     * @param guest whose memory the keeper has
      * @param lastEpoch the newest epoch that it could restore; 0 is the switch itself
-     * @param epochMillis the time from one epoch to the next that the source wants
+     * @param epochMillis the time from one epoch to the next that the keeper wants
      * @param over whether it has acknowledged the end of safety, and so restores nothing any more
      */
-    record Greeting(UUID guest, long lastEpoch, int epochMillis, boolean over) implements SourceWord {
+    record Greeting(UUID guest, long lastEpoch, int epochMillis, boolean over) implements KeeperWord {
         static final int BYTES = 4 + 2 + 1 + 16 + 8 + 4;
 
         @Override
@@ -64,15 +64,15 @@ sealed interface SourceWord {
     }
 
     /** This epoch and all before it can be restored. */
-    record Acknowledged(long epoch) implements SourceWord {
+    record Acknowledged(long epoch) implements KeeperWord {
         @Override
         public void encode(ByteBuffer out) {
             out.put((byte) CheckpointWire.ACKNOWLEDGED).putLong(epoch);
         }
     }
 
-    /** The source restores nothing any more. */
-    record SafetyOver(long epoch) implements SourceWord {
+    /** The keeper restores nothing any more. */
+    record SafetyOver(long epoch) implements KeeperWord {
         @Override
         public void encode(ByteBuffer out) {
             out.put((byte) CheckpointWire.SAFETY_OVER).putLong(epoch);
@@ -83,7 +83,7 @@ sealed interface SourceWord {
     void encode(ByteBuffer out);
 
     /** Takes an answer, if it is there wholly. */
-    static Optional<SourceWord> decodeAnswer(ByteBuffer in) {
+    static Optional<KeeperWord> decodeAnswer(ByteBuffer in) {
         if (in.remaining() < ANSWER_BYTES) {
             return Optional.empty();
         }

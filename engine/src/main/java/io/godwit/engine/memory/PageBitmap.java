@@ -4,15 +4,17 @@ package io.godwit.engine.memory;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.concurrent.atomic.LongAdder;
 
 /**
- * One bit for each page of a RAM block: set means that the page must be sent. Any thread may set bits while another
- * takes them: fetch-and-clear is one atomic step for each word of 64 pages, so that no bit is lost and none is taken
- * twice.
+ * One bit for each page of a RAM block. What a set bit means its owner says: the page must be sent, has arrived, is
+ * hot. Any thread may set bits while another takes them: fetch-and-clear is one atomic step for each word of 64 pages,
+ * so that no bit is lost and none is taken twice. Who sees a bit sees what was written before it was set.
  */
-public final class DirtyBitmap {
+public final class PageBitmap {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
 
     private final long pageCount;
@@ -20,9 +22,9 @@ public final class DirtyBitmap {
     private final LongAdder newlySet = new LongAdder();
 
     /** A bitmap with all bits clear. */
-    public DirtyBitmap(long pageCount) {
+    public PageBitmap(long pageCount) {
         if (pageCount <= 0 || (pageCount + 63) / 64 > Integer.MAX_VALUE - 8) {
-            throw new IllegalArgumentException("a dirty bitmap of " + pageCount + " pages cannot be made");
+            throw new IllegalArgumentException("a bitmap of " + pageCount + " pages cannot be made");
         }
         this.pageCount = pageCount;
         this.words = new long[(int) ((pageCount + 63) / 64)];
@@ -58,26 +60,36 @@ public final class DirtyBitmap {
         or((int) (page >>> 6), 1L << page);
     }
 
+    /** Sets the bit of one page in one atomic step; returns whether it was clear. */
+    public boolean testAndSet(long page) {
+        checkPage(page);
+        long bit = 1L << page;
+        // ORDERING: release, as in or.
+        return ((long) WORD.getAndBitwiseOrRelease(words, (int) (page >>> 6), bit) & bit) == 0;
+    }
+
     /** Sets {@code count} bits from {@code firstPage} on. */
     public void setRange(long firstPage, long count) {
-        if (count <= 0) {
-            return;
+        checkRange(firstPage, count);
+        long behind = firstPage + count;
+        for (long page = firstPage; page < behind; page = (page | 63) + 1) {
+            or((int) (page >>> 6), bitsBetween(page, behind));
         }
-        checkPage(firstPage);
-        checkPage(firstPage + count - 1);
-        long last = firstPage + count - 1;
-        int firstWord = (int) (firstPage >>> 6);
-        int lastWord = (int) (last >>> 6);
-        for (int word = firstWord; word <= lastWord; word++) {
-            long mask = -1L;
-            if (word == firstWord) {
-                mask &= -1L << firstPage;
-            }
-            if (word == lastWord) {
-                mask &= -1L >>> (63 - (last & 63));
-            }
-            or(word, mask);
+    }
+
+    /** Clears {@code count} bits from {@code firstPage} on. */
+    public void clearRange(long firstPage, long count) {
+        checkRange(firstPage, count);
+        long behind = firstPage + count;
+        for (long page = firstPage; page < behind; page = (page | 63) + 1) {
+            long _ = (long) WORD.getAndBitwiseAndRelease(words, (int) (page >>> 6), ~bitsBetween(page, behind));
         }
+    }
+
+    /** The bits of {@code page}'s word from it on to before {@code behind}. */
+    private static long bitsBetween(long page, long behind) {
+        long fromPage = -1L << page;
+        return (page | 63) < behind ? fromPage : fromPage & ~(-1L << behind);
     }
 
     /** Sets the bits of {@code mask} in a word of 64 pages; bits beyond the last page are ignored. */
@@ -94,8 +106,8 @@ public final class DirtyBitmap {
     }
 
     /**
-     * How often a bit was set that was clear, one by one or by {@link #or}; what {@link #setAll} did is not counted.
-     * Never falls.
+     * How often {@link #set}, {@link #setRange} or {@link #or} set a bit that was clear; what others did is not
+     * counted. Never falls.
      */
     public long newlySetCount() {
         return newlySet.sum();
@@ -168,8 +180,29 @@ public final class DirtyBitmap {
         return copy;
     }
 
+    /** Its length as the return path has it: a whole number of 8-byte words. WIRE: RECV_BITMAP. */
+    public int wireBytes() {
+        return Math.multiplyExact(words.length, Long.BYTES);
+    }
+
+    /** Puts it as the return path has it: bit n of the little-endian words is page n. WIRE: RECV_BITMAP. */
+    public void putWire(ByteBuffer out) {
+        ByteBuffer littleEndian = out.slice().order(ByteOrder.LITTLE_ENDIAN);
+        for (int i = 0; i < words.length; i++) {
+            littleEndian.putLong((long) WORD.getAcquire(words, i));
+        }
+        out.position(out.position() + wireBytes());
+    }
+
     private long legalBits(int word) {
         return word == words.length - 1 && (pageCount & 63) != 0 ? -1L >>> (64 - (pageCount & 63)) : -1L;
+    }
+
+    private void checkRange(long firstPage, long count) {
+        if (count > 0) {
+            checkPage(firstPage);
+            checkPage(firstPage + count - 1);
+        }
     }
 
     private void checkPage(long page) {

@@ -5,6 +5,7 @@ package io.godwit.engine.memory;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.BitSet;
 import java.util.List;
@@ -12,10 +13,10 @@ import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 
-class DirtyBitmapTest {
+class PageBitmapTest {
     @Test
     void setAllSetsNoBitBeyondTheLastPage() {
-        DirtyBitmap bitmap = new DirtyBitmap(70);
+        PageBitmap bitmap = new PageBitmap(70);
         bitmap.setAll();
         assertThat(bitmap.count()).isEqualTo(70);
         bitmap.clearAll();
@@ -29,7 +30,7 @@ class DirtyBitmapTest {
         for (int round = 0; round < 200; round++) {
             int first = random.nextInt(300);
             int count = random.nextInt(300 - first + 1);
-            DirtyBitmap bitmap = new DirtyBitmap(300);
+            PageBitmap bitmap = new PageBitmap(300);
             bitmap.setRange(first, count);
             BitSet expected = new BitSet();
             expected.set(first, first + count);
@@ -41,11 +42,11 @@ class DirtyBitmapTest {
 
     @Test
     void pagesOutsideAreRefused() {
-        DirtyBitmap bitmap = new DirtyBitmap(64);
+        PageBitmap bitmap = new PageBitmap(64);
         assertThatThrownBy(() -> bitmap.set(64)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> bitmap.set(-1)).isInstanceOf(IndexOutOfBoundsException.class);
         assertThatThrownBy(() -> bitmap.setRange(60, 5)).isInstanceOf(IndexOutOfBoundsException.class);
-        assertThatThrownBy(() -> new DirtyBitmap(0)).isInstanceOf(IllegalArgumentException.class);
+        assertThatThrownBy(() -> new PageBitmap(0)).isInstanceOf(IllegalArgumentException.class);
     }
 
     /**
@@ -55,7 +56,7 @@ class DirtyBitmapTest {
     @Test
     void noBitIsLostBetweenSettersAndTaker() throws InterruptedException {
         int rounds = 2000;
-        DirtyBitmap bitmap = new DirtyBitmap(128);
+        PageBitmap bitmap = new PageBitmap(128);
         long[][] setBy = new long[2][128];
         CountDownLatch done = new CountDownLatch(2);
         List<Thread> writers = new ArrayList<>();
@@ -97,7 +98,7 @@ class DirtyBitmapTest {
 
     @Test
     void batchTakesEachBitOnce() {
-        DirtyBitmap bitmap = new DirtyBitmap(1000);
+        PageBitmap bitmap = new PageBitmap(1000);
         bitmap.setRange(10, 500);
         PageBatch batch = new PageBatch(128);
         BitSet seen = new BitSet();
@@ -115,9 +116,9 @@ class DirtyBitmapTest {
 
     @Test
     void batchLeavesWhatItIsToldToLeave() {
-        DirtyBitmap bitmap = new DirtyBitmap(200);
+        PageBitmap bitmap = new PageBitmap(200);
         bitmap.setRange(0, 200);
-        DirtyBitmap left = new DirtyBitmap(200);
+        PageBitmap left = new PageBitmap(200);
         left.setRange(60, 10);
         left.set(199);
         PageBatch batch = new PageBatch(256);
@@ -129,5 +130,41 @@ class DirtyBitmapTest {
         assertThat(bitmap.toWords()).isEqualTo(left.toWords());
         assertThat(left.count(0, 1)).isEqualTo(4);
         assertThat(left.count(1, 4)).isEqualTo(7);
+    }
+
+    @Test
+    void theFirstArrivalOfAPageIsToldFromTheSecond() {
+        PageBitmap received = new PageBitmap(70);
+        assertThat(received.testAndSet(69)).isTrue();
+        assertThat(received.testAndSet(69)).isFalse();
+        assertThat(received.isSet(69)).isTrue();
+        assertThat(received.isSet(5)).isFalse();
+        assertThat(received.count()).isEqualTo(1);
+    }
+
+    @Test
+    void aRangeAcrossWordsIsForgottenAndNothingBesideIt() {
+        PageBitmap received = new PageBitmap(200);
+        for (int page = 0; page < 200; page++) {
+            boolean _ = received.testAndSet(page);
+        }
+        received.clearRange(60, 80);
+        assertThat(received.count()).isEqualTo(120);
+        assertThat(received.isSet(59)).isTrue();
+        assertThat(received.isSet(60)).isFalse();
+        assertThat(received.isSet(139)).isFalse();
+        assertThat(received.isSet(140)).isTrue();
+    }
+
+    @Test
+    void onTheWirePageNIsBitNOfLittleEndianWords() {
+        PageBitmap received = new PageBitmap(70);
+        received.set(0);
+        received.set(9);
+        received.set(64);
+        ByteBuffer out = ByteBuffer.allocate(received.wireBytes());
+        received.putWire(out);
+        assertThat(out.array()).containsExactly(1, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0);
+        assertThat(out.remaining()).isZero();
     }
 }
