@@ -118,6 +118,7 @@ final class HostCommand implements Callable<Integer> {
         }
         Ending ending = new Ending(server, host);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> ending.end(Optional.of("host-signal")), "host-end"));
+        HostSignals.of(host).install();
         if (endWithStdin) {
             Thread.ofVirtual().name("parent-watch").start(() -> awaitEndOfInput(host));
         }

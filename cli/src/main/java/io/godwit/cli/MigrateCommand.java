@@ -50,6 +50,9 @@ import tools.jackson.databind.JsonNode;
 final class MigrateCommand implements Callable<Integer> {
     private static final Duration PATIENCE = Duration.ofSeconds(10);
 
+    /** A destination that has refused a guest may need a moment to say why. */
+    private static final Duration LAST_WORD = Duration.ofSeconds(1);
+
     /** LIMIT: a week, longer than any migration. */
     private static final long MAX_PATIENCE_SECONDS = 604_800;
 
@@ -180,7 +183,7 @@ final class MigrateCommand implements Callable<Integer> {
                 .orElseGet(Json::object);
         Report report = new Report(last, figures, Optional.empty(), Optional.empty(), arrived);
         Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
-        conclude(last);
+        conclude(last, destination);
         if (!json) {
             note.ifPresent(this::say);
             say(Summary.moved(last));
@@ -191,15 +194,22 @@ final class MigrateCommand implements Callable<Integer> {
     }
 
     /** Fails with what is to be said of a migration that was not completed. */
-    private void conclude(MigrationSample last) {
+    private void conclude(MigrationSample last, Optional<QmpClient> destination) {
         if (last.isPaused()) {
             throw new CommandFailure(PausedPostcopy.advice(last, qmp, Optional.ofNullable(destinationQmp), uri));
         }
+        if (last.status().equals(LostSource.UNKNOWN)) {
+            throw new CommandFailure(last.error().orElseThrow());
+        }
         if (!last.isCompleted()) {
-            throw new CommandFailure(
-                    last.status().equals(LostSource.UNKNOWN)
-                            ? last.error().orElseThrow()
-                            : Report.ending("The migration to " + uri, last));
+            // A refusal's reason has no place on QEMU's wire: the source knows that it was refused, and no more.
+            String there = destination
+                    .filter(_ -> last.status().equals("failed"))
+                    .flatMap(client -> DestinationWord.of(client, LAST_WORD))
+                    .filter(word -> !last.error().orElse("").contains(word.reason()))
+                    .map(DestinationWord::sentence)
+                    .orElse("");
+            throw new CommandFailure(Report.ending("The migration to " + uri, last) + there);
         }
     }
 

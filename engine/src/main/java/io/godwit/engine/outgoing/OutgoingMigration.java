@@ -11,7 +11,7 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
-import io.godwit.engine.outgoing.postcopy.PostcopyLink;
+import io.godwit.engine.outgoing.postcopy.PostcopyConnection;
 import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
 import io.godwit.engine.outgoing.wire.AnnouncedRam;
 import io.godwit.engine.outgoing.wire.WireMeter;
@@ -39,7 +39,7 @@ public final class OutgoingMigration implements AutoCloseable {
     private final WireMeter meter = new WireMeter();
     private final MigrationWaits waits;
     private final Latch ended;
-    private final OutgoingControl life;
+    private final OutgoingControl control;
     private final PostcopyTrigger trigger;
     private final long startNanos;
     private volatile long endNanos;
@@ -49,19 +49,19 @@ public final class OutgoingMigration implements AutoCloseable {
         this.plan = plan;
         this.ended = new Latch(plan.environment());
         this.waits = new MigrationWaits(plan.guest().vcpus().count());
-        this.life = new OutgoingControl(plan);
+        this.control = new OutgoingControl(plan);
         this.trigger = new PostcopyTrigger(plan.capabilities().contains(Capability.POSTCOPY_RAM), plan.parameters());
         this.startNanos = plan.clock().nanoTime();
     }
 
     /** Starts the thread and returns. */
     public void start() {
-        life.begin();
+        control.begin();
         try {
             Worker _ = plan.environment().start(ThreadRole.OUTGOING, this::run);
         } catch (Error e) {
             // No thread can be made: the migration ends where it began.
-            life.fail(e, GuestOwner.HERE);
+            control.fail(e, GuestOwner.HERE);
             finish();
         }
     }
@@ -72,7 +72,7 @@ public final class OutgoingMigration implements AutoCloseable {
      * @throws MigrationException.Refused if postcopy has begun
      */
     public void cancel() {
-        life.cancel();
+        control.cancel();
     }
 
     /**
@@ -81,7 +81,7 @@ public final class OutgoingMigration implements AutoCloseable {
      * @throws MigrationException.Refused in any other state
      */
     public void continueSwitchover() {
-        life.continueSwitchover();
+        control.continueSwitchover();
     }
 
     /**
@@ -94,7 +94,7 @@ public final class OutgoingMigration implements AutoCloseable {
             throw new MigrationException.Refused(
                     "Enable postcopy with migrate_set_capability before the start of migration");
         }
-        if (life.state().status().isEnded()) {
+        if (control.state().status().isEnded()) {
             throw new MigrationException.Refused("The migration has ended; it cannot become postcopy any more.");
         }
         trigger.ask();
@@ -106,7 +106,7 @@ public final class OutgoingMigration implements AutoCloseable {
      * @throws MigrationException.Refused if no connection of postcopy is in use
      */
     public void pausePostcopy() {
-        life.pausePostcopy();
+        control.pausePostcopy();
     }
 
     /**
@@ -115,13 +115,13 @@ public final class OutgoingMigration implements AutoCloseable {
      * @throws MigrationException.Refused in any other state than {@code postcopy-paused}
      */
     public void resume(MigrationUri uri) {
-        life.resume(uri);
+        control.resume(uri);
     }
 
     /** This side is ending: cancels, or in postcopy cuts the connection for good. Returns at once. */
     @Override
     public void close() {
-        life.end();
+        control.end();
     }
 
     /** Waits for the end. */
@@ -137,7 +137,7 @@ public final class OutgoingMigration implements AutoCloseable {
     /** A picture of it as it is now. */
     public MigrationStatistics statistics() {
         long time = (isEnded() ? endNanos : plan.clock().nanoTime()) - startNanos;
-        return OutgoingReport.of(plan, life.state(), progress, meter, waits.statistics(), time);
+        return OutgoingReport.of(plan, control.state(), progress, meter, waits.statistics(), time);
     }
 
     /**
@@ -152,82 +152,86 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private void run() {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        try (Channel channel = plan.transports().connect(plan.uri(), patience, life.abort());
+        try (Channel channel = plan.transports().connect(plan.uri(), patience, control.abort());
                 AnnouncedRam ram = OutgoingSession.holdRam(plan);
                 OutgoingSession session =
-                        new OutgoingSession(plan, channel, ram, life.abort(), trigger, progress, meter)) {
+                        new OutgoingSession(plan, channel, ram, control.abort(), trigger, progress, meter)) {
             waits.watch(plan.guest());
             conduct(session);
         } catch (RuntimeException | Error e) {
             // Only what comes before the session begins ends here: the guest was not touched.
-            life.fail(e, GuestOwner.HERE);
+            control.fail(e, GuestOwner.HERE);
         } finally {
             finish();
         }
     }
 
     private void finish() {
-        life.abort().close();
+        control.abort().close();
         endNanos = plan.clock().nanoTime();
         ended.open();
     }
 
     private void conduct(OutgoingSession session) {
-        Optional<PostcopyLink> link;
+        Optional<PostcopyConnection> connection;
         try {
             session.announce();
             progress.setupNanos = plan.clock().nanoTime() - startNanos;
-            life.advance(new OutgoingState.Active(), "the guest is announced");
+            control.advance(new OutgoingState.Active(), "the guest is announced");
             boolean postcopy = session.precopy();
             if (postcopy) {
                 session.preparePostcopy();
             }
             session.stopGuest();
             if (plan.capabilities().contains(Capability.PAUSE_BEFORE_SWITCHOVER)) {
-                life.advance(new OutgoingState.PreSwitchover(), "the guest stands still");
-                life.awaitContinue();
+                control.advance(new OutgoingState.PreSwitchover(), "the guest stands still");
+                control.awaitContinue();
             }
-            life.advance(new OutgoingState.Device(), postcopy ? "the switch to postcopy" : "the rest is small enough");
-            link = postcopy ? Optional.of(session.sendPackage(life::commit, life::devicesLoaded)) : handOver(session);
+            control.advance(
+                    new OutgoingState.Device(), postcopy ? "the switch to postcopy" : "the rest is small enough");
+            connection = postcopy
+                    ? Optional.of(session.sendPackage(control::commit, control::devicesLoaded))
+                    : handOver(session);
         } catch (RuntimeException | Error e) {
             Throwable cause = session.toldCause(e);
             session.giveBackFreePages();
             GuestOwner owner = settleOwner(session, e);
             letGo(session);
             session.letRamChange();
-            life.fail(cause, owner);
+            control.fail(cause, owner);
             return;
         }
-        if (link.isPresent()) {
-            pushRest(session, link.get());
+        if (connection.isPresent()) {
+            pushRest(session, connection.get());
         } else {
             letGo(session);
-            life.complete("the destination runs the guest");
+            control.complete("the destination runs the guest");
         }
     }
 
-    private Optional<PostcopyLink> handOver(OutgoingSession session) {
+    private Optional<PostcopyConnection> handOver(OutgoingSession session) {
         session.sendRest();
         session.awaitVerdict();
         return Optional.empty();
     }
 
     /** Postcopy, with the package written: whatever fails now, the destination may have the guest. */
-    private void pushRest(OutgoingSession session, PostcopyLink link) {
-        life.advance(new OutgoingState.PostcopyActive(), "the package is written");
-        Postcopy.End end = conductPostcopy(new Postcopy(plan, life, progress, meter, session.handover()), link);
+    private void pushRest(OutgoingSession session, PostcopyConnection connection) {
+        control.advance(new OutgoingState.PostcopyActive(), "the package is written");
+        Postcopy.End end =
+                conductPostcopy(new Postcopy(plan, control, progress, meter, session.handover()), connection);
         letGo(session);
         session.letRamChange();
         switch (end) {
-            case Postcopy.End.Completed _ -> life.complete("the destination has everything");
-            case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> life.fail(cause, owner);
+            case Postcopy.End.Completed _ -> control.complete("the destination has everything");
+            case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> control.fail(cause, owner);
         }
     }
 
     /** An error of this program must not end in a guest that is said to be here when it is not. */
-    private Postcopy.End conductPostcopy(Postcopy postcopy, PostcopyLink link) {
+    private Postcopy.End conductPostcopy(Postcopy postcopy, PostcopyConnection connection) {
         try {
-            return postcopy.conduct(link);
+            return postcopy.conduct(connection);
         } catch (RuntimeException | Error e) {
             LOG.log(System.Logger.Level.ERROR, "postcopy to " + plan.uri() + " failed by an error of its own", e);
             plan.run().leaveTo(GuestOwner.UNDECIDED);

@@ -9,10 +9,8 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
-import io.godwit.engine.outgoing.postcopy.PostcopyLink;
-import io.godwit.engine.outgoing.postcopy.PostcopyPages;
+import io.godwit.engine.outgoing.postcopy.PostcopyConnection;
 import io.godwit.engine.outgoing.postcopy.PostcopySwitch;
-import io.godwit.engine.outgoing.postcopy.SafetySource;
 import io.godwit.engine.outgoing.precopy.FreePageHints;
 import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
 import io.godwit.engine.outgoing.precopy.Precopy;
@@ -59,14 +57,9 @@ final class OutgoingSession implements AutoCloseable {
     private final boolean forPostcopy;
     private final Optional<ReturnPath> returnPath;
     private final Optional<FreePageHints> freePages;
-    private Optional<Switching> switching = Optional.empty();
-    private Optional<PostcopyLink> link = Optional.empty();
-    private Optional<SafetySource> safety = Optional.empty();
+    private Optional<PostcopySwitch> postcopy = Optional.empty();
     private boolean holes;
     private int pings;
-
-    /** What postcopy goes by, from the switch on: the last list of blocks. */
-    private record Switching(List<RamBlockEntry> entries, PostcopyPages pages, PostcopySwitch steps) {}
 
     OutgoingSession(
             OutgoingPlan plan,
@@ -118,12 +111,13 @@ final class OutgoingSession implements AutoCloseable {
             throw new MigrationException.Transport(
                     "postcopy needs answers, and " + channel.peer() + " has no way back; use tcp: or unix:");
         }
+        // Before the first byte leaves: who turns this away is heard, and not only noticed as a broken wire.
+        returnPath.ifPresent(ReturnPath::start);
         wire.announceGuest(configuration);
         if (returnPath.isPresent()) {
             wire.command(new Command.OpenReturnPath());
             wire.command(new Command.Ping(++pings));
             wire.command(Extension.TOKEN.ask());
-            returnPath.get().start();
         }
         if (forPostcopy) {
             wire.command(new Command.PostcopyAdvise(
@@ -233,22 +227,12 @@ final class OutgoingSession implements AutoCloseable {
                 + "arrived."
                 + " query-migrate says which host has the guest; change its memory there when it says"
                 + " completed.");
-        precopy.follow();
-        List<RamBlockEntry> last = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
-        PostcopyPages pages = new PostcopyPages(ram.snapshot());
-        PostcopySwitch steps = new PostcopySwitch(plan.guest(), plan.run(), wire, progress, plan.clock(), pages);
-        switching = Optional.of(new Switching(last, pages, steps));
-        if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
-            safety = Optional.of(new SafetySource(plan, progress.postcopy));
-        }
+        precopy.tellOfChange();
+        PostcopySwitch steps = new PostcopySwitch(plan, wire, progress, meter, ram.snapshot());
+        postcopy = Optional.of(steps);
         precopy.harvest();
         steps.discardEarly(precopy::harvestQuietly, this::awaitArrival);
-        // The destination has answered, so the connection that it takes next is the second.
-        Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
-        PostcopyLink made =
-                new PostcopyLink(plan, pages, last, progress, meter, channel, second, returnPath.orElseThrow(), abort);
-        link = Optional.of(made);
-        safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
+        steps.connect(channel, returnPath.orElseThrow(), abort);
     }
 
     /** Stops the guest; its pause begins. */
@@ -269,37 +253,23 @@ final class OutgoingSession implements AutoCloseable {
      * @param devicesLoaded told when the destination says so
      * @return the connection over which its memory follows
      */
-    PostcopyLink sendPackage(Runnable commit, Runnable devicesLoaded) {
-        PostcopyLink next = link.orElseThrow();
+    PostcopyConnection sendPackage(Runnable commit, Runnable devicesLoaded) {
         int markPing = ++pings;
         int packagePing = ++pings;
-        next.answerRequests(packagePing, devicesLoaded);
-        boolean godwit = returnPath.orElseThrow().peer().isGodwit();
-        switching
-                .orElseThrow()
-                .steps()
+        return postcopy.orElseThrow()
                 .sendPackage(
                         precopy::harvest,
                         configuration,
-                        switchover.guestRan(),
-                        switchover.stopNanos(),
+                        switchover.stop(),
                         commit,
+                        devicesLoaded,
                         markPing,
-                        packagePing,
-                        godwit);
-        return next;
+                        packagePing);
     }
 
     /** What {@link Postcopy} goes on with. */
     Postcopy.Handover handover() {
-        Switching now = switching.orElseThrow();
-        return new Postcopy.Handover(
-                now.pages(),
-                now.entries(),
-                switchover.guestRan(),
-                asksForOurToken(),
-                returnPath.orElseThrow().peer().isGodwit(),
-                safety);
+        return postcopy.orElseThrow().handover(switchover.guestRan(), asksForOurToken());
     }
 
     /**
@@ -314,13 +284,14 @@ final class OutgoingSession implements AutoCloseable {
             new StreamEnd(channel, abort).await(plan.parameters().get().handoverTimeoutMillis(), plan.environment());
         } else {
             long patience = plan.parameters().get().handoverTimeoutMillis() * 1_000_000;
-            switch (returnPath.get().awaitVerdict(patience)) {
+            Verdict verdict = returnPath.get().awaitVerdict(patience);
+            switch (verdict) {
                 case Verdict.Accepted _ -> {}
                 case Verdict.Rejected rejected ->
                     throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
-                case Verdict.Silent silent ->
+                case Verdict.Silent _, Verdict.TurnedAway _ ->
                     throw new MigrationException.Transport("the whole guest was sent to " + channel.peer()
-                            + ", but the destination " + ReturnPath.describe(silent));
+                            + ", but the destination " + ReturnPath.describe(verdict));
             }
         }
         switchover.answered(since);
@@ -332,10 +303,17 @@ final class OutgoingSession implements AutoCloseable {
      * first, and its own word explains more.
      */
     Throwable toldCause(Throwable cause) {
-        boolean wireBroke = cause instanceof MigrationException.Transport && returnPath.isPresent();
-        return wireBroke && returnPath.get().awaitVerdict(LAST_WORD_NANOS) instanceof Verdict.Rejected rejected
-                ? new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected), cause)
-                : cause;
+        if (!(cause instanceof MigrationException.Transport) || returnPath.isEmpty()) {
+            return cause;
+        }
+        Verdict verdict = returnPath.get().awaitVerdict(LAST_WORD_NANOS);
+        return switch (verdict) {
+            case Verdict.Rejected _ ->
+                new MigrationException.Protocol("the destination " + ReturnPath.describe(verdict), cause);
+            case Verdict.TurnedAway _ ->
+                new MigrationException.Transport("the destination " + ReturnPath.describe(verdict), cause);
+            case Verdict.Accepted _, Verdict.Silent _ -> cause;
+        };
     }
 
     /** The migration has failed: what comes and goes is of no interest to it any more. */
@@ -394,8 +372,7 @@ final class OutgoingSession implements AutoCloseable {
         channel.abort("the migration has ended");
         freePages.ifPresent(FreePageHints::close);
         returnPath.ifPresent(ReturnPath::join);
-        link.ifPresent(PostcopyLink::close);
-        safety.ifPresent(SafetySource::close);
+        postcopy.ifPresent(PostcopySwitch::close);
         sender.close();
         wire.close();
     }

@@ -7,6 +7,7 @@ import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
+import io.godwit.engine.outgoing.postcopy.PostcopySwitch;
 import io.godwit.engine.outgoing.precopy.Precopy;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
 import io.godwit.engine.outgoing.wire.RamSender;
@@ -106,9 +107,9 @@ final class Switchover {
         progress.parts = now;
     }
 
-    /** How long it took to stop the guest. */
-    long stopNanos() {
-        return parts.stopNanos();
+    /** How the guest was stopped. */
+    PostcopySwitch.Stop stop() {
+        return new PostcopySwitch.Stop(wasRunning, parts.stopNanos());
     }
 
     /** Whether the guest ran when it was stopped. */

@@ -20,14 +20,14 @@ final class PageQueue {
     private static final int PAGE_BITS = 44;
     private static final long PAGE_MASK = (1L << PAGE_BITS) - 1;
 
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final List<PageBitmap> asked = new ArrayList<>();
     private final long[] places = new long[CAPACITY];
     private final long[] nanos = new long[CAPACITY];
     private volatile int put;
     private volatile int taken;
 
-    PageQueue(PostcopyPages pages) {
+    PageQueue(OwedPages pages) {
         this.pages = pages;
         for (int i = 0; i < pages.blockCount(); i++) {
             asked.add(new PageBitmap(pages.block(i).pageCount()));

@@ -25,12 +25,12 @@ final class PageRequests implements AutoCloseable {
     private static final int PAGE_BITS = 44;
     private static final long PAGE_MASK = (1L << PAGE_BITS) - 1;
 
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final PostcopyProgress progress;
     private final MonotonicClock clock;
     private final Doorbell pusher;
     private final PageQueue queue;
-    private final Optional<PostcopySender> ownChannel;
+    private final Optional<PageSender> ownChannel;
     private final PageBatch batch;
     private volatile long lastPlace = NO_PLACE;
     private volatile boolean answering;
@@ -38,11 +38,11 @@ final class PageRequests implements AutoCloseable {
     private long placeTaken = NO_PLACE;
 
     PageRequests(
-            PostcopyPages pages,
+            OwedPages pages,
             PostcopyProgress progress,
             MonotonicClock clock,
             Doorbell pusher,
-            Optional<PostcopySender> ownChannel) {
+            Optional<PageSender> ownChannel) {
         this.pages = pages;
         this.progress = progress;
         this.clock = clock;
@@ -77,7 +77,7 @@ final class PageRequests implements AutoCloseable {
         }
     }
 
-    private void answer(PostcopySender sender, int blockIndex, long page, int perHostPage, long readNanos) {
+    private void answer(PageSender sender, int blockIndex, long page, int perHostPage, long readNanos) {
         // ORDERING: before the bit is taken, so that who finds no bit left sees that this page is not written yet.
         answering = true;
         if (pages.claim(blockIndex, page)) {
@@ -105,7 +105,7 @@ final class PageRequests implements AutoCloseable {
     }
 
     /** For the pushing thread: goes on behind the page that was answered last, if one was since the last call. */
-    void follow(PushCursor cursor) {
+    void moveBehindAnswer(PushCursor cursor) {
         long place = lastPlace;
         if (place != placeTaken) {
             placeTaken = place;
@@ -120,6 +120,6 @@ final class PageRequests implements AutoCloseable {
 
     @Override
     public void close() {
-        ownChannel.ifPresent(PostcopySender::close);
+        ownChannel.ifPresent(PageSender::close);
     }
 }

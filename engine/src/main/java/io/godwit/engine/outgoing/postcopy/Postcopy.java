@@ -51,7 +51,7 @@ public final class Postcopy {
     private final PostcopyControl control;
     private final OutgoingProgress progress;
     private final WireMeter meter;
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private final List<RamBlockEntry> entries;
     private final boolean guestRan;
     private final boolean peerTakesToken;
@@ -87,7 +87,7 @@ public final class Postcopy {
      * @param safety with {@code postcopy-safe}: what brings the guest back if the destination dies
      */
     public record Handover(
-            PostcopyPages pages,
+            OwedPages pages,
             List<RamBlockEntry> entries,
             boolean guestRan,
             boolean peerTakesToken,
@@ -95,17 +95,17 @@ public final class Postcopy {
             Optional<SafetySource> safety) {}
 
     /** Goes on from the switch, over this connection first. */
-    public End conduct(PostcopyLink first) {
-        Optional<PostcopyLink> link = Optional.of(first);
+    public End conduct(PostcopyConnection first) {
+        Optional<PostcopyConnection> connection = Optional.of(first);
         while (true) {
-            Optional<Throwable> failure = push(link.get());
+            Optional<Throwable> failure = push(connection.get());
             if (failure.isEmpty()) {
                 plan.run().handedOver();
                 return new End.Completed();
             }
             GuestOwner owner;
             try {
-                owner = owner(link.get());
+                owner = owner(connection.get());
             } catch (MigrationException.Machine e) {
                 return new End.Failed(e, GuestOwner.UNDECIDED);
             }
@@ -114,14 +114,14 @@ public final class Postcopy {
             }
             pause(failure.get(), owner);
             try {
-                link = awaitRecovery(owner);
+                connection = awaitRecovery(owner);
             } catch (MigrationException.Machine e) {
                 return new End.Failed(e, GuestOwner.UNDECIDED);
             }
             if (takenBack) {
                 return new End.Failed(returned(failure.get()), GuestOwner.HERE);
             }
-            if (link.isEmpty()) {
+            if (connection.isEmpty()) {
                 plan.run().leaveTo(owner);
                 return new End.Failed(
                         new MigrationException.Transport("this host is ending before the destination has all memory; "
@@ -132,16 +132,16 @@ public final class Postcopy {
     }
 
     /** Why the connection ended, unless everything is done. The connection is closed then. */
-    private Optional<Throwable> push(PostcopyLink link) {
+    private Optional<Throwable> push(PostcopyConnection connection) {
         try {
-            link.conduct();
-            link.close();
+            connection.conduct();
+            connection.close();
             return Optional.empty();
         } catch (RuntimeException | Error e) {
-            Throwable told = link.toldCause(e);
-            link.close();
+            Throwable told = connection.toldCause(e);
+            connection.close();
             // The destination's word counts if it can be true, however the connection ended.
-            boolean complete = link.verdict() instanceof Verdict.Accepted && pages.count() == 0;
+            boolean complete = connection.verdict() instanceof Verdict.Accepted && pages.count() == 0;
             return complete ? Optional.empty() : Optional.of(told);
         }
     }
@@ -156,7 +156,7 @@ public final class Postcopy {
         return takenBack;
     }
 
-    private GuestOwner owner(PostcopyLink link) {
+    private GuestOwner owner(PostcopyConnection connection) {
         if (safety.isPresent() && !safety.get().isOver()) {
             return safety.get().takeBack(guestRan, CLAIM_PATIENCE);
         }
@@ -164,9 +164,9 @@ public final class Postcopy {
             return GuestOwner.PEER;
         }
         // The first sign of life: behind the devices there is only the order to run.
-        devicesLoaded |= link.hasLoadedDevices();
+        devicesLoaded |= connection.hasLoadedDevices();
         // One that was there to go on has its package, and no later word of it says that it never ran the guest.
-        boolean refused = link.verdict() instanceof Verdict.Rejected && !devicesLoaded && !recovered;
+        boolean refused = connection.verdict() instanceof Verdict.Rejected && !devicesLoaded && !recovered;
         if (peerTakesToken || refused) {
             if (devicesLoaded) {
                 // It is about to take the token, or has: a moment makes the answer the one that it expects.
@@ -193,24 +193,25 @@ public final class Postcopy {
     }
 
     /** Waits until somebody resumes and that works; empty if this side is ending. */
-    private Optional<PostcopyLink> awaitRecovery(GuestOwner owner) {
+    private Optional<PostcopyConnection> awaitRecovery(GuestOwner owner) {
         while (true) {
             Optional<PostcopyControl.Resume> resume = control.awaitResume(this::hasComeBack);
             if (resume.isEmpty()) {
                 return Optional.empty();
             }
             try {
-                PostcopyLink link = recover(resume.get().uri(), resume.get().abort());
+                PostcopyConnection connection =
+                        recover(resume.get().uri(), resume.get().abort());
                 recovered = true;
                 progress.postcopy.recovered();
-                return Optional.of(link);
+                return Optional.of(connection);
             } catch (RuntimeException | Error e) {
                 pause(e, owner);
             }
         }
     }
 
-    private PostcopyLink recover(MigrationUri uri, AbortSignal abort) {
+    private PostcopyConnection recover(MigrationUri uri, AbortSignal abort) {
         Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
         Channel channel = plan.transports().connect(uri, patience, abort);
         ReturnPath returnPath = new ReturnPath(channel, entries, plan.environment());
@@ -220,7 +221,7 @@ public final class Postcopy {
             }
             control.recovering("connected to " + uri);
             returnPath.start();
-            PostcopyRecovery recovery = new PostcopyRecovery(plan, pages, wire, returnPath);
+            Recovery recovery = new Recovery(plan, pages, wire, returnPath);
             if (peerIsGodwit) {
                 recovery.showIdentity();
             }
@@ -234,19 +235,20 @@ public final class Postcopy {
         }
     }
 
-    private PostcopyLink resume(
-            MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, PostcopyRecovery recovery) {
+    private PostcopyConnection resume(
+            MigrationUri uri, AbortSignal abort, Channel channel, ReturnPath returnPath, Recovery recovery) {
         Optional<Channel> second = connectForRequests(plan, uri, abort);
-        PostcopyLink link = new PostcopyLink(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
+        PostcopyConnection connection =
+                new PostcopyConnection(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
         try {
-            safety.ifPresent(one -> link.addEpochs(one.connect(uri, abort)));
-            link.answerRequests(0, () -> {});
+            safety.ifPresent(one -> connection.addEpochs(one.connect(uri, abort)));
+            connection.answerRequests(0, () -> {});
             recovery.resume();
             control.active("the destination goes on");
-            return link;
+            return connection;
         } catch (RuntimeException | Error e) {
-            Throwable told = link.toldCause(e);
-            link.close();
+            Throwable told = connection.toldCause(e);
+            connection.close();
             if (told instanceof RuntimeException better) {
                 throw better;
             }

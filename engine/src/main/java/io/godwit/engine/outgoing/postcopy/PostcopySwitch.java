@@ -2,26 +2,32 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.postcopy;
 
-import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
-import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
+import io.godwit.engine.outgoing.wire.ReturnPath;
+import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.report.DowntimeParts;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.transport.AbortSignal;
+import io.godwit.engine.transport.Channel;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.PostcopyPackage;
+import io.godwit.stream.RamBlockEntry;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The switch to postcopy. While the guest runs the destination is told what to throw away, which takes it long for a
  * big guest; with the guest stopped only what was written since, and the package of devices with which it goes on
  * there. So the pause does not depend on the size of the guest. Runs on {@code mig-outgoing}.
  */
-public final class PostcopySwitch {
+public final class PostcopySwitch implements AutoCloseable {
     /** LIMIT: ranges that cost the destination less than a millisecond may be left to the pause. */
     private static final int FEW_COMMANDS = 40;
 
@@ -37,28 +43,37 @@ public final class PostcopySwitch {
         void await(long extraNanos);
     }
 
-    private final Guest guest;
-    private final RunControl run;
+    /**
+     * How the guest was stopped.
+     *
+     * @param ran whether it ran, and so shall run at the destination
+     * @param nanos how long that took
+     */
+    public record Stop(boolean ran, long nanos) {}
+
+    private final OutgoingPlan plan;
     private final OutgoingWire wire;
     private final OutgoingProgress progress;
-    private final MonotonicClock clock;
-    private final PostcopyPages pages;
-    private final PostcopyDiscards discards;
+    private final WireMeter meter;
+    private final List<RamBlockEntry> entries;
+    private final OwedPages pages;
+    private final Discards discards;
+    private final Optional<SafetySource> safety;
+    private Optional<PostcopyConnection> connection = Optional.empty();
 
+    /** A switch of a guest whose blocks, these, stay as they are from now on. */
     public PostcopySwitch(
-            Guest guest,
-            RunControl run,
-            OutgoingWire wire,
-            OutgoingProgress progress,
-            MonotonicClock clock,
-            PostcopyPages pages) {
-        this.guest = guest;
-        this.run = run;
+            OutgoingPlan plan, OutgoingWire wire, OutgoingProgress progress, WireMeter meter, RamBlocks.Snapshot ram) {
+        this.plan = plan;
         this.wire = wire;
         this.progress = progress;
-        this.clock = clock;
-        this.pages = pages;
-        this.discards = new PostcopyDiscards(pages);
+        this.meter = meter;
+        this.entries = OutgoingWire.entries(ram.blocks(), true);
+        this.pages = new OwedPages(ram);
+        this.discards = new Discards(pages);
+        this.safety = plan.capabilities().contains(Capability.POSTCOPY_SAFE)
+                ? Optional.of(new SafetySource(plan, progress.postcopy))
+                : Optional.empty();
     }
 
     /**
@@ -81,43 +96,77 @@ public final class PostcopySwitch {
     }
 
     /**
+     * Opens what postcopy needs beside the main channel. The destination has answered, so that it takes what comes next
+     * for that.
+     */
+    public void connect(Channel channel, ReturnPath returnPath, AbortSignal abort) {
+        Optional<Channel> second = Postcopy.connectForRequests(plan, plan.uri(), abort);
+        PostcopyConnection made =
+                new PostcopyConnection(plan, pages, entries, progress, meter, channel, second, returnPath, abort);
+        connection = Optional.of(made);
+        safety.ifPresent(one -> made.addEpochs(one.connect(plan.uri(), abort)));
+    }
+
+    /**
      * With the guest stopped: the last discards, and the package. When this returns the destination may run the guest;
      * when it throws, the package is not whole there, and it never will.
      *
      * @param harvest asks the tracker for the last time
-     * @param ran whether the guest shall run there
-     * @param stopNanos how long it took to stop it
      * @param commit the last moment at which the migration can be cancelled; throws if it was
+     * @param devicesLoaded told when the destination says so
+     * @param markPing value of a PING before the package
      * @param packagePing value of the PING that is answered when the devices are loaded
-     * @param godwit whether the destination is one, which wants to know the devices' layout
+     * @return the connection over which the memory follows
      */
-    public void sendPackage(
+    public PostcopyConnection sendPackage(
             Runnable harvest,
             Configuration configuration,
-            boolean ran,
-            long stopNanos,
+            Stop stop,
             Runnable commit,
+            Runnable devicesLoaded,
             int markPing,
-            int packagePing,
-            boolean godwit) {
-        long start = clock.nanoTime();
+            int packagePing) {
+        PostcopyConnection next = connection.orElseThrow();
+        next.answerRequests(packagePing, devicesLoaded);
+        long start = plan.clock().nanoTime();
         harvest.run();
-        long harvested = clock.nanoTime();
+        long harvested = plan.clock().nanoTime();
         List<Command> commands = new ArrayList<>();
         commands.add(new Command.SwitchoverStart());
         commands.addAll(nextDiscards(true));
         commands.add(new Command.Ping(markPing));
-        long told = clock.nanoTime();
-        List<DeviceSection> devices = GuestState.save(guest, ran);
-        commands.add(PostcopyPackage.encode(configuration, OutgoingWire.RAM_SECTION + 1, devices, packagePing, godwit));
+        long told = plan.clock().nanoTime();
+        List<DeviceSection> devices = GuestState.save(plan.guest(), stop.ran());
+        // Only a Godwit wants to know the devices' layout.
+        commands.add(PostcopyPackage.encode(
+                configuration, OutgoingWire.RAM_SECTION + 1, devices, packagePing, next.peerIsGodwit()));
         commit.run();
         // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
-        run.releaseRightToRun();
+        plan.run().releaseRightToRun();
         wire.commands(commands);
-        long written = clock.nanoTime();
-        progress.parts = new DowntimeParts(stopNanos, harvested - start, told - harvested, written - told, 0, 0, 0, 0);
+        long written = plan.clock().nanoTime();
+        progress.parts =
+                new DowntimeParts(stop.nanos(), harvested - start, told - harvested, written - told, 0, 0, 0, 0);
         progress.packageWrittenNanos = written;
         progress.inPostcopy = true;
+        return next;
+    }
+
+    /** What {@link Postcopy} goes on with. */
+    public Postcopy.Handover handover(boolean guestRan, boolean peerTakesToken) {
+        return new Postcopy.Handover(
+                pages,
+                entries,
+                guestRan,
+                peerTakesToken,
+                connection.orElseThrow().peerIsGodwit(),
+                safety);
+    }
+
+    @Override
+    public void close() {
+        connection.ifPresent(PostcopyConnection::close);
+        safety.ifPresent(SafetySource::close);
     }
 
     private List<Command.PostcopyRamDiscard> nextDiscards(boolean last) {

@@ -10,11 +10,11 @@ import io.godwit.engine.memory.PageBitmap;
  * nothing. For the pushing thread only.
  */
 final class PushCursor {
-    private final PostcopyPages pages;
+    private final OwedPages pages;
     private int block;
     private long page;
 
-    PushCursor(PostcopyPages pages) {
+    PushCursor(OwedPages pages) {
         this.pages = pages;
     }
 

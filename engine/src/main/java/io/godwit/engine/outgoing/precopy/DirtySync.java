@@ -85,7 +85,7 @@ public final class DirtySync {
     }
 
     /** Blocks have come and gone. */
-    void follow(RamBlocks.Snapshot next) {
+    void changeTo(RamBlocks.Snapshot next) {
         lock.lock();
         try {
             for (RamBlock block : blocks) {
@@ -93,7 +93,7 @@ public final class DirtySync {
                         next.blocks().contains(block) ? 0 : block.dirtyBitmap().newlySetCount();
             }
             blocks = next.blocks();
-            forecastFeed.follow(next);
+            forecastFeed.changeTo(next);
         } finally {
             lock.unlock();
         }
@@ -187,6 +187,18 @@ public final class DirtySync {
             judge(false);
             progress.throttle = statistics();
             return took;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** {@link ForecastFeed#limitChanged}; behind the first pass, where looks tell. */
+    void limitChanged() {
+        lock.lock();
+        try {
+            if (isRunning()) {
+                forecastFeed.limitChanged(plan.clock().nanoTime(), throttle.averagePercent());
+            }
         } finally {
             lock.unlock();
         }

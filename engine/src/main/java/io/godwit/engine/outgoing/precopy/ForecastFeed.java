@@ -86,7 +86,7 @@ final class ForecastFeed {
     }
 
     /** Blocks have come and gone. */
-    void follow(RamBlocks.Snapshot next) {
+    void changeTo(RamBlocks.Snapshot next) {
         ram = next;
         forecast.resize(next.totalBytes());
     }
@@ -145,6 +145,12 @@ final class ForecastFeed {
     void lookedIntoFirstPass(long nowNanos, long hotPages, int percent) {
         forecast.foundInFirstPass(nowNanos, hotPages);
         Optional<Choice> _ = judge(now(nowNanos, zeroShare(nowNanos), hotPages, percent));
+    }
+
+    /** Another {@code max-bandwidth} holds, and no sync may come for long. */
+    void limitChanged(long nowNanos, int percent) {
+        noteSent(nowNanos, false, false);
+        Optional<Choice> _ = judge(now(nowNanos, NO_ZEROS, 0, percent));
     }
 
     private Optional<Choice> judge(RunningForecast.Now now) {

@@ -9,6 +9,7 @@ import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
+import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.RamBlockEntry;
@@ -44,6 +45,9 @@ public final class ReturnPath {
 
         /** The way back ended, or nonsense came, before a verdict. */
         record Silent(String why) implements Verdict {}
+
+        /** The way back ended before anything came. */
+        record TurnedAway(String why) implements Verdict {}
     }
 
     /** Hears what postcopy brings, on the thread that reads; throws what ends the connection. */
@@ -72,6 +76,7 @@ public final class ReturnPath {
     private Optional<Bytes> bitmap = Optional.empty();
     private boolean ackExpected;
     private boolean acknowledged;
+    private boolean heard;
     private long readNanos;
     private volatile boolean awaited;
     private final SourceSide peer = new SourceSide();
@@ -222,7 +227,7 @@ public final class ReturnPath {
                 int n = channel.read(memory, buffer.position(), buffer.remaining());
                 readNanos = clock.nanoTime();
                 if (n < 0) {
-                    decide(new Verdict.Silent("closed the connection without an answer"));
+                    decide(hungUp("closed the connection without an answer"));
                     return;
                 }
                 // ORDERING: behind the read. Who asks for a page has got the package, which was sent after postcopy had
@@ -238,8 +243,14 @@ public final class ReturnPath {
                 channel.acknowledgeAtOnce();
             }
         } catch (RuntimeException | Error e) {
-            decide(new Verdict.Silent("broke off: " + MigrationException.sentence(e)));
+            String why = "broke off: " + MigrationException.sentence(e);
+            // Else it was not the wire: this side has ended it, or could not make sense of what came.
+            decide(e.getCause() instanceof NativeException ? hungUp(why) : new Verdict.Silent(why));
         }
+    }
+
+    private Verdict hungUp(String why) {
+        return heard ? new Verdict.Silent(why) : new Verdict.TurnedAway(why);
     }
 
     private final class Listener implements ReturnPathListener {
@@ -255,6 +266,7 @@ public final class ReturnPath {
 
         @Override
         public void message(ReturnPathMessage message) {
+            heard = true;
             switch (message) {
                 case ReturnPathMessage.Shut(int status) ->
                     decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status));
@@ -335,6 +347,9 @@ public final class ReturnPath {
             case Verdict.Accepted _ -> "said that it runs the guest";
             case Verdict.Rejected(int status) -> "refused the guest with status " + status + "; its own log says why";
             case Verdict.Silent(String why) -> why;
+            case Verdict.TurnedAway(String why) ->
+                why + "; it had not said anything, so it may have another source already, or wait for none:"
+                        + " its own log says why";
         };
     }
 }
