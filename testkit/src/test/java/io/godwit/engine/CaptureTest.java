@@ -24,6 +24,7 @@ import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.RamBlockEntry;
+import io.godwit.testkit.guest.CountingGuest;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.BitSet;
