@@ -112,7 +112,7 @@ build_app() {
 # java_arguments: sets ARGUMENTS, the part of the command line that a training run and every later run must share.
 java_arguments() {
     # Only the quick compiler: a host does its work in system calls and few loops, and the optimizing one takes the processors from the guest
-    # for its first seconds, which are those of a migration (docs/benchmarks.md, "What was tried on the scheduler").
+    # for its first seconds, which are those of a migration (docs/benchmarks-history.md, "What was tried on the scheduler").
     ARGUMENTS=(
         -XX:+UseSerialGC
         -XX:TieredStopAtLevel=1

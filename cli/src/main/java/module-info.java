@@ -9,6 +9,7 @@ module io.godwit.cli {
     requires io.godwit.machines;
     requires io.godwit.stream;
     requires info.picocli;
+    requires jdk.unsupported;
     requires static org.jspecify;
 
     opens io.godwit.cli to

@@ -5,10 +5,8 @@ package io.godwit.cli;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpConnectionException;
-import io.godwit.control.QmpException;
 import java.time.Duration;
 import java.util.Optional;
-import tools.jackson.databind.JsonNode;
 
 /**
  * What becomes of a migration whose source does not answer any more. The destination is asked, where it is known. What
@@ -22,9 +20,6 @@ record LostSource(QmpClient source, Optional<QmpClient> destination, Duration pa
     /** The status of a migration of which nobody could say how it ended. */
     static final String UNKNOWN = "unknown";
 
-    private static final Duration NEWS = Duration.ofMillis(200);
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     /**
      * The last sample with how it ended, as far as is known: by the destination's word, or as {@link #UNKNOWN}. All but
      * {@code completed} have an error, which says what to do next.
@@ -33,12 +28,13 @@ record LostSource(QmpClient source, Optional<QmpClient> destination, Duration pa
         boolean gone = !source.isConnected();
         String start =
                 gone ? "The source is gone: " + reason.getMessage() : "The source is silent: " + reason.getMessage();
-        Optional<JsonNode> there = destination.flatMap(client -> ask(client, gone));
-        String status = there.map(LostSource::status).orElse(UNKNOWN);
+        Optional<DestinationWord> there =
+                destination.flatMap(client -> DestinationWord.of(client, gone ? patience : Duration.ZERO));
+        String status = there.map(DestinationWord::status).orElse(UNKNOWN);
         if (status.equals("completed")) {
             return last.endedAs(status, Optional.empty());
         }
-        String said = there.map(LostSource::said)
+        String said = there.map(DestinationWord::sentence)
                 .orElse(destination.isEmpty() ? "" : " The destination does not answer either.");
         if (!gone) {
             return last.endedAs(UNKNOWN, Optional.of(start + said + goesOn(last)));
@@ -63,51 +59,10 @@ record LostSource(QmpClient source, Optional<QmpClient> destination, Duration pa
 
     /** Who has the guest, for the one who waits for a migration that was completed without its source's word. */
     String whoHasTheGuest() {
-        boolean runs = destination
-                .flatMap(client -> answer(client, "query-status"))
-                .map(answer -> answer.path("running").asBoolean(false))
-                .orElse(false);
+        boolean runs = destination.map(DestinationWord::isRunning).orElse(false);
         return "The source " + source.address() + (source.isConnected() ? " is silent" : " is gone")
                 + ". The destination says that the migration is completed: the guest "
                 + (runs ? "runs" : "is") + " there.";
-    }
-
-    /** What the destination says; of a source that is gone, when it has ended. */
-    private Optional<JsonNode> ask(QmpClient client, boolean untilEnded) {
-        long deadline = System.nanoTime() + patience.toNanos();
-        try {
-            while (true) {
-                Optional<JsonNode> answer = answer(client, "query-migrate");
-                boolean over = answer.map(MigrationSample::of)
-                        .map(sample -> sample.isEnded() || sample.isPaused())
-                        .orElse(true);
-                if (!untilEnded || over || System.nanoTime() - deadline > 0) {
-                    return answer;
-                }
-                var _ = client.nextEvent(NEWS);
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new CommandFailure("Interrupted.", e);
-        }
-    }
-
-    private static Optional<JsonNode> answer(QmpClient client, String command) {
-        try {
-            return Optional.of(client.execute(command, PATIENCE));
-        } catch (QmpConnectionException | QmpException e) {
-            return Optional.empty();
-        }
-    }
-
-    private static String status(JsonNode answer) {
-        return answer.path("status").asString("none");
-    }
-
-    private static String said(JsonNode answer) {
-        String reason = answer.path("error-desc").asString("");
-        return " The destination says: " + status(answer) + (reason.isEmpty() ? "" : ": " + reason)
-                + (reason.endsWith(".") ? "" : ".");
     }
 
     private String goesOn(MigrationSample last) {

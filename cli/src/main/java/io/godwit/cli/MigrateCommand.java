@@ -48,7 +48,8 @@ import tools.jackson.databind.JsonNode;
         },
         mixinStandardHelpOptions = true)
 final class MigrateCommand implements Callable<Integer> {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
+    /** A destination that has refused a guest may need a moment to say why. */
+    private static final Duration LAST_WORD = Duration.ofSeconds(1);
 
     /** LIMIT: a week, longer than any migration. */
     private static final long MAX_PATIENCE_SECONDS = 604_800;
@@ -121,21 +122,21 @@ final class MigrateCommand implements Callable<Integer> {
                     "--resume goes on as the migration began, so the postcopy options have no place");
         }
         Report.requireWritable(reportFile);
-        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), PATIENCE)) {
+        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), Addresses.PATIENCE)) {
             if (recovering) {
                 return recover(client);
             }
             if (destinationQmp == null) {
                 return migrate(client, Optional.empty());
             }
-            try (QmpClient destination = QmpClient.connect(Addresses.qmp(destinationQmp), PATIENCE)) {
+            try (QmpClient destination = QmpClient.connect(Addresses.qmp(destinationQmp), Addresses.PATIENCE)) {
                 return migrate(client, Optional.of(destination));
             }
         }
     }
 
     private int recover(QmpClient destination) {
-        destination.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE);
+        destination.execute("migrate-recover", Json.object().put("uri", uri), Addresses.PATIENCE);
         if (!json) {
             say("The destination listens at " + uri + ". Next: godwit migrate --resume --qmp SOURCE-QMP " + uri);
         }
@@ -150,7 +151,7 @@ final class MigrateCommand implements Callable<Integer> {
         settings.applyParameters(source);
         if (resuming) {
             destination.ifPresent(
-                    client -> client.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE));
+                    client -> client.execute("migrate-recover", Json.object().put("uri", uri), Addresses.PATIENCE));
         } else {
             settings.applyCapabilities(source, capabilities);
             destination.ifPresent(client -> prepare(client));
@@ -180,7 +181,7 @@ final class MigrateCommand implements Callable<Integer> {
                 .orElseGet(Json::object);
         Report report = new Report(last, figures, Optional.empty(), Optional.empty(), arrived);
         Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
-        conclude(last);
+        conclude(last, destination);
         if (!json) {
             note.ifPresent(this::say);
             say(Summary.moved(last));
@@ -191,26 +192,35 @@ final class MigrateCommand implements Callable<Integer> {
     }
 
     /** Fails with what is to be said of a migration that was not completed. */
-    private void conclude(MigrationSample last) {
+    private void conclude(MigrationSample last, Optional<QmpClient> destination) {
         if (last.isPaused()) {
             throw new CommandFailure(PausedPostcopy.advice(last, qmp, Optional.ofNullable(destinationQmp), uri));
         }
+        if (last.status().equals(LostSource.UNKNOWN)) {
+            throw new CommandFailure(last.error().orElseThrow());
+        }
         if (!last.isCompleted()) {
-            throw new CommandFailure(
-                    last.status().equals(LostSource.UNKNOWN)
-                            ? last.error().orElseThrow()
-                            : Report.ending("The migration to " + uri, last));
+            // A refusal's reason has no place on QEMU's wire: the source knows that it was refused, and no more.
+            String there = destination
+                    .filter(_ -> last.status().equals("failed"))
+                    .flatMap(client -> DestinationWord.of(client, LAST_WORD))
+                    .filter(word -> !last.error().orElse("").contains(word.reason()))
+                    .map(DestinationWord::sentence)
+                    .orElse("");
+            throw new CommandFailure(Report.ending("The migration to " + uri, last) + there);
         }
     }
 
     /** Makes the destination fit for what the source will do, and lets it listen if it has not begun to. */
     private void prepare(QmpClient destination) {
         settings.applyMissingCapabilities(destination, postcopy.capabilities());
-        String status =
-                destination.execute("query-migrate", PATIENCE).path("status").asString("none");
+        String status = destination
+                .execute("query-migrate", Addresses.PATIENCE)
+                .path("status")
+                .asString("none");
         if (status.equals("none")) {
             try {
-                destination.execute("migrate-incoming", Json.object().put("uri", uri), PATIENCE);
+                destination.execute("migrate-incoming", Json.object().put("uri", uri), Addresses.PATIENCE);
             } catch (QmpException e) {
                 throw new CommandFailure("The destination does not listen: " + e.getMessage(), e);
             }

@@ -221,6 +221,10 @@ final class QmpCommands {
     }
 
     private Json.Written quit(QmpCaller caller, Runnable announceQuit) {
+        host.lossAtEnd().ifPresent(loss -> {
+            throw QmpException.generic(
+                    loss + " Wait until the migration has completed; SIGTERM does so, and then ends the host.");
+        });
         announceQuit.run();
         caller.whenAnswered(host::quit);
         return Json.tree(Json.object());

@@ -21,6 +21,7 @@ import io.godwit.host.MemoryControl;
 import io.godwit.host.PassedDescriptors;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
@@ -36,6 +37,7 @@ final class FakeHost implements HostControl, MigrationControl {
     final List<RunControl.Listener> runListeners = new CopyOnWriteArrayList<>();
     final CountDownLatch quit = new CountDownLatch(1);
     final PassedDescriptors descriptors = new PassedDescriptors();
+    volatile Optional<String> loss = Optional.empty();
     volatile RunState state = RunState.RUNNING;
     volatile MigrationStatistics statistics = MigrationStatistics.NONE;
     volatile DirtyRate dirtyRate = DirtyRate.NONE;
@@ -68,6 +70,11 @@ final class FakeHost implements HostControl, MigrationControl {
     @Override
     public void quit() {
         quit.countDown();
+    }
+
+    @Override
+    public Optional<String> lossAtEnd() {
+        return loss;
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.settings.Capability;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -23,8 +24,14 @@ public interface HostControl {
     /** The guest runs from now on. */
     void cont();
 
-    /** Asks the host to end and returns at once. */
+    /** Asks the host to end and returns at once. Nothing holds it up: look at {@link #lossAtEnd} first. */
     void quit();
+
+    /**
+     * What would be lost if the host ended now, and what to do; empty if nothing. In postcopy the guest needs both
+     * sides until its memory is whole.
+     */
+    Optional<String> lossAtEnd();
 
     /**
      * Begins to listen for a guest and returns at once.

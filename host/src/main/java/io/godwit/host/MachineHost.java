@@ -15,10 +15,12 @@ import io.godwit.engine.transport.SystemTransports;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
+import java.util.function.Consumer;
 import java.util.function.Supplier;
 
 /**
@@ -26,6 +28,9 @@ import java.util.function.Supplier;
  * godwit host} is made of, and what an embedder starts with; QMP's server takes it as its {@link HostControl}.
  */
 public final class MachineHost implements HostControl, AutoCloseable {
+    private static final Duration PROGRESS = Duration.ofSeconds(10);
+    private static final Duration LOOK = Duration.ofMillis(100);
+
     private final Machine machine;
     private final RunControl run;
     private final Migrator migrator;
@@ -110,6 +115,35 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public void quit() {
         end.complete(Optional.empty());
+    }
+
+    @Override
+    public Optional<String> lossAtEnd() {
+        return LossAtEnd.of(migrator.statistics());
+    }
+
+    /**
+     * Waits until the end of this host loses nothing, for as long as {@code x-drain-timeout} allows.
+     *
+     * @param progress hears now and then what would be lost
+     * @return what is lost if the host ends all the same
+     */
+    public Optional<String> awaitNoLoss(Consumer<String> progress) throws InterruptedException {
+        long begin = System.nanoTime();
+        long told = begin;
+        Optional<String> loss = lossAtEnd();
+        while (loss.isPresent()
+                && System.nanoTime() - begin
+                        < Duration.ofMillis(migrator.parameters().drainTimeoutMillis())
+                                .toNanos()) {
+            if (System.nanoTime() - told >= PROGRESS.toNanos()) {
+                told = System.nanoTime();
+                progress.accept(loss.get());
+            }
+            boolean _ = migrator.awaitEnd(LOOK);
+            loss = lossAtEnd();
+        }
+        return loss;
     }
 
     @Override

@@ -205,6 +205,9 @@ class ArchitectureTest {
                 .and(not(equivalentTo(FileLockArbiter.class)))
                 .and(not(simpleName("Command")))
                 .and(not(simpleName("FreePageHints")))
+                // The kernel's side of the transports: a simulation has its own.
+                .and(not(simpleName("HostAddresses")))
+                .and(not(simpleName("SystemTransports")))
                 .should()
                 .callMethodWhere(describe("look at a clock, wait or start a thread", ArchitectureTest::isOfTheMachine))
                 .orShould()

@@ -23,6 +23,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -221,6 +222,30 @@ final class Host implements AutoCloseable {
         }
     }
 
+    /** Waits until it has ended by itself; its exit status. */
+    int awaitExit() {
+        try {
+            assertThat(process.waitFor(PATIENCE.toMillis(), TimeUnit.MILLISECONDS))
+                    .as(() -> "it ends; " + lastWords())
+                    .isTrue();
+            return process.exitValue();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new AssertionError(e);
+        }
+    }
+
+    /** Waits until it has written this to standard error. */
+    void awaitWords(String words) {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!lastWords().contains(words)) {
+            assertThat(System.nanoTime() - deadline)
+                    .as(() -> "says '" + words + "'; " + lastWords())
+                    .isNegative();
+            LockSupport.parkNanos(NEWS.toNanos());
+        }
+    }
+
     boolean isAlive() {
         return process.isAlive();
     }
@@ -239,7 +264,8 @@ final class Host implements AutoCloseable {
         signal("CONT");
     }
 
-    private void signal(String signal) {
+    /** Sends a signal by its name without SIG. */
+    void signal(String signal) {
         try {
             Process kill = new ProcessBuilder("/bin/sh", "-c", "kill -" + signal + " " + process.pid()).start();
             assertThat(kill.waitFor()).as("kill -%s", signal).isZero();

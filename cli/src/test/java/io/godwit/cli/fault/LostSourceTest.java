@@ -160,4 +160,20 @@ class LostSourceTest {
         }
         source.assertRunsWell(1024);
     }
+
+    @Test
+    void whyTheDestinationRefusedIsSaidWhereItCanBeAsked() throws Exception {
+        Host source = lab.source();
+        try (Lab larger = new Lab(directory, List.of("--guest", "memory", "--memory", "48M"))) {
+            Host destination = larger.destination();
+            source.qmp();
+            String uri = "tcp:127.0.0.1:" + destination.listen();
+            try (Command command =
+                    migrate(source, uri, "--destination", destination.address().toString())) {
+                assertThat(command.awaitEnd()).as(command::said).isEqualTo(1);
+                assertThat(command.said()).contains("The destination says: failed: ", "50331648");
+            }
+        }
+        source.assertRunsWell(1024);
+    }
 }

@@ -149,25 +149,18 @@ public final class RunningForecast {
     /** Judges. */
     public Judgement judge(Now now) {
         Optional<Link> link = link(now);
+        Optional<DirtyCurve> curve = curve(now);
         if (link.isEmpty()) {
             return new Judgement(
-                    Outlook.unknown("Not enough has been sent to know what the wire carries."), Optional.empty());
+                    curve.flatMap(known -> evenAtTheLimit(now, known))
+                            .orElseGet(
+                                    () -> Outlook.unknown("Not enough has been sent to know what the wire carries.")),
+                    Optional.empty());
         }
-        Optional<DirtyCurve> curve = curve(now);
         if (curve.isEmpty()) {
             return new Judgement(Outlook.unknown("It is not known yet what the guest writes."), Optional.empty());
         }
-        Case it = new Case(
-                now,
-                new GuestProfile(totalBytes, now.zeroShare(), curve.get(), vcpus),
-                link.get(),
-                new Conditions(StoppingRule.GODWIT, now.parameters()),
-                new Position(
-                        now.dirtyPages(),
-                        Math.min(now.hotPages(), now.dirtyPages()),
-                        now.zeroShare(),
-                        now.percent(),
-                        true));
+        Case it = theCase(now, curve.get(), link.get());
         if (now.postcopyComes()) {
             return new Judgement(outlook(it.of(Method.PRECOPY_THEN_POSTCOPY), it, Optional.empty()), Optional.empty());
         }
@@ -178,6 +171,31 @@ public final class RunningForecast {
         Case chosen = it.throttled(choice.percent());
         Outcome outcome = chosen.of(choice.postcopy() ? Method.POSTCOPY : Method.PRECOPY);
         return new Judgement(outlook(outcome, chosen, Optional.of(choice.sentence())), Optional.of(choice));
+    }
+
+    private Case theCase(Now now, DirtyCurve curve, Link link) {
+        return new Case(
+                now,
+                new GuestProfile(totalBytes, now.zeroShare(), curve, vcpus),
+                link,
+                new Conditions(StoppingRule.GODWIT, now.parameters()),
+                new Position(
+                        now.dirtyPages(),
+                        Math.min(now.hotPages(), now.dirtyPages()),
+                        now.zeroShare(),
+                        now.percent(),
+                        true));
+    }
+
+    /** What does not end with all that {@code max-bandwidth} allows does not end on any wire. */
+    private Optional<Outlook> evenAtTheLimit(Now now, DirtyCurve curve) {
+        long limit = now.parameters().maxBandwidthBytesPerSecond();
+        if (limit == 0 || now.postcopyComes() || steering == Steering.AUTOPILOT) {
+            return Optional.empty();
+        }
+        Case it = theCase(now, curve, Link.of(limit));
+        return Optional.of(outlook(it.of(steering.method), it, Optional.empty()))
+                .filter(outlook -> outlook.verdict() instanceof Verdict.WillNotFinish);
     }
 
     private record Case(Now now, GuestProfile profile, Link link, Conditions conditions, Position position) {

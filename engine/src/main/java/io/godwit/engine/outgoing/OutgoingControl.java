@@ -181,7 +181,7 @@ final class OutgoingControl implements PostcopyControl {
         lock.lock();
         try {
             if (!(state instanceof OutgoingState.PostcopyPaused) || ending) {
-                throw refused("migrate with 'resume' to " + uri, "postcopy-paused");
+                throw refused("migrate with 'resume' to " + uri, "postcopy-paused", lettingGo());
             }
             abort.close();
             abort = new AbortSignal();
@@ -195,9 +195,20 @@ final class OutgoingControl implements PostcopyControl {
         }
     }
 
+    /** What comes before a resume where only the destination knows that the connection is lost. */
+    private String lettingGo() {
+        return state instanceof OutgoingState.PostcopyActive
+                ? " Next: migrate-pause here, if the destination is paused already or the connection carries nothing."
+                : "";
+    }
+
     private MigrationException.Refused refused(String what, String wanted) {
+        return refused(what, wanted, "");
+    }
+
+    private MigrationException.Refused refused(String what, String wanted, String next) {
         return new MigrationException.Refused(what + " is possible in state '" + wanted
-                + "' only; this migration is in state '" + state.status().publicName() + "'.");
+                + "' only; this migration is in state '" + state.status().publicName() + "'." + next);
     }
 
     @Override

@@ -32,6 +32,8 @@ public enum MigrationParameter {
      * source's holds.
      */
     SAFE_EPOCH("x-safe-epoch", 1, MigrationParameters.MAX_SAFE_EPOCH_MILLIS, 50),
+    /** How long in ms a host that is told to end waits in postcopy until all of the guest's memory has gone over. */
+    DRAIN_TIMEOUT("x-drain-timeout", 0, 86_400_000, 300_000),
     /** A guest that dirties more than so many percent of what is sent meanwhile, twice, is throttled. */
     THROTTLE_TRIGGER_THRESHOLD("throttle-trigger-threshold", 1, 100, 50),
     /** The percentage of its time that {@code auto-converge} takes from every vCPU first. */

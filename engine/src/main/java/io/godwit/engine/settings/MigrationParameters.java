@@ -106,6 +106,11 @@ public final class MigrationParameters {
     }
 
     /** {@link MigrationParameter#SAFE_EPOCH}. */
+    public long drainTimeoutMillis() {
+        return get(MigrationParameter.DRAIN_TIMEOUT);
+    }
+
+    /** {@link MigrationParameter#SAFE_EPOCH}. */
     public long safeEpochMillis() {
         return get(MigrationParameter.SAFE_EPOCH);
     }

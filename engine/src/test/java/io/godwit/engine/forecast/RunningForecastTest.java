@@ -246,4 +246,34 @@ class RunningForecastTest {
         course.forecast.sent(1_000_000_000, 0, 24_000, 0, 100_000_000);
         assertThat(course.judge().outlook().verdict()).isEqualTo(new Verdict.WillFinish());
     }
+
+    /** A wire that is held to a byte a second is not measured for a long time, and need not be. */
+    @Test
+    void aLimitBoundsWhatIsForetoldFromTheFirstLook() {
+        Course course = new Course(Steering.NONE, sweep(200_000, 10_000));
+        course.parameters = course.parameters.with(MigrationParameter.MAX_BANDWIDTH, 1);
+        course.send(0.06, 0);
+        Outlook outlook = course.judge().outlook();
+        assertThat(outlook.verdict()).as(outlook.why()).isInstanceOf(Verdict.WillNotFinish.class);
+        assertThat(outlook.leftNanos().isFinite()).isFalse();
+    }
+
+    @Test
+    void aLimitThatMightDoSaysNothingOfTheWireBelowIt() {
+        Course course = new Course(Steering.NONE, sweep(100, 100));
+        course.parameters = course.parameters.with(MigrationParameter.MAX_BANDWIDTH, 100_000_000);
+        course.send(0.06, 0);
+        assertThat(course.judge().outlook().verdict()).isInstanceOf(Verdict.Uncertain.class);
+    }
+
+    @Test
+    void aLowerLimitHoldsInTheNextForecast() {
+        Course course = new Course(Steering.NONE, sweep(8_192, 10_000));
+        assertThat(afterHalfASecond(course).outlook().verdict()).isEqualTo(new Verdict.WillFinish());
+        course.parameters = course.parameters.with(MigrationParameter.MAX_BANDWIDTH, 1);
+        course.forecast.sent(1_000_000, 0, 64, 0, 1);
+        Outlook outlook = course.judge().outlook();
+        assertThat(outlook.verdict()).as(outlook.why()).isInstanceOf(Verdict.WillNotFinish.class);
+        assertThat(outlook.why()).doesNotContain("200 MB/s");
+    }
 }

@@ -192,6 +192,18 @@ public final class DirtySync {
         }
     }
 
+    /** {@link ForecastFeed#limitChanged}; behind the first pass, where looks tell. */
+    void limitChanged() {
+        lock.lock();
+        try {
+            if (isRunning()) {
+                forecastFeed.limitChanged(plan.clock().nanoTime(), throttle.averagePercent());
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private boolean isRunning() {
         return !released && plan.run().state() == RunState.RUNNING;
     }

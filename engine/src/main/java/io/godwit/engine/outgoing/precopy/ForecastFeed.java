@@ -147,6 +147,12 @@ final class ForecastFeed {
         Optional<Choice> _ = judge(now(nowNanos, zeroShare(nowNanos), hotPages, percent));
     }
 
+    /** Another {@code max-bandwidth} holds, and no sync may come for long. */
+    void limitChanged(long nowNanos, int percent) {
+        noteSent(nowNanos, false, false);
+        Optional<Choice> _ = judge(now(nowNanos, NO_ZEROS, 0, percent));
+    }
+
     private Optional<Choice> judge(RunningForecast.Now now) {
         RunningForecast.Judgement judgement = forecast.judge(now);
         tell(new Foretold(judgement.outlook(), now.nowNanos()));

@@ -68,6 +68,7 @@ public final class Precopy implements AutoCloseable {
     private long bandwidthBytesPerSecond;
     private long firstPassNanos;
     private long nextLookNanos;
+    private long foretoldRate;
     private Optional<BackgroundSync> watch = Optional.empty();
     private final Optional<FreePageHints> freePages;
 
@@ -132,6 +133,7 @@ public final class Precopy implements AutoCloseable {
         hot = Optional.of(new HotPages());
         firstPassNanos = clock.nanoTime();
         nextLookNanos = FirstPassLooks.FIRST_NANOS;
+        foretoldRate = parameters.get().maxBandwidthBytesPerSecond();
         try {
             while (!trigger.isDue(walked, clock.nanoTime())) {
                 // A block that came since the last look would have to travel with the guest stopped.
@@ -253,9 +255,7 @@ public final class Precopy implements AutoCloseable {
                 block.endUse();
             }
             if (sent > 0) {
-                long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
-                pause(rateLimit.sent(sent, rate), rate);
-                hot.ifPresent(this::lookIntoFirstPass);
+                keepToLimit(sent, limited);
             }
         }
     }
@@ -299,7 +299,20 @@ public final class Precopy implements AutoCloseable {
         }
     }
 
-    /** Waits for the rate limit, or until somebody changes it. */
+    private void keepToLimit(long sent, boolean limited) {
+        long rate = limited ? parameters.get().maxBandwidthBytesPerSecond() : 0;
+        if (limited && rate != foretoldRate) {
+            foretoldRate = rate;
+            nextLookNanos = 0;
+            if (hot.isEmpty()) {
+                sync.limitChanged();
+            }
+        }
+        hot.ifPresent(this::lookIntoFirstPass);
+        pause(rateLimit.sent(sent, rate), rate);
+    }
+
+    /** Waits for the rate limit, or until somebody changes it. A low limit is no reason not to look. */
     private void pause(long nanos, long rate) {
         if (nanos == 0) {
             return;
@@ -311,6 +324,7 @@ public final class Precopy implements AutoCloseable {
                 && !trigger.isDueWithinPass(clock.nanoTime())) {
             sender.pause(Math.min(left, LOOK_UP_NANOS));
             left -= LOOK_UP_NANOS;
+            hot.ifPresent(this::lookIntoFirstPass);
         }
         meter.paused(clock.nanoTime() - begin);
     }
