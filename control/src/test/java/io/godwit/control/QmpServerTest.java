@@ -235,7 +235,7 @@ class QmpServerTest {
             assertThat(session.ask("{\"execute\":\"query-migrate-parameters\"}"))
                     .contains("\"cpu-throttle-initial\":20")
                     .contains("\"cpu-throttle-tailslow\":false")
-                    .contains("\"background-sync-interval\":5000");
+                    .contains("\"x-background-sync-interval\":5000");
             assertThat(session.ask("{\"execute\":\"migrate-set-parameters\",\"arguments\":"
                             + "{\"max-cpu-throttle\":60,\"cpu-throttle-initial\":55,\"cpu-throttle-tailslow\":true}}"))
                     .isEqualTo("{\"return\":{}}");

@@ -14,16 +14,22 @@ import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.linux.io.Pipes;
 import io.godwit.linux.io.Sockets;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Set;
+import java.util.SplittableRandom;
 import java.util.concurrent.CountDownLatch;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(120)
 class MigratorTest {
@@ -57,6 +63,40 @@ class MigratorTest {
             pair.destination.migrateIncoming(uri);
             pair.awaitEnds();
             assertMoved(pair);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 100_000, 1 << 20, 20 << 20})
+    void bytesBehindTheStreamInAFileAreNotTheGuests(int count) throws Exception {
+        long seed = System.nanoTime();
+        System.out.println("bytes behind the stream: seed " + seed);
+        byte[] bytes = new byte[count];
+        new SplittableRandom(seed).nextBytes(bytes);
+        try (Pair pair = new Pair(directory)) {
+            Path file = directory.resolve("stream");
+            pair.source.migrate("file:" + file);
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            Files.write(file, bytes, StandardOpenOption.APPEND);
+            pair.destination.migrateIncoming("file:" + file);
+            pair.awaitEnds();
+            assertMoved(pair);
+        }
+    }
+
+    @Test
+    void aStreamInAFileThatIsCutIsStillBroken() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            Path file = directory.resolve("stream");
+            pair.source.migrate("file:" + file);
+            assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
+            try (FileChannel whole = FileChannel.open(file, StandardOpenOption.WRITE)) {
+                FileChannel _ = whole.truncate(whole.size() - 1);
+            }
+            pair.destination.migrateIncoming("file:" + file);
+            pair.awaitEnds();
+            assertThat(pair.destination.statistics().error().orElseThrow()).contains("broke off");
+            assertThat(pair.destinationRun.state()).isEqualTo(RunState.INMIGRATE);
         }
     }
 
