@@ -49,7 +49,7 @@ class MigrationFailureTest {
     void aCommandIsEndedWhenTheMigrationIs() throws Exception {
         try (Pair pair = new Pair(directory)) {
             CountDownLatch active = new CountDownLatch(1);
-            pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
+            pair.source.addListener(new MigratorTest.OnStatus(MigrationStatus.ACTIVE, active::countDown));
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
             String mark = "0." + System.nanoTime();
             // It never reads and never ends.
@@ -151,7 +151,7 @@ class MigrationFailureTest {
         try (Pair pair = new Pair(directory)) {
             CountDownLatch active = new CountDownLatch(1);
             pair.source.setParameters(pair.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 4 << 20));
-            pair.source.addListener(new OnStatus(MigrationStatus.ACTIVE, active::countDown));
+            pair.source.addListener(new MigratorTest.OnStatus(MigrationStatus.ACTIVE, active::countDown));
             pair.source.migrate(pair.listen("tcp:127.0.0.1:0"));
             active.await();
             pair.sourceGuest.crashed = true;

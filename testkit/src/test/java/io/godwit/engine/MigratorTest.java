@@ -308,7 +308,7 @@ class MigratorTest {
         }
     }
 
-    private record OnStatus(MigrationStatus awaited, Runnable action) implements MigrationListener {
+    record OnStatus(MigrationStatus awaited, Runnable action) implements MigrationListener {
         @Override
         public void statusChanged(MigrationStatus status) {
             if (status == awaited) {
