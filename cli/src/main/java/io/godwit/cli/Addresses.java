@@ -3,9 +3,13 @@
 package io.godwit.cli;
 
 import io.godwit.control.QmpAddress;
+import java.time.Duration;
 
 /** Where a host answers QMP, as a user typed it. */
 final class Addresses {
+    /** How long a host that answers QMP may take for one answer. */
+    static final Duration PATIENCE = Duration.ofSeconds(10);
+
     private Addresses() {}
 
     /**

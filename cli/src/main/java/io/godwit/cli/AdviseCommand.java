@@ -12,7 +12,6 @@ import io.godwit.engine.forecast.Method;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.settings.MigrationParameters;
 import java.io.PrintWriter;
-import java.time.Duration;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -35,7 +34,6 @@ import picocli.CommandLine.TypeConversionException;
                         + " settings to use. Nothing is migrated or changed.",
         mixinStandardHelpOptions = true)
 final class AdviseCommand implements Callable<Integer> {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long FIRST_LOOK_MILLIS = 1000;
     private static final long LONGEST_DOWNTIME_MILLIS = 2_000_000;
     private static final int LONGEST_WATCH_SECONDS = 60;
@@ -116,7 +114,7 @@ final class AdviseCommand implements Callable<Integer> {
                     spec.commandLine(), "--downtime-limit must be at most " + LONGEST_DOWNTIME_MILLIS / 1000 + "s");
         }
         Link link = Link.of(bandwidth).withWire(Math.max(bandwidth, wire == null ? 0 : wire));
-        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), PATIENCE)) {
+        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), Addresses.PATIENCE)) {
             advise(client, link);
         } catch (QmpException e) {
             throw new CommandFailure("The guest at " + qmp + " cannot be watched: " + e.getMessage(), e);

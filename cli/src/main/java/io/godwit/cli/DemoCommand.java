@@ -129,7 +129,7 @@ final class DemoCommand implements Callable<Integer> {
                 mode.startsPostcopy(),
                 mode.isPostcopy() ? Optional.of(destination) : Optional.empty(),
                 scissors.map(c -> c),
-                MigrationRun.PATIENCE);
+                Addresses.PATIENCE);
         MigrationSample last = new MigrationRun(source, Terminal.view(json, out), plan).run(uri);
         Report report;
         Optional<Verification> verification = Optional.empty();

@@ -5,14 +5,11 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
-import java.time.Duration;
 
 /**
  * Cuts the connection of a postcopy once, in the middle, as a broken network would, and mends it as an operator would.
  */
 final class DemoCut implements MigrationRun.Recovery {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     private enum Stage {
         WHOLE,
         CUT,
@@ -46,7 +43,7 @@ final class DemoCut implements MigrationRun.Recovery {
             case CUT -> {
                 if (sample.isPaused() && destinationIsPaused()) {
                     String uri = wire.listen("migrate-recover");
-                    source.execute("migrate", Json.object().put("uri", uri).put("resume", true), PATIENCE);
+                    source.execute("migrate", Json.object().put("uri", uri).put("resume", true), Addresses.PATIENCE);
                     stage = Stage.MENDED;
                 }
             }
@@ -71,7 +68,7 @@ final class DemoCut implements MigrationRun.Recovery {
 
     private void cut() {
         try {
-            source.execute("migrate-pause", PATIENCE);
+            source.execute("migrate-pause", Addresses.PATIENCE);
             stage = Stage.CUT;
         } catch (QmpException e) {
             stage = Stage.TOO_LATE;
@@ -79,7 +76,7 @@ final class DemoCut implements MigrationRun.Recovery {
     }
 
     private boolean destinationIsPaused() {
-        return MigrationSample.of(destination.execute("query-migrate", PATIENCE))
+        return MigrationSample.of(destination.execute("query-migrate", Addresses.PATIENCE))
                 .isPaused();
     }
 }

@@ -5,13 +5,10 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import java.nio.file.Path;
-import java.time.Duration;
 import tools.jackson.databind.JsonNode;
 
 /** Where the destination of a demonstration listens: at a new place each time. */
 final class DemoWire {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     /** How the migration goes from host to host. */
     enum Transport {
         TCP,
@@ -41,12 +38,12 @@ final class DemoWire {
             case TCP -> "tcp:127.0.0.1:0";
             case UNIX -> "unix:" + directory.resolve("migration-" + listened + ".sock");
         };
-        destination.execute(command, Json.object().put("uri", asked), PATIENCE);
+        destination.execute(command, Json.object().put("uri", asked), Addresses.PATIENCE);
         return switch (transport) {
             case UNIX -> asked;
             case TCP -> {
                 JsonNode address = destination
-                        .execute("query-migrate", PATIENCE)
+                        .execute("query-migrate", Addresses.PATIENCE)
                         .path("socket-address")
                         .path(0);
                 yield "tcp:127.0.0.1:" + address.path("port").asString("0");

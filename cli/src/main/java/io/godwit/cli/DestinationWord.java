@@ -49,7 +49,7 @@ record DestinationWord(String status, String reason) {
 
     private static Optional<JsonNode> answer(QmpClient client, String command) {
         try {
-            return Optional.of(client.execute(command, MigrationRun.PATIENCE));
+            return Optional.of(client.execute(command, Addresses.PATIENCE));
         } catch (QmpConnectionException | QmpException e) {
             return Optional.empty();
         }

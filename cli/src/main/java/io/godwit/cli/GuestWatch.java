@@ -23,7 +23,6 @@ import tools.jackson.databind.node.ObjectNode;
  * one interval after the other, by samples of its pages, which costs the guest nothing. Used by one thread.
  */
 final class GuestWatch {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration LOOK_AGAIN = Duration.ofMillis(20);
     private static final long PAGE_BYTES = 4096;
     private static final String TIME_UNIT = "calc-time-unit";
@@ -55,19 +54,20 @@ final class GuestWatch {
         tellsCurves = client.isGodwit();
         rule = client.isGodwit() ? StoppingRule.GODWIT : StoppingRule.QEMU;
         if (client.isGodwit()) {
-            JsonNode guest = client.execute("x-godwit-guest", PATIENCE);
+            JsonNode guest = client.execute("x-godwit-guest", Addresses.PATIENCE);
             totalBytes = guest.path("memory-bytes").asLong(0);
             vcpus = Math.max(1, guest.path("vcpus").size());
         } else {
-            JsonNode memory = client.execute("query-memory-size-summary", PATIENCE);
+            JsonNode memory = client.execute("query-memory-size-summary", Addresses.PATIENCE);
             totalBytes = memory.path("base-memory").asLong(0)
                     + memory.path("plugged-memory").asLong(0);
-            vcpus = Math.max(1, client.execute("query-cpus-fast", PATIENCE).size());
+            vcpus = Math.max(
+                    1, client.execute("query-cpus-fast", Addresses.PATIENCE).size());
         }
         if (totalBytes <= 0) {
             throw new CommandFailure("The guest at " + client.address() + " has no memory to migrate.");
         }
-        JsonNode migration = client.execute("query-migrate", PATIENCE);
+        JsonNode migration = client.execute("query-migrate", Addresses.PATIENCE);
         requireMigratable(migration);
         zeroShare = shareOfAnEarlierAttempt(migration).orElse(UNKNOWN_SHARE);
     }
@@ -135,7 +135,7 @@ final class GuestWatch {
 
     /** QEMU 7.2's emulator, asked what its guest writes page by page, ends with SIGSEGV, and the guest with it. */
     private void requireKvm() {
-        if (!client.execute("query-kvm", PATIENCE).path("enabled").asBoolean(false)) {
+        if (!client.execute("query-kvm", Addresses.PATIENCE).path("enabled").asBoolean(false)) {
             throw new CommandFailure("The guest at " + client.address() + " has "
                     + ByteSize.binary(totalBytes) + ", too little for QEMU to sample its pages, and this old QEMU does"
                     + " not survive being asked for more without KVM. Its migration cannot be foretold.");
@@ -170,17 +170,17 @@ final class GuestWatch {
     private JsonNode measure(ObjectNode how, long millis) {
         ObjectNode unit = inSeconds ? Json.object() : Json.object().put(TIME_UNIT, "millisecond");
         ObjectNode arguments = how.setAll(unit).put("calc-time", inSeconds ? millis / 1000 : millis);
-        client.execute("calc-dirty-rate", arguments, PATIENCE);
-        long deadline = System.nanoTime() + millis * 1_000_000 + PATIENCE.toNanos();
+        client.execute("calc-dirty-rate", arguments, Addresses.PATIENCE);
+        long deadline = System.nanoTime() + millis * 1_000_000 + Addresses.PATIENCE.toNanos();
         while (System.nanoTime() < deadline) {
             awaitAMoment();
-            JsonNode answer = client.execute("query-dirty-rate", unit, PATIENCE);
+            JsonNode answer = client.execute("query-dirty-rate", unit, Addresses.PATIENCE);
             if (answer.path("status").asString("").equals("measured")) {
                 return answer;
             }
         }
         throw new CommandFailure("The host at " + client.address() + " has not measured the dirty rate of " + millis
-                + " ms within " + (millis + PATIENCE.toMillis()) + " ms.");
+                + " ms within " + (millis + Addresses.PATIENCE.toMillis()) + " ms.");
     }
 
     private void awaitAMoment() {

@@ -92,7 +92,7 @@ final class HostCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
-        QmpAddress address = parse(qmp);
+        QmpAddress address = Addresses.qmp(qmp);
         InheritedDescriptors inherited = InheritedDescriptors.of(inheritedDescriptors, Optional.ofNullable(incoming));
         Origin origin = incoming == null ? Origin.BOOT : Origin.ARRIVAL;
         Machines.Choice choice = Machines.choose(guest.kind());
@@ -154,14 +154,6 @@ final class HostCommand implements Callable<Integer> {
         if (!incoming.equals("defer")) {
             // Nobody may be asking over QMP: a host that waited in vain says so and ends.
             host.migrateIncoming(incoming, true);
-        }
-    }
-
-    private static QmpAddress parse(String text) {
-        try {
-            return QmpAddress.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new CommandFailure(String.valueOf(e.getMessage()), e);
         }
     }
 

@@ -23,7 +23,6 @@ import java.util.concurrent.TimeoutException;
 /** A {@code godwit host} as a child of this process. It ends with its parent, whatever happens to that. */
 final class HostProcess implements AutoCloseable {
     private static final Duration START_PATIENCE = Duration.ofSeconds(60);
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final Duration END_PATIENCE = Duration.ofSeconds(3);
 
     private final String name;
@@ -70,7 +69,7 @@ final class HostProcess implements AutoCloseable {
     QmpClient connect() {
         try {
             ready.get(START_PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-            return QmpClient.connect(address, PATIENCE);
+            return QmpClient.connect(address, Addresses.PATIENCE);
         } catch (TimeoutException e) {
             throw new CommandFailure(
                     "The " + name + " host was not ready within " + START_PATIENCE.toSeconds() + " s." + lastWords(),

@@ -48,8 +48,6 @@ import tools.jackson.databind.JsonNode;
         },
         mixinStandardHelpOptions = true)
 final class MigrateCommand implements Callable<Integer> {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     /** A destination that has refused a guest may need a moment to say why. */
     private static final Duration LAST_WORD = Duration.ofSeconds(1);
 
@@ -124,21 +122,21 @@ final class MigrateCommand implements Callable<Integer> {
                     "--resume goes on as the migration began, so the postcopy options have no place");
         }
         Report.requireWritable(reportFile);
-        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), PATIENCE)) {
+        try (QmpClient client = QmpClient.connect(Addresses.qmp(qmp), Addresses.PATIENCE)) {
             if (recovering) {
                 return recover(client);
             }
             if (destinationQmp == null) {
                 return migrate(client, Optional.empty());
             }
-            try (QmpClient destination = QmpClient.connect(Addresses.qmp(destinationQmp), PATIENCE)) {
+            try (QmpClient destination = QmpClient.connect(Addresses.qmp(destinationQmp), Addresses.PATIENCE)) {
                 return migrate(client, Optional.of(destination));
             }
         }
     }
 
     private int recover(QmpClient destination) {
-        destination.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE);
+        destination.execute("migrate-recover", Json.object().put("uri", uri), Addresses.PATIENCE);
         if (!json) {
             say("The destination listens at " + uri + ". Next: godwit migrate --resume --qmp SOURCE-QMP " + uri);
         }
@@ -153,7 +151,7 @@ final class MigrateCommand implements Callable<Integer> {
         settings.applyParameters(source);
         if (resuming) {
             destination.ifPresent(
-                    client -> client.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE));
+                    client -> client.execute("migrate-recover", Json.object().put("uri", uri), Addresses.PATIENCE));
         } else {
             settings.applyCapabilities(source, capabilities);
             destination.ifPresent(client -> prepare(client));
@@ -216,11 +214,13 @@ final class MigrateCommand implements Callable<Integer> {
     /** Makes the destination fit for what the source will do, and lets it listen if it has not begun to. */
     private void prepare(QmpClient destination) {
         settings.applyMissingCapabilities(destination, postcopy.capabilities());
-        String status =
-                destination.execute("query-migrate", PATIENCE).path("status").asString("none");
+        String status = destination
+                .execute("query-migrate", Addresses.PATIENCE)
+                .path("status")
+                .asString("none");
         if (status.equals("none")) {
             try {
-                destination.execute("migrate-incoming", Json.object().put("uri", uri), PATIENCE);
+                destination.execute("migrate-incoming", Json.object().put("uri", uri), Addresses.PATIENCE);
             } catch (QmpException e) {
                 throw new CommandFailure("The destination does not listen: " + e.getMessage(), e);
             }

@@ -21,9 +21,6 @@ import tools.jackson.databind.node.ObjectNode;
  * <p>Threads: {@link #run} by one; {@link #cancelAndWait} by a shutdown hook.
  */
 final class MigrationRun {
-    /** How long a host may take to answer. */
-    static final Duration PATIENCE = Duration.ofSeconds(10);
-
     private static final String PRE_SWITCHOVER = "pre-switchover";
 
     /** After so long without an answer the view says so. */
@@ -124,11 +121,11 @@ final class MigrationRun {
                     + " goes on arriving. query-migrate tells how far it is.");
             return;
         }
-        client.whenSilent(PATIENCE, () -> {}); // The view belongs to the other thread.
+        client.whenSilent(Addresses.PATIENCE, () -> {}); // The view belongs to the other thread.
         try {
-            client.execute("migrate_cancel", PATIENCE);
-            if (!ended.await(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-                System.err.println("godwit: the source did not say within " + PATIENCE.toSeconds()
+            client.execute("migrate_cancel", Addresses.PATIENCE);
+            if (!ended.await(Addresses.PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
+                System.err.println("godwit: the source did not say within " + Addresses.PATIENCE.toSeconds()
                         + " s that it has cancelled; ask it with query-migrate.");
             }
         } catch (QmpException | QmpConnectionException e) {
@@ -220,7 +217,8 @@ final class MigrationRun {
         }
         try {
             QmpClient destination = plan.destination().get();
-            return sample.withFaults(FaultSample.of(destination.execute("x-godwit-statistics", PATIENCE), earlier));
+            return sample.withFaults(
+                    FaultSample.of(destination.execute("x-godwit-statistics", Addresses.PATIENCE), earlier));
         } catch (QmpConnectionException e) {
             // The migration is the source's to tell; what the destination adds is for the eye.
             return sample.withFaults(earlier);

@@ -22,7 +22,6 @@ record Pause(long beforeMicros, long acrossMicros, long handoverMicros) {
     static final Duration MARGIN_BEFORE = Duration.ofMillis(200);
     static final Duration MARGIN_AFTER = Duration.ofSeconds(1);
 
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
     private static final long RETRY_NANOS = 5_000_000;
 
     /** The longest gap of the last second, in microseconds; asked right before the migration begins. */
@@ -57,9 +56,9 @@ record Pause(long beforeMicros, long acrossMicros, long handoverMicros) {
         return new Pause(beforeMicros, longest / 1000, handover / 1000);
     }
 
-    /** The destination's vCPUs, once all have beaten or {@link #PATIENCE} has passed. */
+    /** The destination's vCPUs, once all have beaten or {@link Addresses#PATIENCE} has passed. */
     private static JsonNode awaitBeats(QmpClient destination, int count) {
-        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        long deadline = System.nanoTime() + Addresses.PATIENCE.toNanos();
         while (true) {
             JsonNode vcpus = guest(destination, Json.object()).path("vcpus");
             boolean all =
@@ -90,6 +89,6 @@ record Pause(long beforeMicros, long acrossMicros, long handoverMicros) {
     }
 
     private static JsonNode guest(QmpClient host, ObjectNode arguments) {
-        return host.execute("x-godwit-guest", arguments, PATIENCE);
+        return host.execute("x-godwit-guest", arguments, Addresses.PATIENCE);
     }
 }

@@ -5,7 +5,6 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -18,8 +17,6 @@ import tools.jackson.databind.node.ObjectNode;
 
 /** {@code --set} and {@code --cap}: parameters and capabilities of a migration, by their QMP names. */
 final class Settings {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     @Option(
             names = "--set",
             paramLabel = "NAME=VALUE",
@@ -66,16 +63,18 @@ final class Settings {
         List<String> names = new ArrayList<>(besides);
         names.addAll(capabilities);
         for (JsonNode capability :
-                client.execute("query-migrate-capabilities", PATIENCE).values()) {
+                client.execute("query-migrate-capabilities", Addresses.PATIENCE).values()) {
             if (capability.path("state").asBoolean(false)) {
-                names.remove(capability.path("capability").asString(""));
+                String name = capability.path("capability").asString("");
+                // A Godwit answers with x- where QEMU's schema does not know the name.
+                names.removeIf(wanted -> name.equals(wanted) || name.equals("x-" + wanted));
             }
         }
         if (names.isEmpty()) {
             return;
         }
         try {
-            client.execute("migrate-set-capabilities", switchedOn(names), PATIENCE);
+            client.execute("migrate-set-capabilities", switchedOn(names), Addresses.PATIENCE);
         } catch (QmpException e) {
             throw new CommandFailure(
                     "The destination does not switch " + String.join(", ", names) + " on: " + e.getMessage()
@@ -96,7 +95,7 @@ final class Settings {
 
     private static void set(QmpClient client, String command, String option, ObjectNode arguments) {
         try {
-            client.execute(command, arguments, PATIENCE);
+            client.execute(command, arguments, Addresses.PATIENCE);
         } catch (QmpException e) {
             throw new CommandFailure(option + " was refused by the host: " + e.getMessage(), e);
         }

@@ -5,7 +5,6 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpConnectionException;
-import java.time.Duration;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -15,8 +14,6 @@ import tools.jackson.databind.node.ObjectNode;
  * @param statistics answer to {@code x-godwit-statistics}
  */
 record SourceFigures(ObjectNode guest, ObjectNode statistics) {
-    private static final Duration PATIENCE = Duration.ofSeconds(10);
-
     /** Of whom nothing is known. */
     static SourceFigures none() {
         return new SourceFigures(Json.object(), Json.object());
@@ -34,6 +31,6 @@ record SourceFigures(ObjectNode guest, ObjectNode statistics) {
     }
 
     private static ObjectNode ask(QmpClient client, String command) {
-        return client.execute(command, PATIENCE) instanceof ObjectNode object ? object : Json.object();
+        return client.execute(command, Addresses.PATIENCE) instanceof ObjectNode object ? object : Json.object();
     }
 }

@@ -55,6 +55,7 @@ public final class StreamReader {
     private final StreamListener listener;
     private final StreamLimits limits;
     private final boolean snapshot;
+    private boolean mayBeFollowed;
     private final ConfigurationReader configurationReader;
     private final RamSectionReader ram;
     private final TailReader tail;
@@ -79,6 +80,7 @@ public final class StreamReader {
         this.listener = listener;
         this.limits = limits;
         this.snapshot = snapshot;
+        this.mayBeFollowed = snapshot;
         this.configurationReader = new ConfigurationReader(limits);
         this.ram = new RamSectionReader(listener, limits);
         this.tail = new TailReader(limits);
@@ -201,6 +203,14 @@ public final class StreamReader {
         }
     }
 
+    /**
+     * What the stream was kept in may be longer than it: a block device, a file that was another before. What follows
+     * its end is not looked at; once {@link #isComplete}, {@link #position} is that end.
+     */
+    public void allowBytesBehindTheEnd() {
+        mayBeFollowed = true;
+    }
+
     /** Whether PACKAGED has come wholly: only pages, PINGs and the end mark may follow. */
     public boolean isPostcopy() {
         return packagedSeen;
@@ -212,7 +222,7 @@ public final class StreamReader {
     }
 
     /**
-     * No more bytes will come. A reader for looking finds the end before bytes that have come behind it.
+     * No more bytes will come. Where bytes may follow the end, it is found before them.
      *
      * @throws StreamFormatException if the stream is not complete; says what is missing
      */
@@ -222,7 +232,7 @@ public final class StreamReader {
         }
         StreamPlace place = place();
         if (state == State.TAIL) {
-            if (snapshot && endsWithin()) {
+            if (mayBeFollowed && endsWithin()) {
                 return;
             }
             throw tail.unfinished(place);
@@ -425,7 +435,7 @@ public final class StreamReader {
         int at = in.position();
         int id = Short.toUnsignedInt(in.getShort(at + 1));
         int length = Short.toUnsignedInt(in.getShort(at + 3));
-        if (id == 0 || id > 11) {
+        if (id == 0 || id > Wire.LAST_COMMAND) {
             throw place().fail("Unknown command", "an id of 1 to 11", id);
         }
         place().requireAtMost("Length of command " + id, Command.MAX_DATA_BYTES, length);
@@ -477,14 +487,14 @@ public final class StreamReader {
     }
 
     private boolean behindTheEnd(ByteBuffer in) {
-        if (!snapshot) {
+        if (!mayBeFollowed) {
             throw place().fail(in.remaining() + " bytes follow the end of the stream.");
         }
         return false;
     }
 
     private boolean tail(ByteBuffer in) {
-        if (snapshot && tail.isFull() && endsWithin()) {
+        if (mayBeFollowed && tail.isFull() && endsWithin()) {
             return true;
         }
         TailReader.Tail found = tail.read(in, place());

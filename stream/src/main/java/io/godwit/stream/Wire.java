@@ -26,6 +26,9 @@ final class Wire {
     static final int PAGE_BYTES = 1 << PAGE_BITS;
     static final int FLAG_MASK = PAGE_BYTES - 1;
 
+    /** The largest id of a command. */
+    static final int LAST_COMMAND = 11;
+
     static final int RAM_FULL = 0x01;
     static final int RAM_ZERO = 0x02;
     static final int RAM_MEM_SIZE = 0x04;

@@ -143,17 +143,10 @@ public final class CheckpointTaker implements AutoCloseable {
     /**
      * Begins with a connection: reads what the keeper says first.
      *
-     * @param received what was read from it already; all of it is taken
      * @throws MigrationException if it is not this guest's keeper, or fell silent; nothing has changed then
      */
-    public void greet(Channel channel, ByteBuffer received) {
-        int already = received.remaining();
-        if (already > KeeperWord.Greeting.BYTES) {
-            throw new MigrationException.Protocol("the source began with " + already + " bytes where a greeting of "
-                    + KeeperWord.Greeting.BYTES + " was due");
-        }
-        words.buffer(0, already).put(received);
-        readFully(channel, already, KeeperWord.Greeting.BYTES);
+    public void greet(Channel channel) {
+        readFully(channel, KeeperWord.Greeting.BYTES);
         KeeperWord.Greeting greeting = KeeperWord.Greeting.decode(words.buffer(0, KeeperWord.Greeting.BYTES));
         if (!greeting.guest().equals(guest.identity())) {
             throw new MigrationException.Protocol(
@@ -366,12 +359,12 @@ public final class CheckpointTaker implements AutoCloseable {
     }
 
     private KeeperWord awaitAnswer(Channel channel) {
-        readFully(channel, 0, KeeperWord.ANSWER_BYTES);
+        readFully(channel, KeeperWord.ANSWER_BYTES);
         return KeeperWord.decodeAnswer(words.buffer(0, KeeperWord.ANSWER_BYTES)).orElseThrow();
     }
 
-    private void readFully(Channel channel, int already, int length) {
-        int filled = already;
+    private void readFully(Channel channel, int length) {
+        int filled = 0;
         while (filled < length) {
             int n = channel.read(
                     words, filled, length - filled, settings.patience().toNanos());

@@ -14,6 +14,8 @@ public enum ThreadRole {
     FINISH("mig-finish", false),
     /** Takes a guest in. */
     INCOMING("mig-incoming", true),
+    /** Lets the source's connections in. */
+    DOORMAN("mig-doorman", false),
     /** Hears who needs a page that is missing. */
     FAULTS("uffd-fault", true),
     /** Reads the pages behind the package of postcopy. */

@@ -42,7 +42,7 @@ final class IncomingControl implements PostcopyControl {
     IncomingControl(IncomingPlan plan) {
         this.plan = plan;
         this.requests = new Mailbox<>(plan.environment());
-        this.link = new IncomingLink(plan.transports(), plan.uri(), plan.patience());
+        this.link = new IncomingLink(plan, plan.uri(), false);
     }
 
     /** Where it stands. */
@@ -95,7 +95,7 @@ final class IncomingControl implements PostcopyControl {
             throw new MigrationException.Refused("migrate-recover is possible in state 'postcopy-paused'"
                     + " only; this migration is '" + state.status().publicName() + "'.");
         }
-        IncomingLink next = new IncomingLink(plan.transports(), uri, plan.patience());
+        IncomingLink next = new IncomingLink(plan, uri, true);
         link.cut("migrate-recover was asked for again, with " + uri);
         link = next;
         if (done) {

@@ -47,15 +47,36 @@ final class DescriptorChannel implements Channel {
         void end();
     }
 
+    /**
+     * What is at the other end.
+     *
+     * @param name for messages
+     * @param tcp whether acknowledgements can be held back
+     * @param answers whether something can come back
+     */
+    record Peer(String name, boolean tcp, boolean answers) {
+        /** What is at an address. */
+        static Peer at(MigrationUri uri) {
+            boolean tcp = uri instanceof MigrationUri.Tcp;
+            return new Peer(uri.toString(), tcp, tcp || uri instanceof MigrationUri.Unix);
+        }
+
+        Peer answering() {
+            return new Peer(name, tcp, true);
+        }
+    }
+
+    /** LIMIT: three signs of life missed make a peer that is gone: half a minute. */
+    private static final int KEEP_ALIVE_SECONDS = 10;
+
     private final Descriptor descriptor;
     private final AbortSignal abort;
-    private final String peer;
-    private final boolean tcp;
-    private final boolean bidirectional;
+    private final Peer peer;
     private final long stallNanos;
     private final Completion completion;
     private final Polling writePolling = new Polling();
     private final Polling readPolling = new Polling();
+    private boolean closesAbort;
     private boolean finished;
 
     /**
@@ -63,20 +84,31 @@ final class DescriptorChannel implements Channel {
      *
      * @param stall how long a write may make no progress at all
      */
-    DescriptorChannel(
-            Descriptor descriptor,
-            AbortSignal abort,
-            MigrationUri peer,
-            boolean bidirectional,
-            Duration stall,
-            Completion completion) {
+    DescriptorChannel(Descriptor descriptor, AbortSignal abort, Peer peer, Duration stall, Completion completion) {
         this.descriptor = descriptor;
         this.abort = abort;
-        this.peer = peer.toString();
-        this.tcp = peer instanceof MigrationUri.Tcp;
-        this.bidirectional = bidirectional;
+        this.peer = peer;
         this.stallNanos = stall.toNanos();
         this.completion = completion;
+    }
+
+    /** Over a connected socket; over tcp it notices a peer whose machine has gone without a word. */
+    static DescriptorChannel onSocket(Descriptor socket, Peer peer, Duration stall, AbortSignal abort) {
+        if (peer.tcp()) {
+            Sockets.noDelay(socket, true);
+            Sockets.keepAlive(socket, KEEP_ALIVE_SECONDS);
+        }
+        return new DescriptorChannel(socket, abort, peer, stall, Completion.NONE);
+    }
+
+    /** Has the abort signal, which nobody else uses, closed with the channel. */
+    DescriptorChannel closingAbort() {
+        closesAbort = true;
+        return this;
+    }
+
+    Descriptor descriptor() {
+        return descriptor;
     }
 
     @Override
@@ -143,7 +175,7 @@ final class DescriptorChannel implements Channel {
         switch (writePolling.awaitWritable(descriptor, abort.event(), stallNanos)) {
             case READY, STOPPED -> {}
             case TIMED_OUT ->
-                throw new MigrationException.Transport(peer + " took no byte for "
+                throw new MigrationException.Transport(peer.name() + " took no byte for "
                         + Duration.ofNanos(stallNanos).toMillis() + " ms");
         }
     }
@@ -158,14 +190,14 @@ final class DescriptorChannel implements Channel {
         // The reason of an abort explains more than the error that it caused.
         String message = abort.isRaised()
                 ? abort.reason()
-                : doing + " " + peer + ": " + e.getMessage()
+                : doing + " " + peer.name() + ": " + e.getMessage()
                         + completion.failure().map(failure -> "; " + failure).orElse("");
         return new MigrationException.Transport(message, e);
     }
 
     @Override
     public void acknowledgeAtOnce() {
-        if (tcp) {
+        if (peer.tcp()) {
             try {
                 Sockets.quickAck(descriptor, true);
             } catch (NativeException e) {
@@ -181,19 +213,19 @@ final class DescriptorChannel implements Channel {
 
     @Override
     public boolean isBidirectional() {
-        return bidirectional;
+        return peer.answers();
     }
 
     @Override
     public String peer() {
-        return peer;
+        return peer.name();
     }
 
     @Override
     public void finish() {
         if (!finished) {
             finished = true;
-            if (!bidirectional) {
+            if (!peer.answers()) {
                 descriptor.close();
             }
             completion.await(abort);
@@ -206,5 +238,8 @@ final class DescriptorChannel implements Channel {
         completion.end();
         writePolling.close();
         readPolling.close();
+        if (closesAbort) {
+            abort.close();
+        }
     }
 }

@@ -2,28 +2,41 @@
 // Copyright the Godwit authors
 package io.godwit.engine.transport;
 
-/** A destination that waits for its source. */
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * An address where connections come in, or one channel that is there already. The {@link Doorman} uses it.
+ *
+ * <p>Threads: one, that of the doorman; {@link #wake} any.
+ */
 public interface Listening extends AutoCloseable {
     /** Where a source can reach it; with the port that was chosen where none was asked for. */
     MigrationUri address();
-
-    /**
-     * Waits for the source, without a limit: {@link AbortSignal} ends it.
-     *
-     * @throws io.godwit.engine.outcome.MigrationException.Transport if the wait was ended
-     */
-    Channel accept();
 
     /** Whether connections can come here, more than one too; else there is one that is there already. */
     boolean takesMore();
 
     /**
-     * Waits for a connection, while others live; {@code stop} ends the wait, and later those of the connection.
+     * The next connection, if one is there; never waits. The channel has an abort signal of its own.
      *
-     * @throws io.godwit.engine.outcome.MigrationException.Transport if the wait was ended
-     * @throws IllegalStateException unless {@link #takesMore}
+     * @throws io.godwit.engine.outcome.MigrationException.Transport if this process can have no more descriptors, say;
+     *     later it may work again
      */
-    Channel acceptFurther(AbortSignal stop);
+    Optional<Channel> accept();
+
+    /**
+     * Waits until a connection can be accepted, one of {@code waiting} has something to read (its end too), or {@link
+     * #wake} is called.
+     *
+     * @param accepting whether a connection that can be accepted ends the wait
+     * @param waiting channels that were accepted here
+     * @param timeoutNanos as for {@link Channel#read(io.godwit.linux.memory.NativeMemory, long, int, long)}
+     */
+    void await(boolean accepting, List<Channel> waiting, long timeoutNanos);
+
+    /** Ends the wait that there is, or else the next one. */
+    void wake();
 
     /** Stops listening and removes what the address left in the file system. */
     @Override

@@ -3,16 +3,26 @@
 package io.godwit.engine.transport;
 
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.linux.io.UnixSocketFile;
+import java.net.Inet6Address;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 
 /** Where a migration stream goes to or comes from, in QEMU's spelling. */
 public sealed interface MigrationUri {
-    /** {@code tcp:HOST:PORT}; port 0 at the destination takes a free one. IPv6 addresses stand in brackets. */
+    /** LIMIT: the longest name that the name system has. */
+    int MAX_HOST_CHARACTERS = 253;
+
+    /**
+     * {@code tcp:HOST:PORT}; port 0 at the destination takes a free one. IPv6 addresses stand in brackets.
+     *
+     * @param host empty = all addresses of this machine at the destination, this machine at the source
+     */
     record Tcp(String host, int port) implements MigrationUri {
         @Override
         public String toString() {
-            return "tcp:" + (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+            return "tcp:" + hostAndPort(host, port);
         }
     }
 
@@ -50,6 +60,11 @@ public sealed interface MigrationUri {
         }
     }
 
+    /** A host and a port in one word. */
+    static String hostAndPort(String host, int port) {
+        return (host.contains(":") ? "[" + host + "]" : host) + ":" + port;
+    }
+
     /**
      * Reads a URI.
      *
@@ -64,7 +79,7 @@ public sealed interface MigrationUri {
         }
         return switch (scheme) {
             case "tcp" -> parseTcp(uri, rest);
-            case "unix" -> new Unix(parsePath(uri, rest));
+            case "unix" -> parseUnix(uri, rest);
             case "fd" -> parseFd(uri, rest);
             case "exec" -> new Exec(rest);
             case "file" -> parseFile(uri, rest);
@@ -77,12 +92,46 @@ public sealed interface MigrationUri {
         if (portColon < 0) {
             throw refused(uri, "tcp:HOST:PORT needs a port");
         }
-        String host = rest.substring(0, portColon);
+        String host = parseHost(uri, rest.substring(0, portColon));
+        return new Tcp(host, (int) parseNumber(uri, "port", rest.substring(portColon + 1), 0, 65535));
+    }
+
+    private static String parseHost(String uri, String host) {
         if (host.startsWith("[") && host.endsWith("]")) {
-            host = host.substring(1, host.length() - 1);
+            String literal = host.substring(1, host.length() - 1);
+            try {
+                var _ = Inet6Address.ofLiteral(literal);
+                return literal;
+            } catch (IllegalArgumentException e) {
+                throw new MigrationException.Refused(
+                        "migration URI '" + uri + "': '" + literal + "' is no IPv6 address", e);
+            }
         }
-        long port = parseNumber(uri, "port", rest.substring(portColon + 1), 0, 65535);
-        return new Tcp(host.isEmpty() ? "0.0.0.0" : host, (int) port);
+        if (host.contains(":")) {
+            throw refused(uri, "an IPv6 address stands in brackets, as in tcp:[fd00::1]:4444");
+        }
+        if (host.length() > MAX_HOST_CHARACTERS || !host.chars().allMatch(MigrationUri::isOfHost)) {
+            throw refused(
+                    uri,
+                    "the host is none: letters, digits, '-', '.' and '_' make one, " + MAX_HOST_CHARACTERS
+                            + " of them at most");
+        }
+        return host;
+    }
+
+    private static boolean isOfHost(int character) {
+        return Character.isLetterOrDigit(character) || "-._".indexOf(character) >= 0;
+    }
+
+    private static Unix parseUnix(String uri, String rest) {
+        int bytes = rest.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes > UnixSocketFile.MAX_PATH_BYTES) {
+            throw refused(
+                    uri,
+                    "the path has " + bytes + " bytes, and a socket's has " + UnixSocketFile.MAX_PATH_BYTES
+                            + " at most; use a shorter directory");
+        }
+        return new Unix(parsePath(uri, rest));
     }
 
     private static Fd parseFd(String uri, String rest) {

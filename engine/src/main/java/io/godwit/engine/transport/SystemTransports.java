@@ -7,28 +7,24 @@ import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
 import io.godwit.linux.io.Files;
 import io.godwit.linux.io.Sockets;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.UnixDomainSocketAddress;
-import java.net.UnknownHostException;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.List;
 
 /** The kernel's sockets, pipes and files. */
 public final class SystemTransports implements Transports {
-    private static final System.Logger LOG = System.getLogger(SystemTransports.class.getName());
-
-    /** LIMIT: three signs of life missed make a peer that is gone: half a minute. */
-    private static final int KEEP_ALIVE_SECONDS = 10;
-    /** Main and second connection, and strangers that knock. */
-    private static final int BACKLOG = 8;
-
     private final Descriptors descriptors;
+    private final HostAddresses hosts;
 
     /** With the descriptors that {@code fd:} may name. */
     public SystemTransports(Descriptors descriptors) {
+        this(descriptors, new HostAddresses());
+    }
+
+    SystemTransports(Descriptors descriptors, HostAddresses hosts) {
         this.descriptors = descriptors;
+        this.hosts = hosts;
     }
 
     @Override
@@ -43,32 +39,66 @@ public final class SystemTransports implements Transports {
     @Override
     public Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
         try {
-            return switch (uri) {
-                case MigrationUri.Tcp tcp -> socketChannel(connectToAny(tcp, patience, abort), uri, patience, abort);
-                case MigrationUri.Unix unix ->
-                    socketChannel(
-                            Sockets.connect(UnixDomainSocketAddress.of(unix.path()), patience, abort.event()),
-                            uri,
-                            patience,
-                            abort);
-                case MigrationUri.Fd fd -> passedChannel(fd, patience, abort);
-                case MigrationUri.Exec exec -> {
-                    Command command = Command.writingTo(exec);
-                    yield new DescriptorChannel(command.pipe(), abort, uri, false, patience, command);
-                }
-                case MigrationUri.File file ->
-                    new DescriptorChannel(
-                            Files.openForWrite(file.path(), file.offset()),
-                            abort,
-                            uri,
-                            false,
-                            patience,
-                            DescriptorChannel.Completion.NONE);
-            };
+            return open(uri, patience, abort);
         } catch (NativeException e) {
             throw new MigrationException.Transport(
                     abort.isRaised() ? abort.reason() : "cannot reach " + uri + ": " + e.getMessage(), e);
         }
+    }
+
+    private Channel open(MigrationUri uri, Duration patience, AbortSignal abort) {
+        DescriptorChannel.Peer peer = DescriptorChannel.Peer.at(uri);
+        return switch (uri) {
+            case MigrationUri.Tcp tcp ->
+                DescriptorChannel.onSocket(connectToAny(tcp, patience, abort), peer, patience, abort);
+            case MigrationUri.Unix unix ->
+                DescriptorChannel.onSocket(
+                        Sockets.connect(UnixDomainSocketAddress.of(unix.path()), patience, abort.event()),
+                        peer,
+                        patience,
+                        abort);
+            case MigrationUri.Fd fd -> passed(fd, patience, abort);
+            case MigrationUri.Exec exec -> {
+                Command command = Command.writingTo(exec);
+                yield new DescriptorChannel(command.pipe(), abort, peer, patience, command);
+            }
+            case MigrationUri.File file ->
+                new DescriptorChannel(
+                        Files.openForWrite(file.path(), file.offset()),
+                        abort,
+                        peer,
+                        patience,
+                        DescriptorChannel.Completion.NONE);
+        };
+    }
+
+    /** What a descriptor is, only the kernel knows: a socket can answer, a pipe or a file cannot. */
+    private DescriptorChannel passed(MigrationUri.Fd fd, Duration patience, AbortSignal abort) {
+        Descriptor descriptor = descriptors.take(fd.name());
+        DescriptorChannel.Peer peer = Sockets.isSocket(descriptor)
+                ? DescriptorChannel.Peer.at(fd).answering()
+                : DescriptorChannel.Peer.at(fd);
+        return new DescriptorChannel(descriptor, abort, peer, patience, DescriptorChannel.Completion.NONE);
+    }
+
+    /** Tries a host's addresses one after the other; each may take its part of the time that is left. */
+    private Descriptor connectToAny(MigrationUri.Tcp tcp, Duration patience, AbortSignal abort) {
+        List<InetSocketAddress> addresses = hosts.toReach(tcp, patience, abort);
+        long deadlineNanos = System.nanoTime() + patience.toNanos();
+        StringBuilder failures = new StringBuilder();
+        for (int i = 0; i < addresses.size(); i++) {
+            long share = Math.max(0, deadlineNanos - System.nanoTime()) / (addresses.size() - i);
+            try {
+                return Sockets.connect(addresses.get(i), Duration.ofNanos(share), abort.event());
+            } catch (NativeException e) {
+                if (abort.isRaised() || addresses.size() == 1) {
+                    throw e;
+                }
+                failures.append(failures.isEmpty() ? "" : "; ").append(e.getMessage());
+            }
+        }
+        throw new MigrationException.Transport(
+                "cannot reach " + tcp + " at any of its " + addresses.size() + " addresses: " + failures);
     }
 
     @Override
@@ -76,70 +106,42 @@ public final class SystemTransports implements Transports {
         try {
             return switch (uri) {
                 case MigrationUri.Tcp tcp ->
-                    SystemListening.onSocket(Sockets.listen(resolve(tcp).getFirst(), BACKLOG), uri, patience, abort);
-                case MigrationUri.Unix unix ->
-                    SystemListening.onSocket(
-                            Sockets.listen(UnixDomainSocketAddress.of(unix.path()), BACKLOG), uri, patience, abort);
-                case MigrationUri.Fd fd ->
-                    SystemListening.to(socketChannel(descriptors.take(fd.name()), uri, patience, abort), uri);
-                case MigrationUri.Exec exec -> {
-                    Command command = Command.readingFrom(exec);
-                    yield SystemListening.to(
-                            new DescriptorChannel(command.pipe(), abort, uri, false, patience, command), uri);
-                }
-                case MigrationUri.File file ->
-                    SystemListening.to(
-                            new DescriptorChannel(
-                                    Files.openForRead(file.path(), file.offset()),
-                                    abort,
-                                    uri,
-                                    false,
-                                    patience,
-                                    DescriptorChannel.Completion.NONE),
-                            uri);
+                    SocketListening.onAll(hosts.toListenAt(tcp, patience, abort), tcp, patience);
+                case MigrationUri.Unix unix -> SocketListening.on(unix, patience);
+                case MigrationUri.Fd _, MigrationUri.Exec _, MigrationUri.File _ -> readable(uri, patience);
             };
-        } catch (NativeException | IllegalArgumentException | MigrationException.Transport e) {
+        } catch (NativeException | MigrationException.Transport e) {
             throw new MigrationException.Refused("cannot take a migration in at " + uri + ": " + e.getMessage(), e);
         }
     }
 
-    /** What a descriptor is, only the kernel knows: a socket can answer, a pipe or a file cannot. */
-    private Channel passedChannel(MigrationUri.Fd fd, Duration patience, AbortSignal abort) {
-        Descriptor descriptor = descriptors.take(fd.name());
-        return new DescriptorChannel(
-                descriptor, abort, fd, Sockets.isSocket(descriptor), patience, DescriptorChannel.Completion.NONE);
-    }
-
-    /** A channel over a connected socket; over tcp it notices a peer whose machine has gone without a word. */
-    static Channel socketChannel(Descriptor socket, MigrationUri uri, Duration patience, AbortSignal abort) {
-        if (uri instanceof MigrationUri.Tcp) {
-            Sockets.noDelay(socket, true);
-            Sockets.keepAlive(socket, KEEP_ALIVE_SECONDS);
-        }
-        return new DescriptorChannel(socket, abort, uri, true, patience, DescriptorChannel.Completion.NONE);
-    }
-
-    /** A name may have several addresses, of which some do not answer; the last one's error is told. */
-    private static Descriptor connectToAny(MigrationUri.Tcp tcp, Duration patience, AbortSignal abort) {
-        List<InetSocketAddress> addresses = resolve(tcp);
-        for (InetSocketAddress address : addresses.subList(0, addresses.size() - 1)) {
-            try {
-                return Sockets.connect(address, patience, abort.event());
-            } catch (NativeException e) {
-                LOG.log(System.Logger.Level.DEBUG, "{0} does not answer at {1}: {2}", tcp, address, e.getMessage());
-            }
-        }
-        return Sockets.connect(addresses.getLast(), patience, abort.event());
-    }
-
-    /** All addresses of the host, at least one. */
-    private static List<InetSocketAddress> resolve(MigrationUri.Tcp tcp) {
+    private Listening readable(MigrationUri uri, Duration patience) {
+        AbortSignal own = new AbortSignal();
         try {
-            return Arrays.stream(InetAddress.getAllByName(tcp.host()))
-                    .map(address -> new InetSocketAddress(address, tcp.port()))
-                    .toList();
-        } catch (UnknownHostException e) {
-            throw new MigrationException.Transport("the host '" + tcp.host() + "' in " + tcp + " is not known", e);
+            return new ReadyListening(uri, openToRead(uri, patience, own).closingAbort());
+        } catch (RuntimeException | Error e) {
+            own.close();
+            throw e;
         }
+    }
+
+    private DescriptorChannel openToRead(MigrationUri uri, Duration patience, AbortSignal abort) {
+        DescriptorChannel.Peer peer = DescriptorChannel.Peer.at(uri);
+        return switch (uri) {
+            case MigrationUri.Fd fd -> passed(fd, patience, abort);
+            case MigrationUri.Exec exec -> {
+                Command command = Command.readingFrom(exec);
+                yield new DescriptorChannel(command.pipe(), abort, peer, patience, command);
+            }
+            case MigrationUri.File file ->
+                new DescriptorChannel(
+                        Files.openForRead(file.path(), file.offset()),
+                        abort,
+                        peer,
+                        patience,
+                        DescriptorChannel.Completion.NONE);
+            case MigrationUri.Tcp _, MigrationUri.Unix _ ->
+                throw new IllegalArgumentException(uri + " is an address where connections come in");
+        };
     }
 }

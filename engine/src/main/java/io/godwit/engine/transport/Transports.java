@@ -30,6 +30,8 @@ public interface Transports {
     /**
      * Makes ready to take a migration in.
      *
+     * @param patience how long it may take to find out what a name stands for, and how long a peer may take no byte
+     * @param abort ends the wait for a name
      * @throws MigrationException.Refused if the address cannot be used
      */
     Listening listen(MigrationUri uri, Duration patience, AbortSignal abort);

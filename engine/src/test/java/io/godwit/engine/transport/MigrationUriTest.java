@@ -16,7 +16,7 @@ class MigrationUriTest {
     void everyTransportIsRead() {
         assertThat(MigrationUri.parse("tcp:host:4444")).isEqualTo(new MigrationUri.Tcp("host", 4444));
         assertThat(MigrationUri.parse("tcp:[::1]:0")).isEqualTo(new MigrationUri.Tcp("::1", 0));
-        assertThat(MigrationUri.parse("tcp::0")).isEqualTo(new MigrationUri.Tcp("0.0.0.0", 0));
+        assertThat(MigrationUri.parse("tcp::0")).isEqualTo(new MigrationUri.Tcp("", 0));
         assertThat(MigrationUri.parse("unix:/tmp/a:b")).isEqualTo(new MigrationUri.Unix(Path.of("/tmp/a:b")));
         assertThat(MigrationUri.parse("fd:7")).isEqualTo(new MigrationUri.Fd("7"));
         assertThat(MigrationUri.parse("exec:cat > x")).isEqualTo(new MigrationUri.Exec("cat > x"));
@@ -24,7 +24,9 @@ class MigrationUriTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"tcp:[::1]:4444", "unix:/tmp/x", "fd:3", "exec:cat", "file:/x", "file:/x,offset=12"})
+    @ValueSource(
+            strings = {"tcp:[::1]:4444", "unix:/tmp/x", "fd:3", "tcp::4444", "exec:cat", "file:/x", "file:/x,offset=12"
+            })
     void whatIsPrintedIsReadAgain(String uri) {
         assertThat(MigrationUri.parse(uri)).hasToString(uri);
     }
@@ -40,6 +42,10 @@ class MigrationUriTest {
                 "tcp:host:65536",
                 "tcp:host:-1",
                 "tcp:host:x",
+                "tcp:fd00::1",
+                "tcp:[fd00::1",
+                "tcp:[fd00::zz]:1",
+                "tcp:ho st:1",
                 "fd:7up",
                 "fd:99999999999",
                 "rdma:host:1",
@@ -52,5 +58,18 @@ class MigrationUriTest {
         assertThatThrownBy(() -> MigrationUri.parse(uri))
                 .isInstanceOf(MigrationException.Refused.class)
                 .hasMessageContaining("'" + uri + "'");
+    }
+
+    @Test
+    void aPathThatIsTooLongForASocketIsRefused() {
+        assertThatThrownBy(() -> MigrationUri.parse("unix:/" + "x".repeat(107)))
+                .isInstanceOf(MigrationException.Refused.class)
+                .hasMessageContaining("108 bytes");
+        assertThat(MigrationUri.parse("unix:/" + "x".repeat(106))).isInstanceOf(MigrationUri.Unix.class);
+    }
+
+    @Test
+    void anIpv6AddressWithoutBracketsIsRefusedWithAnExample() {
+        assertThatThrownBy(() -> MigrationUri.parse("tcp:fd00::1")).hasMessageContaining("tcp:[fd00::1]:4444");
     }
 }

@@ -60,6 +60,9 @@ public final class LibcConstants {
     public static final int SO_SNDBUF = 7;
     public static final int SO_KEEPALIVE = 9;
     public static final int SO_RCVBUF = 8;
+    public static final int SO_PEERCRED = 17;
+    public static final int IPPROTO_IPV6 = 41;
+    public static final int IPV6_V6ONLY = 26;
     public static final int IPPROTO_TCP = 6;
     public static final int TCP_NODELAY = 1;
     public static final int TCP_KEEPIDLE = 4;

@@ -14,10 +14,12 @@ import io.godwit.linux.ffi.LibcConstants;
 import io.godwit.linux.ffi.LibcStructs;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.List;
 
 /**
  * Waits until a descriptor is ready, a signal is raised, or time is up (ppoll(2)). One object for each waiting thread;
- * nothing is allocated after the constructor. The wait pins a virtual thread: use platform threads.
+ * nothing is allocated after the constructor, but by a wait for more descriptors than in any before. The wait pins a
+ * virtual thread: use platform threads.
  */
 public final class Polling implements AutoCloseable {
     /** Why a wait ended. */
@@ -43,8 +45,9 @@ public final class Polling implements AutoCloseable {
     private static final long NANOS = LibcStructs.offset(LibcStructs.TIMESPEC, "tv_nsec");
 
     private final Arena arena = Arena.ofShared();
-    private final MemorySegment entries = arena.allocate(LibcStructs.POLLFD, 2);
     private final MemorySegment timeout = arena.allocate(LibcStructs.TIMESPEC);
+    /** The signal, then descriptors. */
+    private MemorySegment entries = arena.allocate(LibcStructs.POLLFD, 2);
 
     /** Room for one descriptor and one signal. */
     public Polling() {}
@@ -74,50 +77,70 @@ public final class Polling implements AutoCloseable {
         return await(descriptor.number(), LibcConstants.POLLOUT, NOT_USED, timeoutNanos);
     }
 
+    /** Waits until one of {@code descriptors} has bytes, an end or an error to read, at most {@code timeoutNanos}. */
+    public Outcome awaitAnyReadable(List<? extends Pollable> descriptors, EventSignal stop, long timeoutNanos) {
+        int count = descriptors.size();
+        if (entries.byteSize() < ENTRY_BYTES * (count + 1)) {
+            entries = arena.allocate(LibcStructs.POLLFD, 2L * count);
+        }
+        for (int i = 0; i < count; i++) {
+            prepare(i + 1, descriptors.get(i).number(), LibcConstants.POLLIN);
+        }
+        return await(count, stop.number(), timeoutNanos);
+    }
+
     private Outcome await(int number, short events, int stopNumber, long timeoutNanos) {
-        prepare(0, number, events);
-        prepare(ENTRY_BYTES, stopNumber, LibcConstants.POLLIN);
+        prepare(1, number, events);
+        return await(1, stopNumber, timeoutNanos);
+    }
+
+    private Outcome await(int count, int stopNumber, long timeoutNanos) {
+        prepare(0, stopNumber, LibcConstants.POLLIN);
         long begin = System.nanoTime();
         while (true) {
-            int result = poll(timeoutNanos, begin);
+            int result = poll(count + 1, timeoutNanos, begin);
             if (result == 0) {
                 return Outcome.TIMED_OUT;
             }
             if (result > 0) {
-                return outcome(number, stopNumber);
+                return outcome(count);
             }
             if (result != -Errno.EINTR.number()) {
-                throw NativeException.of("ppoll", result, "fd " + number + ", signal fd " + stopNumber);
+                throw NativeException.of("ppoll", result, count + " descriptors, signal fd " + stopNumber);
             }
         }
     }
 
-    private int poll(long timeoutNanos, long begin) {
+    private int poll(int entryCount, long timeoutNanos, long begin) {
         if (timeoutNanos == FOREVER_NANOS) {
-            return Libc.ppoll(entries.address(), 2, 0, 0);
+            return Libc.ppoll(entries.address(), entryCount, 0, 0);
         }
         long left = Math.max(0, timeoutNanos - (System.nanoTime() - begin));
         timeout.set(JAVA_LONG, SECONDS, left / NANOS_PER_SECOND);
         timeout.set(JAVA_LONG, NANOS, left % NANOS_PER_SECOND);
-        return Libc.ppoll(entries.address(), 2, timeout.address(), 0);
+        return Libc.ppoll(entries.address(), entryCount, timeout.address(), 0);
     }
 
-    private void prepare(long entry, int number, short events) {
+    private void prepare(int index, int number, short events) {
+        long entry = index * ENTRY_BYTES;
         entries.set(JAVA_INT, entry + NUMBER, number);
         entries.set(JAVA_SHORT, entry + EVENTS, events);
         entries.set(JAVA_SHORT, entry + RETURNED, (short) 0);
     }
 
-    private Outcome outcome(int number, int stopNumber) {
-        short returned = entries.get(JAVA_SHORT, RETURNED);
-        short stopReturned = entries.get(JAVA_SHORT, ENTRY_BYTES + RETURNED);
-        if (((returned | stopReturned) & LibcConstants.POLLNVAL) != 0) {
-            throw new IllegalStateException(
-                    ("fd %d or signal fd %d was closed while a thread waited for it: its owner has to stop the thread "
-                                    + "first")
-                            .formatted(number, stopNumber));
+    private Outcome outcome(int count) {
+        for (int i = 0; i <= count; i++) {
+            if ((returned(i) & LibcConstants.POLLNVAL) != 0) {
+                throw new IllegalStateException(
+                        "fd %d was closed while a thread waited for it: its owner has to stop the thread first"
+                                .formatted(entries.get(JAVA_INT, i * ENTRY_BYTES + NUMBER)));
+            }
         }
-        return stopReturned != 0 ? Outcome.STOPPED : Outcome.READY;
+        return returned(0) != 0 ? Outcome.STOPPED : Outcome.READY;
+    }
+
+    private short returned(int index) {
+        return entries.get(JAVA_SHORT, index * ENTRY_BYTES + RETURNED);
     }
 
     /** Frees the object's memory. Harmless when repeated. */

@@ -100,8 +100,9 @@ public final class Sockets {
     }
 
     /**
-     * Listens on {@code address}; port 0 lets the kernel choose one, see {@link #localAddress}. A unix socket's path
-     * must not exist, and outlives the descriptor: its owner deletes it.
+     * Listens on {@code address}; port 0 lets the kernel choose one, see {@link #localAddress}. The IPv6 address {@code
+     * ::} stands for all addresses of IPv4, too. A unix socket's path must not exist, and outlives the descriptor: its
+     * owner deletes it; see {@link UnixSocketFile}.
      *
      * @param backlog connections that wait to be accepted, before others are refused
      */
@@ -110,6 +111,9 @@ public final class Sockets {
         try (Arena arena = Arena.ofConfined()) {
             if (!(address instanceof UnixDomainSocketAddress)) {
                 option(socket, LibcConstants.SOL_SOCKET, LibcConstants.SO_REUSEADDR, 1);
+            }
+            if (SocketAddresses.family(address) == LibcConstants.AF_INET6) {
+                option(socket, LibcConstants.IPPROTO_IPV6, LibcConstants.IPV6_V6ONLY, 0);
             }
             MemorySegment encoded = SocketAddresses.encode(address, arena);
             int bound = SocketCalls.bind(socket.number(), encoded.address(), (int) encoded.byteSize());
@@ -181,6 +185,25 @@ public final class Sockets {
     /** The address of the socket at the other end. */
     public static SocketAddress peerAddress(Descriptor socket) {
         return address(socket, "getpeername");
+    }
+
+    /** The process at the other end of a unix socket, as it was when it connected; 0 if this one cannot see it. */
+    public static int peerProcess(Descriptor socket) {
+        try (Arena arena = Arena.ofConfined()) {
+            // KERNEL: struct ucred of unix(7): process, user, group.
+            MemorySegment credentials = arena.allocate(JAVA_INT, 3);
+            MemorySegment length = arena.allocateFrom(JAVA_INT, (int) credentials.byteSize());
+            int result = SocketCalls.getsockopt(
+                    socket.number(),
+                    LibcConstants.SOL_SOCKET,
+                    LibcConstants.SO_PEERCRED,
+                    credentials.address(),
+                    length.address());
+            if (result < 0) {
+                throw NativeException.of("getsockopt(SO_PEERCRED)", result, socket.toString());
+            }
+            return credentials.getAtIndex(JAVA_INT, 0);
+        }
     }
 
     private static SocketAddress address(Descriptor socket, String call) {

@@ -8,6 +8,8 @@ import io.godwit.engine.transport.Channel;
 import io.godwit.linux.io.IoVector;
 import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Consumer;
 
 /** A connection of the simulated network: two pipes that break together. */
 final class SimulatedConnection {
@@ -21,6 +23,11 @@ final class SimulatedConnection {
     private final NativeMemory scratch;
     private final Pipe forth;
     private final Pipe back;
+    /** Hears of what happens to the accepted end, until it is known what the connection is for. */
+    private final Consumer<Channel> door;
+
+    private Optional<Channel> accepted = Optional.empty();
+
     private boolean broken;
     private boolean stalled;
     private int writes;
@@ -28,11 +35,19 @@ final class SimulatedConnection {
     /**
      * A connection that is whole.
      *
+     * @param door hears of what happens to the accepted end
      * @param scratch at least {@link #CHUNK_BYTES} for who has the baton
      */
-    SimulatedConnection(Baton baton, String name, NetworkShape shape, Misfortune misfortune, NativeMemory scratch) {
+    SimulatedConnection(
+            Baton baton,
+            String name,
+            NetworkShape shape,
+            Misfortune misfortune,
+            Consumer<Channel> door,
+            NativeMemory scratch) {
         this.baton = baton;
         this.scratch = scratch;
+        this.door = door;
         this.misfortune = misfortune;
         this.forth = shape.pipe("the bytes of " + name);
         this.back = shape.pipe("the answers of " + name);
@@ -40,12 +55,19 @@ final class SimulatedConnection {
 
     /** The end of who opened it. */
     Channel opener(String peer, Duration stall, AbortSignal abort) {
-        return new End(back, forth, peer, stall, abort);
+        return new End(back, forth, peer, stall, abort, false);
     }
 
-    /** The end of who accepted it. */
-    Channel accepter(String peer, Duration stall, AbortSignal abort) {
-        return new End(forth, back, peer, stall, abort);
+    /** The end of who accepted it, with an abort signal of its own. */
+    Channel accepter(String peer, Duration stall) {
+        Channel end = new End(forth, back, peer, stall, new AbortSignal(), true);
+        accepted = Optional.of(end);
+        return end;
+    }
+
+    /** When the next bytes arrive at an accepter; {@link Turn#NEVER} if none are on their way. */
+    static long nextArrivalNanos(Channel accepter) {
+        return accepter instanceof End end ? end.in.nextArrivalNanos() : Turn.NEVER;
     }
 
     /** Nobody will accept it any more. */
@@ -53,6 +75,7 @@ final class SimulatedConnection {
         broken = true;
         baton.wakeAll(forth);
         baton.wakeAll(back);
+        accepted.ifPresent(door);
     }
 
     /** Both ends notice; what is on its way arrives or not, as the seed chooses. */
@@ -67,6 +90,7 @@ final class SimulatedConnection {
         }
         baton.wakeAll(forth);
         baton.wakeAll(back);
+        accepted.ifPresent(door);
     }
 
     /** Before bytes are sent: how many of these may be. */
@@ -95,21 +119,24 @@ final class SimulatedConnection {
         private final AbortSignal abort;
         private final byte[] sending = new byte[CHUNK_BYTES];
         private final byte[] reading = new byte[CHUNK_BYTES];
+        private final boolean closesAbort;
         private boolean closed;
 
-        End(Pipe in, Pipe out, String peer, Duration stall, AbortSignal abort) {
+        End(Pipe in, Pipe out, String peer, Duration stall, AbortSignal abort, boolean closesAbort) {
             this.in = in;
             this.out = out;
             this.peer = peer;
             this.stallNanos = stall.toNanos();
             this.abort = abort;
-            abort.whenRaised(this::wake);
+            this.closesAbort = closesAbort;
+            var _ = abort.onRaise(this::wake);
         }
 
         private void wake() {
             baton.wakeAll(in);
             baton.wakeAll(out);
             baton.wakeAll(this);
+            accepted.ifPresent(door);
         }
 
         @Override
@@ -162,6 +189,7 @@ final class SimulatedConnection {
             baton.note("sends", length);
             out.send(sending, length, baton.nanoTime());
             baton.wakeAll(out);
+            accepted.ifPresent(door);
         }
 
         private void checkWriting() {
@@ -242,6 +270,9 @@ final class SimulatedConnection {
                 out.end();
                 in.giveUp();
                 wake();
+                if (closesAbort) {
+                    abort.close();
+                }
             }
         }
 

@@ -12,6 +12,7 @@ import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Queue;
@@ -52,8 +53,8 @@ final class SimulatedNetwork implements Transports, AutoCloseable {
         if (door.isEmpty() || misfortune.fault() == Fault.REFUSE_CONNECTION) {
             throw new MigrationException.Transport("cannot reach " + uri + ": the simulated network refuses it");
         }
-        SimulatedConnection connection =
-                new SimulatedConnection(baton, "connection " + ++connections, shape, misfortune, scratch);
+        SimulatedConnection connection = new SimulatedConnection(
+                baton, "connection " + ++connections, shape, misfortune, door.get()::changed, scratch);
         door.get().knock(connection);
         return connection.opener(uri.toString(), patience, abort);
     }
@@ -64,7 +65,7 @@ final class SimulatedNetwork implements Transports, AutoCloseable {
             throw new MigrationException.Refused(
                     "cannot take a migration in at " + uri + ": somebody else listens there");
         }
-        Door door = new Door(uri, patience, abort);
+        Door door = new Door(uri, patience);
         doors.put(uri.toString(), door);
         return door;
     }
@@ -78,18 +79,24 @@ final class SimulatedNetwork implements Transports, AutoCloseable {
     private final class Door implements Listening {
         private final MigrationUri uri;
         private final Duration patience;
-        private final AbortSignal abort;
         private final Queue<SimulatedConnection> waiting = new ArrayDeque<>();
+        private List<Channel> watched = List.of();
+        private boolean woken;
 
-        Door(MigrationUri uri, Duration patience, AbortSignal abort) {
+        Door(MigrationUri uri, Duration patience) {
             this.uri = uri;
             this.patience = patience;
-            this.abort = abort;
         }
 
         void knock(SimulatedConnection connection) {
             waiting.add(connection);
             baton.wakeAll(this);
+        }
+
+        private void changed(Channel visitor) {
+            if (watched.contains(visitor)) {
+                baton.wakeAll(this);
+            }
         }
 
         @Override
@@ -98,26 +105,38 @@ final class SimulatedNetwork implements Transports, AutoCloseable {
         }
 
         @Override
-        public Channel accept() {
-            return acceptFurther(abort);
-        }
-
-        @Override
         public boolean takesMore() {
             return true;
         }
 
         @Override
-        public Channel acceptFurther(AbortSignal stop) {
-            stop.whenRaised(() -> baton.wakeAll(this));
-            while (waiting.isEmpty() && !stop.isRaised()) {
-                boolean _ = baton.await(this, Turn.NEVER);
-            }
-            if (stop.isRaised()) {
-                throw new MigrationException.Transport(stop.reason());
+        public Optional<Channel> accept() {
+            if (waiting.isEmpty()) {
+                return Optional.empty();
             }
             baton.note("accepts", waiting.size());
-            return waiting.remove().accepter(uri.toString(), patience, stop);
+            return Optional.of(waiting.remove().accepter(uri.toString(), patience));
+        }
+
+        @Override
+        public void await(boolean accepting, List<Channel> visitors, long timeoutNanos) {
+            if (!woken && !(accepting && !waiting.isEmpty())) {
+                long arrival = visitors.stream()
+                        .mapToLong(SimulatedConnection::nextArrivalNanos)
+                        .min()
+                        .orElse(Turn.NEVER);
+                long untilArrival = arrival == Turn.NEVER ? Turn.NEVER : Math.max(0, arrival - baton.nanoTime());
+                watched = visitors;
+                boolean _ = baton.await(this, Math.min(timeoutNanos, untilArrival));
+                watched = List.of();
+            }
+            woken = false;
+        }
+
+        @Override
+        public void wake() {
+            woken = true;
+            baton.wakeAll(this);
         }
 
         @Override

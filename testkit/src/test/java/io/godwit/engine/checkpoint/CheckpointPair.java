@@ -19,8 +19,8 @@ import io.godwit.engine.transport.Transports;
 import io.godwit.testkit.guest.CheckpointGuest;
 import io.godwit.testkit.wire.FaultyWire;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -63,9 +63,8 @@ final class CheckpointPair implements AutoCloseable {
 
     /** One connection, from its opening until both sides have done with it. */
     Ends connect(FaultyWire.Fault fault) throws IOException, InterruptedException {
-        try (AbortSignal makerAbort = new AbortSignal();
-                AbortSignal keeperAbort = new AbortSignal();
-                Listening listening = TRANSPORTS.listen(MigrationUri.parse("tcp:127.0.0.1:0"), PATIENCE, makerAbort);
+        try (AbortSignal keeperAbort = new AbortSignal();
+                Listening listening = TRANSPORTS.listen(MigrationUri.parse("tcp:127.0.0.1:0"), PATIENCE, keeperAbort);
                 FaultyWire wire = new FaultyWire(listening.address().toString(), fault)) {
             Outcome kept = new Outcome("keeper", () -> {
                 try (Channel channel = TRANSPORTS.connect(MigrationUri.parse(uri(wire)), PATIENCE, keeperAbort)) {
@@ -73,13 +72,22 @@ final class CheckpointPair implements AutoCloseable {
                 }
             });
             Outcome made = new Outcome("taker", () -> {
-                try (Channel channel = listening.accept()) {
-                    taker.greet(channel, ByteBuffer.allocate(0));
+                try (Channel channel = accept(listening)) {
+                    taker.greet(channel);
                     taker.serve(channel, whole::get);
                 }
             });
             return new Ends(kept.await(), made.await());
         }
+    }
+
+    private static Channel accept(Listening listening) {
+        Optional<Channel> channel = listening.accept();
+        while (channel.isEmpty()) {
+            listening.await(true, List.of(), Channel.FOREVER_NANOS);
+            channel = listening.accept();
+        }
+        return channel.get();
     }
 
     private static String uri(FaultyWire wire) {

@@ -31,11 +31,9 @@ class CheckerTest {
 
     @Test
     void aTokenThatIsGivenTwiceIsFound() {
-        long found = LongStream.rangeClosed(1, 300)
-                .filter(seed -> isFound(Kind.PRECOPY, seed))
-                .count();
-
-        assertThat(found).as("of 300 stories with an arbiter that grants twice").isPositive();
+        assertThat(LongStream.rangeClosed(1, 3000).anyMatch(seed -> isFound(Kind.PRECOPY, seed)))
+                .as("one of 3,000 stories with an arbiter that grants twice")
+                .isTrue();
     }
 
     private static boolean isFound(Kind kind, long seed) {

@@ -11,6 +11,7 @@ import io.godwit.engine.incoming.wire.SourceStream;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.ChannelInput;
+import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.stream.PreemptChannelReader;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamListener;
@@ -21,22 +22,15 @@ import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Consumer;
 
 /**
  * The pages of one connection: {@code mig-listen} reads the main channel, {@code mig-preempt} the second one if there
- * is one. The first error, on any thread, ends them all.
- *
- * <p>Strangers may connect besides: a connection counts only once something came on it that begins a page.
+ * is one; {@code mig-epochs} sends back what the guest writes. The first error, on any thread, ends them all.
  */
 public final class PageChannels {
     private static final System.Logger LOG = System.getLogger(PageChannels.class.getName());
-    /** LIMIT: the preempt channel, the next one to be accepted, and strangers who say nothing. */
-    private static final int MAX_FURTHER_CONNECTIONS = 6;
-
     private static final int PREEMPT_STAGING_BYTES = 64 << 10;
-    /** So many bytes that were taken without an error are the head of a page record, which strangers do not send. */
-    private static final int RECORD_HEAD_BYTES = 8;
-
     private static final long CHECK_NANOS = 5_000_000;
 
     private final IncomingLink link;
@@ -47,14 +41,12 @@ public final class PageChannels {
     private final Environment environment;
     private final Lock lock;
     private final Condition changed;
-    private final List<Worker> preemptThreads = new ArrayList<>();
+    private final List<Worker> furtherThreads = new ArrayList<>();
     private Optional<Worker> listenThread = Optional.empty();
     private Optional<Throwable> failure = Optional.empty();
     private boolean committed;
     private boolean mainEnded;
     private boolean ending;
-    private boolean accepting;
-    private int furtherConnections;
     private boolean servesEpochs;
     private volatile boolean guestStarted;
 
@@ -78,11 +70,17 @@ public final class PageChannels {
 
     /** Begins to read pages; requests go out over this connection from now on. */
     public void start() {
+        // The first page comes on another connection only after the first request.
+        link.expectPages(arrival.entries());
         arrival.requests().attach(stream.returnPath(), this::broken);
         lock.lock();
         try {
             listenThread = Optional.of(environment.start(ThreadRole.LISTEN, this::listen));
-            startPreempt();
+            if (link.takesMore()) {
+                serve(ConnectionRole.PREEMPT, ThreadRole.PREEMPT, this::readPreempt);
+                safety.ifPresent(taker ->
+                        serve(ConnectionRole.EPOCHS, ThreadRole.EPOCHS, channel -> serveEpochs(taker, channel)));
+            }
         } finally {
             lock.unlock();
         }
@@ -153,7 +151,7 @@ public final class PageChannels {
         listenThread.ifPresent(Worker::awaitEnd);
         awaitPreempt(refusesHoles);
         awaitSafetyEnd();
-        endPreempt();
+        endFurther();
         arrival.requests().detach();
         lock.lock();
         try {
@@ -181,7 +179,7 @@ public final class PageChannels {
         }
         link.cut(reason);
         listenThread.ifPresent(Worker::awaitEnd);
-        endPreempt();
+        endFurther();
         arrival.requests().detach();
     }
 
@@ -191,7 +189,7 @@ public final class PageChannels {
         lock.lock();
         try {
             while (failure.isEmpty()
-                    && furtherConnections > 0
+                    && link.mayBringPages()
                     && (refusesHoles ? arrival.missingPages() > 0 : !arrival.nobodyWaits())
                     && environment.clock().nanoTime() - deadline < 0) {
                 long _ = changed.awaitNanos(CHECK_NANOS);
@@ -226,16 +224,16 @@ public final class PageChannels {
         }
     }
 
-    private void endPreempt() {
+    private void endFurther() {
         List<Worker> threads;
         lock.lock();
         try {
             ending = true;
-            threads = List.copyOf(preemptThreads);
+            threads = List.copyOf(furtherThreads);
         } finally {
             lock.unlock();
         }
-        link.endPreempt();
+        link.endFurther();
         threads.forEach(Worker::awaitEnd);
     }
 
@@ -253,126 +251,71 @@ public final class PageChannels {
         }
     }
 
-    private void startPreempt() {
-        lock.lock();
-        try {
-            if (!ending && !accepting && link.takesMore() && furtherConnections < MAX_FURTHER_CONNECTIONS) {
-                accepting = true;
-                boolean _ = preemptThreads.removeIf(thread -> !thread.isAlive());
-                preemptThreads.add(environment.start(ThreadRole.PREEMPT, this::acceptPreempt));
+    /** Serves the connections of a role, one after the other, until none can come any more. */
+    private void serve(ConnectionRole role, ThreadRole thread, Consumer<Channel> service) {
+        furtherThreads.add(environment.start(thread, () -> {
+            environment.answersAtOnce();
+            while (true) {
+                try (Channel channel = link.acceptFurther(role)) {
+                    service.accept(channel);
+                } catch (RuntimeException | Error e) {
+                    // The wait was ended, or nobody can connect any more, which harms only if somebody wanted to.
+                    LOG.log(System.Logger.Level.DEBUG, "no further connection: {0}", MigrationException.sentence(e));
+                    return;
+                }
             }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void acceptPreempt() {
-        Channel channel;
-        try {
-            channel = link.acceptPreempt();
-        } catch (RuntimeException | Error e) {
-            // The wait was ended, or nobody can connect any more, which harms only if somebody wanted to.
-            LOG.log(System.Logger.Level.DEBUG, "no further connection: {0}", MigrationException.sentence(e));
-            return;
-        }
-        try (channel) {
-            countConnection(1);
-            readPreempt(channel);
-        } finally {
-            countConnection(-1);
-        }
-    }
-
-    private void countConnection(int change) {
-        lock.lock();
-        try {
-            furtherConnections += change;
-            accepting &= change < 0;
-            changed.signalAll();
-        } finally {
-            lock.unlock();
-        }
-        startPreempt();
+        }));
     }
 
     private void readPreempt(Channel channel) {
-        environment.answersAtOnce();
-        boolean proven = false;
         try (ChannelInput input = new ChannelInput(channel, PREEMPT_STAGING_BYTES);
                 PostcopyPlacer placer = arrival.newRequestPlacer()) {
             PreemptChannelReader reader = new PreemptChannelReader(new Pages(placer, input), arrival.entries());
-            long total = 0;
-            int bytes = input.fill(Channel.FOREVER_NANOS);
-            if (bytes > 0 && isForEpochs(input)) {
-                serveEpochs(channel, input);
-                return;
-            }
-            while (bytes > 0) {
-                total += bytes;
+            for (int bytes = input.fill(Channel.FOREVER_NANOS); bytes > 0; bytes = input.fill(Channel.FOREVER_NANOS)) {
                 placer.readAt(environment.clock().nanoTime());
                 arrival.countBytes(bytes);
                 reader.consume(input.received());
                 placer.flush();
                 input.keepRest();
-                proven = total >= RECORD_HEAD_BYTES;
-                bytes = input.fill(Channel.FOREVER_NANOS);
             }
             reader.endOfInput();
-            if (proven && !hasMainEnded()) {
+            if (!hasMainEnded()) {
                 throw new MigrationException.Transport("the source closed the preempt channel");
             }
         } catch (StreamFormatException e) {
-            preemptFailed(new MigrationException.Protocol(String.valueOf(e.getMessage()), e), proven);
+            broken(new MigrationException.Protocol(String.valueOf(e.getMessage()), e));
         } catch (RuntimeException | Error e) {
-            preemptFailed(e, proven);
+            broken(e);
         }
-    }
-
-    private boolean isForEpochs(ChannelInput input) {
-        boolean isGreeting = CheckpointTaker.isGreeting(input.received());
-        input.keepRest();
-        return isGreeting && safety.isPresent();
     }
 
     /**
      * A stranger who knows the first bytes is turned away; from the source's greeting on an error is the end of this
      * link.
      */
-    private void serveEpochs(Channel channel, ChannelInput input) {
-        Thread.currentThread().setName("mig-epochs");
-        if (!beginEpochs()) {
-            LOG.log(System.Logger.Level.INFO, "a second connection for epochs is turned away");
+    private void serveEpochs(CheckpointTaker taker, Channel channel) {
+        servesEpochs(true);
+        try {
+            taker.greet(channel);
+        } catch (RuntimeException | Error e) {
+            servesEpochs(false);
+            LOG.log(System.Logger.Level.INFO, "turned away {0}: {1}", channel.peer(), MigrationException.sentence(e));
             return;
         }
-        boolean greeted = false;
         try {
-            CheckpointTaker taker = safety.orElseThrow();
-            taker.greet(channel, input.received());
-            greeted = true;
             // Memory may be whole before the devices are loaded; but a guest that may yet be refused here must not lose
             // its source.
             taker.serve(channel, () -> guestStarted && arrival.missingPages() == 0);
         } catch (RuntimeException | Error e) {
-            endEpochs();
-            preemptFailed(e, greeted);
+            servesEpochs(false);
+            broken(e);
         }
     }
 
-    private boolean beginEpochs() {
+    private void servesEpochs(boolean now) {
         lock.lock();
         try {
-            boolean first = !servesEpochs;
-            servesEpochs = true;
-            return first;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void endEpochs() {
-        lock.lock();
-        try {
-            servesEpochs = false;
+            servesEpochs = now;
         } finally {
             lock.unlock();
         }
@@ -384,14 +327,6 @@ public final class PageChannels {
             return mainEnded;
         } finally {
             lock.unlock();
-        }
-    }
-
-    private void preemptFailed(Throwable cause, boolean proven) {
-        if (proven) {
-            broken(cause);
-        } else {
-            LOG.log(System.Logger.Level.DEBUG, "a further connection brought no page: {0}", cause.getMessage());
         }
     }
 

@@ -2,12 +2,14 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.wire;
 
+import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
-import io.godwit.engine.transport.Listening;
+import io.godwit.engine.transport.ConnectionRole;
+import io.godwit.engine.transport.Doorman;
 import io.godwit.engine.transport.MigrationUri;
-import io.godwit.engine.transport.Transports;
-import java.time.Duration;
+import io.godwit.stream.RamBlockEntry;
+import java.util.List;
 
 /**
  * An address where the source can reach this side, and what ends the waits of all connections that came in there. A
@@ -17,47 +19,63 @@ import java.time.Duration;
  */
 public final class IncomingLink implements AutoCloseable {
     private final AbortSignal abort = new AbortSignal();
-    private final AbortSignal preemptAbort = new AbortSignal();
-    private final Listening listening;
+    private final AbortSignal furtherAbort = new AbortSignal();
+    private final FirstWords words;
+    private final Doorman doorman;
 
     /**
      * Listens.
      *
+     * @param resumes whether the stream has begun on another connection
      * @throws io.godwit.engine.outcome.MigrationException.Refused if the address cannot be used
      */
-    public IncomingLink(Transports transports, MigrationUri uri, Duration patience) {
+    public IncomingLink(IncomingPlan plan, MigrationUri uri, boolean resumes) {
         try {
-            listening = transports.listen(uri, patience, abort);
+            words = new FirstWords(resumes, plan.postcopy());
+            doorman = new Doorman(
+                    plan.transports().listen(uri, plan.patience(), abort), words, plan.patience(), plan.environment());
         } catch (RuntimeException | Error e) {
             abort.close();
-            preemptAbort.close();
+            furtherAbort.close();
             throw e;
         }
     }
 
+    /** Where the source can come in. */
     public MigrationUri address() {
-        return listening.address();
+        return doorman.address();
     }
 
-    /** Waits for the main connection, until {@link #cut}. */
+    /** Waits for the source's main connection, until {@link #cut}. */
     public Channel accept() {
-        return listening.accept();
+        return doorman.open(ConnectionRole.MAIN, abort);
     }
 
     /** Whether more than one connection can come. */
     public boolean takesMore() {
-        return listening.takesMore();
+        return doorman.takesMore();
     }
 
-    /** Waits for a further connection, until {@link #cut} or {@link #endPreempt}. */
-    public Channel acceptPreempt() {
-        return listening.acceptFurther(preemptAbort);
+    /** Whether there is, or may come, a connection with pages besides the main one. */
+    public boolean mayBringPages() {
+        return doorman.mayHave(ConnectionRole.PREEMPT);
+    }
+
+    /** From now on a further connection may begin with a page of one of these blocks. */
+    public void expectPages(List<RamBlockEntry> blocks) {
+        words.pagesOf(blocks);
+        doorman.reconsider();
+    }
+
+    /** Waits for a further connection of the source, until {@link #cut} or {@link #endFurther}. */
+    public Channel acceptFurther(ConnectionRole role) {
+        return doorman.open(role, furtherAbort);
     }
 
     /** Ends all waits of all connections with this reason; the first one counts. */
     public void cut(String reason) {
         abort.raise(reason);
-        preemptAbort.raise(reason);
+        furtherAbort.raise(reason);
     }
 
     /** Whether {@link #cut} was called. */
@@ -66,14 +84,14 @@ public final class IncomingLink implements AutoCloseable {
     }
 
     /** Ends the waits of all connections but the main one. */
-    public void endPreempt() {
-        preemptAbort.raise("all pages have come");
+    public void endFurther() {
+        furtherAbort.raise("all pages have come");
     }
 
     @Override
     public void close() {
-        listening.close();
+        doorman.close();
         abort.close();
-        preemptAbort.close();
+        furtherAbort.close();
     }
 }

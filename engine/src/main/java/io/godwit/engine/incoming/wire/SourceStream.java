@@ -85,6 +85,9 @@ public final class SourceStream {
     /** Goes on over this channel; it belongs to the caller, who closes it after {@link Connected}. */
     public Connected connect(Channel channel) {
         disconnect();
+        if (!channel.isBidirectional()) {
+            reader.allowBytesBehindTheEnd();
+        }
         connection = Optional.of(new Connection(
                 channel, new ChannelInput(channel, STAGING_BYTES), new ReturnPathOut(channel, plan.environment())));
         return this::disconnect;
