@@ -17,6 +17,7 @@ final class PlainProgress implements ProgressView {
     private final PrintWriter out;
     private String lastStatus = "";
     private long lastPass = -1;
+    private boolean warned;
     private long lastLineMillis;
     private String lastSentence = "";
 
@@ -33,6 +34,7 @@ final class PlainProgress implements ProgressView {
     public void show(MigrationSample sample) {
         boolean news = !sample.status().equals(lastStatus)
                 || sample.pass() != lastPass
+                || sample.warning().isPresent() != warned
                 || (sample.totalTimeMillis() - lastLineMillis
                                 >= (sample.isPostcopy() ? POSTCOPY_LINE_EVERY_MILLIS : LINE_EVERY_MILLIS)
                         && !sample.isAtPreSwitchover()
@@ -42,6 +44,7 @@ final class PlainProgress implements ProgressView {
         }
         lastStatus = sample.status();
         lastPass = sample.pass();
+        warned = sample.warning().isPresent();
         lastLineMillis = sample.totalTimeMillis();
         out.println(line(sample));
         sample.outlook()

@@ -57,6 +57,22 @@ class ProgressTest {
         assertThat(drawings[0].lines()).allSatisfy(line -> assertThat(line).hasSizeLessThan(80));
     }
 
+    @Test
+    void aWarningIsNewsAndStandsBelowTheFigures() {
+        String answer =
+                "{\"status\":\"device\",\"total-time\":300,\"x-warning\":\"The guest has stood still for 0.3 s\","
+                        + "\"ram\":{\"total\":536870912,\"dirty-sync-count\":3}}";
+        MigrationSample warned = MigrationSample.of(Json.parse(answer));
+        PlainProgress plain = new PlainProgress(out);
+        plain.show(sample("device", 3, 0, 200));
+        plain.show(warned);
+        assertThat(text.toString().lines()).hasSize(3).last().isEqualTo("  The guest has stood still for 0.3 s");
+        assertThat(warned.toJson().path("warning").asString("")).isEqualTo("The guest has stood still for 0.3 s");
+        new TerminalProgress(out, false).show(warned);
+        assertThat(text.toString().lines().filter(line -> line.contains("stood still")))
+                .hasSize(2);
+    }
+
     private static MigrationSample throttled(int percent, long millis, MigrationSample earlier) {
         String answer = "{\"status\":\"active\",\"cpu-throttle-percentage\":" + percent + ",\"total-time\":" + millis
                 + ",\"ram\":{\"total\":536870912,\"remaining\":4096,\"dirty-sync-count\":2}}";

@@ -6,6 +6,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
+import java.util.Optional;
 import tools.jackson.core.JacksonException;
 import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.JsonParser;
@@ -84,8 +85,11 @@ public final class Json {
             }
             return value;
         } catch (JacksonException e) {
-            throw new SyntaxException(e.getOriginalMessage().replaceAll("\\s+", " ") + ", at byte "
-                    + e.getLocation().getByteOffset());
+            // What breaks a limit has no place.
+            String place = Optional.ofNullable(e.getLocation())
+                    .map(location -> ", at byte " + location.getByteOffset())
+                    .orElse("");
+            throw new SyntaxException(e.getOriginalMessage().replaceAll("\\s+", " ") + place);
         }
     }
 

@@ -50,17 +50,19 @@ final class MigrationCommands {
     /** The arguments of {@code migrate-set-parameters}. */
     static String parameterNames() {
         return Arrays.stream(MigrationParameter.values())
-                .map(MigrationParameter::publicName)
+                .flatMap(parameter -> SettingNames.allOf(parameter).stream())
                 .collect(Collectors.joining(" "));
     }
 
     void setParameters(QmpArguments arguments) {
         Map<MigrationParameter, Long> changes = new EnumMap<>(MigrationParameter.class);
         for (MigrationParameter parameter : MigrationParameter.values()) {
-            if (parameter.isSwitch()) {
-                arguments.optionalBool(parameter.publicName()).ifPresent(on -> changes.put(parameter, on ? 1L : 0L));
-            } else {
-                arguments.optionalUnsigned(parameter.publicName()).ifPresent(value -> changes.put(parameter, value));
+            for (String name : SettingNames.allOf(parameter)) {
+                if (parameter.isSwitch()) {
+                    arguments.optionalBool(name).ifPresent(on -> changes.put(parameter, on ? 1L : 0L));
+                } else {
+                    arguments.optionalUnsigned(name).ifPresent(value -> changes.put(parameter, value));
+                }
             }
         }
         try {
@@ -77,7 +79,7 @@ final class MigrationCommands {
             String name = element.string("capability");
             boolean state = element.bool("state");
             element.rejectUnexpected();
-            Capability capability = Capability.named(name)
+            Capability capability = SettingNames.capability(name)
                     .orElseThrow(
                             () -> QmpException.generic("Parameter 'capability' does not accept value '" + name + "'"));
             if (state && !capability.isAvailable()) {

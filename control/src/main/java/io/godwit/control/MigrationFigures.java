@@ -217,7 +217,7 @@ final class MigrationFigures {
     }
 
     private static void text(JsonGenerator out, String name, Optional<String> text) {
-        text.ifPresent(value -> out.writeStringProperty(name, value));
+        text.ifPresent(value -> out.writeStringProperty(name, Echo.shortened(value)));
     }
 
     /** {@code query-migrate-parameters}. */
@@ -225,9 +225,9 @@ final class MigrationFigures {
         ObjectNode answer = Json.object();
         for (MigrationParameter parameter : MigrationParameter.values()) {
             if (parameter.isSwitch()) {
-                answer.put(parameter.publicName(), parameters.isOn(parameter));
+                answer.put(SettingNames.of(parameter), parameters.isOn(parameter));
             } else {
-                answer.put(parameter.publicName(), parameters.get(parameter));
+                answer.put(SettingNames.of(parameter), parameters.get(parameter));
             }
         }
         return answer;
@@ -237,7 +237,8 @@ final class MigrationFigures {
     static ArrayNode capabilities(Set<Capability> on) {
         ArrayNode answer = Json.array();
         for (Capability capability : Capability.values()) {
-            answer.add(Json.object().put("state", on.contains(capability)).put("capability", capability.publicName()));
+            answer.add(
+                    Json.object().put("state", on.contains(capability)).put("capability", SettingNames.of(capability)));
         }
         return answer;
     }

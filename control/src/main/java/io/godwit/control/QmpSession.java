@@ -28,6 +28,9 @@ final class QmpSession implements QmpCaller {
     static final int QUEUE_LENGTH = 1024;
 
     private static final System.Logger LOG = System.getLogger(QmpSession.class.getName());
+    /** LIMIT: ids are echoed whole, and no answer shall grow with what a client sent. */
+    static final int MAX_ID_BYTES = 16 << 10;
+
     private static final long LAST_ANSWERS_NANOS = 1_000_000_000;
 
     private final QmpSocket socket;
@@ -231,7 +234,7 @@ final class QmpSession implements QmpCaller {
             refuse("QMP input must be a JSON object");
             return;
         }
-        execute(object);
+        execute(object, utf8.length);
         String name = object.path("execute").asString("");
         if (send()) {
             commands.took(name, System.nanoTime() - begin);
@@ -241,9 +244,13 @@ final class QmpSession implements QmpCaller {
     }
 
     /** Carries a command out and has its answer ready to be sent. */
-    private void execute(ObjectNode request) {
+    private void execute(ObjectNode request, int requestBytes) {
         Optional<JsonNode> id = request.optional("id");
         try {
+            if (id.isPresent() && requestBytes > MAX_ID_BYTES && Json.write(id.get()).length > MAX_ID_BYTES) {
+                id = Optional.empty();
+                throw QmpException.generic("QMP input member 'id' has more than " + MAX_ID_BYTES + " bytes");
+            }
             String name = QmpRequest.command(request);
             ObjectNode arguments = QmpRequest.arguments(request);
             refuseUnlessNegotiated(name);
@@ -308,6 +315,6 @@ final class QmpSession implements QmpCaller {
     }
 
     private static Json.Written error(QmpException e) {
-        return Json.tree(Json.object().put("class", e.errorClass()).put("desc", e.getMessage()));
+        return Json.tree(Json.object().put("class", e.errorClass()).put("desc", Echo.shortened(sentence(e))));
     }
 }

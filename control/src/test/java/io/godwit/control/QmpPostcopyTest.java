@@ -64,8 +64,8 @@ class QmpPostcopyTest {
                 + "'postcopy-start-time':2000,'postcopy-after-passes':3,'x-safe-epoch':20}}");
         JsonNode answer = ask("{'execute':'query-migrate-parameters'}").path("return");
         assertThat(answer.path("max-postcopy-bandwidth").asLong()).isEqualTo(1_000_000);
-        assertThat(answer.path("postcopy-start-time").asLong()).isEqualTo(2000);
-        assertThat(answer.path("postcopy-after-passes").asLong()).isEqualTo(3);
+        assertThat(answer.path("x-postcopy-start-time").asLong()).isEqualTo(2000);
+        assertThat(answer.path("x-postcopy-after-passes").asLong()).isEqualTo(3);
         assertThat(answer.path("x-safe-epoch").asLong()).isEqualTo(20);
         assertThat(answer.path("downtime-limit").asLong()).isEqualTo(300);
     }

@@ -28,6 +28,9 @@ public final class PassedDescriptors implements Descriptors, AutoCloseable {
     /** LIMIT: far more than a migration needs; others are left for the guest and its clients. */
     public static final int MAX_HELD = 128;
 
+    /** LIMIT: a short note; all of them are told in one answer. */
+    private static final int MAX_OPAQUE = 255;
+
     /**
      * A descriptor in a set.
      *
@@ -103,6 +106,9 @@ public final class PassedDescriptors implements Descriptors, AutoCloseable {
      */
     public synchronized Member add(OptionalLong set, Optional<String> opaque, PassedDescriptor descriptor) {
         try {
+            if (opaque.isPresent() && opaque.get().length() > MAX_OPAQUE) {
+                throw new HostException("Parameter 'opaque' has more than " + MAX_OPAQUE + " characters");
+            }
             if (set.isPresent() && set.getAsLong() < 0) {
                 throw new HostException("Parameter 'fdset-id' expects a non-negative value");
             }

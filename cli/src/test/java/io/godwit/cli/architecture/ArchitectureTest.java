@@ -146,6 +146,24 @@ class ArchitectureTest {
         slices().matching("io.godwit.(*).(**)").should().beFreeOfCycles().check(godwit);
     }
 
+    @Test
+    void precopyAndPostcopyOfOneSideDoNotKnowEachOther() {
+        String precopy = "io.godwit.engine.*.precopy..";
+        String postcopy = "io.godwit.engine.*.postcopy..";
+        doNotKnow(precopy, postcopy);
+        doNotKnow(postcopy, precopy);
+    }
+
+    private static void doNotKnow(String these, String those) {
+        noClasses()
+                .that()
+                .resideInAPackage(these)
+                .should()
+                .dependOnClassesThat()
+                .resideInAPackage(those)
+                .check(godwit);
+    }
+
     /** What a field or a method of a progress gives away is for the report. */
     @Test
     void onlyReportsReadFigures() {

@@ -51,7 +51,14 @@ class EndInPostcopyTest {
         lab.close();
     }
 
-    private void open(String kind) {
+    private record Pair(Host source, Host destination) {
+        List<Host> both() {
+            return List.of(source, destination);
+        }
+    }
+
+    /** A guest that runs at the destination while most of its memory is missing there. */
+    private Pair open(String kind) {
         if (kind.equals("kvm")) {
             assumeThat(Machines.choose(GuestKind.AUTO).kind())
                     .as("KVM is needed: " + Machines.choose(GuestKind.AUTO).reason())
@@ -59,17 +66,19 @@ class EndInPostcopyTest {
         }
         lab = new Lab(
                 directory, List.of("--guest", kind, "--memory", "32M", "--working-set", "4M", "--dirty-rate", "20000"));
-        for (Host host : List.of(lab.source(), lab.destination())) {
+        Pair pair = new Pair(lab.source(), lab.destination());
+        for (Host host : pair.both()) {
             ObjectNode on = Json.object();
             on.set("capabilities", Json.parse("[{'capability':'postcopy-ram','state':true}]"));
             host.ask("migrate-set-capabilities", on);
         }
-        lab.source().set("max-postcopy-bandwidth", PUSH_BYTES_PER_SECOND);
-        lab.source().migrate("tcp:127.0.0.1:" + lab.destination().listen());
-        lab.source().ask("migrate-start-postcopy");
-        for (Host host : List.of(lab.source(), lab.destination())) {
+        pair.source().set("max-postcopy-bandwidth", PUSH_BYTES_PER_SECOND);
+        pair.source().migrate("tcp:127.0.0.1:" + pair.destination().listen());
+        pair.source().ask("migrate-start-postcopy");
+        for (Host host : pair.both()) {
             assertThat(host.await("postcopy-active")).as(host::lastWords).isEqualTo("postcopy-active");
         }
+        return pair;
     }
 
     private static void assertQuitIsRefused(Host host, String sentence) {
@@ -83,90 +92,90 @@ class EndInPostcopyTest {
     @ParameterizedTest
     @ValueSource(strings = {"memory", "kvm"})
     void quitIsRefusedUntilTheMemoryIsWhole(String kind) {
-        open(kind);
-        assertQuitIsRefused(lab.source(), "of its pages are only here (postcopy-active)");
-        assertQuitIsRefused(lab.destination(), "have yet to come from its source (postcopy-active)");
-        lab.source().ask("migrate-pause");
-        for (Host host : List.of(lab.source(), lab.destination())) {
+        Pair pair = open(kind);
+        assertQuitIsRefused(pair.source(), "of its pages are only here (postcopy-active)");
+        assertQuitIsRefused(pair.destination(), "have yet to come from its source (postcopy-active)");
+        pair.source().ask("migrate-pause");
+        for (Host host : pair.both()) {
             assertThat(host.await("postcopy-paused")).isEqualTo("postcopy-paused");
             assertQuitIsRefused(host, "'migrate-recover' at the destination");
         }
-        recover();
-        lab.source().set("max-postcopy-bandwidth", 0);
-        assertThat(lab.source().awaitEnd()).isEqualTo("completed");
-        assertThat(lab.destination().awaitEnd()).isEqualTo("completed");
-        lab.source().ask("quit");
-        assertThat(lab.source().awaitExit()).isZero();
-        lab.destination().assertRunsWell(WORKING_SET_PAGES);
+        recover(pair);
+        pair.source().set("max-postcopy-bandwidth", 0);
+        assertThat(pair.source().awaitEnd()).isEqualTo("completed");
+        assertThat(pair.destination().awaitEnd()).isEqualTo("completed");
+        pair.source().ask("quit");
+        assertThat(pair.source().awaitExit()).isZero();
+        pair.destination().assertRunsWell(WORKING_SET_PAGES);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"memory", "kvm"})
     void aSourceThatIsToldToEndLetsAllMemoryGoOverFirst(String kind) {
-        open(kind);
-        lab.source().signal("TERM");
-        assertQuitIsRefused(lab.source(), "only here");
-        lab.source().awaitWords("SIGTERM: The guest lives at the destination");
-        lab.source().set("max-postcopy-bandwidth", 0);
-        assertThat(lab.source().awaitExit()).isEqualTo(TERMINATED);
-        assertThat(lab.destination().awaitEnd()).as(lab.destination()::error).isEqualTo("completed");
-        lab.destination().assertRunsWell(WORKING_SET_PAGES);
+        Pair pair = open(kind);
+        pair.source().signal("TERM");
+        assertQuitIsRefused(pair.source(), "only here");
+        pair.source().awaitWords("SIGTERM: The guest lives at the destination");
+        pair.source().set("max-postcopy-bandwidth", 0);
+        assertThat(pair.source().awaitExit()).isEqualTo(TERMINATED);
+        assertThat(pair.destination().awaitEnd()).as(pair.destination()::error).isEqualTo("completed");
+        pair.destination().assertRunsWell(WORKING_SET_PAGES);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"memory", "kvm"})
     void aSourceWhoseConnectionIsLostWaitsForTheRecovery(String kind) {
-        open(kind);
-        lab.source().ask("migrate-pause");
-        for (Host host : List.of(lab.source(), lab.destination())) {
+        Pair pair = open(kind);
+        pair.source().ask("migrate-pause");
+        for (Host host : pair.both()) {
             assertThat(host.await("postcopy-paused")).isEqualTo("postcopy-paused");
         }
-        lab.source().signal("TERM");
-        lab.source().awaitWords("(postcopy-paused)");
-        recover();
-        lab.source().set("max-postcopy-bandwidth", 0);
-        assertThat(lab.source().awaitExit()).isEqualTo(TERMINATED);
-        assertThat(lab.destination().awaitEnd()).isEqualTo("completed");
-        lab.destination().assertRunsWell(WORKING_SET_PAGES);
+        pair.source().signal("TERM");
+        pair.source().awaitWords("(postcopy-paused)");
+        recover(pair);
+        pair.source().set("max-postcopy-bandwidth", 0);
+        assertThat(pair.source().awaitExit()).isEqualTo(TERMINATED);
+        assertThat(pair.destination().awaitEnd()).isEqualTo("completed");
+        pair.destination().assertRunsWell(WORKING_SET_PAGES);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"memory", "kvm"})
     void aDestinationThatIsToldToEndWaitsForItsMemory(String kind) {
-        open(kind);
-        lab.destination().signal("TERM");
-        lab.destination().awaitWords("SIGTERM: The guest lives here");
-        lab.source().set("max-postcopy-bandwidth", 0);
-        assertThat(lab.destination().awaitExit()).isEqualTo(TERMINATED);
-        assertThat(lab.source().awaitEnd()).isEqualTo("completed");
+        Pair pair = open(kind);
+        pair.destination().signal("TERM");
+        pair.destination().awaitWords("SIGTERM: The guest lives here");
+        pair.source().set("max-postcopy-bandwidth", 0);
+        assertThat(pair.destination().awaitExit()).isEqualTo(TERMINATED);
+        assertThat(pair.source().awaitEnd()).isEqualTo("completed");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"memory", "kvm"})
     void aSecondSignalInsists(String kind) {
-        open(kind);
-        lab.source().signal("TERM");
-        lab.source().awaitWords("another signal ends it at once");
-        lab.source().signal("INT");
-        assertThat(lab.source().awaitExit()).isEqualTo(128 + 2);
-        assertThat(lab.destination().await("postcopy-paused")).isEqualTo("postcopy-paused");
+        Pair pair = open(kind);
+        pair.source().signal("TERM");
+        pair.source().awaitWords("another signal ends it at once");
+        pair.source().signal("INT");
+        assertThat(pair.source().awaitExit()).isEqualTo(128 + 2);
+        assertThat(pair.destination().await("postcopy-paused")).isEqualTo("postcopy-paused");
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"memory", "kvm"})
     void theWaitIsBounded(String kind) {
-        open(kind);
-        lab.source().set("x-drain-timeout", 1);
-        lab.source().signal("TERM");
-        assertThat(lab.source().awaitExit()).isEqualTo(TERMINATED);
-        lab.source().awaitWords("The time to wait is over");
+        Pair pair = open(kind);
+        pair.source().set("x-drain-timeout", 1);
+        pair.source().signal("TERM");
+        assertThat(pair.source().awaitExit()).isEqualTo(TERMINATED);
+        pair.source().awaitWords("The time to wait is over");
     }
 
-    private void recover() {
-        lab.destination().ask("migrate-recover", Json.object().put("uri", "tcp:127.0.0.1:0"));
+    private static void recover(Pair pair) {
+        pair.destination().ask("migrate-recover", Json.object().put("uri", "tcp:127.0.0.1:0"));
         JsonNode address =
-                lab.destination().ask("query-migrate").path("socket-address").path(0);
-        lab.source()
+                pair.destination().ask("query-migrate").path("socket-address").path(0);
+        pair.source()
                 .ask(
                         "migrate",
                         Json.object()
@@ -174,6 +183,6 @@ class EndInPostcopyTest {
                                         "uri",
                                         "tcp:127.0.0.1:" + address.path("port").asString("0"))
                                 .put("resume", true));
-        assertThat(lab.source().await("postcopy-active")).isEqualTo("postcopy-active");
+        assertThat(pair.source().await("postcopy-active")).isEqualTo("postcopy-active");
     }
 }

@@ -132,10 +132,7 @@ public final class PassSimulator {
         };
     }
 
-    /**
-     * What the first pass leaves for the second because its looks find it written; wherever it lies, if it is not all
-     * where the pass begins.
-     */
+    /** What the first pass leaves for the second because its looks find it written, wherever it lies. */
     private double foundHot() {
         double total = normalPages + zeroPages;
         if (total == 0 || scenario == Scenario.PESSIMISTIC) {
@@ -334,9 +331,7 @@ public final class PassSimulator {
             }
         }
 
-        /**
-         * In the first pass QEMU begins to watch a page when it is about to send it, so only what comes later counts.
-         */
+        /** In the first pass QEMU begins to watch a page when it is about to send it: what comes later counts. */
         private double dirtied(double since, boolean bulk) {
             double now = course.guestNanos;
             double all = writes.uniquePages(since, now);

@@ -24,6 +24,7 @@ public enum Capability {
     RDMA_PIN_ALL("rdma-pin-all", false),
     /** A guest that dirties more than can be sent loses some of its vCPUs' time. */
     AUTO_CONVERGE("auto-converge", true),
+    ZERO_BLOCKS("zero-blocks", false),
     /** The guest may be let run at the destination before its memory has arrived. Both sides must have it on. */
     POSTCOPY_RAM("postcopy-ram", true),
     X_COLO("x-colo", false),

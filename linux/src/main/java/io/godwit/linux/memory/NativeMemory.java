@@ -192,9 +192,7 @@ public final class NativeMemory implements AutoCloseable {
         }
     }
 
-    /**
-     * A view of {@code length} bytes, big-endian, without a copy. It dies with this memory and does not keep it open.
-     */
+    /** A view of {@code length} bytes, big-endian, without a copy. It dies with this memory. */
     public ByteBuffer buffer(long offset, int length) {
         checkAlive();
         return segment.asSlice(offset, length).asByteBuffer();
@@ -341,9 +339,8 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3): waits for
-     * its page if userfaultfd has yet to fill it, without holding up safepoints. This memory must not be closed
-     * meanwhile.
+     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3). It may wait
+     * for its page without holding up safepoints. This memory must not be closed meanwhile.
      */
     public long getLongByDowncall(long offset) {
         MemorySegment copy = ThreadScratch.segment();

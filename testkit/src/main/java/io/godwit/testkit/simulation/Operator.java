@@ -28,12 +28,16 @@ final class Operator {
     private static final int LOOKS_BEFORE_CUT = 200;
 
     private final SimulatedWorld world;
+    /** Whether pages that are asked for have a connection of their own. */
+    private final boolean preempt;
+
     private int attempts;
     private int recoveries;
     private int unlucky;
 
     Operator(SimulatedWorld world) {
         this.world = world;
+        this.preempt = world.random().nextBoolean();
     }
 
     /** How often a migration was begun. */
@@ -73,7 +77,11 @@ final class Operator {
                 .with(MigrationParameter.HANDOVER_TIMEOUT, TIMEOUT_MILLIS)
                 .with(MigrationParameter.CONNECT_TIMEOUT, TIMEOUT_MILLIS));
         if (postcopy) {
-            migrator.setCapabilities(Set.of(Capability.POSTCOPY_RAM), Set.of());
+            migrator.setCapabilities(
+                    preempt
+                            ? Set.of(Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT)
+                            : Set.of(Capability.POSTCOPY_RAM),
+                    Set.of());
         }
     }
 

@@ -4,6 +4,7 @@ package io.godwit.testkit.simulation;
 
 import io.godwit.engine.guest.RunState;
 import java.time.Duration;
+import java.util.List;
 import java.util.SplittableRandom;
 import java.util.UUID;
 
@@ -108,7 +109,7 @@ public final class SimulatedWorld {
             }
             pause(stepNanos);
         }
-        if (!program.runners().equals(java.util.List.of(host.name()))) {
+        if (!program.runners().equals(List.of(host.name()))) {
             throw baton.end("the guest should run at " + host.name() + " only, and runs at " + program.runners());
         }
         host.run().stop();

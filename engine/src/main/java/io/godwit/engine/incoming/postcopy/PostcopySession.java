@@ -9,7 +9,9 @@ import io.godwit.engine.transport.Channel;
 import io.godwit.stream.PostcopyPackage;
 import java.util.Optional;
 
-/** What postcopy needs of the arrival that it is a part of. Called by {@code mig-incoming}, where nothing else is said. */
+/**
+ * What postcopy needs of the arrival that it is a part of. Called by {@code mig-incoming}, where nothing else is said.
+ */
 public interface PostcopySession {
     /** Where its threads run and wait. Any thread. */
     Environment environment();

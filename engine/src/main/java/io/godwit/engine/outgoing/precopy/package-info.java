@@ -2,8 +2,8 @@
 // Copyright the Godwit authors
 
 /**
- * The passes over the dirty bitmap while the guest runs, and what they need: syncs, throttling, the forecast, hints of free
- * pages.
+ * The passes over the dirty bitmap while the guest runs, and what they need: syncs, throttling, the forecast, hints of
+ * free pages.
  *
  * <p>Read {@code Precopy} first, then {@code DirtySync}.
  */
