@@ -12,15 +12,11 @@ import io.godwit.linux.io.Descriptor;
 import io.godwit.linux.io.EventSignal;
 import io.godwit.linux.io.Polling;
 import io.godwit.linux.io.Sockets;
+import io.godwit.linux.io.UnixSocketFile;
 import java.io.IOException;
-import java.net.ConnectException;
 import java.net.InetSocketAddress;
-import java.net.UnixDomainSocketAddress;
-import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
-import java.nio.file.LinkOption;
-import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.util.Optional;
@@ -42,10 +38,6 @@ public final class QmpServer implements AutoCloseable {
 
     private static final System.Logger LOG = System.getLogger(QmpServer.class.getName());
     private static final long FINISH_NANOS = 500_000_000;
-
-    // KERNEL: S_IFMT and S_IFSOCK of inode(7).
-    private static final int FILE_TYPE_MASK = 0xf000;
-    private static final int FILE_TYPE_SOCKET = 0xc000;
 
     private static final int BACKLOG = 64;
     private static final long PATIENCE_NANOS = 100_000_000;
@@ -79,7 +71,7 @@ public final class QmpServer implements AutoCloseable {
         try {
             Descriptor listener = listen(address);
             server = new QmpServer(listener, boundAddress(listener, address), host);
-        } catch (IOException | NativeException e) {
+        } catch (NativeException e) {
             throw new QmpConnectionException("QMP cannot listen at " + address + ": " + e.getMessage() + ".", e);
         }
         host.addRunListener(server.new RunEvents());
@@ -135,12 +127,12 @@ public final class QmpServer implements AutoCloseable {
         }
     }
 
-    private static Descriptor listen(QmpAddress address) throws IOException {
+    private static Descriptor listen(QmpAddress address) {
         return switch (address) {
             case QmpAddress.Tcp(String host, int port) when host.isEmpty() -> listenEverywhere(port);
             case QmpAddress.Tcp tcp -> Sockets.listen(tcp.toSocketAddress(), BACKLOG);
             case QmpAddress.Unix unix -> {
-                removeDeadSocket(unix);
+                UnixSocketFile.removeDead(unix.path());
                 yield Sockets.listen(unix.toSocketAddress(), BACKLOG);
             }
         };
@@ -152,28 +144,6 @@ public final class QmpServer implements AutoCloseable {
             return Sockets.listen(new InetSocketAddress("::", port), BACKLOG);
         } catch (NativeException e) {
             return Sockets.listen(new InetSocketAddress("0.0.0.0", port), BACKLOG);
-        }
-    }
-
-    /**
-     * A process that was killed leaves its socket file behind; connecting tells whether it lives. No other file is
-     * touched.
-     */
-    private static void removeDeadSocket(QmpAddress.Unix unix) throws IOException {
-        int type;
-        try {
-            type = (int) Files.getAttribute(unix.path(), "unix:mode", LinkOption.NOFOLLOW_LINKS) & FILE_TYPE_MASK;
-        } catch (NoSuchFileException e) {
-            return;
-        }
-        if (type != FILE_TYPE_SOCKET) {
-            throw new IOException("what is there already is no socket");
-        }
-        try {
-            SocketChannel.open(UnixDomainSocketAddress.of(unix.path())).close();
-            throw new IOException("another process listens there");
-        } catch (ConnectException e) {
-            Files.deleteIfExists(unix.path());
         }
     }
 

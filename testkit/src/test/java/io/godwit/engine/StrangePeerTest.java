@@ -158,10 +158,13 @@ class StrangePeerTest {
     }
 
     @Test
-    void aSourceThatIsNoneIsRefusedAndTheHostSaysWhy() throws Exception {
+    void aSourceThatIsOneByItsHeaderOnlyIsRefusedAndTheHostSaysWhy() throws Exception {
+        ByteBuffer header = ByteBuffer.allocate(8);
+        StreamWriter.header(header);
         try (Pair pair = new Pair(directory)) {
             String uri = pair.listen("tcp:127.0.0.1:0");
             try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port(uri))) {
+                socket.getOutputStream().write(header.array());
                 socket.getOutputStream()
                         .write("GET / HTTP/1.1\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
                 assertThat(pair.destination.awaitEnd(Pair.PATIENCE)).isTrue();
