@@ -74,6 +74,10 @@ final class Strangers implements AutoCloseable {
         } else if (!kind.says.isEmpty()) {
             channel.write(ByteBuffer.wrap(kind.says.getBytes(StandardCharsets.ISO_8859_1)));
         }
+        if (kind == Kind.WEB_CLIENT || kind == Kind.WRONG_VERSION) {
+            // They are turned away at once. Who knocks faster than anybody can open only finds the kernel's queue full.
+            awaitEnd(channel);
+        }
         while (open.size() > MAX_OPEN) {
             open.remove().close();
         }
@@ -91,9 +95,7 @@ final class Strangers implements AutoCloseable {
                 while (!Thread.currentThread().isInterrupted()) {
                     strangers.knock(Kind.PROBE);
                     strangers.knock(Kind.WEB_CLIENT);
-                    awaitEnd(strangers.open.getLast());
                     strangers.knock(Kind.WRONG_VERSION);
-                    awaitEnd(strangers.open.getLast());
                 }
             } catch (IOException e) {
                 // Whoever is turned away, or finds nobody, is a stranger still.

@@ -183,8 +183,7 @@ class ProseTest {
 
     private static Stream<String> mainSources() {
         return SourceTree.sources(".java").stream()
-                .filter(file ->
-                        shown(file).contains("/src/main/") && !shown(file).startsWith("bench/"))
+                .filter(file -> shown(file).matches("(?!bench|testkit).*/src/main/.*"))
                 .map(SourceTree::read);
     }
 

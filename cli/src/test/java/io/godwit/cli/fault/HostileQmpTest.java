@@ -88,6 +88,7 @@ class HostileQmpTest {
                         .isPositive();
             }
             assertThat(destination.ask("x-godwit-ram-digest")).isEqualTo(source.ask("x-godwit-ram-digest"));
+            destination.ask("cont");
             destination.assertRunsWell(1024);
             assertThat(source.runState()).isEqualTo("postmigrate");
         }
