@@ -14,7 +14,8 @@ import org.junit.jupiter.api.Test;
 /** Classes of one package do not know each other in a circle, so that each can be read by itself. */
 class ClassCirclesTest {
     /** Circles that stay, by the simple names of their classes, each with its reason. */
-    private static final Map<String, String> ALLOWED = Map.of("VmStateDescription VmStateField", "a description has fields, and a field may be of a described type");
+    private static final Map<String, String> ALLOWED = Map.of(
+            "VmStateDescription VmStateField", "a description has fields, and a field may be of a described type");
 
     @Test
     void noClassesOfAPackageKnowEachOtherInACircle() {
