@@ -39,7 +39,8 @@ public final class Inspector implements StreamListener {
     }
 
     /**
-     * Reads a stream to its end or to the first thing that is wrong; the latter is told in {@link StreamInspection#remark}.
+     * Reads a stream to its end or to the first thing that is wrong; the latter is told in {@link
+     * StreamInspection#remark}.
      *
      * @throws IOException if the source cannot be read
      */
