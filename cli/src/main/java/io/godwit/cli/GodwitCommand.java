@@ -22,7 +22,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         description = "Moves running virtual machines from one process or host to another without stopping them.",
         synopsisSubcommandLabel = "COMMAND",
         mixinStandardHelpOptions = true,
-        versionProvider = GodwitCommand.Version.class,
+        versionProvider = GodwitCommand.VersionLine.class,
         subcommands = {
             DemoCommand.class,
             HostCommand.class,
@@ -43,10 +43,10 @@ final class GodwitCommand implements Runnable {
     @Option(names = "--debug", scope = ScopeType.INHERIT, description = "Print the stack trace when something fails.")
     private boolean debug;
 
-    static final class Version implements IVersionProvider {
+    static final class VersionLine implements IVersionProvider {
         @Override
         public String[] getVersion() {
-            return new String[] {"godwit " + Main.version()};
+            return new String[] {"godwit " + Version.ofTheBuild()};
         }
     }
 

@@ -22,6 +22,11 @@ import java.util.concurrent.TimeoutException;
 
 /** A {@code godwit host} as a child of this process. It ends with its parent, whatever happens to that. */
 final class HostProcess implements AutoCloseable {
+    /** The class that starts the command, by name: it knows all commands, and this one is below them. */
+    private static final String MAIN = "io.godwit.cli.Main";
+
+    private static final String MODULE = "io.godwit.cli";
+
     private static final Duration START_PATIENCE = Duration.ofSeconds(60);
     private static final Duration END_PATIENCE = Duration.ofSeconds(3);
 
@@ -137,7 +142,7 @@ final class HostProcess implements AutoCloseable {
                 .orElse(Path.of(System.getProperty("java.home"), "bin", "java").toString());
         List<String> command = new ArrayList<>(List.of(java));
         List<String> arguments = Arrays.asList(self.arguments().orElse(new String[0]));
-        int main = arguments.indexOf("io.godwit.cli/io.godwit.cli.Main");
+        int main = arguments.indexOf(MODULE + "/" + MAIN);
         if (main >= 0) {
             command.addAll(arguments.subList(0, main + 1));
             return command;
@@ -146,10 +151,9 @@ final class HostProcess implements AutoCloseable {
         String classPath = System.getProperty("java.class.path", "");
         command.add("--enable-native-access=" + (modulePath.isEmpty() ? "ALL-UNNAMED" : "io.godwit.linux"));
         if (modulePath.isEmpty()) {
-            command.addAll(List.of("-cp", classPath, Main.class.getName()));
+            command.addAll(List.of("-cp", classPath, MAIN));
         } else {
-            command.addAll(List.of(
-                    "-p", modulePath + File.pathSeparator + classPath, "-m", "io.godwit.cli/" + Main.class.getName()));
+            command.addAll(List.of("-p", modulePath + File.pathSeparator + classPath, "-m", MODULE + "/" + MAIN));
         }
         return command;
     }

@@ -3,7 +3,6 @@
 package io.godwit.cli;
 
 import java.io.PrintStream;
-import java.lang.module.ModuleDescriptor;
 
 /** Where the {@code godwit} command starts. */
 public final class Main {
@@ -18,7 +17,7 @@ public final class Main {
     public static void main(String[] arguments) {
         PrintStream out = System.out;
         if (arguments.length == 1 && arguments[0].equals("--version")) {
-            out.println("godwit " + version());
+            out.println("godwit " + Version.ofTheBuild());
             return;
         }
         System.setProperty("jdk.system.logger.format", "%4$s: %5$s%6$s%n");
@@ -26,11 +25,5 @@ public final class Main {
         // The exit ends what a host or a child may have left: the shutdown hooks are the one place where things are
         // closed.
         System.exit(status);
-    }
-
-    /** The version that the build wrote into the module descriptor, or "unknown" when run from the class path. */
-    static String version() {
-        ModuleDescriptor descriptor = Main.class.getModule().getDescriptor();
-        return descriptor == null ? "unknown" : descriptor.rawVersion().orElse("unknown");
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.cli;
 
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.stream.Inspector;
 import io.godwit.stream.StreamInspection;
 import java.io.ByteArrayInputStream;
 import java.io.EOFException;
@@ -75,7 +76,7 @@ record StreamFile(String name, Optional<Path> path, long offset) {
             wrapped(head).ifPresent(sentence -> {
                 throw new CommandFailure(name + " " + sentence);
             });
-            return StreamInspection.of(new SequenceInputStream(new ByteArrayInputStream(head), in));
+            return Inspector.inspect(new SequenceInputStream(new ByteArrayInputStream(head), in));
         } catch (NoSuchFileException e) {
             throw new CommandFailure(
                     "There is no file " + path.map(Path::toString).orElse(name) + ".", e);

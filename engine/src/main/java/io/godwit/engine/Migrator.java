@@ -4,6 +4,7 @@ package io.godwit.engine;
 
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Arrival;
+import io.godwit.engine.guest.Departure;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.MemoryChanges;
 import io.godwit.engine.guest.RunControl;
@@ -118,24 +119,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         MigrationUri target = transports.usable(uri);
         refuseWhileActive();
         CapabilityRules.checkTarget(settings.capabilities(), target);
-        Guest running = guest.guest()
-                .orElseThrow(() -> new MigrationException.Refused(
-                        "This host only keeps the guest's memory and devices as bytes; it cannot send them on."));
-        if (run.isUndecided()) {
-            throw new MigrationException.Refused(
-                    "Whether the destination of the last migration runs the guest is not known: look there"
-                            + " first, then 'cont' here to keep it or 'quit' here to give it up.");
-        }
-        switch (run.state()) {
-            case RUNNING, PAUSED, PRELAUNCH -> {}
-            case INMIGRATE -> throw new MigrationException.Refused("Guest is waiting for an incoming migration");
-            case POSTMIGRATE ->
-                throw new MigrationException.Refused(
-                        "The guest has been migrated away; 'cont' first if it shall run here again.");
-            case FINISH_MIGRATE, INTERNAL_ERROR, SHUTDOWN ->
-                throw new MigrationException.Refused(
-                        "The guest is " + run.state().publicName() + "; it cannot be migrated.");
-        }
+        Guest running = Departure.of(guest, run);
         OutgoingMigration migration = new OutgoingMigration(new OutgoingPlan(
                 running,
                 throttledByMigrations,
@@ -255,24 +239,12 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         }
     }
 
-    /**
-     * Gives the guest more memory, while it runs and while it migrates; answered at once, whatever a migration does.
-     *
-     * @param idstr the block's name, which a destination will know it by
-     * @param byteLength a multiple of {@link RamBlock#PAGE_BYTES}
-     * @throws MigrationException.Refused if the guest is not here, cannot have it, or a migration cannot tell its
-     * destination; the sentence says why
-     */
+    /** {@link MemoryChanges#plug}. */
     public RamBlock plugRam(String idstr, long byteLength) {
         return memory.plug(idstr, byteLength);
     }
 
-    /**
-     * Takes memory away from the guest, while it runs and while it migrates; answered at once. The memory is freed when
-     * nobody is sending from it any more.
-     *
-     * @throws MigrationException.Refused as {@link #plugRam}
-     */
+    /** {@link MemoryChanges#unplug}. */
     public void unplugRam(RamBlock block) {
         memory.unplug(block);
     }
@@ -352,9 +324,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         settings.switchCapabilities(on, off);
     }
 
-    /**
-     * Whether an incoming migration hashes each page as it comes; takes effect with the next {@link #migrateIncoming}.
-     */
+    /** Whether each page that comes is hashed; takes effect with the next {@link #migrateIncoming}. */
     public void setVerifying(boolean on) {
         settings.setVerifying(on);
     }
@@ -394,9 +364,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         };
     }
 
-    /**
-     * Ends what runs, for good: an outgoing migration is cancelled, an incoming one given up. The guest itself stays.
-     */
+    /** Ends what runs, for good: an outgoing migration is cancelled, an incoming one given up. The guest stays. */
     @Override
     public void close() {
         synchronized (this) {

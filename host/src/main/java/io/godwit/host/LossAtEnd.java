@@ -23,7 +23,8 @@ final class LossAtEnd {
                 ? "The guest lives at the destination, and %,d of its pages are only here"
                 : "The guest lives here, and %,d of its pages have yet to come from its source";
         String way = now.status() == MigrationStatus.POSTCOPY_PAUSED
-                ? " 'migrate-recover' at the destination, then 'migrate' with 'resume' at the source, connects them again."
+                ? " 'migrate-recover' at the destination, then 'migrate' with 'resume' at the source, connects them"
+                        + " again."
                 : "";
         return Optional.of(String.format(
                 Locale.ROOT,

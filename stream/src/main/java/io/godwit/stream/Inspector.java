@@ -3,7 +3,9 @@
 package io.godwit.stream;
 
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
+import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -13,7 +15,7 @@ import java.util.Optional;
 import java.util.OptionalInt;
 
 /** Counts what a stream contains. */
-final class Inspector implements StreamListener {
+public final class Inspector implements StreamListener {
     private static final int BUFFER_BYTES = 256 << 10;
 
     private final StreamReader reader;
@@ -31,12 +33,31 @@ final class Inspector implements StreamListener {
     private List<StreamInspection.Device> devices = List.of();
     private long vmDescriptionBytes;
 
-    Inspector(StreamLimits limits) {
+    private Inspector(StreamLimits limits) {
         reader = StreamReader.forSnapshots(this, limits);
         reader.allowChangedBlockList();
     }
 
-    StreamInspection inspect(ReadableByteChannel source) throws IOException {
+    /**
+     * Reads a stream to its end or to the first thing that is wrong; the latter is told in {@link
+     * StreamInspection#remark}.
+     *
+     * @throws IOException if the source cannot be read
+     */
+    public static StreamInspection inspect(ReadableByteChannel source, StreamLimits limits) throws IOException {
+        return new Inspector(limits).read(source);
+    }
+
+    /**
+     * Reads a stream as {@link #inspect(ReadableByteChannel, StreamLimits)} with the default limits.
+     *
+     * @throws IOException if the source cannot be read
+     */
+    public static StreamInspection inspect(InputStream source) throws IOException {
+        return inspect(Channels.newChannel(source), StreamLimits.DEFAULT);
+    }
+
+    private StreamInspection read(ReadableByteChannel source) throws IOException {
         ByteBuffer buffer = ByteBuffer.allocate(BUFFER_BYTES);
         try {
             for (int n = source.read(buffer); n >= 0; n = source.read(buffer)) {

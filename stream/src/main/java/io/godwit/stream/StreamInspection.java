@@ -2,10 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.stream;
 
-import java.io.IOException;
-import java.io.InputStream;
-import java.nio.channels.Channels;
-import java.nio.channels.ReadableByteChannel;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -105,23 +101,5 @@ public record StreamInspection(
                             .map(VmStateDescription::name)
                             .toList());
         }
-    }
-
-    /**
-     * Reads a stream to its end or to the first thing that is wrong; the latter is told in {@link #remark}.
-     *
-     * @throws IOException if the source cannot be read
-     */
-    public static StreamInspection of(ReadableByteChannel source, StreamLimits limits) throws IOException {
-        return new Inspector(limits).inspect(source);
-    }
-
-    /**
-     * Reads a stream as {@link #of(ReadableByteChannel, StreamLimits)} with the default limits.
-     *
-     * @throws IOException if the source cannot be read
-     */
-    public static StreamInspection of(InputStream source) throws IOException {
-        return of(Channels.newChannel(source), StreamLimits.DEFAULT);
     }
 }

@@ -56,7 +56,7 @@ final class CapturedStreamTest {
     @Test
     void inspectionListsWhatIsThere() throws IOException {
         byte[] captured = Recording.resource("qemu-10.0-none-uuid.bin");
-        StreamInspection found = StreamInspection.of(new ByteArrayInputStream(captured));
+        StreamInspection found = Inspector.inspect(new ByteArrayInputStream(captured));
         assertThat(found.complete()).as(found.remark()).isTrue();
         assertThat(found.configuration().orElseThrow().machine()).isEqualTo("none");
         assertThat(found.configuration().orElseThrow().uuid())
@@ -73,7 +73,7 @@ final class CapturedStreamTest {
 
     @Test
     void inspectionCountsPages() throws IOException {
-        StreamInspection found = StreamInspection.of(new ByteArrayInputStream(SampleStream.complete()));
+        StreamInspection found = Inspector.inspect(new ByteArrayInputStream(SampleStream.complete()));
         assertThat(found.complete()).as(found.remark()).isTrue();
         assertThat(found.blocks())
                 .containsExactly(

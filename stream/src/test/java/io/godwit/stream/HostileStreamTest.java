@@ -300,11 +300,11 @@ final class HostileStreamTest {
     @Test
     void inspectionOfATruncatedStreamSaysSoAndKeepsWhatItSaw() throws IOException {
         byte[] truncated = Arrays.copyOf(SampleStream.complete(), 9000);
-        StreamInspection found = StreamInspection.of(new ByteArrayInputStream(truncated));
+        StreamInspection found = Inspector.inspect(new ByteArrayInputStream(truncated));
         assertThat(found.complete()).isFalse();
         assertThat(found.configuration()).contains(SampleStream.CONFIGURATION);
         assertThat(found.remark()).contains("the stream ended");
-        StreamInspection nothing = StreamInspection.of(new ByteArrayInputStream(new byte[0]));
+        StreamInspection nothing = Inspector.inspect(new ByteArrayInputStream(new byte[0]));
         assertThat(nothing.complete()).isFalse();
     }
 

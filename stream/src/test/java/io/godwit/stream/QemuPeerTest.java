@@ -259,7 +259,7 @@ final class QemuPeerTest {
 
     private static StreamInspection inspect(Path file) throws IOException {
         try (InputStream in = Files.newInputStream(file)) {
-            return StreamInspection.of(in);
+            return Inspector.inspect(in);
         }
     }
 }

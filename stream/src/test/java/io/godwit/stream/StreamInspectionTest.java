@@ -30,7 +30,7 @@ final class StreamInspectionTest {
     }
 
     private static StreamInspection inspect(byte[] bytes) throws IOException {
-        return StreamInspection.of(new ByteArrayInputStream(bytes));
+        return Inspector.inspect(new ByteArrayInputStream(bytes));
     }
 
     private static void assertWholeWithBytesBehind(StreamInspection found, byte[] stream, long behind) {
@@ -63,7 +63,7 @@ final class StreamInspectionTest {
         int behind = 100 * TAIL_BYTES;
         byte[] all = behind(stream, new byte[behind]);
         assertWholeWithBytesBehind(
-                StreamInspection.of(Channels.newChannel(new ByteArrayInputStream(all)), few), stream, behind);
+                Inspector.inspect(Channels.newChannel(new ByteArrayInputStream(all)), few), stream, behind);
     }
 
     @Test

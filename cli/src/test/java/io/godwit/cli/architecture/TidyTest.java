@@ -20,7 +20,7 @@ class TidyTest {
     private static final int MAXIMUM_COLUMNS = 120;
     private static final int MAXIMUM_FILE_LINES = 600;
     private static final int LONG_FILE_LINES = 400;
-    private static final int MAXIMUM_LONG_FILES = 8;
+    private static final int MAXIMUM_LONG_FILES = 4;
     private static final Pattern LEFT_OVER = Pattern.compile("\\b(TO" + "DO|FIX" + "ME|X" + "XX)\\b");
     private static final Pattern EMPTY_NAME =
             Pattern.compile("(^|/)(util|utils|common|manager|impl|helper|helpers)(/|$)");

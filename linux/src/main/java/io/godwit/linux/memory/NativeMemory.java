@@ -339,8 +339,8 @@ public final class NativeMemory implements AutoCloseable {
     }
 
     /**
-     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3). It may wait
-     * for its page without holding up safepoints. This memory must not be closed meanwhile.
+     * The long at {@code offset}, a multiple of 8, in the machine's byte order, read by a call of memcpy(3). It may
+     * wait for its page without holding up safepoints. This memory must not be closed meanwhile.
      */
     public long getLongByDowncall(long offset) {
         MemorySegment copy = ThreadScratch.segment();
