@@ -187,7 +187,10 @@ class UnexpectedFailureTest {
                         .isInstanceOf(MigrationException.Refused.class);
                 assertThatThrownBy(() -> pair.destination.migrateIncoming("exec:a\0b"))
                         .isInstanceOf(MigrationException.class);
-                for (String uri : new String[] {"unix:/nowhere/at/all", tooLong, "exec:a\0b"}) {
+                assertThatThrownBy(() -> pair.source.migrate(tooLong))
+                        .isInstanceOf(MigrationException.Refused.class)
+                        .hasMessageContaining("107");
+                for (String uri : new String[] {"unix:/nowhere/at/all", "exec:a\0b"}) {
                     pair.source.migrate(uri);
                     assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
                     assertThat(pair.source.statistics().status()).isEqualTo(MigrationStatus.FAILED);

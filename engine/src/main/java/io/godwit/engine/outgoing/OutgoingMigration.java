@@ -18,6 +18,7 @@ import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.waits.MigrationWaits;
 import java.time.Duration;
@@ -151,8 +152,7 @@ public final class OutgoingMigration implements AutoCloseable {
     }
 
     private void run() {
-        Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        try (Channel channel = plan.transports().connect(plan.uri(), patience, control.abort());
+        try (Channel channel = plan.connections(plan.uri()).open(ConnectionRole.MAIN, control.abort());
                 AnnouncedRam ram = OutgoingSession.holdRam(plan);
                 OutgoingSession session =
                         new OutgoingSession(plan, channel, ram, control.abort(), trigger, progress, meter)) {

@@ -10,8 +10,11 @@ import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.transport.Connections;
 import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.OutgoingConnections;
 import io.godwit.engine.transport.Transports;
+import java.time.Duration;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Supplier;
@@ -34,5 +37,11 @@ public record OutgoingPlan(
     /** The time. */
     public MonotonicClock clock() {
         return environment.clock();
+    }
+
+    /** The connections to a destination at this address, by today's settings. */
+    public Connections connections(MigrationUri address) {
+        Duration patience = Duration.ofMillis(parameters.get().connectTimeoutMillis());
+        return new OutgoingConnections(transports, address, patience);
     }
 }

@@ -13,6 +13,7 @@ import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.stream.RamBlockEntry;
 import java.time.Duration;
@@ -212,8 +213,7 @@ public final class Postcopy {
     }
 
     private PostcopyConnection recover(MigrationUri uri, AbortSignal abort) {
-        Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        Channel channel = plan.transports().connect(uri, patience, abort);
+        Channel channel = plan.connections(uri).open(ConnectionRole.MAIN, abort);
         ReturnPath returnPath = new ReturnPath(channel, entries, plan.environment());
         try (OutgoingWire wire = new OutgoingWire(channel, meter)) {
             if (!channel.isBidirectional()) {
@@ -261,7 +261,6 @@ public final class Postcopy {
         if (!plan.capabilities().contains(Capability.POSTCOPY_PREEMPT)) {
             return Optional.empty();
         }
-        Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-        return Optional.of(plan.transports().connect(uri, patience, abort));
+        return Optional.of(plan.connections(uri).open(ConnectionRole.PREEMPT, abort));
     }
 }

@@ -11,6 +11,7 @@ import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.PostcopyProgress;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.engine.transport.MigrationUri;
 import java.time.Duration;
 
@@ -42,8 +43,7 @@ public final class SafetySource implements AutoCloseable {
     public Connection connect(MigrationUri uri, AbortSignal others) {
         AbortSignal abort = new AbortSignal();
         try {
-            Duration patience = Duration.ofMillis(plan.parameters().get().connectTimeoutMillis());
-            return new Connection(plan.transports().connect(uri, patience, abort), abort, others);
+            return new Connection(plan.connections(uri).open(ConnectionRole.EPOCHS, abort), abort, others);
         } catch (RuntimeException | Error e) {
             abort.close();
             throw e;
