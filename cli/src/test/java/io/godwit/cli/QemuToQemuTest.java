@@ -42,7 +42,10 @@ class QemuToQemuTest {
                 .as("qemu-system-x86_64 is not on the PATH; './dev peers' installs it")
                 .isTrue();
         start("source");
-        start("destination", "-incoming", "unix:" + directory.resolve("migration.sock"));
+        Path migration = directory.resolve("migration.sock");
+        start("destination", "-incoming", "unix:" + migration);
+        // QEMU answers QMP before it listens for a source.
+        awaitSocket(migration);
     }
 
     @AfterEach
@@ -70,6 +73,10 @@ class QemuToQemuTest {
                 .redirectErrorStream(true)
                 .redirectOutput(directory.resolve(name + ".log").toFile())
                 .start());
+        awaitSocket(socket);
+    }
+
+    private static void awaitSocket(Path socket) {
         long deadline = System.nanoTime() + START_NANOS;
         while (!Files.exists(socket) && System.nanoTime() - deadline < 0) {
             LockSupport.parkNanos(10_000_000);

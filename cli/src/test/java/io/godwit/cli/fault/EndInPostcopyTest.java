@@ -156,8 +156,9 @@ class EndInPostcopyTest {
         Pair pair = open(kind);
         pair.source().signal("TERM");
         pair.source().awaitWords("another signal ends it at once");
-        pair.source().signal("INT");
-        assertThat(pair.source().awaitExit()).isEqualTo(128 + 2);
+        // Not INT: who starts the tests may have them ignore it.
+        pair.source().signal("TERM");
+        assertThat(pair.source().awaitExit()).isEqualTo(TERMINATED);
         assertThat(pair.destination().await("postcopy-paused")).isEqualTo("postcopy-paused");
     }
 
