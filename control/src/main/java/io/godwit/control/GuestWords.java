@@ -4,7 +4,6 @@ package io.godwit.control;
 
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.host.GuestFigures;
-import io.godwit.host.HostControl;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -17,8 +16,8 @@ final class GuestWords {
      *
      * @throws QmpException for arguments of the wrong type
      */
-    static HostControl.HeartbeatQuery query(QmpArguments arguments) {
-        return new HostControl.HeartbeatQuery(
+    static GuestFigures.HeartbeatQuery query(QmpArguments arguments) {
+        return new GuestFigures.HeartbeatQuery(
                 arguments.optionalUnsigned("after-nanos").orElse(0),
                 arguments.optionalUnsigned("from-nanos").orElse(0),
                 arguments.optionalUnsigned("to-nanos").orElse(0));

@@ -202,7 +202,7 @@ final class FakeHost implements HostControl, MigrationControl {
     }
 
     @Override
-    public GuestFigures guestFigures(HeartbeatQuery query) {
+    public GuestFigures guestFigures(GuestFigures.HeartbeatQuery query) {
         throw new MigrationException.Refused("this host has no guest");
     }
 

@@ -99,7 +99,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         this.environment = environment;
         this.run = run;
         this.transports = transports;
-        this.throttle = new VcpuTime(Vcpus.of(guest), settings::parameters);
+        this.throttle = new VcpuTime(guest.vcpus(), settings::parameters);
         this.throttledByMigrations = throttle.taker();
         this.tracker = new TrackerLease(
                 guest,

@@ -61,7 +61,7 @@ public record GuestFigures(
             OptionalLong firstBeatNanos,
             OptionalLong longestGapNanos) {}
 
-    static GuestFigures of(Machine machine, HostControl.HeartbeatQuery query) {
+    static GuestFigures of(Machine machine, HeartbeatQuery query) {
         return new GuestFigures(
                 machine.kind(),
                 machine.identity().toString(),
@@ -87,7 +87,7 @@ public record GuestFigures(
         return touches;
     }
 
-    private static List<Vcpu> vcpus(Machine machine, HostControl.HeartbeatQuery query) {
+    private static List<Vcpu> vcpus(Machine machine, HeartbeatQuery query) {
         List<Vcpu> vcpus = new ArrayList<>();
         long[] workPages = machine.vcpuWorkPages();
         long[] throttledNanos = machine.vcpus().throttledNanos();
@@ -105,4 +105,13 @@ public record GuestFigures(
         }
         return vcpus;
     }
+
+    /**
+     * Which heartbeats are asked for, on the host's monotonic clock.
+     *
+     * @param afterNanos the first beat after this moment
+     * @param fromNanos where the window for the longest gap begins
+     * @param toNanos where it ends
+     */
+    public record HeartbeatQuery(long afterNanos, long fromNanos, long toNanos) {}
 }

@@ -53,20 +53,11 @@ public interface HostControl {
     MemoryControl memory();
 
     /** What the guest says of itself, with heartbeats as {@code query} asks for them. */
-    GuestFigures guestFigures(HeartbeatQuery query);
+    GuestFigures guestFigures(GuestFigures.HeartbeatQuery query);
 
     /** A digest of each RAM block as it was at the switchover. */
     PageDigests ramDigest();
 
     /** Tells of stops and resumes from now on. */
     void addRunListener(RunControl.Listener listener);
-
-    /**
-     * Which heartbeats are asked for, on the host's monotonic clock.
-     *
-     * @param afterNanos the first beat after this moment
-     * @param fromNanos where the window for the longest gap begins
-     * @param toNanos where it ends
-     */
-    record HeartbeatQuery(long afterNanos, long fromNanos, long toNanos) {}
 }

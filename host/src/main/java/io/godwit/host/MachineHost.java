@@ -181,7 +181,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     @Override
-    public GuestFigures guestFigures(HeartbeatQuery query) {
+    public GuestFigures guestFigures(GuestFigures.HeartbeatQuery query) {
         return whileOpen(() -> GuestFigures.of(machine, query));
     }
 

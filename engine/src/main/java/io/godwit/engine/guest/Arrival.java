@@ -34,6 +34,16 @@ public interface Arrival {
     /** The memory that has arrived, or waits for what arrives. */
     RamBlocks ram();
 
+    /** What runs it; none where it only arrives. */
+    default Vcpus vcpus() {
+        return Vcpus.NONE;
+    }
+
+    /** What it writes while it runs; nothing where it only arrives. */
+    default DirtyTracker dirtyTracker() {
+        return DirtyTracker.NONE;
+    }
+
     /** Adds and takes away memory; empty if it stays as it is. */
     default Optional<RamPlug> ramPlug() {
         return Optional.empty();

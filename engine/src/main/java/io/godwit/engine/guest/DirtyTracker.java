@@ -35,11 +35,6 @@ public interface DirtyTracker {
         }
     };
 
-    /** That of the guest behind an arrival, or none. */
-    static DirtyTracker of(Arrival arrival) {
-        return arrival.guest().map(Guest::dirtyTracker).orElse(NONE);
-    }
-
     /** Begins to track: each write after this call is reported by a later {@link #harvest}. */
     void start();
 

@@ -25,9 +25,11 @@ public interface Guest extends Arrival, AutoCloseable {
     String machineType();
 
     /** What the guest writes while it runs. */
+    @Override
     DirtyTracker dirtyTracker();
 
     /** The virtual CPUs. */
+    @Override
     Vcpus vcpus();
 
     /** Everything that is not memory, in the order in which it is saved and loaded. */

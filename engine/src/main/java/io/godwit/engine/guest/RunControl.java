@@ -57,7 +57,7 @@ public final class RunControl {
     public RunControl(Arrival guest, Arbiter arbiter, RunState initial, Environment environment) {
         this.lock = environment.newLock();
         this.guest = guest;
-        this.vcpus = Vcpus.of(guest);
+        this.vcpus = guest.vcpus();
         this.arbiter = arbiter;
         this.state = initial;
     }

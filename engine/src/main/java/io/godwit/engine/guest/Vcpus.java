@@ -25,11 +25,6 @@ public interface Vcpus {
         }
     };
 
-    /** Those of the guest behind an arrival, or none. */
-    static Vcpus of(Arrival arrival) {
-        return arrival.guest().map(Guest::vcpus).orElse(NONE);
-    }
-
     /** How many there are. */
     int count();
 

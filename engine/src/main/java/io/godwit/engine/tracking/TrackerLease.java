@@ -49,7 +49,7 @@ public final class TrackerLease implements AutoCloseable {
         this.run = run;
         this.migration = migration;
         this.migrationsLimit = migrationsLimit;
-        DirtyTracker tracker = DirtyTracker.of(guest);
+        DirtyTracker tracker = guest.dirtyTracker();
         this.dirtyRate = new DirtyRateMeter(
                 guest.ram(), tracker, environment, InstantSource.system(), new SplittableRandom().nextLong());
         this.limits = new VcpuDirtyLimits(guest.ram(), tracker, limited, new Surroundings(), environment);

@@ -4,7 +4,6 @@ package io.godwit.engine.incoming.postcopy;
 
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.Arrival;
-import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
@@ -58,7 +57,7 @@ public final class PostcopyArrival implements PrecopyPlace {
         refuseOtherPages(guest.ram().snapshot(), entries);
         memory = ArrivingMemory.prepare(
                 guest.ram().snapshot(), names(entries), guest.missingPages(), plan.withDigests());
-        log = new FaultLog(new PageWaits(Vcpus.of(guest)), environment.clock());
+        log = new FaultLog(new PageWaits(guest.vcpus()), environment.clock());
         precopy = new AdvisedPlacer(memory);
     }
 
