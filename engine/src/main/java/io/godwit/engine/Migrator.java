@@ -11,7 +11,6 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.guest.VcpuTime;
-import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.precopy.DirectPlacer;
@@ -64,7 +63,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     private final Environment environment;
     private final Settings settings = new Settings();
     private final VcpuTime throttle;
-    private final Vcpus throttledByMigrations;
+    private final VcpuTime.Taker throttledByMigrations;
     private final TrackerLease tracker;
     private final MemoryChanges memory;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
