@@ -134,18 +134,37 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     /**
-     * Listens at {@code uri} for a guest and returns at once; {@link MigrationStatistics#listenAddress} says where.
+     * Listens at {@code uri} for a guest; {@link MigrationStatistics#listenAddress} says where. Waits for nothing but the
+     * address of a name, and {@link #close} ends that.
      *
      * @throws MigrationException.Refused if this host does not wait for a guest, or the address cannot be used
      */
-    public synchronized void migrateIncoming(String uri) {
+    public void migrateIncoming(String uri) {
         MigrationUri source = transports.usable(uri);
-        refuseWhileActive();
+        Side before;
+        IncomingMigration migration;
+        synchronized (this) {
+            refuseWhileActive();
+            before = side;
+            migration = incoming(source);
+            side = new Side.In(migration);
+        }
+        try {
+            // Without the lock: to look a name up may take long, and this host may have to end meanwhile.
+            migration.listen();
+        } catch (RuntimeException | Error e) {
+            side = before;
+            throw e;
+        }
+        migration.start();
+    }
+
+    private IncomingMigration incoming(MigrationUri source) {
         if (run.state() != RunState.INMIGRATE) {
             throw new MigrationException.Refused(
                     "'-incoming' was not specified on the command line: this host has a guest of its own");
         }
-        IncomingMigration migration = new IncomingMigration(new IncomingPlan(
+        return new IncomingMigration(new IncomingPlan(
                 guest,
                 run,
                 DirectPlacer.into(guest, settings.verifying()),
@@ -156,8 +175,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 listeners,
                 environment,
                 transports));
-        side = new Side.In(migration);
-        migration.start();
     }
 
     @Override
@@ -206,7 +223,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     @Override
-    public synchronized void recover(String uri) {
+    public void recover(String uri) {
         MigrationUri source = transports.usable(uri);
         switch (side) {
             case Side.In(IncomingMigration migration) -> migration.recover(source);

@@ -59,8 +59,9 @@ class CaptureTest {
                     List.of(),
                     Environment.SYSTEM,
                     new SystemTransports(Descriptors.ANY_NUMBER)));
+            arrival.listen();
             arrival.start();
-            pair.source.migrate(arrival.address().toString());
+            pair.source.migrate(arrival.address().orElseThrow().toString());
             assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
             assertThat(arrival.awaitEnd(Pair.PATIENCE)).isTrue();
             assertThat(arrival.statistics().status())

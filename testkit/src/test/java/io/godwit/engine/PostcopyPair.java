@@ -13,6 +13,9 @@ import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.SystemTransports;
+import io.godwit.engine.transport.Transports;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import io.godwit.testkit.guest.CountingGuest;
@@ -39,13 +42,17 @@ final class PostcopyPair implements AutoCloseable {
     }
 
     PostcopyPair(Path sourceLocks, Path destinationLocks) {
+        this(sourceLocks, destinationLocks, new SystemTransports(Descriptors.ANY_NUMBER));
+    }
+
+    PostcopyPair(Path sourceLocks, Path destinationLocks, Transports destinationTransports) {
         if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER) instanceof Support.Missing missing) {
             abort(missing.sentence());
         }
         sourceRun = new RunControl(sourceGuest, new FileLockArbiter(sourceLocks), RunState.PRELAUNCH);
         destinationRun = new RunControl(destinationGuest, new FileLockArbiter(destinationLocks), RunState.INMIGRATE);
         source = new Migrator(sourceGuest, sourceRun);
-        destination = new Migrator(destinationGuest, destinationRun);
+        destination = new Migrator(destinationGuest, destinationRun, destinationTransports);
         MigrationParameters parameters = MigrationParameters.DEFAULTS
                 .with(MigrationParameter.MAX_BANDWIDTH, 0)
                 .with(MigrationParameter.HANDOVER_TIMEOUT, 3000)

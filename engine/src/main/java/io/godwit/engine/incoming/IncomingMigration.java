@@ -36,21 +36,29 @@ public final class IncomingMigration implements AutoCloseable {
     private final MigrationWaits waits = new MigrationWaits(0);
     private final IncomingControl control;
     private final IncomingSession session;
-    private final MigrationUri firstAddress;
     private final Latch ended;
     private volatile long endNanos;
 
-    /**
-     * Listens; the thread begins with {@link #start}.
-     *
-     * @throws MigrationException.Refused if the address cannot be used
-     */
+    /** Prepares; nobody can come before {@link #listen}. */
     public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
         this.ended = new Latch(plan.environment());
         this.control = new IncomingControl(plan);
         this.session = new IncomingSession(plan, progress);
-        this.firstAddress = control.link().address();
+    }
+
+    /**
+     * Listens; the thread begins with {@link #start}. May wait for the address of a name; {@link #close} ends that.
+     *
+     * @throws MigrationException.Refused if the address cannot be used: then this migration has ended before it began
+     */
+    public void listen() {
+        try {
+            control.link().listen();
+        } catch (RuntimeException | Error e) {
+            finish();
+            throw e;
+        }
     }
 
     /** Starts the thread and returns. */
@@ -66,11 +74,6 @@ public final class IncomingMigration implements AutoCloseable {
         }
     }
 
-    /** Where a source can reach it. */
-    public MigrationUri address() {
-        return firstAddress;
-    }
-
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
         return ended.await(timeout);
@@ -79,6 +82,11 @@ public final class IncomingMigration implements AutoCloseable {
     /** Whether it has ended. */
     public boolean isEnded() {
         return ended.isOpen();
+    }
+
+    /** Where a source can reach it, once it listens. */
+    public Optional<MigrationUri> address() {
+        return control.link().address();
     }
 
     /**
@@ -106,8 +114,8 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     /**
-     * Listens for the source again; returns at once. After the completion of a postcopy too: its source may not have
-     * heard of it.
+     * Listens for the source again; waits for nothing but the address of a name. After the completion of a postcopy
+     * too: its source may not have heard of it.
      *
      * @throws MigrationException.Refused if this is no postcopy that lost its connection, or the address cannot be
      *     used: who listened before goes on listening
@@ -241,7 +249,7 @@ public final class IncomingMigration implements AutoCloseable {
         return IncomingReport.of(
                 plan,
                 now,
-                control.link().address(),
+                address(),
                 progress,
                 waits.statistics(),
                 postcopy,
