@@ -132,6 +132,27 @@ class IncomingFromQemuTest {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aQemuThatComesSecondFailsAndTheFirstGoesOn(boolean returnPath) throws Exception {
+        try (QemuProcess first = QemuProcess.start(directory, "first", SMALL_MACHINE);
+                QemuProcess second = QemuProcess.start(directory, "second", SMALL_MACHINE);
+                Destination destination = new Destination()) {
+            first.parameters("\"max-bandwidth\": 50000");
+            CountDownLatch receiving = destination.latchOn(MigrationStatus.ACTIVE);
+            String address = destination.listen("tcp:127.0.0.1:0");
+            first.migrate(address);
+            assertThat(receiving.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            second.capability("return-path", returnPath);
+            second.migrate(address);
+            second.awaitMigration("failed", PATIENCE);
+            assertThat(second.query("query-status", "status")).isEqualTo("prelaunch");
+            first.parameters("\"max-bandwidth\": 0");
+            first.awaitMigration("completed", PATIENCE);
+            assertThat(destination.outcome().error()).isEmpty();
+        }
+    }
+
     @Test
     void aQemuThatDoesNotDescribeItsDevicesIsRefusedInTime() throws Exception {
         List<String> machine = new ArrayList<>(SMALL_MACHINE);

@@ -173,12 +173,12 @@ public final class IncomingMigration implements AutoCloseable {
             session.takeOver();
         } catch (Postcopy.NotTakenOver e) {
             control.fail(e);
-            rejectQuietly();
+            rejectQuietly(e);
             e.end();
             return;
         } catch (RuntimeException | Error e) {
             control.fail(e);
-            rejectQuietly();
+            rejectQuietly(e);
             return;
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.
@@ -191,9 +191,9 @@ public final class IncomingMigration implements AutoCloseable {
         control.completed("the guest is here");
     }
 
-    private void rejectQuietly() {
+    private void rejectQuietly(Throwable cause) {
         try {
-            session.reject();
+            session.reject(MigrationException.sentence(cause));
         } catch (RuntimeException e) {
             LOG.log(System.Logger.Level.DEBUG, "the source could not be told that its guest was refused", e);
         }

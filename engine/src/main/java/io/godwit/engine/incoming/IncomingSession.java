@@ -114,8 +114,8 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     }
 
     /** The last word to the source: the guest will never run here. */
-    void reject() {
-        takeover.reject();
+    void reject(String why) {
+        takeover.reject(why);
     }
 
     @Override

@@ -39,9 +39,6 @@ import java.util.OptionalLong;
  * {@code mig-outgoing} only.
  */
 final class OutgoingSession implements AutoCloseable {
-    /** LIMIT: a word that was sent before the wire broke is there within this time. */
-    private static final long LAST_WORD_NANOS = 100_000_000;
-
     private final OutgoingPlan plan;
     private final Channel channel;
     private final AbortSignal abort;
@@ -298,22 +295,9 @@ final class OutgoingSession implements AutoCloseable {
         plan.run().handedOver();
     }
 
-    /**
-     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire
-     * first, and its own word explains more.
-     */
+    /** {@link ReturnPath#toldCause}. */
     Throwable toldCause(Throwable cause) {
-        if (!(cause instanceof MigrationException.Transport) || returnPath.isEmpty()) {
-            return cause;
-        }
-        Verdict verdict = returnPath.get().awaitVerdict(LAST_WORD_NANOS);
-        return switch (verdict) {
-            case Verdict.Rejected _ ->
-                new MigrationException.Protocol("the destination " + ReturnPath.describe(verdict), cause);
-            case Verdict.TurnedAway _ ->
-                new MigrationException.Transport("the destination " + ReturnPath.describe(verdict), cause);
-            case Verdict.Accepted _, Verdict.Silent _ -> cause;
-        };
+        return returnPath.map(answers -> answers.toldCause(cause)).orElse(cause);
     }
 
     /** The migration has failed: what comes and goes is of no interest to it any more. */

@@ -22,8 +22,8 @@ import java.util.concurrent.locks.Lock;
 /**
  * Lets the source's connections in at one address and turns everybody else away. A connection counts only when its
  * first bytes say what it is for ({@link Recognition}); until then it waits here, with a deadline and with few others.
- * There is one for each role at a time: a second source is told at once that it is too late, by the end of its
- * connection.
+ * There is one for each role at a time: a second source is told at once that it is too late ({@link
+ * Recognition#tooLate}), and its connection ends.
  *
  * <p>Threads: {@code mig-doorman} accepts and looks; {@link #open} any, {@link #close} the owner, when nobody is in
  * {@link #open} any more.
@@ -287,6 +287,7 @@ public final class Doorman implements Connections, AutoCloseable {
         try {
             Optional<String> holder = holder(role);
             if (holder.isPresent()) {
+                visitor.answer = recognition.tooLate(role, holder.get());
                 return "this destination is taken: its " + role.description() + " is " + holder.get();
             }
             if (role != ConnectionRole.MAIN && holder(ConnectionRole.MAIN).isEmpty()) {
@@ -331,7 +332,23 @@ public final class Doorman implements Connections, AutoCloseable {
 
     private void turnAway(Visitor visitor, String why) {
         turnedAway.tell(visitor.channel.peer(), why);
+        try {
+            answer(visitor);
+        } catch (MigrationException.Transport e) {
+            LOG.log(System.Logger.Level.DEBUG, "who was turned away could not be told why", e);
+        }
         visitor.channel.close();
+    }
+
+    /** Nothing has been written to the visitor before, so that this waits for nobody. */
+    private static void answer(Visitor visitor) {
+        int length = visitor.answer.length;
+        if (length > 0) {
+            try (NativeMemory memory = NativeMemory.allocate(length)) {
+                memory.buffer(0, length).put(visitor.answer);
+                visitor.channel.write(memory, 0, length);
+            }
+        }
     }
 
     private void awaitChange() {
@@ -359,6 +376,8 @@ public final class Doorman implements Connections, AutoCloseable {
         private long sinceNanos;
 
         private boolean admitted;
+        /** What it hears before it has to go. */
+        private byte[] answer = {};
 
         Visitor(Channel channel, long sinceNanos, boolean hasMain) {
             this.channel = channel;

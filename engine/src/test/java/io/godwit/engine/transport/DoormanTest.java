@@ -61,6 +61,12 @@ class DoormanTest {
             return said.length() < 4 ? new Verdict.Unclear() : new Verdict.Stranger("it says " + said);
         }
 
+        @Override
+        public byte[] tooLate(ConnectionRole role, String holder) {
+            String words = role == ConnectionRole.MAIN ? "too late, after " + holder : "";
+            return words.getBytes(StandardCharsets.UTF_8);
+        }
+
         static String word(ConnectionRole role) {
             return switch (role) {
                 case MAIN -> "main";
@@ -118,6 +124,14 @@ class DoormanTest {
                     }
                 })
                 .isInstanceOf(IOException.class);
+    }
+
+    private static String readAll(SocketChannel channel) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(1024);
+        while (channel.read(bytes) >= 0) {
+            assertThat(bytes.hasRemaining()).isTrue();
+        }
+        return StandardCharsets.UTF_8.decode(bytes.flip()).toString();
     }
 
     private static String read(Channel channel, int length) {
@@ -196,7 +210,7 @@ class DoormanTest {
         try (Doorman doorman = doorman(uri("tcp"))) {
             visit(doorman, "main");
             try (Channel first = doorman.open(ConnectionRole.MAIN, abort)) {
-                assertTurnedAway(visit(doorman, "main"));
+                assertThat(readAll(visit(doorman, "main"))).isEqualTo("too late, after " + first.peer());
                 assertThat(first.peer()).startsWith("127.0.0.1:").endsWith(" at " + doorman.address());
             }
             visit(doorman, "main3");

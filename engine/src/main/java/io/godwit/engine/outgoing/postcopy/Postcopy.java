@@ -228,9 +228,13 @@ public final class Postcopy {
             recovery.agreeOnPages();
             return resume(uri, abort, channel, returnPath, recovery);
         } catch (RuntimeException | Error e) {
+            Throwable told = returnPath.toldCause(e);
             channel.abort("recovery failed");
             returnPath.join();
             channel.close();
+            if (told instanceof RuntimeException better) {
+                throw better;
+            }
             throw e;
         }
     }

@@ -34,19 +34,25 @@ import java.util.function.BooleanSupplier;
  */
 public final class ReturnPath {
     private static final int BUFFER_BYTES = 4096;
+    /** LIMIT: a word that was sent before the wire broke is there within this time. */
+    private static final long LAST_WORD_NANOS = 100_000_000;
 
     /** How the destination took it. */
     public sealed interface Verdict {
         /** SHUT 0: it runs the guest, and in postcopy has all its memory. */
         record Accepted() implements Verdict {}
 
-        /** SHUT with another status: it will never run the guest, or in postcopy could not go on. */
-        record Rejected(int status) implements Verdict {}
+        /**
+         * SHUT with another status: it will never run the guest, or in postcopy could not go on.
+         *
+         * @param reason in its own words; empty if it has not said
+         */
+        record Rejected(int status, String reason) implements Verdict {}
 
         /** The way back ended, or nonsense came, before a verdict. */
         record Silent(String why) implements Verdict {}
 
-        /** The way back ended before anything came. */
+        /** The way back ended before anything came, but perhaps words that say why. */
         record TurnedAway(String why) implements Verdict {}
     }
 
@@ -212,6 +218,22 @@ public final class ReturnPath {
         }
     }
 
+    /**
+     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire
+     * first, and its own word explains more.
+     */
+    public Throwable toldCause(Throwable cause) {
+        if (!(cause instanceof MigrationException.Transport)) {
+            return cause;
+        }
+        Verdict last = awaitVerdict(LAST_WORD_NANOS);
+        return switch (last) {
+            case Verdict.Rejected _ -> new MigrationException.Protocol("the destination " + describe(last), cause);
+            case Verdict.TurnedAway _ -> new MigrationException.Transport("the destination " + describe(last), cause);
+            case Verdict.Accepted _, Verdict.Silent _ -> cause;
+        };
+    }
+
     /** Waits until the reading thread has ended; the channel must be aborted or at its end. */
     public void join() {
         thread.ifPresent(Worker::awaitEnd);
@@ -250,7 +272,14 @@ public final class ReturnPath {
     }
 
     private Verdict hungUp(String why) {
-        return heard ? new Verdict.Silent(why) : new Verdict.TurnedAway(why);
+        if (heard) {
+            return new Verdict.Silent(why);
+        }
+        return new Verdict.TurnedAway(
+                peer.reason().isEmpty()
+                        ? why + "; it had not said anything, so it may have another source already, or wait for none:"
+                                + " its own log says why"
+                        : "turned this source away: " + peer.reason());
     }
 
     private final class Listener implements ReturnPathListener {
@@ -266,10 +295,13 @@ public final class ReturnPath {
 
         @Override
         public void message(ReturnPathMessage message) {
+            if (message instanceof ReturnPathMessage.Pong(int value) && peer.hearReason(value)) {
+                return;
+            }
             heard = true;
             switch (message) {
                 case ReturnPathMessage.Shut(int status) ->
-                    decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status));
+                    decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status, peer.reason()));
                 case ReturnPathMessage.Pong(int value) -> pong(value);
                 case ReturnPathMessage.SwitchoverAck _ -> {}
                 case ReturnPathMessage.ReceivedBitmap(String block, Bytes received) -> noteBitmap(block, received);
@@ -345,11 +377,12 @@ public final class ReturnPath {
     public static String describe(Verdict verdict) {
         return switch (verdict) {
             case Verdict.Accepted _ -> "said that it runs the guest";
-            case Verdict.Rejected(int status) -> "refused the guest with status " + status + "; its own log says why";
+            case Verdict.Rejected(int status, String reason) ->
+                reason.isEmpty()
+                        ? "refused the guest with status " + status + "; its own log says why"
+                        : "refused the guest: " + reason;
             case Verdict.Silent(String why) -> why;
-            case Verdict.TurnedAway(String why) ->
-                why + "; it had not said anything, so it may have another source already, or wait for none:"
-                        + " its own log says why";
+            case Verdict.TurnedAway(String why) -> why;
         };
     }
 }
