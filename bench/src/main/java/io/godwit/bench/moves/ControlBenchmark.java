@@ -46,7 +46,7 @@ public final class ControlBenchmark {
 
     private final Series quiet = new Series("query-migrate without a migration", "ms");
     private final Series bulk = new Series("query-migrate during the bulk pass", "ms");
-    private final Series waited = new Series("of which its threads waited for a processor", "ms");
+    private final Series waited = new Series("of which one of its threads waited for a processor", "ms");
     private final Series floorQuiet = new Series("p99 of the floor in C, without a transfer", "ms");
     private final Series floorBulk = new Series("p99 of the floor in C, beside a transfer", "ms");
     private final Series longestCommand = new Series("longest command at the source, by its own count", "ms");
@@ -94,7 +94,7 @@ public final class ControlBenchmark {
      * reader, and the one that asks.
      */
     private void askInBulk(Host from) throws Exception {
-        Optional<SchedulerTrace> trace = SchedulerTrace.of("qmp-*", "asker");
+        Optional<SchedulerTrace> trace = SchedulerTrace.of("qmp-?", "qmp-client*", "asker");
         List<long[]> spans = new ArrayList<>();
         Thread asker = Thread.ofPlatform().name("asker").start(() -> {
             boolean inBulk = true;
@@ -240,7 +240,7 @@ public final class ControlBenchmark {
                 bulk.quantile(0.99) / quiet.quantile(0.99));
         System.out.printf(
                 Locale.ROOT,
-                "query-migrate: its threads waited %.3f ms for a processor at p99 in the bulk pass (%d traced); "
+                "query-migrate: one of its threads waited %.3f ms for a processor at p99 in the bulk pass (%d traced); "
                         + "the floor in C: p99 %.3f ms quiet, %.3f ms beside a transfer: %.2f times%n",
                 waited.quantile(0.99),
                 waited.count(),

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,7 +29,7 @@ final class SchedulerTrace implements AutoCloseable {
             Pattern.compile("prev_pid=(?<before>\\d+) .*prev_state=(?<state>\\S+) ==> .*next_pid=(?<after>\\d+) ");
 
     /** A thread could have run from {@code beginNanos} on and did at {@code endNanos}. */
-    private record Wait(long beginNanos, long endNanos) {}
+    record Wait(long beginNanos, long endNanos) {}
 
     private final Path directory;
 
@@ -71,7 +72,7 @@ final class SchedulerTrace implements AutoCloseable {
     }
 
     /**
-     * Ends the tracing and tells for each span how long threads waited for a processor within it, all together.
+     * Ends the tracing and tells for each span in how much of it one thread at least waited for a processor.
      *
      * @param spans pairs of times, the begin and the end
      */
@@ -80,12 +81,26 @@ final class SchedulerTrace implements AutoCloseable {
         List<Wait> waits = waits();
         List<Long> all = new ArrayList<>();
         for (long[] span : spans) {
-            all.add(waits.stream()
-                    .mapToLong(wait -> Math.min(wait.endNanos, span[1]) - Math.max(wait.beginNanos, span[0]))
-                    .filter(nanos -> nanos > 0)
-                    .sum());
+            all.add(coveredNanos(waits, span[0], span[1]));
         }
         return all;
+    }
+
+    /** How much of the time from {@code begin} to {@code end} is in one of these waits at least. */
+    static long coveredNanos(List<Wait> waits, long begin, long end) {
+        long covered = 0;
+        long upTo = begin;
+        for (Wait wait : waits.stream()
+                .sorted(Comparator.comparingLong(Wait::beginNanos))
+                .toList()) {
+            long from = Math.max(upTo, wait.beginNanos);
+            long to = Math.min(end, wait.endNanos);
+            if (from < to) {
+                covered += to - from;
+                upTo = to;
+            }
+        }
+        return covered;
     }
 
     private List<Wait> waits() throws IOException {
