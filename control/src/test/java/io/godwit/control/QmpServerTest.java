@@ -26,6 +26,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
 
 class QmpServerTest {
@@ -359,6 +361,31 @@ class QmpServerTest {
                             + "\"downtime\":7,\"help\":\"downtime-limit=900\"}");
             assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
                     .contains("\"forecast\":{\"verdict\":\"will-not-finish\"");
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"ACTIVE", "PRE_SWITCHOVER", "DEVICE", "POSTCOPY_ACTIVE"})
+    void aSourceWarnsWhileItGoesOn(MigrationStatus status) throws IOException {
+        MigrationStatistics quiet = statistics(status);
+        host.statistics = new MigrationStatistics(
+                quiet.status(),
+                quiet.outgoing(),
+                quiet.error(),
+                quiet.owner(),
+                quiet.listenAddress(),
+                quiet.ram(),
+                quiet.time(),
+                quiet.throttle(),
+                quiet.waits(),
+                quiet.postcopy(),
+                quiet.forecast(),
+                Optional.of("The guest has stood still for 0.3 s."));
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
+                    .contains("\"x-warning\":\"The guest has stood still for 0.3 s.\"");
+            assertThat(session.ask("{\"execute\":\"x-godwit-statistics\"}"))
+                    .contains("\"warning\":\"The guest has stood still for 0.3 s.\"");
         }
     }
 

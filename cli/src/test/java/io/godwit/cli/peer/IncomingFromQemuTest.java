@@ -138,7 +138,9 @@ class IncomingFromQemuTest {
         try (QemuProcess first = QemuProcess.start(directory, "first", SMALL_MACHINE);
                 QemuProcess second = QemuProcess.start(directory, "second", SMALL_MACHINE);
                 Destination destination = new Destination()) {
+            // So slow that neither is done before it is cut off, or the other has failed.
             first.parameters("\"max-bandwidth\": 50000");
+            second.parameters("\"max-bandwidth\": 50000");
             CountDownLatch receiving = destination.latchOn(MigrationStatus.ACTIVE);
             String address = destination.listen("tcp:127.0.0.1:0");
             first.migrate(address);
