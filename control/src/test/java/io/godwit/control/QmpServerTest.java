@@ -23,25 +23,16 @@ import java.util.OptionalLong;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.TimeUnit;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
 
-class QmpServerTest {
-    private final FakeHost host = new FakeHost();
-    private QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
-
+class QmpServerTest extends QmpLab {
     @BeforeEach
     void switchEventsOn() {
         host.setCapabilities(Set.of(Capability.EVENTS), Set.of());
-    }
-
-    @AfterEach
-    void close() {
-        server.close();
     }
 
     @Test
