@@ -24,6 +24,8 @@ public enum ThreadRole {
     PREEMPT("mig-preempt", true),
     /** Reads epochs of a guest that runs elsewhere. */
     EPOCHS("mig-epochs", true),
+    /** Copies pages from the cache into the guest, beside the thread that asked for it. */
+    FLUSH("mig-flush", false),
     /** Stops a guest that may be unable to stop. */
     STOP("mig-stop", true),
     /** Measures how fast the guest writes. */
