@@ -5,6 +5,7 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
+import io.godwit.engine.agreement.IdentityMark;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationStatus;
@@ -13,7 +14,10 @@ import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.HugePageSize;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.Command;
+import io.godwit.stream.ReturnPathMessage;
 import io.godwit.testkit.guest.CountingGuest;
+import io.godwit.testkit.peer.ScriptedSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -105,6 +109,28 @@ class PostcopyPairTest {
         assertMoved();
         assertThat(pair.destination.statistics().postcopy().orElseThrow().recoveries())
                 .isEqualTo(1);
+    }
+
+    @Test
+    void aSourceThatComesBackLaterThanAnotherIsToldSoAndComesAgain() throws Exception {
+        limit(4 << 20, 1 << 20);
+        switchOver();
+        pair.awaitThat(() -> pair.destinationRun.state() == RunState.RUNNING, "the guest runs there");
+        pair.pause(pair.source);
+        pair.destination.recover("tcp:127.0.0.1:0");
+        int mark = IdentityMark.of(pair.sourceGuest.identity());
+        try (ScriptedSource other = ScriptedSource.of(pair.address())) {
+            other.command(new Command.Ping(mark));
+            assertThat(other.nextMessage()).isEqualTo(new ReturnPathMessage.Pong(mark));
+            pair.source.resume(pair.address());
+            pair.awaitStatus(pair.source, MigrationStatus.POSTCOPY_PAUSED);
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("goes on with another source already, from 127.0.0.1:", "'migrate-recover' there");
+        }
+        pair.awaitStatus(pair.destination, MigrationStatus.POSTCOPY_PAUSED);
+        limit(0, 0);
+        pair.recover();
+        assertMoved();
     }
 
     /**
