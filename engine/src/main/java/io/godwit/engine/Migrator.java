@@ -13,6 +13,7 @@ import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
@@ -134,8 +135,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     /**
-     * Listens at {@code uri} for a guest; {@link MigrationStatistics#listenAddress} says where. Waits for nothing but the
-     * address of a name, and {@link #close} ends that.
+     * Listens at {@code uri} for a guest; {@link MigrationStatistics#listenAddress} says where. Waits for nothing but
+     * the address of a name, and {@link #close} ends that.
      *
      * @throws MigrationException.Refused if this host does not wait for a guest, or the address cannot be used
      */
@@ -145,8 +146,14 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         IncomingMigration migration;
         synchronized (this) {
             refuseWhileActive();
+            if (run.state() != RunState.INMIGRATE) {
+                throw new MigrationException.Refused(
+                        "'-incoming' was not specified on the command line: this host has a guest of its own");
+            }
+            PrecopyPlace.Choice places = DirectPlacer.into(guest, settings.verifying());
+            migration = new IncomingMigration(
+                    IncomingPlan.of(guest, run, places, source, settings, listeners, environment, transports));
             before = side;
-            migration = incoming(source);
             side = new Side.In(migration);
         }
         try {
@@ -157,24 +164,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             throw e;
         }
         migration.start();
-    }
-
-    private IncomingMigration incoming(MigrationUri source) {
-        if (run.state() != RunState.INMIGRATE) {
-            throw new MigrationException.Refused(
-                    "'-incoming' was not specified on the command line: this host has a guest of its own");
-        }
-        return new IncomingMigration(new IncomingPlan(
-                guest,
-                run,
-                DirectPlacer.into(guest, settings.verifying()),
-                source,
-                Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
-                settings.verifying(),
-                settings.has(Capability.POSTCOPY_RAM),
-                listeners,
-                environment,
-                transports));
     }
 
     @Override
@@ -315,11 +304,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         return settings.capabilities();
     }
 
-    /**
-     * Switches a capability.
-     *
-     * @throws MigrationException.Refused if this version or this host does not have it, or a migration runs
-     */
+    /** Switches a capability, as {@link #setCapabilities}. */
     public void setCapability(Capability capability, boolean on) {
         setCapabilities(on ? Set.of(capability) : Set.of(), on ? Set.of() : Set.of(capability));
     }

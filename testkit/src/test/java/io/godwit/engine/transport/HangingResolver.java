@@ -5,7 +5,7 @@ package io.godwit.engine.transport;
 import java.net.InetAddress;
 import java.util.concurrent.CountDownLatch;
 
-/** The kernel's sockets with a resolver that answers nobody before {@link #answer}; then every name is this machine's. */
+/** A resolver that answers nobody before {@link #answer}; then every name is this machine's. */
 public final class HangingResolver {
     private final CountDownLatch asked = new CountDownLatch(1);
     private final CountDownLatch answered = new CountDownLatch(1);

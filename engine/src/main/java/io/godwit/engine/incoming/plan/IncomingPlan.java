@@ -7,6 +7,8 @@ import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.report.MigrationListener;
+import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.Settings;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
 import java.time.Duration;
@@ -31,6 +33,29 @@ public record IncomingPlan(
         List<MigrationListener> listeners,
         Environment environment,
         Transports transports) {
+    /** With what an operator has set. */
+    public static IncomingPlan of(
+            Arrival guest,
+            RunControl run,
+            PrecopyPlace.Choice places,
+            MigrationUri uri,
+            Settings settings,
+            List<MigrationListener> listeners,
+            Environment environment,
+            Transports transports) {
+        return new IncomingPlan(
+                guest,
+                run,
+                places,
+                uri,
+                Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
+                settings.verifying(),
+                settings.has(Capability.POSTCOPY_RAM),
+                listeners,
+                environment,
+                transports);
+    }
+
     /** The time. */
     public MonotonicClock clock() {
         return environment.clock();
