@@ -100,6 +100,11 @@ public interface Guest extends Arrival, AutoCloseable {
         return Optional.empty();
     }
 
+    /** What the guest is asked and answers, so that a second copy can be asked the same; empty if that is unknown. */
+    default Optional<Traffic> traffic() {
+        return Optional.empty();
+    }
+
     /** Tells which pages are free while the guest runs; empty if nobody can. */
     default Optional<FreePageReporter> freePages() {
         return Optional.empty();
