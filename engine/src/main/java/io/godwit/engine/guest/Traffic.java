@@ -34,8 +34,9 @@ public interface Traffic {
          * made it go back.
          *
          * @param content what the guest put out; not changed by anybody
+         * @return primary: whether it may leave at once, as if it had been {@linkplain Traffic#release released}
          */
-        void answer(long number, byte[] content);
+        boolean answer(long number, byte[] content);
     }
 
     /**
@@ -51,6 +52,9 @@ public interface Traffic {
 
     /** The number of the last answer that the guest has given; exact while it is paused. 0: none. */
     long answered();
+
+    /** How many answers are held now. Any thread; for figures. */
+    long heldCount();
 
     /** Primary no more: all held answers leave, as far as {@link Outputs} lets them, and nothing is told any more. */
     void alone();
