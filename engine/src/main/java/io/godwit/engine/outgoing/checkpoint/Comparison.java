@@ -44,17 +44,15 @@ final class Comparison {
         this.lock = environment.newLock();
     }
 
-    /** Our guest has answered. */
-    void ours(long number, byte[] content) {
-        OptionalLong same;
+    /** Our guest has answered; returns whether the other guest has said the same before. */
+    boolean ours(long number, byte[] content) {
         lock.lock();
         try {
             ours.add(new Answer(number, content, clock.nanoTime()));
-            same = compare();
+            return compare().isPresent();
         } finally {
             lock.unlock();
         }
-        same.ifPresent(traffic::release);
     }
 
     /**

@@ -85,6 +85,7 @@ public final class Protection implements AutoCloseable {
     private final CheckpointTimer timer;
     private final HeldOutputs outputs;
     private final Checkpoint checkpoint;
+    private final Mirror mirror;
     private final CheckpointInterval interval = new CheckpointInterval();
     private Optional<CompareConnection> comparing = Optional.empty();
     private volatile long lostNanos;
@@ -108,6 +109,7 @@ public final class Protection implements AutoCloseable {
         this.answers = new Answers(plan.environment());
         this.timer = new CheckpointTimer(plan.environment());
         this.outputs = new HeldOutputs(plan.guest(), compares, timer, progress, plan.environment());
+        this.mirror = new Mirror(plan.environment());
         this.checkpoint = new Checkpoint(
                 plan,
                 handover.configuration(),
@@ -123,8 +125,21 @@ public final class Protection implements AutoCloseable {
     }
 
     /**
-     * Waits for the secondary and lets the guest go on here. Until this returns nothing has changed: a failure leaves
-     * the guest as it was stopped for the switchover.
+     * The guest has been stopped, and its devices are not saved yet: what reaches it from now on the secondary must be
+     * told of.
+     */
+    public void hold() {
+        outputs.hold(new ToSecondary());
+    }
+
+    /** There will be no secondary: everything is as it was before {@link #hold}. */
+    public void undo() {
+        outputs.alone();
+    }
+
+    /**
+     * Waits for the secondary and lets the guest go on here. A failure leaves the guest as it was stopped for the
+     * switchover.
      *
      * @param ran whether the guest ran before
      */
@@ -134,10 +149,12 @@ public final class Protection implements AutoCloseable {
         if (beside) {
             connect();
         }
-        outputs.hold(new ToSecondary());
         plan.run().beginProtection(ran, protection);
         progress.began(ColoMode.PRIMARY, outputs::count);
-        comparing.ifPresent(connection -> connection.start(plan.environment()));
+        comparing.ifPresent(connection -> {
+            connection.start(plan.environment());
+            mirror.attach(connection);
+        });
         timer.restart();
         control.onDecision(() -> abort.raise("the secondary is given up"));
         control.begun("the secondary runs");
@@ -245,12 +262,14 @@ public final class Protection implements AutoCloseable {
     private final class ToSecondary implements Traffic.Peer {
         @Override
         public void request(long number, byte[] content) {
-            comparing.ifPresent(connection -> connection.request(number, content));
+            mirror.request(number, content);
         }
 
         @Override
-        public void answer(long number, byte[] content) {
-            outputs.comparison().ifPresent(comparison -> comparison.ours(number, content));
+        public boolean answer(long number, byte[] content) {
+            return outputs.comparison()
+                    .map(comparison -> comparison.ours(number, content))
+                    .orElse(false);
         }
     }
 
