@@ -3,6 +3,7 @@
 package io.godwit.engine.arbiter;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -14,11 +15,8 @@ import java.util.UUID;
 public interface Arbiter extends AutoCloseable {
     /** What an attempt to take the token came to. */
     sealed interface Claim {
-        /**
-         * The token is ours. {@code lastRun} is the host that last ran the guest, as it left its name; empty if none
-         * did.
-         */
-        record Won(String lastRun) implements Claim {}
+        /** The token is ours. {@code lastRun} is what the record says, which this host may have written itself. */
+        record Won(LastRun lastRun) implements Claim {}
 
         /** Another host has it: {@code holder} says which, as far as is known. */
         record Lost(String holder) implements Claim {}
@@ -33,16 +31,35 @@ public interface Arbiter extends AutoCloseable {
      */
     Claim claim(UUID guest, Duration patience);
 
-    /** Writes down that this host is about to let the guest run. Only with the token held. */
-    void recordRun();
+    /**
+     * Writes down that this host is about to let the guest run, or lets it run under another protection than before.
+     * Only with the token held. When this returns, who wins the token next reads it.
+     *
+     * @throws ArbiterException if it could not be written, or nobody knows whether it was
+     */
+    void recordRun(Optional<UUID> protection);
+
+    /**
+     * The number of this claim, or of the last one while the token is not held. It is larger than that of each earlier
+     * claim of this guest by any host, so who has seen a larger one knows that this host is outdated. 0 before the
+     * first claim, and where nothing counts. Any thread.
+     */
+    long fencingNumber();
+
+    /**
+     * From now on {@code lost} is called each time the token could not be kept, before anybody else can have it: on a
+     * thread of the arbiter, which does nothing for this guest until it returns. {@link #held} is false then. Only one
+     * listens. An arbiter that loses no token never calls it.
+     */
+    void watchLoss(Runnable lost);
 
     /** Gives the token back. Without the token this does nothing. */
     void release();
 
-    /** Whether this host has the token. */
+    /** Whether this host has the token. Any thread. */
     boolean held();
 
-    /** How the record of {@link #recordRun} names this host. */
+    /** How the record names this host. */
     String self();
 
     /** Releases what is held. */

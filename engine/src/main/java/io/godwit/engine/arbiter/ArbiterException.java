@@ -6,6 +6,11 @@ package io.godwit.engine.arbiter;
 public final class ArbiterException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
+    /** Says what could not be done, and why. */
+    public ArbiterException(String message) {
+        super(message);
+    }
+
     /** Says what could not be done and with which file or server. */
     public ArbiterException(String message, Throwable cause) {
         super(message, cause);

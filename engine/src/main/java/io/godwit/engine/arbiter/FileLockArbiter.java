@@ -6,12 +6,10 @@ import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
 import io.godwit.linux.memory.NativeMemory;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.Arrays;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -19,15 +17,13 @@ import java.util.concurrent.locks.LockSupport;
 
 /**
  * The arbiter of one machine: the token is an exclusive lock (flock(2)) on a file named after the guest. The kernel
- * frees it when its holder dies, so a token is never lost. The file's content is the name of the host that last let the
- * guest run.
+ * frees it when its holder dies, so a token is never lost. The file's content is a {@link LockRecord}.
  *
  * <p>All hosts of one guest must use the same directory; the default is {@code /run/lock/godwit}, or {@code
  * /tmp/godwit} where there is no {@code /run/lock}.
  */
 public final class FileLockArbiter implements Arbiter {
     private static final long RETRY_NANOS = 2_000_000;
-    private static final int RECORD_BYTES = 64;
     private static final int REHEARSALS = 20;
     private static final int WORLD_WRITABLE_STICKY = 01777;
     private static final AtomicInteger INSTANCES = new AtomicInteger();
@@ -35,11 +31,12 @@ public final class FileLockArbiter implements Arbiter {
     private final Path directory;
     // With a random mark, because processes in containers that share the directory may have the same number.
     private final String self;
-    private final NativeMemory record = NativeMemory.allocate(RECORD_BYTES);
-    private Optional<Token> token = Optional.empty();
+    private final NativeMemory record = NativeMemory.allocate(LockRecord.BYTES);
+    private volatile Optional<Token> token = Optional.empty();
+    private volatile long fencingNumber;
 
-    /** A lock that is held, and what its file said when it was taken. */
-    private record Token(Path path, Descriptor lock, String lastRun) {}
+    /** A lock that is held, and what its file says. */
+    private record Token(Path path, Descriptor lock, LockRecord content) {}
 
     /**
      * An arbiter over the lock files in {@code directory}, which is made if it is not there.
@@ -62,35 +59,43 @@ public final class FileLockArbiter implements Arbiter {
 
     @Override
     public Claim claim(UUID guest, Duration patience) {
-        if (token.isPresent()) {
-            return new Claim.Won(token.get().lastRun());
-        }
-        Path path = directory.resolve(guest + ".lock");
-        long deadline = System.nanoTime() + patience.toNanos();
-        while (true) {
-            Optional<String> holder = tryTake(path);
-            if (token.isPresent()) {
-                return new Claim.Won(token.get().lastRun());
+        if (token.isEmpty()) {
+            Path path = directory.resolve(guest + ".lock");
+            long deadline = System.nanoTime() + patience.toNanos();
+            String holder = tryTake(path);
+            while (token.isEmpty()) {
+                if (System.nanoTime() - deadline >= 0) {
+                    return new Claim.Lost(holder.isEmpty() ? "a host that has not run it yet" : holder);
+                }
+                LockSupport.parkNanos(RETRY_NANOS);
+                holder = tryTake(path);
             }
-            if (System.nanoTime() - deadline >= 0) {
-                return new Claim.Lost(holder.filter(name -> !name.isEmpty()).orElse("a host that has not run it yet"));
-            }
-            LockSupport.parkNanos(RETRY_NANOS);
         }
+        return new Claim.Won(token.orElseThrow().content().lastRun());
     }
 
     @Override
-    public void recordRun() {
+    public void recordRun(Optional<UUID> protection) {
         Token held =
                 token.orElseThrow(() -> new IllegalStateException("the token is not held, so no run can be recorded"));
-        try (Descriptor file = io.godwit.linux.io.Files.openForWrite(held.path(), 0)) {
-            byte[] name = Arrays.copyOf(self.getBytes(StandardCharsets.UTF_8), RECORD_BYTES);
-            record.copyFrom(0, name, 0, RECORD_BYTES);
-            int _ = file.write(record, 0, RECORD_BYTES);
+        LockRecord content =
+                new LockRecord(new LastRun(self, protection), held.content().fencingNumber());
+        try {
+            write(held.lock(), content);
         } catch (NativeException e) {
             throw new ArbiterException("cannot write " + held.path() + "; the guest is not started", e);
         }
+        token = Optional.of(new Token(held.path(), held.lock(), content));
     }
+
+    @Override
+    public long fencingNumber() {
+        return fencingNumber;
+    }
+
+    /** {@inheritDoc} Here: never, for the kernel takes a lock from nobody who lives. */
+    @Override
+    public void watchLoss(Runnable lost) {}
 
     @Override
     public void release() {
@@ -118,17 +123,20 @@ public final class FileLockArbiter implements Arbiter {
         record.close();
     }
 
-    /** Takes the lock if it is free; else the name in the file is the result. */
-    private Optional<String> tryTake(Path path) {
+    /** Takes the lock if it is free; who ran the guest last, as the file said before. */
+    private String tryTake(Path path) {
         try {
             Descriptor file = io.godwit.linux.io.Files.openForLock(path);
             try {
                 boolean locked = file.tryLockExclusive();
-                String name = read(file);
+                LockRecord found = read(file, path);
                 if (locked) {
-                    token = Optional.of(new Token(path, file, name));
+                    LockRecord taken = new LockRecord(found.lastRun(), found.fencingNumber() + 1);
+                    write(file, taken);
+                    fencingNumber = taken.fencingNumber();
+                    token = Optional.of(new Token(path, file, taken));
                 }
-                return Optional.of(name);
+                return found.lastRun().host();
             } finally {
                 if (token.isEmpty()) {
                     file.close();
@@ -141,11 +149,26 @@ public final class FileLockArbiter implements Arbiter {
         }
     }
 
-    private String read(Descriptor file) {
-        int length = Math.max(0, file.read(record, 0, RECORD_BYTES));
-        byte[] name = new byte[length];
-        record.copyTo(0, name, 0, length);
-        return new String(name, StandardCharsets.UTF_8).trim();
+    private LockRecord read(Descriptor file, Path path) {
+        int length = Math.max(0, file.read(record, 0, LockRecord.BYTES));
+        byte[] content = new byte[length];
+        record.copyTo(0, content, 0, length);
+        try {
+            return LockRecord.of(content);
+        } catch (IllegalArgumentException e) {
+            throw new ArbiterException(
+                    path + " is no record of who ran the guest: " + e.getMessage() + "; the guest is not started", e);
+        }
+    }
+
+    private void write(Descriptor file, LockRecord content) {
+        record.copyFrom(0, content.bytes(), 0, LockRecord.BYTES);
+        io.godwit.linux.io.Files.rewind(file);
+        int written = file.write(record, 0, LockRecord.BYTES);
+        if (written != LockRecord.BYTES) {
+            throw new ArbiterException("only %d of %d bytes of a record could be written; the guest is not started"
+                    .formatted(written, LockRecord.BYTES));
+        }
     }
 
     private void prepareDirectory() {
@@ -170,9 +193,10 @@ public final class FileLockArbiter implements Arbiter {
         UUID nobody = UUID.randomUUID();
         for (int i = 0; i < REHEARSALS; i++) {
             Claim _ = claim(nobody, Duration.ZERO);
-            recordRun();
+            recordRun(Optional.empty());
             release();
         }
+        fencingNumber = 0;
         try {
             boolean _ = Files.deleteIfExists(directory.resolve(nobody + ".lock"));
         } catch (IOException e) {

@@ -3,6 +3,7 @@
 package io.godwit.engine.arbiter;
 
 import java.time.Duration;
+import java.util.Optional;
 import java.util.UUID;
 
 /**
@@ -10,7 +11,7 @@ import java.util.UUID;
  * only.
  */
 public final class NoArbiter implements Arbiter {
-    private boolean held;
+    private volatile boolean held;
 
     /** A free token. */
     public NoArbiter() {}
@@ -18,11 +19,19 @@ public final class NoArbiter implements Arbiter {
     @Override
     public Claim claim(UUID guest, Duration patience) {
         held = true;
-        return new Claim.Won("");
+        return new Claim.Won(LastRun.NEVER);
     }
 
     @Override
-    public void recordRun() {}
+    public void recordRun(Optional<UUID> protection) {}
+
+    @Override
+    public long fencingNumber() {
+        return 0;
+    }
+
+    @Override
+    public void watchLoss(Runnable lost) {}
 
     @Override
     public void release() {

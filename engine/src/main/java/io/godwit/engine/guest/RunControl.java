@@ -32,15 +32,13 @@ public final class RunControl {
 
     private static final System.Logger LOG = System.getLogger(RunControl.class.getName());
     private static final Duration PAUSE_DEADLINE = Duration.ofSeconds(5);
-    private static final Duration CLAIM_PATIENCE = Duration.ofMillis(200);
 
     private final Arrival guest;
     private final Vcpus vcpus;
-    private final Arbiter arbiter;
+    private final RightToRun right;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final Lock lock;
     private volatile RunState state;
-    private volatile boolean undecided;
     private boolean waitsForCont;
 
     /**
@@ -58,7 +56,7 @@ public final class RunControl {
         this.lock = environment.newLock();
         this.guest = guest;
         this.vcpus = guest.vcpus();
-        this.arbiter = arbiter;
+        this.right = new RightToRun(guest, arbiter);
         this.state = initial;
     }
 
@@ -109,8 +107,7 @@ public final class RunControl {
             switch (state()) {
                 case RUNNING -> {}
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
-                    claimOrThrow();
-                    undecided = false;
+                    right.claimOrThrow();
                     letRun("cont");
                 }
                 case INMIGRATE -> {
@@ -188,7 +185,7 @@ public final class RunControl {
     public void releaseRightToRun() {
         lock.lock();
         try {
-            arbiter.release();
+            right.release();
         } finally {
             lock.unlock();
         }
@@ -221,7 +218,12 @@ public final class RunControl {
             if (peerMayRunWithoutToken) {
                 return standStill(GuestOwner.UNDECIDED, "a peer without token may have it");
             }
-            return claimBack(run);
+            RightToRun.Attempt attempt = right.winBack();
+            if (!attempt.isWon()) {
+                return standStill(attempt.owner(), attempt.reason());
+            }
+            goOn(run);
+            return GuestOwner.HERE;
         } finally {
             lock.unlock();
         }
@@ -239,18 +241,11 @@ public final class RunControl {
     public GuestOwner reclaim(boolean run) {
         lock.lock();
         try {
-            Optional<Arbiter.Claim> claim = claim(CLAIM_PATIENCE);
-            if (claim.isEmpty()) {
-                return GuestOwner.UNDECIDED;
-            }
-            boolean neverRanThere = claim.get() instanceof Arbiter.Claim.Won(String lastRun)
-                    && (lastRun.isEmpty() || lastRun.equals(arbiter.self()));
-            if (neverRanThere) {
+            RightToRun.Attempt attempt = right.winBack();
+            if (attempt.isWon()) {
                 goOn(run);
-                return GuestOwner.HERE;
             }
-            arbiter.release();
-            return claim.get() instanceof Arbiter.Claim.Lost ? GuestOwner.PEER : GuestOwner.UNDECIDED;
+            return attempt.owner();
         } finally {
             lock.unlock();
         }
@@ -264,26 +259,6 @@ public final class RunControl {
         } finally {
             lock.unlock();
         }
-    }
-
-    private GuestOwner claimBack(boolean run) {
-        boolean heldThroughout = arbiter.held();
-        Optional<Arbiter.Claim> claim = claim(CLAIM_PATIENCE);
-        if (claim.isEmpty()) {
-            return standStill(GuestOwner.UNDECIDED, "the arbiter cannot be asked");
-        }
-        return switch (claim.get()) {
-            case Arbiter.Claim.Lost(String holder) -> standStill(GuestOwner.PEER, "the token is with " + holder);
-            case Arbiter.Claim.Won(String lastRun)
-            when !heldThroughout && !lastRun.isEmpty() && !lastRun.equals(arbiter.self()) ->
-                // The destination wrote down that it lets the guest run and then gave the token up: it died, or ended
-                // the guest.
-                standStill(GuestOwner.UNDECIDED, "it ran at " + lastRun + ", which is gone");
-            case Arbiter.Claim.Won _ -> {
-                goOn(run);
-                yield GuestOwner.HERE;
-            }
-        };
     }
 
     /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
@@ -356,30 +331,13 @@ public final class RunControl {
                 throw new IllegalStateException(
                         "guest " + guest.identity() + " is " + state.publicName() + ", not away");
             }
-            Optional<Arbiter.Claim> claim = claim(patience);
-            if (claim.isEmpty()) {
-                return GuestOwner.UNDECIDED;
+            RightToRun.Attempt attempt = right.winFromTheDead(patience);
+            if (attempt.isWon()) {
+                goOn(loadHolding(load));
             }
-            if (claim.get() instanceof Arbiter.Claim.Lost) {
-                return GuestOwner.PEER;
-            }
-            goOn(loadHolding(load));
-            return GuestOwner.HERE;
+            return attempt.owner();
         } finally {
             lock.unlock();
-        }
-    }
-
-    /** Asks for the token; empty if no arbiter says whose the guest is, so that it stays stopped. */
-    private Optional<Arbiter.Claim> claim(Duration patience) {
-        try {
-            return Optional.of(arbiter.claim(guest.identity(), patience));
-        } catch (RuntimeException | Error e) {
-            LOG.log(
-                    System.Logger.Level.ERROR,
-                    "guest " + guest.identity() + " stays stopped: no arbiter says whose it is",
-                    e);
-            return Optional.empty();
         }
     }
 
@@ -405,17 +363,10 @@ public final class RunControl {
     public boolean sharesTokenWithSource() {
         lock.lock();
         try {
-            if (state != RunState.INMIGRATE || arbiter.held()) {
-                throw new MigrationException.Protocol("the source asks whose the token of guest " + guest.identity()
-                        + " is, although the guest has arrived");
+            if (state != RunState.INMIGRATE) {
+                throw right.askedTooLate();
             }
-            return switch (arbiter.claim(guest.identity(), Duration.ZERO)) {
-                case Arbiter.Claim.Lost _ -> true;
-                case Arbiter.Claim.Won _ -> {
-                    arbiter.release();
-                    yield false;
-                }
-            };
+            return right.sharesTokenWithSource();
         } finally {
             lock.unlock();
         }
@@ -429,7 +380,7 @@ public final class RunControl {
     public void claimArrived() {
         lock.lock();
         try {
-            claimOrThrow();
+            right.claimOrThrow();
         } finally {
             lock.unlock();
         }
@@ -445,7 +396,7 @@ public final class RunControl {
             if (run && !waitsForCont) {
                 letRun("arrived");
             } else {
-                arbiter.recordRun();
+                right.record(Optional.empty());
                 become(RunState.PAUSED, "arrived paused");
             }
         } finally {
@@ -458,7 +409,7 @@ public final class RunControl {
         lock.lock();
         try {
             if (state == RunState.INMIGRATE) {
-                arbiter.release();
+                right.release();
             }
         } finally {
             lock.unlock();
@@ -473,7 +424,7 @@ public final class RunControl {
                 vcpus.pause(PAUSE_DEADLINE);
             }
             become(RunState.SHUTDOWN, "quit");
-            arbiter.close();
+            right.close();
         } finally {
             lock.unlock();
         }
@@ -481,27 +432,22 @@ public final class RunControl {
 
     /** Whether the guest stands still because nobody knows who owns it. */
     public boolean isUndecided() {
-        return undecided;
+        return right.isUndecided();
+    }
+
+    /** The number of this host's claim to the guest, for devices that can tell an outdated host. Any thread. */
+    public long fencingNumber() {
+        return right.fencingNumber();
     }
 
     private GuestOwner standStill(GuestOwner owner, String reason) {
-        arbiter.release();
-        undecided = owner == GuestOwner.UNDECIDED;
+        right.leaveTo(owner);
         become(owner == GuestOwner.PEER ? RunState.POSTMIGRATE : RunState.PAUSED, reason);
         return owner;
     }
 
-    private void claimOrThrow() {
-        switch (arbiter.claim(guest.identity(), CLAIM_PATIENCE)) {
-            case Arbiter.Claim.Won _ -> {}
-            case Arbiter.Claim.Lost(String holder) ->
-                throw new MigrationException.RightToRun("The right to run guest " + guest.identity() + " is held by "
-                        + holder + "; it runs there, so it is not started here.");
-        }
-    }
-
     private void letRun(String reason) {
-        arbiter.recordRun();
+        right.record(Optional.empty());
         vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);

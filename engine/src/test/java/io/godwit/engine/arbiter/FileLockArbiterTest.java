@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.arbiter;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
@@ -9,7 +10,9 @@ import java.io.File;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.Arrays;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.UUID;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -24,10 +27,10 @@ class FileLockArbiterTest {
     void onlyOneHolds() {
         try (FileLockArbiter one = new FileLockArbiter(directory);
                 FileLockArbiter other = new FileLockArbiter(directory)) {
-            assertThat(one.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(""));
+            assertThat(one.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(LastRun.NEVER));
             assertThat(other.claim(GUEST, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);
             assertThat(other.held()).isFalse();
-            assertThat(other.claim(UUID.randomUUID(), Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(""));
+            assertThat(other.claim(UUID.randomUUID(), Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(LastRun.NEVER));
         }
     }
 
@@ -36,18 +39,78 @@ class FileLockArbiterTest {
         try (FileLockArbiter one = new FileLockArbiter(directory);
                 FileLockArbiter other = new FileLockArbiter(directory)) {
             Arbiter.Claim _ = one.claim(GUEST, Duration.ZERO);
-            one.recordRun();
+            one.recordRun(Optional.empty());
             assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Lost(one.self()));
             one.release();
-            assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(one.self()));
+            assertThat(other.claim(GUEST, Duration.ZERO))
+                    .isEqualTo(new Arbiter.Claim.Won(new LastRun(one.self(), Optional.empty())));
             assertThat(one.claim(GUEST, Duration.ZERO)).isInstanceOf(Arbiter.Claim.Lost.class);
+        }
+    }
+
+    @Test
+    void theWinnerLearnsUnderWhichProtectionTheGuestRan() {
+        UUID protection = UUID.randomUUID();
+        try (FileLockArbiter one = new FileLockArbiter(directory);
+                FileLockArbiter other = new FileLockArbiter(directory)) {
+            Arbiter.Claim _ = one.claim(GUEST, Duration.ZERO);
+            one.recordRun(Optional.of(protection));
+            LastRun protectedRun = new LastRun(one.self(), Optional.of(protection));
+            assertThat(one.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(protectedRun));
+            one.release();
+            assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Won(protectedRun));
+            other.recordRun(Optional.empty());
+            other.release();
+            assertThat(one.claim(GUEST, Duration.ZERO))
+                    .isEqualTo(new Arbiter.Claim.Won(new LastRun(other.self(), Optional.empty())));
+        }
+    }
+
+    @Test
+    void eachClaimOfAFreeTokenHasALargerNumber() {
+        try (FileLockArbiter one = new FileLockArbiter(directory);
+                FileLockArbiter other = new FileLockArbiter(directory)) {
+            assertThat(one.fencingNumber()).isZero();
+            Arbiter.Claim _ = one.claim(GUEST, Duration.ZERO);
+            long first = one.fencingNumber();
+            Arbiter.Claim _ = one.claim(GUEST, Duration.ZERO);
+            one.recordRun(Optional.of(UUID.randomUUID()));
+            Arbiter.Claim _ = other.claim(GUEST, Duration.ZERO);
+            assertThat(one.fencingNumber()).isPositive().isEqualTo(first);
+            assertThat(other.fencingNumber()).isZero();
+            one.release();
+            Arbiter.Claim _ = other.claim(GUEST, Duration.ZERO);
+            assertThat(other.fencingNumber()).isGreaterThan(one.fencingNumber());
+        }
+    }
+
+    @Test
+    void aFileOfAnOlderVersionIsReadAndItsNumbersBegin() throws Exception {
+        Path _ = Files.write(directory.resolve(GUEST + ".lock"), Arrays.copyOf("process 7".getBytes(US_ASCII), 64));
+        try (FileLockArbiter one = new FileLockArbiter(directory)) {
+            assertThat(one.claim(GUEST, Duration.ZERO))
+                    .isEqualTo(new Arbiter.Claim.Won(new LastRun("process 7", Optional.empty())));
+            assertThat(one.fencingNumber()).isPositive();
+        }
+    }
+
+    @Test
+    void aFileThatIsNoRecordIsAnErrorAndNoToken() throws Exception {
+        for (String content : new String[] {"process 7\nfencing soon\n", "process 7\nprotection yes\n", "a\nb\n"}) {
+            Path _ = Files.writeString(directory.resolve(GUEST + ".lock"), content);
+            try (FileLockArbiter one = new FileLockArbiter(directory)) {
+                assertThatThrownBy(() -> one.claim(GUEST, Duration.ZERO))
+                        .isInstanceOf(ArbiterException.class)
+                        .hasMessageContaining("no record");
+                assertThat(one.held()).isFalse();
+            }
         }
     }
 
     @Test
     void withoutTheTokenNoRunIsRecorded() {
         try (FileLockArbiter one = new FileLockArbiter(directory)) {
-            assertThatThrownBy(one::recordRun).isInstanceOf(IllegalStateException.class);
+            assertThatThrownBy(() -> one.recordRun(Optional.empty())).isInstanceOf(IllegalStateException.class);
         }
     }
 

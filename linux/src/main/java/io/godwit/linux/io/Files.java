@@ -46,6 +46,14 @@ public final class Files {
         return open(path, LibcConstants.O_RDWR | LibcConstants.O_CREAT);
     }
 
+    /** The next read or write of the file is at its beginning. */
+    public static void rewind(Descriptor file) {
+        long result = Libc.lseek(file.number(), 0, LibcConstants.SEEK_SET);
+        if (result < 0) {
+            throw NativeException.of("lseek", result, "to the beginning");
+        }
+    }
+
     private static Descriptor open(Path path, int flags) {
         int number = Libc.open(path.toString(), flags | LibcConstants.O_CLOEXEC | LibcConstants.O_NONBLOCK, OWNER_ONLY);
         if (number < 0) {

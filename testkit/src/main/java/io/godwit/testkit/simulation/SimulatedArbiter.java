@@ -3,7 +3,9 @@
 package io.godwit.testkit.simulation;
 
 import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.arbiter.LastRun;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.UUID;
 
 /** One host's access to the {@link Tokens} that all hosts share. */
@@ -13,6 +15,7 @@ final class SimulatedArbiter implements Arbiter {
     private final Baton baton;
     private final Tokens tokens;
     private final String host;
+    private long fencingNumber;
 
     SimulatedArbiter(Baton baton, Tokens tokens, String host) {
         this.baton = baton;
@@ -24,7 +27,7 @@ final class SimulatedArbiter implements Arbiter {
     public Claim claim(UUID guest, Duration patience) {
         baton.mayPass();
         long deadline = baton.nanoTime() + patience.toNanos();
-        String lastRun = tokens.lastRun();
+        LastRun lastRun = tokens.lastRun();
         while (!tokens.take(host)) {
             if (baton.nanoTime() >= deadline) {
                 baton.note("claim lost", tokens.claims());
@@ -34,16 +37,26 @@ final class SimulatedArbiter implements Arbiter {
             lastRun = tokens.lastRun();
         }
         baton.note("claim won", tokens.claims());
+        fencingNumber = tokens.fencingNumber();
         return new Claim.Won(lastRun);
     }
 
     @Override
-    public void recordRun() {
+    public void recordRun(Optional<UUID> protection) {
         if (!held()) {
             throw new IllegalStateException(host + " lets the guest run without its token");
         }
-        tokens.recordRun(host);
+        tokens.recordRun(new LastRun(host, protection));
     }
+
+    @Override
+    public long fencingNumber() {
+        return fencingNumber;
+    }
+
+    /** {@inheritDoc} Here: never. */
+    @Override
+    public void watchLoss(Runnable lost) {}
 
     @Override
     public void release() {

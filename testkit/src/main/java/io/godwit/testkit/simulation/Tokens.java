@@ -2,12 +2,14 @@
 // Copyright the Godwit authors
 package io.godwit.testkit.simulation;
 
+import io.godwit.engine.arbiter.LastRun;
 import java.util.Optional;
 
 /** The right to run the one guest of a simulated world: who has it, and who ran the guest last. */
 class Tokens {
     private Optional<String> holder = Optional.empty();
-    private String lastRun = "";
+    private LastRun lastRun = LastRun.NEVER;
+    private long fencingNumber;
     private int claims;
 
     /** Tries to take it; whether {@code host} has it now. */
@@ -15,6 +17,7 @@ class Tokens {
         claims++;
         if (holder.isEmpty()) {
             holder = Optional.of(host);
+            fencingNumber++;
         }
         return isHeldBy(host);
     }
@@ -33,12 +36,17 @@ class Tokens {
         return holder.orElse("nobody");
     }
 
-    void recordRun(String host) {
-        lastRun = host;
+    void recordRun(LastRun run) {
+        lastRun = run;
     }
 
-    String lastRun() {
+    LastRun lastRun() {
         return lastRun;
+    }
+
+    /** How often it was taken. */
+    long fencingNumber() {
+        return fencingNumber;
     }
 
     /** How often somebody tried. */
