@@ -30,7 +30,7 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
     private record Answer(long generation, long number, byte[] content) {}
 
     private final IncomingPlan plan;
-    private final Guest guest;
+    private final Optional<Traffic> traffic;
     private final IncomingLink link;
     private final boolean compares;
     private final LongSupplier generation;
@@ -42,22 +42,18 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
     private boolean closed;
 
     /** Nothing is opened yet; {@code generation} counts the checkpoints that were loaded. */
-    CompareSecondary(IncomingPlan plan, Guest guest, IncomingLink link, boolean compares, LongSupplier generation) {
+    CompareSecondary(IncomingPlan plan, IncomingLink link, boolean compares, LongSupplier generation) {
         this.plan = plan;
-        this.guest = guest;
+        this.traffic = plan.guest().guest().flatMap(Guest::traffic);
         this.link = link;
         this.compares = compares;
         this.generation = generation;
         this.lock = plan.environment().newLock();
     }
 
-    /** The guest is about to run as the secondary. */
-    void standBy() {
-        guest.traffic().ifPresent(traffic -> traffic.standBy(this));
-    }
-
-    /** Waits for the primary's connection, on a thread of its own. */
+    /** The guest is the secondary; waits for the primary's connection, on a thread of its own. */
     void start() {
+        traffic.ifPresent(one -> one.standBy(this));
         if (compares) {
             opening = Optional.of(plan.environment().start(ThreadRole.COMPARE, this::open));
         }
@@ -73,9 +69,10 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
             Channel channel = link.acceptFurther(ConnectionRole.COMPARE);
             CompareWire.Greeting greeting =
                     CompareConnection.readGreeting(channel, plan.patience().toNanos());
-            if (!greeting.guest().equals(guest.identity())) {
-                throw new MigrationException.Protocol("the compare connection is for guest " + greeting.guest()
-                        + ", and this is " + guest.identity());
+            UUID ours = plan.guest().identity();
+            if (!greeting.guest().equals(ours)) {
+                throw new MigrationException.Protocol(
+                        "the compare connection is for guest " + greeting.guest() + ", and this is " + ours);
             }
             CompareConnection opened =
                     new CompareConnection(channel, this, greeting.timeoutMillis(), plan.environment());
@@ -96,6 +93,8 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
             if (closed) {
                 return false;
             }
+            early.forEach(answer -> opened.answer(answer.generation(), answer.number(), answer.content()));
+            early.clear();
             connection = Optional.of(opened);
             return true;
         } finally {
@@ -105,7 +104,7 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
 
     @Override
     public void request(long number, byte[] content) {
-        guest.traffic().ifPresent(traffic -> traffic.feed(number, content));
+        traffic.ifPresent(one -> one.feed(number, content));
     }
 
     @Override
@@ -114,9 +113,8 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
         lock.lock();
         try {
             to = connection;
-            if (to.isEmpty() && !closed) {
+            if (compares && to.isEmpty() && !closed) {
                 early.add(new Answer(generation.getAsLong(), number, content));
-                return false;
             }
         } finally {
             lock.unlock();

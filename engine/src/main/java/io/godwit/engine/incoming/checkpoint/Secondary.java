@@ -2,27 +2,38 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.checkpoint;
 
+import io.godwit.engine.agreement.DestinationSide;
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.checkpoint.RamCache;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.Outputs;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.Traffic;
 import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.incoming.wire.IncomingLink;
 import io.godwit.engine.incoming.wire.SourceStream;
+import io.godwit.engine.memory.PagePlace;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.report.ColoExitReason;
 import io.godwit.engine.report.ColoMode;
+import io.godwit.engine.report.FlushStatistics;
+import io.godwit.engine.report.MigrationListener;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.ColoDevices;
 import io.godwit.stream.ColoListener;
 import io.godwit.stream.ColoMessage;
+import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamLimits;
 import java.time.Duration;
+import java.util.List;
 import java.util.Optional;
 
 /**
@@ -36,53 +47,67 @@ import java.util.Optional;
  * <p>Threads: {@code mig-incoming}.
  */
 public final class Secondary implements ColoListener, AutoCloseable {
-    private static final System.Logger LOG = System.getLogger(Secondary.class.getName());
-
     /** LIMIT: how late it is seen that the token has become free. */
     private static final Duration LOOK = Duration.ofMillis(20);
 
     private final IncomingPlan plan;
-    private final Guest guest;
+    private final Arrival guest;
     private final SourceStream stream;
-    private final RamCache cache;
     private final SecondaryControl control;
     private final ColoProgress progress;
     private final MonotonicClock clock;
     private final CompareSecondary comparing;
     private final boolean sharesToken;
     private final boolean standsStill;
+    private Optional<RamCache> cache = Optional.empty();
+    private Optional<PagePlace> checkpointPlace = Optional.empty();
     private boolean begun;
+    private boolean runs;
     private long stoppedNanos;
     private volatile long checkpoints;
 
     /**
-     * With the stream read to its end, and nothing loaded yet.
-     *
-     * @param compares whether the primary opens a connection for comparing
-     * @param standsStill whether the guest does not run before it is needed
-     * @param sharesToken whether the primary holds the token that this side asks for
+     * The source has said that checkpoints will follow; nothing of the guest has come. From here on the primary may
+     * open the connection for comparing.
      */
     public Secondary(
             IncomingPlan plan,
-            Guest guest,
+            DestinationSide agreement,
             SourceStream stream,
             IncomingLink link,
-            RamCache cache,
             SecondaryControl control,
-            ColoProgress progress,
-            boolean compares,
-            boolean standsStill,
-            boolean sharesToken) {
+            ColoProgress progress) {
+        boolean compares = agreement.agreed(Extension.COMPARE);
         this.plan = plan;
-        this.guest = guest;
+        this.guest = plan.guest();
         this.stream = stream;
-        this.cache = cache;
         this.control = control;
         this.progress = progress;
         this.clock = plan.clock();
-        this.standsStill = standsStill;
-        this.sharesToken = sharesToken;
-        this.comparing = new CompareSecondary(plan, guest, link, compares, () -> checkpoints);
+        this.standsStill = agreement.agreed(Extension.STANDSTILL);
+        this.sharesToken = compares && agreement.agreed(Extension.TOKEN);
+        this.comparing = new CompareSecondary(plan, link, compares, () -> checkpoints);
+    }
+
+    /** From here on the primary may open the connection for comparing. */
+    public void prepare() {
+        comparing.start();
+    }
+
+    /**
+     * The guest's blocks are known.
+     *
+     * @return where their pages go until the guest has arrived
+     * @throws MigrationException.Refused if there is not enough memory for a second copy
+     */
+    public PrecopyPlace placeOf(List<RamBlockEntry> blocks) {
+        RamCache made = RamCache.of(guest.ram().snapshot(), plan.environment(), RamCache.Settings.DEFAULT);
+        cache = Optional.of(made);
+        RamBlocks.Snapshot listed = guest.ram()
+                .snapshot()
+                .inOrder(blocks.stream().map(RamBlockEntry::idstr).toList());
+        checkpointPlace = Optional.of(made.place(listed));
+        return new MirroredPlace(plan.places().open(blocks), made.mirror(listed));
     }
 
     /**
@@ -91,21 +116,25 @@ public final class Secondary implements ColoListener, AutoCloseable {
      * @param ran whether it ran at the primary
      */
     public void begin(boolean ran) {
-        cache.begin(guest.dirtyTracker());
-        guest.outputs().ifPresent(Outputs::hold);
-        comparing.standBy();
-        plan.run().standBy(ran && !standsStill);
-        begun = true;
+        runs = ran;
+        cache.orElseThrow().startTracking(guest.dirtyTracker());
+        guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::hold);
         progress.began(ColoMode.SECONDARY, () -> 0);
-        control.begun("the guest runs as the secondary");
-        comparing.start();
-        stream.send(ColoMessage.CHECKPOINT_READY);
+        control.standsBy("the guest is here as the secondary");
+        begun = true;
+        plan.run().standBy(mayRun());
+    }
+
+    /** A guest that is only kept as bytes stands still, as one that is not needed before a failover. */
+    private boolean mayRun() {
+        return runs && !standsStill && guest.guest().isPresent();
     }
 
     /** Takes checkpoints until one side is lost; then this guest is the one that counts, or it never will be. */
     public void conduct() {
         try {
-            stream.receiveCheckpoints(this, cache.checkpointPlace());
+            stream.send(ColoMessage.CHECKPOINT_READY);
+            stream.receiveCheckpoints(this, checkpointPlace.orElseThrow());
         } catch (RuntimeException | Error e) {
             failOver(e);
         }
@@ -128,12 +157,12 @@ public final class Secondary implements ColoListener, AutoCloseable {
         ColoDevices devices = decode(deviceBytes);
         Optional<RuntimeException> unheard = sayReceived();
         long began = clock.nanoTime();
-        long pages = cache.flush();
+        FlushStatistics flush = cache.orElseThrow().flush();
         long flushed = clock.nanoTime();
-        boolean ran = load(devices);
+        runs = load(devices);
         checkpoints++;
-        progress.checkpoint(pages, deviceBytes.byteLength());
-        plan.run().loadedCheckpoint(ran && !standsStill);
+        progress.checkpoint(flush.pages(), flush.pages() * RamBlock.PAGE_BYTES + deviceBytes.byteLength());
+        plan.run().standBy(mayRun());
         progress.loaded(flushed - began, clock.nanoTime() - stoppedNanos);
         if (unheard.isPresent()) {
             throw unheard.get();
@@ -177,25 +206,28 @@ public final class Secondary implements ColoListener, AutoCloseable {
         comparing.close();
         if (!(cause instanceof MigrationException.Transport) && !control.isPrimaryGivenUp()) {
             // What came was no checkpoint, or could not be loaded: the primary lives, and hears that this side is lost.
-            progress.ended(ColoExitReason.ERROR, 0);
+            ended(ColoExitReason.ERROR, 0);
             giveUp();
             throw sneaky(cause);
         }
-        RunControl.StandbyEnd end = win(cause);
-        switch (end) {
+        switch (win(cause)) {
             case RunControl.StandbyEnd.Won _ -> {
                 boolean asked = control.isPrimaryGivenUp();
-                progress.ended(asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR, clock.nanoTime() - lost);
-                cache.close();
+                ended(asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR, clock.nanoTime() - lost);
                 control.completed("the guest goes on here, " + MigrationException.sentence(cause));
             }
-            case RunControl.StandbyEnd.Lost(String why) -> {
-                progress.ended(ColoExitReason.ERROR, 0);
+            case RunControl.StandbyEnd.Lost(String why, boolean _) -> {
+                ended(ColoExitReason.ERROR, 0);
                 giveUp();
                 throw new MigrationException.RightToRun("the primary was lost (" + MigrationException.sentence(cause)
                         + "), and the guest does not go on here: " + why);
             }
         }
+    }
+
+    private void ended(ColoExitReason reason, long nanos) {
+        progress.ended(reason, nanos);
+        MigrationListener.tell(plan.listeners(), l -> l.protectionEnded(ColoMode.SECONDARY, reason));
     }
 
     private static RuntimeException sneaky(Throwable cause) {
@@ -209,43 +241,54 @@ public final class Secondary implements ColoListener, AutoCloseable {
     private RunControl.StandbyEnd win(Throwable cause) {
         boolean told = false;
         while (true) {
-            RunControl.StandbyEnd end = plan.run()
-                    .endStandby(
-                            sharesToken ? comparing.protection() : Optional.empty(),
-                            sharesToken || control.isPrimaryGivenUp(),
-                            LOOK,
-                            this::takeOver);
-            if (!(end instanceof RunControl.StandbyEnd.Lost(String why, boolean forGood)) || forGood) {
-                return end;
-            }
             if (control.isEnding()) {
                 return new RunControl.StandbyEnd.Lost("this side is ending", true);
+            }
+            RunControl.StandbyEnd end = tryToWin();
+            if (!(end instanceof RunControl.StandbyEnd.Lost(String why, boolean forGood)) || forGood) {
+                return end;
             }
             if (!told) {
                 told = true;
                 control.waiting("The primary of " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
-                        + "), but " + why + ". The guest stands still here and goes on when the token is free.");
+                        + "), but " + why + ". The guest stands still here and goes on when that changes; if the"
+                        + " primary's host is dead for certain, say x-colo-lost-heartbeat.");
             }
+            plan.environment().pause(LOOK.toNanos());
         }
+    }
+
+    private RunControl.StandbyEnd tryToWin() {
+        if (sharesToken) {
+            return plan.run().endStandby(comparing.protection(), runs, LOOK, this::takeOver);
+        }
+        if (control.isPrimaryGivenUp()) {
+            return plan.run().endStandby(Optional.empty(), runs, LOOK, this::takeOver);
+        }
+        boolean _ = plan.run().stopForCheckpoint();
+        return new RunControl.StandbyEnd.Lost(
+                "it shares no token with this host, so nobody here can know whether it lives", false);
     }
 
     /** With the token won, guest standing still. */
     private void takeOver() {
-        guest.dirtyTracker().stop();
-        guest.outputs().ifPresent(Outputs::passThrough);
-        guest.traffic().ifPresent(Traffic::takeOver);
+        // Its tracker is free again: the next secondary's.
+        cache.ifPresent(RamCache::close);
+        guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::drop);
+        guest.guest().flatMap(Guest::traffic).ifPresent(Traffic::takeOver);
     }
 
     private void giveUp() {
         plan.run().standbyFailed();
-        guest.dirtyTracker().stop();
     }
 
     @Override
     public void close() {
+        comparing.close();
         if (begun) {
-            comparing.close();
+            // Harmless where it has won.
+            giveUp();
         }
-        cache.close();
+        cache.ifPresent(RamCache::close);
     }
 }

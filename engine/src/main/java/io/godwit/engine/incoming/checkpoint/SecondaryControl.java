@@ -5,7 +5,7 @@ package io.godwit.engine.incoming.checkpoint;
 /** What the secondary's part tells the migration that it is a part of, and asks. Called by {@code mig-incoming}. */
 public interface SecondaryControl {
     /** The guest runs here as the secondary. */
-    void begun(String reason);
+    void standsBy(String reason);
 
     /**
      * The primary is lost, and its token is not free yet.

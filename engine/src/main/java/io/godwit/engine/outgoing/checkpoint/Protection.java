@@ -3,6 +3,7 @@
 package io.godwit.engine.outgoing.checkpoint;
 
 import io.godwit.engine.agreement.Extension;
+import io.godwit.engine.arbiter.ArbiterException;
 import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.checkpoint.CompareConnection;
 import io.godwit.engine.checkpoint.CompareWire;
@@ -45,7 +46,8 @@ public final class Protection implements AutoCloseable {
     /** LIMIT: how late it is seen that an answer lacks its counterpart, or that a parameter has changed. */
     private static final long LOOK_NANOS = 50_000_000;
 
-    private static final Duration AGAIN = Duration.ofMillis(50);
+    private static final Duration PAUSE = Duration.ofMillis(50);
+    private static final long AGAIN_NANOS = 20_000_000;
 
     /** How it ended. */
     public sealed interface End {
@@ -129,11 +131,16 @@ public final class Protection implements AutoCloseable {
      * told of.
      */
     public void hold() {
+        if (handover.sharesToken()) {
+            plan.run().announceProtection(protection);
+        }
         outputs.hold(new ToSecondary());
     }
 
     /** There will be no secondary: everything is as it was before {@link #hold}. */
     public void undo() {
+        comparing.ifPresent(CompareConnection::close);
+        plan.run().endProtection();
         outputs.alone();
     }
 
@@ -146,27 +153,26 @@ public final class Protection implements AutoCloseable {
     public void begin(boolean ran) {
         answers.await(
                 ColoMessage.CHECKPOINT_READY, plan.parameters().get().handoverTimeoutMillis() * 1_000_000);
-        if (beside) {
-            connect();
-        }
-        plan.run().beginProtection(ran, protection);
-        progress.began(ColoMode.PRIMARY, outputs::count);
-        comparing.ifPresent(connection -> {
-            connection.start(plan.environment());
-            mirror.attach(connection);
-        });
-        timer.restart();
-        control.onDecision(() -> abort.raise("the secondary is given up"));
         control.begun("the secondary runs");
+        progress.began(ColoMode.PRIMARY, outputs::count);
+        timer.restart();
+        plan.run().beginProtection(ran);
     }
 
-    private void connect() {
+    /** With the guest running: opens the connection for comparing, where the secondary takes one. */
+    public void connect() {
+        if (!beside) {
+            return;
+        }
         Channel channel = plan.connections(plan.uri()).open(ConnectionRole.COMPARE, abort);
         int timeoutMillis = (int) plan.parameters().get().get(MigrationParameter.HEARTBEAT_TIMEOUT);
         CompareConnection.greet(
                 channel, new CompareWire.Greeting(plan.guest().identity(), protection, timeoutMillis));
-        comparing = Optional.of(
-                new CompareConnection(channel, new FromSecondary(), timeoutMillis, plan.environment()));
+        CompareConnection connection =
+                new CompareConnection(channel, new FromSecondary(), timeoutMillis, plan.environment());
+        comparing = Optional.of(connection);
+        connection.start(plan.environment());
+        mirror.attach(connection);
     }
 
     /** Makes checkpoints until one side is lost, and says how it went on. */
@@ -250,12 +256,29 @@ public final class Protection implements AutoCloseable {
 
     private void goAlone() {
         // ORDERING: first of all, for what leaves after this the secondary may not know.
-        plan.run().endProtection();
-        if (!plan.run().whileStill(AGAIN, outputs::alone)) {
+        endProtection();
+        if (!plan.run().whileStill(PAUSE, outputs::alone)) {
             // It stands inside a checkpoint.
             outputs.alone();
         }
         plan.run().goOnFromCheckpoint();
+    }
+
+    /** An arbiter that does not answer may do so again before its token is lost; outputs stay held meanwhile. */
+    private void endProtection() {
+        long deadline = clock.nanoTime() + patienceNanos();
+        while (true) {
+            try {
+                plan.run().endProtection();
+                return;
+            } catch (ArbiterException e) {
+                if (clock.nanoTime() - deadline > 0) {
+                    throw e;
+                }
+                LOG.log(System.Logger.Level.DEBUG, "the token's record cannot be changed yet", e);
+                plan.environment().pause(AGAIN_NANOS);
+            }
+        }
     }
 
     /** What goes to the secondary, on the guest's and its clients' threads. */

@@ -22,7 +22,4 @@ public interface ProtectionControl {
 
     /** Waits until one of the two is so. */
     void awaitDecision();
-
-    /** Has {@code look} called when one of them becomes so. */
-    void onDecision(Runnable look);
 }
