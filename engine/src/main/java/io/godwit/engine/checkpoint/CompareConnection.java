@@ -90,8 +90,8 @@ public final class CompareConnection implements AutoCloseable {
             while (filled < CompareWire.Greeting.BYTES) {
                 int n = channel.read(memory, filled, CompareWire.Greeting.BYTES - filled, patienceNanos);
                 if (n <= 0) {
-                    throw new MigrationException.Transport("the primary opened the compare connection and did not say "
-                            + "for which guest");
+                    throw new MigrationException.Transport(
+                            "the primary opened the compare connection and did not say " + "for which guest");
                 }
                 filled += n;
             }
@@ -237,8 +237,8 @@ public final class CompareConnection implements AutoCloseable {
             throw new MigrationException.Protocol(channel.peer() + " sent a frame of unknown type " + type);
         }
         if (length < 0 || length > CompareWire.MAX_CONTENT_BYTES) {
-            throw new MigrationException.Protocol(channel.peer() + " sent a frame of " + Integer.toUnsignedString(length)
-                    + " bytes; the most are " + CompareWire.MAX_CONTENT_BYTES);
+            throw new MigrationException.Protocol(channel.peer() + " sent a frame of "
+                    + Integer.toUnsignedString(length) + " bytes; the most are " + CompareWire.MAX_CONTENT_BYTES);
         }
         if (buffer.remaining() < CompareWire.HEAD_BYTES + length) {
             return false;

@@ -17,8 +17,9 @@
  * <tr><td>{@code PageSpool}</td><td>the pages of one epoch, outside of the guest, on either side</td></tr>
  * <tr><td>{@code CheckpointRecord}</td><td>what the taker says; {@code CheckpointSender} puts it</td></tr>
  * <tr><td>{@code KeeperWord}</td><td>what the keeper says</td></tr>
- * <tr><td>keeper</td><td>makes whole epochs the guest. A cache of pages that arrive before their epoch is whole, and
- * a flush by several threads, would belong here: the cache as a {@link io.godwit.engine.memory.PagePlace}</td></tr>
+ * <tr><td>keeper</td><td>makes whole epochs the guest</td></tr>
+ * <tr><td>{@link io.godwit.engine.checkpoint.RamCache}</td><td>a second copy of RAM where the guest runs too (COLO's
+ * secondary): pages of a checkpoint come into it, and a flush by several threads makes it the guest</td></tr>
  * </table>
  *
  * <p>Both read the other's bytes as those of a stranger. Their error sentences name the source and the destination of
@@ -28,7 +29,7 @@
  * keeper acknowledges only what it could restore at once; once the keeper has acknowledged the end of safety it
  * restores nothing any more, and only then the outputs flow freely. So what the world has seen is never undone.
  *
- * <p>Threads: {@code mig-epochs} on either side, one each.
+ * <p>Threads: {@code mig-epochs} on either side, one each; {@code mig-flush} for the cache.
  */
 @NullMarked
 package io.godwit.engine.checkpoint;

@@ -28,6 +28,8 @@ public enum ThreadRole {
     COMPARE("mig-compare", true),
     /** Sends them. */
     MIRROR("mig-mirror", true),
+    /** Copies pages from the cache into the guest, beside the thread that asked for it. */
+    FLUSH("mig-flush", false),
     /** Stops a guest that may be unable to stop. */
     STOP("mig-stop", true),
     /** Measures how fast the guest writes. */

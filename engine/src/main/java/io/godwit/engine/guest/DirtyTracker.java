@@ -75,6 +75,49 @@ public interface DirtyTracker {
         return harvestUnlessGone(block, block.dirtyBitmap());
     }
 
+    /** What was written to one block, to be taken in parts. One thread begins and closes it. */
+    interface Harvest extends AutoCloseable {
+        /** All of it has been taken. */
+        Harvest TAKEN = new Harvest() {
+            @Override
+            public long peek(int word) {
+                return 0;
+            }
+
+            @Override
+            public void take(int firstWord, int count) {}
+
+            @Override
+            public void close() {}
+        };
+
+        /** Which pages of a word of 64 are still to be taken, as bits. Any thread, if nobody takes them meanwhile. */
+        long peek(int word);
+
+        /** Moves what is in some words to where it is wanted. Several threads at a time, each word once. */
+        void take(int firstWord, int count);
+
+        /** What was not taken is found by the next harvest. */
+        @Override
+        void close();
+    }
+
+    /**
+     * {@link #harvest(RamBlock, PageBitmap)} in parts, for a guest that stands still until it is closed. A tracker that
+     * cannot be asked in parts moves everything here and now.
+     *
+     * @param found as there
+     */
+    default Harvest beginHarvest(RamBlock block, PageBitmap found) {
+        long _ = harvest(block, found);
+        return Harvest.TAKEN;
+    }
+
+    /** Whether what the host writes to the guest's memory is reported too, marked or not. */
+    default boolean seesHostWrites() {
+        return false;
+    }
+
     /**
      * Whether it can track a guest whose memory is still arriving, which the kernel watches for pages that are missing.
      */

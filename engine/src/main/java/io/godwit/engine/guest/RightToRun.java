@@ -109,7 +109,8 @@ final class RightToRun {
         return switch (claim.get()) {
             case Arbiter.Claim.Lost(String holder) ->
                 new Attempt(GuestOwner.PEER, "the token is with " + holder, false);
-            case Arbiter.Claim.Won(LastRun last) when under.isPresent() && !last.protection().equals(under) -> {
+            case Arbiter.Claim.Won(LastRun last)
+            when under.isPresent() && !last.protection().equals(under) -> {
                 arbiter.release();
                 yield new Attempt(
                         GuestOwner.PEER, last.host() + " has gone on without this secondary since then", true);

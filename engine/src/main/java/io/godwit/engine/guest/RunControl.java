@@ -473,7 +473,8 @@ public final class RunControl {
             }
             vcpus.pause(PAUSE_DEADLINE);
             if (vcpus.failure().isPresent()) {
-                throw new MigrationException.Machine("The guest has crashed: there is nothing to make a checkpoint of.");
+                throw new MigrationException.Machine(
+                        "The guest has crashed: there is nothing to make a checkpoint of.");
             }
             become(RunState.COLO, "checkpoint");
             tell(Listener::stopped);

@@ -61,6 +61,7 @@ final class OutgoingSession implements AutoCloseable {
     private final boolean colo;
     /** The way back, on which a secondary speaks whether or not the return path is open. */
     private final Optional<ReturnPath> answers;
+
     private final Optional<FreePageHints> freePages;
     private Optional<PostcopySwitch> postcopy = Optional.empty();
     private boolean holes;

@@ -110,10 +110,7 @@ sealed interface OutgoingState {
             case Active _ -> next instanceof PreSwitchover || next instanceof Device || endsEarly(next);
             case PreSwitchover _ -> next instanceof Device || endsEarly(next);
             case Device _ ->
-                next instanceof Completed
-                        || next instanceof PostcopyActive
-                        || next instanceof Colo
-                        || endsEarly(next);
+                next instanceof Completed || next instanceof PostcopyActive || next instanceof Colo || endsEarly(next);
             case Colo _ -> next instanceof Colo || next instanceof Alone || endsEarly(next);
             case PostcopyActive _ ->
                 next instanceof Completed || next instanceof PostcopyPaused || next instanceof Failed;

@@ -17,9 +17,7 @@ public final class CheckpointInterval {
 
     /** A checkpoint was made, for which the guest stood still so long. */
     public void made(long pauseNanos) {
-        meanPauseNanos = meanPauseNanos == 0
-                ? pauseNanos
-                : meanPauseNanos + (pauseNanos - meanPauseNanos) / WEIGHT;
+        meanPauseNanos = meanPauseNanos == 0 ? pauseNanos : meanPauseNanos + (pauseNanos - meanPauseNanos) / WEIGHT;
     }
 
     /**

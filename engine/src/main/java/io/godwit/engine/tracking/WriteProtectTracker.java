@@ -146,6 +146,12 @@ public final class WriteProtectTracker implements DirtyTracker {
         calls = nanos;
     }
 
+    /** KERNEL: protection belongs to the mapping, whoever writes to it. */
+    @Override
+    public boolean seesHostWrites() {
+        return true;
+    }
+
     /** KERNEL: a range belongs to one userfaultfd, and the watch for missing pages is another one. */
     @Override
     public boolean worksWhileArriving() {

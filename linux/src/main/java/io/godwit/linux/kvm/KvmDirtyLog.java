@@ -5,11 +5,12 @@ package io.godwit.linux.kvm;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import io.godwit.linux.ffi.ThreadScratch;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 
 /**
- * Reads and clears the dirty log of one memory slot, without allocating. One thread at a time.
+ * Reads and clears the dirty log of one memory slot, without allocating. One thread at a time, but for {@link #clear}.
  *
  * <p>The order that loses nothing: {@link #fetch}, then for each portion {@link #clear} and only then hand its {@link
  * #word}s to whoever copies pages. A page that is written after it was cleared is in the next log; a page that is
@@ -22,7 +23,6 @@ public final class KvmDirtyLog implements AutoCloseable {
     private final Arena arena = Arena.ofShared();
     private final MemorySegment bitmap;
     private final MemorySegment getRequest;
-    private final MemorySegment clearRequest;
 
     KvmDirtyLog(KvmDescriptor vm, int slot, long pageCount) {
         if (pageCount <= 0) {
@@ -35,8 +35,6 @@ public final class KvmDirtyLog implements AutoCloseable {
         getRequest = arena.allocate(KvmLayouts.DIRTY_LOG);
         getRequest.set(JAVA_INT, 0, slot);
         getRequest.set(JAVA_LONG, 8, bitmap.address());
-        clearRequest = arena.allocate(KvmLayouts.CLEAR_DIRTY_LOG);
-        clearRequest.set(JAVA_INT, 0, slot);
     }
 
     /** Reads the whole log. Changes nothing in the kernel when clearing is separate, else clears it too. */
@@ -67,7 +65,8 @@ public final class KvmDirtyLog implements AutoCloseable {
     }
 
     /**
-     * Clears and protects the pages that the last {@link #fetch} found dirty in a range of words.
+     * Clears and protects the pages that the last {@link #fetch} found dirty in a range of words. Several threads at a
+     * time may clear different ranges.
      *
      * @param firstWord first word
      * @param count number of words, at least 1
@@ -79,6 +78,8 @@ public final class KvmDirtyLog implements AutoCloseable {
             throw new IndexOutOfBoundsException(
                     "words %d + %d of a dirty log of %d words".formatted(firstWord, count, wordCount()));
         }
+        MemorySegment clearRequest = ThreadScratch.segment();
+        clearRequest.set(JAVA_INT, 0, slot);
         clearRequest.set(JAVA_INT, 4, (int) pages);
         clearRequest.set(JAVA_LONG, 8, firstPage);
         clearRequest.set(JAVA_LONG, 16, bitmap.address() + (long) firstWord * Long.BYTES);

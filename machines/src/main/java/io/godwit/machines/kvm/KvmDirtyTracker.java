@@ -81,6 +81,22 @@ final class KvmDirtyTracker implements KvmTracker {
             }
         }
 
+        /** Keeps the slot until it is closed, for all threads that take from it meanwhile. */
+        Harvest beginHarvest(PageBitmap found) {
+            use.lock();
+            try {
+                if (gone) {
+                    use.unlock();
+                    return Harvest.TAKEN;
+                }
+                log.fetch();
+            } catch (RuntimeException | Error e) {
+                use.unlock();
+                throw e;
+            }
+            return new SlotHarvest(this, found);
+        }
+
         private long harvest(int firstWord, int count, PageBitmap found) {
             if (log.isClear(firstWord, count)) {
                 return 0;
@@ -99,6 +115,23 @@ final class KvmDirtyTracker implements KvmTracker {
                 }
             }
             return pages;
+        }
+    }
+
+    private record SlotHarvest(Slot slot, PageBitmap found) implements Harvest {
+        @Override
+        public long peek(int word) {
+            return slot.log.word(word);
+        }
+
+        @Override
+        public void take(int firstWord, int count) {
+            long _ = slot.harvest(firstWord, count, found);
+        }
+
+        @Override
+        public void close() {
+            slot.use.unlock();
         }
     }
 
@@ -149,6 +182,16 @@ final class KvmDirtyTracker implements KvmTracker {
         return Optional.ofNullable(slots.get(harvested))
                 .map(slot -> slot.harvest(found))
                 .orElse(0L);
+    }
+
+    @Override
+    public Harvest beginHarvest(RamBlock harvested, PageBitmap found) {
+        if (!tracking) {
+            throw new IllegalStateException("the dirty log of " + harvested.idstr() + " is not switched on");
+        }
+        return Optional.ofNullable(slots.get(harvested))
+                .map(slot -> slot.beginHarvest(found))
+                .orElse(Harvest.TAKEN);
     }
 
     @Override

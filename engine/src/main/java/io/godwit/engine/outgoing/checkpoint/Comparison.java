@@ -117,7 +117,9 @@ final class Comparison {
     OptionalLong oldestNanos() {
         lock.lock();
         try {
-            return ours.isEmpty() || diverged ? OptionalLong.empty() : OptionalLong.of(ours.element().nanos());
+            return ours.isEmpty() || diverged
+                    ? OptionalLong.empty()
+                    : OptionalLong.of(ours.element().nanos());
         } finally {
             lock.unlock();
         }

@@ -27,8 +27,7 @@ final class HeldOutputs {
      *
      * @param compares whether the other guest's answers come; else all outputs wait for checkpoints
      */
-    HeldOutputs(
-            Guest guest, boolean compares, CheckpointTimer timer, ColoProgress progress, Environment environment) {
+    HeldOutputs(Guest guest, boolean compares, CheckpointTimer timer, ColoProgress progress, Environment environment) {
         this.traffic = compares ? guest.traffic() : Optional.empty();
         this.comparison = traffic.map(one -> new Comparison(one, timer, progress, environment));
         this.outputs = compares ? Optional.empty() : guest.outputs();

@@ -151,8 +151,7 @@ public final class Protection implements AutoCloseable {
      * @param ran whether the guest ran before
      */
     public void begin(boolean ran) {
-        answers.await(
-                ColoMessage.CHECKPOINT_READY, plan.parameters().get().handoverTimeoutMillis() * 1_000_000);
+        answers.await(ColoMessage.CHECKPOINT_READY, plan.parameters().get().handoverTimeoutMillis() * 1_000_000);
         control.begun("the secondary runs");
         progress.began(ColoMode.PRIMARY, outputs::count);
         timer.restart();
@@ -166,8 +165,7 @@ public final class Protection implements AutoCloseable {
         }
         Channel channel = plan.connections(plan.uri()).open(ConnectionRole.COMPARE, abort);
         int timeoutMillis = (int) plan.parameters().get().get(MigrationParameter.HEARTBEAT_TIMEOUT);
-        CompareConnection.greet(
-                channel, new CompareWire.Greeting(plan.guest().identity(), protection, timeoutMillis));
+        CompareConnection.greet(channel, new CompareWire.Greeting(plan.guest().identity(), protection, timeoutMillis));
         CompareConnection connection =
                 new CompareConnection(channel, new FromSecondary(), timeoutMillis, plan.environment());
         comparing = Optional.of(connection);
@@ -180,7 +178,11 @@ public final class Protection implements AutoCloseable {
         try {
             while (true) {
                 String why = timer.await(this::intervalNanos, this::look);
-                LOG.log(System.Logger.Level.DEBUG, "guest {0}: checkpoint, {1}", plan.guest().identity(), why);
+                LOG.log(
+                        System.Logger.Level.DEBUG,
+                        "guest {0}: checkpoint, {1}",
+                        plan.guest().identity(),
+                        why);
                 long pauseNanos = checkpoint.make(patienceNanos());
                 timer.restart();
                 interval.made(pauseNanos);

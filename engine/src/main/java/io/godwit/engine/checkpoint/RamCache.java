@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.checkpoint;
+
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.memory.PagePlace;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.FlushStatistics;
+import io.godwit.linux.NativeException;
+import io.godwit.linux.memory.NativeMemory;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
+
+/**
+ * A second copy of a guest's RAM: what the primary has sent, while the guest here runs and writes to its own. A
+ * checkpoint's pages come into it as they arrive; when the checkpoint is whole, {@link #flush} makes the guest what the
+ * primary was. Until then a checkpoint that is cut changes nothing of the guest.
+ *
+ * <p>The order: while the guest arrives, {@link #mirror}, or {@link #fill} for one that is here already; {@link
+ * #startTracking} before it runs here; for each checkpoint {@link #place}, then {@link #flush} while the guest stands
+ * still. From {@link #startTracking} and each flush on, a page that neither the primary has sent nor anybody has
+ * written to here is the same in both.
+ *
+ * <p>The list of blocks must not change as long as there is a cache; their memory stays mapped by it.
+ *
+ * <p>Threads: one at a time, which makes the calls in turn; a call beside a flush or a fill is refused. Others
+ * ({@code mig-flush}) help with a flush and sleep in between.
+ */
+public final class RamCache implements AutoCloseable {
+    private static final int FILL_WORDS = 64;
+
+    /** A flush of fewer is done before another thread has woken. */
+    private static final int FEW_PAGES = 256;
+
+    private final Environment environment;
+    private final List<CachedBlock> blocks;
+    private final FlushThreads threads;
+    private final FlushShape shape;
+    private final FlushPieces pieces;
+    private final List<FlushFigures> figures = new ArrayList<>();
+    private final AtomicBoolean busy = new AtomicBoolean();
+    private final AtomicReference<Optional<RuntimeException>> failure = new AtomicReference<>(Optional.empty());
+
+    private Optional<DirtyTracker> tracker = Optional.empty();
+    private boolean closed;
+
+    /**
+     * How a flush is done.
+     *
+     * @param shape how the pages are shared out
+     * @param threads how many threads at most, the calling one too; 0 = as many as there are processors
+     */
+    public record Settings(FlushShape shape, int threads) {
+        /** What was fastest. */
+        public static final Settings DEFAULT = new Settings(FlushShape.RUNS, 0);
+
+        /** LIMIT: 64 threads. */
+        public Settings {
+            if (threads < 0 || threads > 64) {
+                throw new IllegalArgumentException("a flush with " + threads + " threads: 0 to 64 are possible");
+            }
+        }
+
+        private int threadCount() {
+            return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+        }
+    }
+
+    /**
+     * Makes an empty copy, all of it zero, of so much memory as the guest has.
+     *
+     * @throws MigrationException.Refused if this host has not enough memory; nothing was taken
+     */
+    public static RamCache of(RamBlocks.Snapshot ram, Environment environment, Settings settings) {
+        return of(ram, environment, settings, CacheRoom.ofThisHost());
+    }
+
+    static RamCache of(RamBlocks.Snapshot ram, Environment environment, Settings settings, CacheRoom room) {
+        room.refuseUnlessEnough(ram);
+        List<CachedBlock> blocks = new ArrayList<>();
+        try {
+            for (RamBlock block : ram.blocks()) {
+                blocks.add(cached(block, room));
+            }
+            return new RamCache(blocks, environment, settings);
+        } catch (RuntimeException | Error e) {
+            blocks.forEach(CachedBlock::close);
+            throw e;
+        }
+    }
+
+    private static CachedBlock cached(RamBlock block, CacheRoom room) {
+        if (!block.beginUse()) {
+            throw new MigrationException.Refused("RAM block " + block.idstr() + " was just taken away. Try again.");
+        }
+        try {
+            return new CachedBlock(block, room.allocator().apply(block.usedLength()));
+        } catch (NativeException e) {
+            block.endUse();
+            throw new MigrationException.Refused(
+                    "The second copy of RAM block %s, %d MiB, cannot be had: %s. %s says that it has %d MiB to give."
+                            .formatted(
+                                    block.idstr(),
+                                    block.usedLength() >> 20,
+                                    e.getMessage(),
+                                    room.available().source(),
+                                    room.available().bytes() >> 20),
+                    e);
+        }
+    }
+
+    private RamCache(List<CachedBlock> blocks, Environment environment, Settings settings) {
+        this.environment = environment;
+        this.blocks = List.copyOf(blocks);
+        this.shape = settings.shape();
+        this.threads = new FlushThreads(environment, settings.threadCount());
+        long words = blocks.stream().mapToLong(CachedBlock::wordCount).sum();
+        long mostPieces = words / (FlushPieces.PAGES / 64) + blocks.size() + threads.count();
+        this.pieces = new FlushPieces(Math.toIntExact(mostPieces));
+        for (int i = 0; i < threads.count(); i++) {
+            figures.add(new FlushFigures());
+        }
+    }
+
+    /**
+     * Where pages go besides the guest while it arrives: into the copy, unmarked.
+     *
+     * @param listed the blocks as the stream numbers them
+     * @throws MigrationException.Protocol if one of them is not in the copy
+     */
+    public PagePlace mirror(RamBlocks.Snapshot listed) {
+        return new Place(inOrder(listed), false);
+    }
+
+    /** Where the pages of a checkpoint go: into the copy only, marked. As {@link #mirror}. */
+    public PagePlace place(RamBlocks.Snapshot listed) {
+        return new Place(inOrder(listed), true);
+    }
+
+    private CachedBlock[] inOrder(RamBlocks.Snapshot listed) {
+        return listed.blocks().stream()
+                .map(block -> blocks.stream()
+                        .filter(cached -> cached.block() == block)
+                        .findFirst()
+                        .orElseThrow(() -> new MigrationException.Protocol("the source sends pages of RAM block "
+                                + block.idstr() + ", which came after the secondary's cache was made")))
+                .toArray(CachedBlock[]::new);
+    }
+
+    private final class Place implements PagePlace {
+        private final CachedBlock[] listed;
+        private final boolean marked;
+
+        Place(CachedBlock[] listed, boolean marked) {
+            this.listed = listed;
+            this.marked = marked;
+        }
+
+        @Override
+        public void place(int blockIndex, long offset, NativeMemory content, long position) {
+            refuseBeside();
+            CachedBlock block = listed[blockIndex];
+            block.put(offset, content, position);
+            if (marked) {
+                block.mark(offset);
+            }
+        }
+
+        @Override
+        public void placeZero(int blockIndex, long offset) {
+            refuseBeside();
+            CachedBlock block = listed[blockIndex];
+            block.putZero(offset);
+            if (marked) {
+                block.mark(offset);
+            }
+        }
+
+        @Override
+        public void flush() {
+            // Each page is in the copy at once.
+        }
+    }
+
+    private void refuseBeside() {
+        if (busy.get()) {
+            throw new IllegalStateException("a page comes into the cache while it is being flushed or filled");
+        }
+    }
+
+    /** Makes the copy what the guest is, whose memory is all here and who stands still. */
+    public FlushStatistics fill() {
+        return alone(() -> {
+            pieces.clear();
+            for (int i = 0; i < blocks.size(); i++) {
+                CachedBlock block = blocks.get(i);
+                for (int word = 0; word < block.wordCount(); word += FILL_WORDS) {
+                    pieces.add(i, word, Math.min(FILL_WORDS, block.wordCount() - word));
+                }
+            }
+            return share(CachedBlock::fill, threads.count());
+        });
+    }
+
+    /**
+     * From here on the guest's own writes are noted: it stands still, is what the copy is, and will run. Without this a
+     * flush knows only what came from the primary, and what the host has marked.
+     *
+     * @param noting the guest's, which nobody else uses until {@link #close}
+     */
+    public void startTracking(DirtyTracker noting) {
+        noting.start();
+        tracker = Optional.of(noting);
+        for (CachedBlock block : blocks) {
+            block.dropHarvest(noting);
+            block.forget();
+        }
+    }
+
+    /**
+     * Makes the guest what the copy is, while it stands still: copies what the primary has sent, and what was written
+     * here, since the last time. Afterwards nothing is marked.
+     *
+     * @throws RuntimeException the tracker's: before anything was copied, or after all was
+     */
+    public FlushStatistics flush() {
+        return alone(() -> {
+            try {
+                for (CachedBlock block : blocks) {
+                    tracker.ifPresent(block::beginHarvest);
+                }
+                pieces.clear();
+                long pages = shape.cut(blocks, pieces, threads.count());
+                return share(CachedBlock::flush, pages < FEW_PAGES ? 1 : threads.count());
+            } finally {
+                blocks.forEach(CachedBlock::endHarvest);
+                // Our own writes are none of the guest's.
+                tracker.filter(DirtyTracker::seesHostWrites)
+                        .ifPresent(all -> blocks.forEach(block -> block.dropHarvest(all)));
+            }
+        });
+    }
+
+    /** What is done with one piece. */
+    @FunctionalInterface
+    private interface Work {
+        void run(CachedBlock block, int firstWord, int wordCount, FlushFigures figures);
+    }
+
+    private FlushStatistics share(Work work, int atMost) {
+        figures.forEach(FlushFigures::clear);
+        failure.set(Optional.empty());
+        int wanted = Math.clamp(pieces.count(), 1, atMost);
+        threads.run(thread -> takePieces(work, figures.get(thread)), wanted);
+        failure.get().ifPresent(first -> {
+            throw first;
+        });
+        return new FlushStatistics(
+                0, figures.stream().limit(wanted).map(FlushFigures::picture).toList());
+    }
+
+    private void takePieces(Work work, FlushFigures mine) {
+        long begin = environment.clock().nanoTime();
+        for (int piece = pieces.take(); piece >= 0; piece = pieces.take()) {
+            try {
+                work.run(blocks.get(pieces.block(piece)), pieces.firstWord(piece), pieces.wordCount(piece), mine);
+            } catch (RuntimeException e) {
+                // Told when all is done: the guest must not be left half of one and half of the other.
+                failure.set(Optional.of(e));
+            }
+        }
+        mine.worked(environment.clock().nanoTime() - begin);
+    }
+
+    /** One at a time. */
+    private FlushStatistics alone(Supplier<FlushStatistics> work) {
+        if (!busy.compareAndSet(false, true)) {
+            throw new IllegalStateException("the cache is being flushed or filled already");
+        }
+        try {
+            if (closed) {
+                throw new IllegalStateException("the cache was closed");
+            }
+            long begin = environment.clock().nanoTime();
+            FlushStatistics done = work.get();
+            return new FlushStatistics(environment.clock().nanoTime() - begin, done.threads());
+        } finally {
+            busy.set(false);
+        }
+    }
+
+    /**
+     * Drops the copy and what came into it since the last flush; the guest stays as it is, and its tracker is free
+     * again. Harmless when repeated.
+     */
+    @Override
+    public void close() {
+        if (!busy.compareAndSet(false, true)) {
+            throw new IllegalStateException("the cache is being flushed or filled, and cannot be closed meanwhile");
+        }
+        try {
+            if (!closed) {
+                closed = true;
+                threads.close();
+                tracker.ifPresent(DirtyTracker::stop);
+                blocks.forEach(CachedBlock::close);
+            }
+        } finally {
+            busy.set(false);
+        }
+    }
+}
