@@ -65,13 +65,9 @@ public final class ColoReader {
         }
     }
 
-    /**
-     * The connection has ended.
-     *
-     * @throws StreamFormatException that says where; there is no right moment for it
-     */
-    public void endOfInput() {
-        throw place().incomplete(
+    /** What to tell of the connection's end, for which there is no right moment. */
+    public StreamFormatException hungUp() {
+        return place().incomplete(
                         isBetweenCheckpoints()
                                 ? "the primary hung up after checkpoint " + checkpoints + "."
                                 : "the primary hung up inside checkpoint " + (checkpoints + 1) + ".");

@@ -151,10 +151,10 @@ final class ColoReaderTest {
     @Test
     void endOfTheConnectionSaysWhere() {
         ColoReader between = afterStream();
-        assertThatThrownBy(between::endOfInput).hasMessageContaining("after checkpoint 0");
+        assertThat(between.hungUp()).hasMessageContaining("after checkpoint 0");
         ColoReader inside = afterStream();
         inside.consume(ByteBuffer.wrap(Recording.hex("00000001 00000003")));
-        assertThatThrownBy(inside::endOfInput).hasMessageContaining("inside checkpoint 1");
+        assertThat(inside.hungUp()).hasMessageContaining("inside checkpoint 1");
     }
 
     @Test

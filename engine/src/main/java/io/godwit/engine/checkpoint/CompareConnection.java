@@ -45,6 +45,7 @@ public final class CompareConnection implements AutoCloseable {
     /** A beat is due so many times within the time that a side may be silent. */
     private static final int BEATS_WITHIN_TIMEOUT = 5;
 
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Frame(byte type, long generation, long number, byte[] content) {}
 
     private final Channel channel;

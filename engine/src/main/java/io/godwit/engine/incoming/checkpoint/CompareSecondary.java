@@ -27,6 +27,7 @@ import java.util.function.LongSupplier;
  * <p>Threads: {@code mig-incoming}; answers come on the guest's.
  */
 final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer, AutoCloseable {
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Answer(long generation, long number, byte[] content) {}
 
     private final IncomingPlan plan;

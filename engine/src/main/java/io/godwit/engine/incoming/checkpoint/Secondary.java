@@ -153,6 +153,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     }
 
     @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
     public void devicesArrived(Bytes deviceBytes) {
         ColoDevices devices = decode(deviceBytes);
         Optional<RuntimeException> unheard = sayReceived();

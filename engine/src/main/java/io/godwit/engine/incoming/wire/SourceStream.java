@@ -207,7 +207,8 @@ public final class SourceStream {
         while (true) {
             consume(colo);
             if (fill(Channel.FOREVER_NANOS) < 0) {
-                endOfCheckpoints(colo);
+                StreamFormatException end = colo.hungUp();
+                throw new MigrationException.Transport(String.valueOf(end.getMessage()), end);
             }
         }
     }
@@ -220,14 +221,6 @@ public final class SourceStream {
             input.keepRest();
         } catch (StreamFormatException e) {
             throw new MigrationException.Protocol(String.valueOf(e.getMessage()), e);
-        }
-    }
-
-    private static void endOfCheckpoints(ColoReader colo) {
-        try {
-            colo.endOfInput();
-        } catch (StreamFormatException e) {
-            throw new MigrationException.Transport(String.valueOf(e.getMessage()), e);
         }
     }
 

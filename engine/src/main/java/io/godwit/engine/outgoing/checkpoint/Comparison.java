@@ -23,6 +23,7 @@ final class Comparison {
     /** LIMIT: what the other guest may have said ahead of ours. */
     private static final long MAX_AHEAD_BYTES = 16L << 20;
 
+    @SuppressWarnings("ArrayRecordComponent") // compared by hand
     private record Answer(long number, byte[] content, long nanos) {}
 
     private final Traffic traffic;

@@ -11,6 +11,7 @@ import java.util.concurrent.locks.Lock;
 
 /** Tells the secondary what the guest is asked; what comes before there is a connection waits for it. Any thread. */
 final class Mirror {
+    @SuppressWarnings("ArrayRecordComponent") // never compared
     private record Request(long number, byte[] content) {}
 
     private final Lock lock;

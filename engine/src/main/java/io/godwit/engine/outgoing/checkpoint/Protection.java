@@ -10,6 +10,7 @@ import io.godwit.engine.checkpoint.CompareWire;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Traffic;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
@@ -249,6 +250,9 @@ public final class Protection implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             e.addSuppressed(cause);
             progress.ended(ColoExitReason.ERROR, 0);
+            // The secondary may take its place, so nothing that is held may leave.
+            boolean _ = plan.run().stopForCheckpoint();
+            plan.run().leaveTo(GuestOwner.UNDECIDED);
             return new End.Stopped(e);
         }
         ColoExitReason reason = asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR;
