@@ -40,6 +40,12 @@ record JointOutputs(Outputs one, Outputs other) implements Outputs {
     }
 
     @Override
+    public void drop() {
+        one.drop();
+        other.drop();
+    }
+
+    @Override
     public long heldCount() {
         return one.heldCount() + other.heldCount();
     }

@@ -75,6 +75,15 @@ final class ServiceOutputs implements Outputs {
     }
 
     @Override
+    public void drop() {
+        locked(() -> {
+            epochs.clear();
+            held.restart(answered.getAsLong());
+            held.outputsGate(HeldAnswers.OPEN);
+        });
+    }
+
+    @Override
     public long heldCount() {
         lock.lock();
         try {
