@@ -14,6 +14,7 @@ import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
@@ -35,7 +36,6 @@ import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
-import io.godwit.linux.memory.Support;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
@@ -142,7 +142,6 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      */
     public void migrateIncoming(String uri) {
         MigrationUri source = transports.usable(uri);
-        Side before;
         IncomingMigration migration;
         synchronized (this) {
             refuseWhileActive();
@@ -153,14 +152,13 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             PrecopyPlace.Choice places = DirectPlacer.into(guest, settings.verifying());
             migration = new IncomingMigration(
                     IncomingPlan.of(guest, run, places, source, settings, listeners, environment, transports));
-            before = side;
             side = new Side.In(migration);
         }
         try {
             // Without the lock: to look a name up may take long, and this host may have to end meanwhile.
             migration.listen();
         } catch (RuntimeException | Error e) {
-            side = before;
+            side = new Side.None();
             throw e;
         }
         migration.start();
@@ -170,11 +168,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     public void cancel() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.cancel();
-            case Side.In(IncomingMigration migration) -> {
-                if (migration.statistics().status().isPostcopy()) {
-                    throw MigrationException.Refused.cancelInPostcopy();
-                }
-            }
+            case Side.In(IncomingMigration migration) -> migration.cancel();
             case Side.None _ -> {}
         }
     }
@@ -208,6 +202,15 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             case Side.In(IncomingMigration migration) -> migration.pausePostcopy();
             case Side.None _ ->
                 throw new MigrationException.Refused("migrate-pause is for postcopy only, and there is no migration.");
+        }
+    }
+
+    @Override
+    public void failOver() {
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.failOver();
+            case Side.In(IncomingMigration migration) -> migration.failOver();
+            case Side.None _ -> throw MigrationException.Refused.noFailover(MigrationStatus.NONE);
         }
     }
 
@@ -316,11 +319,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         refuseWhileActive();
-        if (on.contains(Capability.POSTCOPY_RAM)
-                && run.state() == RunState.INMIGRATE
-                && guest.missingPages().support(guest.ram().snapshot().blocks())
-                        instanceof Support.Missing(String sentence)) {
-            throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
+        if (on.contains(Capability.POSTCOPY_RAM) && run.state() == RunState.INMIGRATE) {
+            PostcopyArrival.refuseUnsupported(guest);
         }
         settings.switchCapabilities(on, off);
     }

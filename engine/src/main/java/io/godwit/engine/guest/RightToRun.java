@@ -35,8 +35,13 @@ final class RightToRun {
      *
      * @param owner who has the guest; the token is held only if that is this side
      * @param reason in few words, for the log
+     * @param isFinal whether another attempt can have no other end
      */
-    record Attempt(GuestOwner owner, String reason) {
+    record Attempt(GuestOwner owner, String reason, boolean isFinal) {
+        Attempt(GuestOwner owner, String reason) {
+            this(owner, reason, false);
+        }
+
         boolean isWon() {
             return owner == GuestOwner.HERE;
         }
@@ -88,6 +93,30 @@ final class RightToRun {
                     case Arbiter.Claim.Won _ -> new Attempt(GuestOwner.HERE, "taken back");
                 })
                 .orElse(new Attempt(GuestOwner.UNDECIDED, "the arbiter cannot be asked"));
+    }
+
+    /**
+     * Takes the token for a guest that has stood by.
+     *
+     * @param under the protection that the record must name; empty: whoever ran the guest last
+     * @param patience how long the token may take to become free
+     */
+    Attempt winAsSecondary(Optional<UUID> under, Duration patience) {
+        Optional<Arbiter.Claim> claim = claim(patience);
+        if (claim.isEmpty()) {
+            return new Attempt(GuestOwner.UNDECIDED, "no arbiter says whose the guest is");
+        }
+        return switch (claim.get()) {
+            case Arbiter.Claim.Lost(String holder) ->
+                new Attempt(GuestOwner.PEER, "the token is with " + holder, false);
+            case Arbiter.Claim.Won(LastRun last)
+            when under.isPresent() && !last.protection().equals(under) -> {
+                arbiter.release();
+                yield new Attempt(
+                        GuestOwner.PEER, last.host() + " has gone on without this secondary since then", true);
+            }
+            case Arbiter.Claim.Won _ -> new Attempt(GuestOwner.HERE, "the primary is lost");
+        };
     }
 
     /** Asks for the token; empty if no arbiter says whose the guest is, so that it stays stopped. */

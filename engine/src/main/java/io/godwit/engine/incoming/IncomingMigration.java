@@ -44,7 +44,7 @@ public final class IncomingMigration implements AutoCloseable {
         this.plan = plan;
         this.ended = new Latch(plan.environment());
         this.control = new IncomingControl(plan);
-        this.session = new IncomingSession(plan, progress);
+        this.session = new IncomingSession(plan, progress, control);
     }
 
     /**
@@ -105,6 +105,17 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     /**
+     * Does nothing: the source decides.
+     *
+     * @throws MigrationException.Refused in postcopy, where it cannot be cancelled there either
+     */
+    public void cancel() {
+        if (control.state().status().isPostcopy()) {
+            throw MigrationException.Refused.cancelInPostcopy();
+        }
+    }
+
+    /**
      * Cuts the connection on purpose; the guest goes on here until it needs a page that is missing.
      *
      * @throws MigrationException.Refused unless the guest runs here and there is a connection
@@ -123,6 +134,15 @@ public final class IncomingMigration implements AutoCloseable {
     public void recover(MigrationUri uri) {
         control.recover(uri, session.postcopy().isPresent())
                 .ifPresent(link -> plan.environment().start(ThreadRole.INCOMING, () -> repeatLastWord(link)));
+    }
+
+    /**
+     * The primary is lost for certain: the guest that stands by here goes on.
+     *
+     * @throws MigrationException.Refused if none does
+     */
+    public void failOver() {
+        control.failOver();
     }
 
     /** Gives up waiting or receiving; a guest that has arrived whole stays. Does not wait for the end. */
@@ -170,6 +190,11 @@ public final class IncomingMigration implements AutoCloseable {
                 postcopy().takeOver(first);
                 return;
             }
+            if (session.isColo()) {
+                session.standBy();
+                session.letRamChange();
+                return;
+            }
             session.takeOver();
         } catch (Postcopy.NotTakenOver e) {
             control.fail(e);
@@ -177,8 +202,11 @@ public final class IncomingMigration implements AutoCloseable {
             e.end();
             return;
         } catch (RuntimeException | Error e) {
+            boolean stoodBy = control.state() instanceof IncomingState.Colo;
             control.fail(e);
-            rejectQuietly(e);
+            if (!stoodBy) {
+                rejectQuietly(e);
+            }
             return;
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.

@@ -72,6 +72,7 @@ class DoormanTest {
                 case MAIN -> "main";
                 case PREEMPT -> "page";
                 case EPOCHS -> "past";
+                case COMPARE -> "same";
             };
         }
 
@@ -124,6 +125,14 @@ class DoormanTest {
                     }
                 })
                 .isInstanceOf(IOException.class);
+    }
+
+    private static boolean isOpen(SocketChannel channel) {
+        try {
+            return channel.read(ByteBuffer.allocate(1)) == 0;
+        } catch (IOException e) {
+            return false;
+        }
     }
 
     private static String readAll(SocketChannel channel) throws IOException {
@@ -180,10 +189,15 @@ class DoormanTest {
             SocketChannel half = visit(doorman, "ma");
             // The doorman has seen both once it has seen a third.
             assertTurnedAway(visit(doorman, "nonsense"));
-            now.addAndGet(PATIENCE.toNanos());
-            doorman.reconsider();
-            assertTurnedAway(silent);
-            assertTurnedAway(half);
+            for (SocketChannel channel : List.of(silent, half)) {
+                channel.configureBlocking(false);
+                // More than once: what the second has said may be read only now, and its time begins with that.
+                while (isOpen(channel)) {
+                    now.addAndGet(PATIENCE.toNanos());
+                    doorman.reconsider();
+                    Thread.onSpinWait();
+                }
+            }
         }
     }
 

@@ -21,6 +21,7 @@ import java.util.List;
  * @param places where the pages of a guest go that is still at its source
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
+ * @param colo whether the guest may stay a secondary here
  */
 public record IncomingPlan(
         Arrival guest,
@@ -30,6 +31,7 @@ public record IncomingPlan(
         Duration patience,
         boolean withDigests,
         boolean postcopy,
+        boolean colo,
         List<MigrationListener> listeners,
         Environment environment,
         Transports transports) {
@@ -51,6 +53,7 @@ public record IncomingPlan(
                 Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
                 settings.verifying(),
                 settings.has(Capability.POSTCOPY_RAM),
+                settings.has(Capability.X_COLO),
                 listeners,
                 environment,
                 transports);
