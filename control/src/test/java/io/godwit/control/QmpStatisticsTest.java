@@ -150,6 +150,7 @@ class QmpStatisticsTest extends QmpLab {
                 quiet.waits(),
                 quiet.postcopy(),
                 quiet.forecast(),
+                quiet.colo(),
                 Optional.of("The guest has stood still for 0.3 s."));
         try (RawSession session = RawSession.negotiated(server.address())) {
             assertThat(session.ask("{\"execute\":\"query-migrate\"}"))
