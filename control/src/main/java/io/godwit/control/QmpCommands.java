@@ -69,6 +69,16 @@ final class QmpCommands {
         change("migrate-start-postcopy", "", _ -> host.migration().startPostcopy(), "the guest goes before its memory");
         change("migrate-pause", "", _ -> host.migration().pausePostcopy(), "cuts the connection of a postcopy");
         change("migrate-recover", "uri", commands::migrateRecover, "listens for the source of a paused postcopy");
+        change(
+                "x-colo-lost-heartbeat",
+                "",
+                _ -> host.migration().failOver(),
+                "the other side of COLO is lost: goes on alone");
+        look(
+                "query-colo-status",
+                "",
+                _ -> ColoFigures.status(host.migration().statistics()),
+                "what this host is to a protected guest");
         figures("query-migrate", MigrationFigures::queryMigrate, "the figures of the latest migration");
         figures("x-godwit-statistics", MigrationFigures::statistics, "all figures of the latest migration");
         change(

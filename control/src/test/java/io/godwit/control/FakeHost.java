@@ -110,6 +110,11 @@ final class FakeHost implements HostControl, MigrationControl {
     }
 
     @Override
+    public void failOver() {
+        throw MigrationException.Refused.noFailover(statistics.status());
+    }
+
+    @Override
     public void pausePostcopy() {
         calls.add("pause");
     }

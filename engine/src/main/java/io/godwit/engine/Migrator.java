@@ -154,6 +154,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
                 settings.verifying(),
                 settings.has(Capability.POSTCOPY_RAM),
+                settings.has(Capability.X_COLO),
                 listeners,
                 environment,
                 transports));
@@ -203,6 +204,15 @@ public final class Migrator implements MigrationControl, AutoCloseable {
             case Side.In(IncomingMigration migration) -> migration.pausePostcopy();
             case Side.None _ ->
                 throw new MigrationException.Refused("migrate-pause is for postcopy only, and there is no migration.");
+        }
+    }
+
+    @Override
+    public void failOver() {
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.failOver();
+            case Side.In(IncomingMigration migration) -> migration.failOver();
+            case Side.None _ -> throw MigrationException.Refused.noFailover(MigrationStatus.NONE);
         }
     }
 

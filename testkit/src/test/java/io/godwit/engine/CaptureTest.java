@@ -56,6 +56,7 @@ class CaptureTest {
                     Duration.ofSeconds(2),
                     false,
                     false,
+                    false,
                     List.of(),
                     Environment.SYSTEM,
                     new SystemTransports(Descriptors.ANY_NUMBER)));

@@ -92,7 +92,7 @@ class IncomingFromQemuTest {
         "xbzrle, turn the capability xbzrle off",
         "postcopy-ram, switch 'postcopy-ram' off",
         "x-ignore-shared, switch it off at the source",
-        "x-colo, switch 'x-colo' off"
+        "x-colo, switch 'x-colo' on at both sides"
     })
     void whatGodwitCannotReadIsRefusedAndTheGuestRunsOn(String capability, String advice, QemuProcess qemu)
             throws Exception {

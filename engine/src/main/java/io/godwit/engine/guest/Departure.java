@@ -29,7 +29,7 @@ public final class Departure {
             case POSTMIGRATE ->
                 throw new MigrationException.Refused(
                         "The guest has been migrated away; 'cont' first if it shall run here again.");
-            case FINISH_MIGRATE, INTERNAL_ERROR, SHUTDOWN ->
+            case FINISH_MIGRATE, COLO, INTERNAL_ERROR, SHUTDOWN ->
                 throw new MigrationException.Refused(
                         "The guest is " + run.state().publicName() + "; it cannot be migrated.");
         }

@@ -103,10 +103,26 @@ final class RightToRun {
         return attempt(patience, _ -> true);
     }
 
+    /**
+     * Takes the token for a guest that has stood by.
+     *
+     * @param under the protection that the record must name; empty: whoever ran the guest last
+     * @param patience how long the token may take to become free
+     */
+    Attempt winAsSecondary(Optional<UUID> under, Duration patience) {
+        Attempt attempt =
+                attempt(patience, last -> under.isEmpty() || last.protection().equals(under));
+        return attempt.isFinal()
+                ? new Attempt(GuestOwner.PEER, "another host has gone on without this secondary since then", true)
+                : attempt;
+    }
+
     private Attempt attempt(Duration patience, Predicate<LastRun> acceptable) {
         try {
             return switch (arbiter.claim(guest.identity(), patience)) {
-                case Arbiter.Claim.Lost other -> new Attempt(GuestOwner.PEER, "the token is with " + other.holder());
+                case Arbiter.Claim.Lost other ->
+                    new Attempt(
+                            GuestOwner.PEER, "the token is with " + other.holder(), !acceptable.test(other.lastRun()));
                 case Arbiter.Claim.Won(LastRun last)
                 when !acceptable.test(last) -> {
                     // That host wrote down that it lets the guest run and then gave the token up: it died, or ended the

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.environment.Mailbox;
+import io.godwit.engine.incoming.checkpoint.SecondaryControl;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.PostcopyControl;
 import io.godwit.engine.incoming.wire.IncomingLink;
@@ -16,7 +17,7 @@ import java.util.Optional;
  * The state of one incoming migration, and what control sessions ask of it: they leave a request and go, {@code
  * mig-incoming} finds it. The one place where the state changes and is logged.
  */
-final class IncomingControl implements PostcopyControl {
+final class IncomingControl implements PostcopyControl, SecondaryControl {
     private static final System.Logger LOG = System.getLogger(IncomingControl.class.getName());
 
     /** What {@code mig-incoming} is asked for while it waits for a source that is gone. */
@@ -32,7 +33,8 @@ final class IncomingControl implements PostcopyControl {
     private final Mailbox<Request> requests;
     private volatile IncomingLink link;
     private volatile IncomingState state = new IncomingState.Setup();
-    private boolean closing;
+    private volatile boolean closing;
+    private volatile boolean primaryGivenUp;
 
     /**
      * Listens.
@@ -73,6 +75,7 @@ final class IncomingControl implements PostcopyControl {
                     IncomingState.Active _,
                     IncomingState.PostcopyLoading _,
                     IncomingState.PostcopyPaused _,
+                    IncomingState.Colo _,
                     IncomingState.Completed _,
                     IncomingState.Failed _ ->
                 throw new MigrationException.Refused("migrate-pause is possible in postcopy only, while the source is"
@@ -103,6 +106,22 @@ final class IncomingControl implements PostcopyControl {
         }
         requests.add(new Request.Recover(next));
         return Optional.empty();
+    }
+
+    /**
+     * The primary is lost for certain.
+     *
+     * @throws MigrationException.Refused if the guest does not stand by here
+     */
+    synchronized void failOver() {
+        if (!(state instanceof IncomingState.Colo)) {
+            throw MigrationException.Refused.noFailover(state.status());
+        }
+        if (primaryGivenUp) {
+            throw new MigrationException.Refused("A failover was asked for already; query-colo-status says how it is.");
+        }
+        primaryGivenUp = true;
+        link.cut("x-colo-lost-heartbeat was asked for");
     }
 
     /** This side is ending: waits of the connection end, and nobody will recover. */
@@ -158,6 +177,26 @@ final class IncomingControl implements PostcopyControl {
     @Override
     public void recovering(String reason) {
         become(new IncomingState.PostcopyRecover(), reason);
+    }
+
+    @Override
+    public void standsBy(String reason) {
+        become(new IncomingState.Colo(Optional.empty()), reason);
+    }
+
+    @Override
+    public void waiting(String error) {
+        become(new IncomingState.Colo(Optional.of(error)), error);
+    }
+
+    @Override
+    public boolean isPrimaryGivenUp() {
+        return primaryGivenUp;
+    }
+
+    @Override
+    public boolean isEnding() {
+        return closing;
     }
 
     @Override

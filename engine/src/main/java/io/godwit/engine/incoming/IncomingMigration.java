@@ -49,7 +49,7 @@ public final class IncomingMigration implements AutoCloseable {
         this.plan = plan;
         this.ended = new Latch(plan.environment());
         this.control = new IncomingControl(plan);
-        this.session = new IncomingSession(plan, progress);
+        this.session = new IncomingSession(plan, progress, control);
         this.firstAddress = control.link().address();
     }
 
@@ -117,6 +117,15 @@ public final class IncomingMigration implements AutoCloseable {
                 .ifPresent(link -> plan.environment().start(ThreadRole.INCOMING, () -> repeatLastWord(link)));
     }
 
+    /**
+     * The primary is lost for certain: the guest that stands by here goes on.
+     *
+     * @throws MigrationException.Refused if none does
+     */
+    public void failOver() {
+        control.failOver();
+    }
+
     /** Gives up waiting or receiving; a guest that has arrived whole stays. Does not wait for the end. */
     @Override
     public void close() {
@@ -162,6 +171,11 @@ public final class IncomingMigration implements AutoCloseable {
                 postcopy().takeOver(first);
                 return;
             }
+            if (session.isColo()) {
+                session.standBy();
+                session.letRamChange();
+                return;
+            }
             session.takeOver();
         } catch (Postcopy.NotTakenOver e) {
             control.fail(e);
@@ -169,8 +183,11 @@ public final class IncomingMigration implements AutoCloseable {
             e.end();
             return;
         } catch (RuntimeException | Error e) {
+            boolean stoodBy = control.state() instanceof IncomingState.Colo;
             control.fail(e);
-            rejectQuietly();
+            if (!stoodBy) {
+                rejectQuietly();
+            }
             return;
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.

@@ -40,6 +40,8 @@ final class IncomingReport {
                 ThrottleStatistics.NONE,
                 waits,
                 postcopy,
+                Optional.empty(),
+                progress.colo.statistics(),
                 Optional.empty());
     }
 
@@ -47,6 +49,7 @@ final class IncomingReport {
         return switch (state) {
             case IncomingState.Failed failed -> Optional.of(failed.error());
             case IncomingState.PostcopyPaused paused -> Optional.of(paused.error());
+            case IncomingState.Colo colo -> colo.error();
             case IncomingState.Setup _,
                     IncomingState.Active _,
                     IncomingState.PostcopyLoading _,

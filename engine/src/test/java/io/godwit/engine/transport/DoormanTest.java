@@ -66,6 +66,7 @@ class DoormanTest {
                 case MAIN -> "main";
                 case PREEMPT -> "page";
                 case EPOCHS -> "past";
+                case COMPARE -> "same";
             };
         }
 

@@ -19,6 +19,7 @@ import java.util.List;
  * @param places where the pages of a guest go that is still at its source
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
+ * @param colo whether the guest may stay a secondary here
  */
 public record IncomingPlan(
         Arrival guest,
@@ -28,6 +29,7 @@ public record IncomingPlan(
         Duration patience,
         boolean withDigests,
         boolean postcopy,
+        boolean colo,
         List<MigrationListener> listeners,
         Environment environment,
         Transports transports) {

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming.wire;
 
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.checkpoint.CompareWire;
 import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.engine.transport.Recognition;
 import io.godwit.stream.RamBlockEntry;
@@ -50,6 +51,9 @@ final class FirstWords implements Recognition {
         }
         if (CheckpointTaker.isGreeting(first)) {
             return new Verdict.Known(ConnectionRole.EPOCHS);
+        }
+        if (CompareWire.isGreeting(first)) {
+            return new Verdict.Known(ConnectionRole.COMPARE);
         }
         StreamBegin main = resumes ? StreamBegin.ofResumedStream(first) : StreamBegin.ofStream(first);
         StreamBegin preempt =
