@@ -242,7 +242,9 @@ final class QmpCommands {
 
     private ObjectNode status() {
         RunState state = host.runState();
-        return Json.object().put("status", state.publicName()).put("running", state == RunState.RUNNING);
+        ObjectNode answer = Json.object().put("status", state.publicName()).put("running", state == RunState.RUNNING);
+        host.whyStill().ifPresent(why -> answer.put("x-reason", why));
+        return answer;
     }
 
     private ArrayNode names() {

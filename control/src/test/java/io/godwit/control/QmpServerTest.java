@@ -65,6 +65,16 @@ class QmpServerTest {
     }
 
     @Test
+    void aGuestThatStandsStillWithoutACommandHasAReason() throws IOException {
+        try (RawSession session = RawSession.negotiated(server.address())) {
+            assertThat(session.ask("{\"execute\":\"query-status\"}")).doesNotContain("x-reason");
+            host.whyStill = Optional.of("The right to run is lost.");
+            assertThat(session.ask("{\"execute\":\"query-status\"}"))
+                    .contains("\"x-reason\":\"The right to run is lost.\"");
+        }
+    }
+
+    @Test
     void idsComeBackAsTheyWere() throws IOException {
         try (RawSession session = RawSession.negotiated(server.address())) {
             String id = "{\"a\":[1,2.5,null,true,\"x\",18446744073709551615]}";

@@ -122,6 +122,11 @@ public final class MachineHost implements HostControl, AutoCloseable {
     }
 
     @Override
+    public Optional<String> whyStill() {
+        return run.whyStill();
+    }
+
+    @Override
     public void stop() {
         run.stop();
     }

@@ -32,6 +32,10 @@ public enum ThreadRole {
     FLUSH("mig-flush", false),
     /** Stops a guest that may be unable to stop. */
     STOP("mig-stop", true),
+    /** Tries to win back a right to run that was lost. */
+    REGAIN("right-to-run", false),
+    /** Keeps a token that ends by itself unless renewed. */
+    LEASE("arbiter-lease", false),
     /** Measures how fast the guest writes. */
     DIRTY_RATE("dirty-rate", false),
     /** Limits what vCPUs write. */

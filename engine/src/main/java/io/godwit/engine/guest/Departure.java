@@ -22,6 +22,7 @@ public final class Departure {
                     "Whether the destination of the last migration runs the guest is not known: look there"
                             + " first, then 'cont' here to keep it or 'quit' here to give it up.");
         }
+        run.requireRight();
         switch (run.state()) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
             case INMIGRATE -> throw new MigrationException.Refused("Guest is waiting for an incoming migration");

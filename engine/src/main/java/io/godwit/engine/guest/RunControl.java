@@ -29,6 +29,12 @@ public final class RunControl {
 
         /** The guest runs (event {@code RESUME}). */
         void resumed();
+
+        /**
+         * The right to run is lost: what the guest had put out and was held back is dropped, and the guest will stand
+         * still in a moment. On the arbiter's thread.
+         */
+        default void rightLost() {}
     }
 
     private static final System.Logger LOG = System.getLogger(RunControl.class.getName());
@@ -37,6 +43,7 @@ public final class RunControl {
     private final Arrival guest;
     private final Vcpus vcpus;
     private final RightToRun right;
+    private final LostRight lost;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final Lock lock;
     private volatile RunState state;
@@ -61,6 +68,8 @@ public final class RunControl {
         this.vcpus = guest.vcpus();
         this.right = new RightToRun(guest, arbiter);
         this.state = initial;
+        this.lost = new LostRight(right, new Bereft(), environment, lock);
+        right.watchLoss(this::lose);
     }
 
     /** What the guest is doing. A guest that crashed is {@link RunState#INTERNAL_ERROR} from then on. */
@@ -86,7 +95,7 @@ public final class RunControl {
                     tell(Listener::stopped);
                 }
                 case COLO -> become(RunState.PAUSED, "stop");
-                case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {}
+                case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> lost.runWhenWon(false);
                 case INMIGRATE ->
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
                 case FINISH_MIGRATE ->
@@ -113,8 +122,14 @@ public final class RunControl {
             switch (state()) {
                 case RUNNING, COLO -> {}
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
-                    right.claimOrThrow();
-                    letRun("cont");
+                    if (right.isLost()) {
+                        lost.runWhenWon(true);
+                        boolean _ = lost.regain();
+                        requireRight();
+                    } else {
+                        right.claimOrThrow();
+                        letRun("cont");
+                    }
                 }
                 case INMIGRATE -> {
                     if (!waitsForCont) {
@@ -163,6 +178,7 @@ public final class RunControl {
     public boolean stopForSwitchover() {
         lock.lock();
         try {
+            right.requireNotLost();
             RunState now = state();
             boolean wasRunning = now == RunState.RUNNING;
             if (wasRunning) {
@@ -187,10 +203,13 @@ public final class RunControl {
     /**
      * Gives up the right to run, so that the destination can take it. From here on only {@link #takeBack} brings the
      * guest back.
+     *
+     * @throws MigrationException.RightToRun if it is lost already, so that the destination must not have the guest
      */
     public void releaseRightToRun() {
         lock.lock();
         try {
+            right.requireNotLost();
             right.release();
         } finally {
             lock.unlock();
@@ -225,10 +244,16 @@ public final class RunControl {
                 return standStill(GuestOwner.UNDECIDED, "a peer without token may have it");
             }
             RightToRun.Attempt attempt = right.winBack();
-            if (!attempt.isWon()) {
+            if (attempt.isWon()) {
+                goOn(run);
+            } else if (right.isLost() && !attempt.isFinal()) {
+                become(RunState.PAUSED, "the right to run is lost");
+                lost.runWhenWon(run);
+                lost.regainInBackground();
+                return GuestOwner.UNDECIDED;
+            } else {
                 return standStill(attempt.owner(), attempt.reason());
             }
-            goOn(run);
             return GuestOwner.HERE;
         } finally {
             lock.unlock();
@@ -309,7 +334,9 @@ public final class RunControl {
             try {
                 work.run();
             } finally {
-                vcpus.resume();
+                if (!right.isLost()) {
+                    vcpus.resume();
+                }
             }
             return true;
         } catch (VcpuStuckException e) {
@@ -488,7 +515,11 @@ public final class RunControl {
     public void goOnFromCheckpoint() {
         lock.lock();
         try {
-            if (state == RunState.COLO) {
+            if (state == RunState.COLO && right.isLost()) {
+                become(RunState.PAUSED, "the right to run is lost");
+                lost.runWhenWon(true);
+                lost.regainInBackground();
+            } else if (state == RunState.COLO) {
                 vcpus.resume();
                 become(RunState.RUNNING, "checkpoint is in");
                 tell(Listener::resumed);
@@ -610,6 +641,60 @@ public final class RunControl {
         return right.isUndecided();
     }
 
+    /**
+     * Does nothing while the guest is here with its right, or never had one.
+     *
+     * @throws MigrationException.RightToRun if the right to run is lost
+     */
+    public void requireRight() {
+        right.requireNotLost();
+    }
+
+    /** Why the guest stands still although nobody stopped it, as a sentence. Any thread. */
+    public Optional<String> whyStill() {
+        return right.whyStill();
+    }
+
+    /** On the arbiter's thread: nothing of the guest leaves this host from now on, and it stands still. */
+    private void lose() {
+        guest.guest().flatMap(Guest::traffic).ifPresent(Traffic::drop);
+        tell(Listener::rightLost);
+        lock.lock();
+        try {
+            lost.runWhenWon(state == RunState.RUNNING);
+            lost.begin();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What a lost right means here. */
+    private final class Bereft implements LostRight.Subject {
+        @Override
+        public boolean waits() {
+            return state == RunState.RUNNING || state == RunState.PAUSED || state == RunState.PRELAUNCH;
+        }
+
+        @Override
+        public void stop() {
+            if (state == RunState.RUNNING) {
+                vcpus.pause(PAUSE_DEADLINE);
+                become(RunState.PAUSED, "the right to run is lost");
+                tell(Listener::stopped);
+            }
+        }
+
+        @Override
+        public void start() {
+            letRun("the right to run is won again");
+        }
+
+        @Override
+        public void leaveTo(GuestOwner owner, String reason) {
+            boolean _ = standStill(owner, reason) == owner;
+        }
+    }
+
     /** The number of this host's claim to the guest, for devices that can tell an outdated host. Any thread. */
     public long fencingNumber() {
         return right.fencingNumber();
@@ -623,6 +708,7 @@ public final class RunControl {
 
     private void letRun(String reason) {
         right.record(protection);
+        right.requireNotLost();
         vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);
