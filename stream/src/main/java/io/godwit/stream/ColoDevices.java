@@ -8,16 +8,28 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * The devices of one checkpoint. WIRE: FULL sections and an end mark. A Godwit puts a vmdesc behind them, inside the
- * announced length, by which they can be told apart; who does not know of it stops at the end mark.
+ * The devices of one checkpoint. WIRE: FULL sections and an end mark. Between two Godwits a vmdesc follows, inside the
+ * announced length, by which they can be told apart. A QEMU must not get it: what it does not read of one checkpoint
+ * stays in its buffer and is read as the begin of the next.
  *
  * @param deviceBytes the sections as they came, without the end mark
  * @param devices the sections, if there was a vmdesc
  */
 public record ColoDevices(Bytes deviceBytes, Optional<List<DeviceSection>> devices) {
-    /** Makes the bytes of a checkpoint's devices, from the buffer's position on. */
-    public static ByteBuffer encode(Configuration configuration, int firstSectionId, List<DeviceSection> sections) {
-        return StreamWriter.tail(configuration, firstSectionId, sections);
+    /** Makes the bytes of a checkpoint's devices, from the buffer's position on; with or without vmdesc. */
+    public static ByteBuffer encode(
+            Configuration configuration, int firstSectionId, List<DeviceSection> sections, boolean described) {
+        if (described) {
+            return StreamWriter.tail(configuration, firstSectionId, sections);
+        }
+        ByteBuffer out = ByteBuffer.allocate(
+                sections.stream().mapToInt(DeviceSection::byteLength).sum() + 1);
+        int sectionId = firstSectionId;
+        for (DeviceSection section : sections) {
+            StreamWriter.deviceSection(out, sectionId++, section);
+        }
+        StreamWriter.endOfStream(out);
+        return out.flip();
     }
 
     /**

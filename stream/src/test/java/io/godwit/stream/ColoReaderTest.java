@@ -160,7 +160,7 @@ final class ColoReaderTest {
     @Test
     void devicesAreToldApartByTheVmdescBehindThem() {
         DeviceSection section = new GlobalState("running", false).toSection();
-        ByteBuffer whole = ColoDevices.encode(Configuration.of("none"), 2, List.of(section));
+        ByteBuffer whole = ColoDevices.encode(Configuration.of("none"), 2, List.of(section), true);
         ColoDevices read =
                 ColoDevices.decode(Bytes.copyOf(whole, whole.position(), whole.remaining()), StreamLimits.DEFAULT);
         assertThat(read.devices().orElseThrow())

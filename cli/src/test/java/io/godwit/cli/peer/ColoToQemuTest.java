@@ -66,7 +66,9 @@ class ColoToQemuTest {
             assertThat(primary.migrator.statistics().status().isEnded())
                     .as(primary.migrator.statistics().toString())
                     .isFalse();
-            assertThat(System.nanoTime() - deadline).as("checkpoints").isNegative();
+            assertThat(System.nanoTime() - deadline)
+                    .as("checkpoints, " + primary.migrator.statistics())
+                    .isNegative();
             Thread.onSpinWait();
         }
     }

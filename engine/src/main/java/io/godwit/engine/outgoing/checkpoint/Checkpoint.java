@@ -39,8 +39,12 @@ final class Checkpoint {
     private final HeldOutputs outputs;
     private final ColoProgress progress;
     private final MonotonicClock clock;
+    private final boolean toGodwit;
 
-    /** Made of {@code ram}, which stays as it is; {@code sendDirty} sends every page whose bit is set. */
+    /**
+     * Made of {@code ram}, which stays as it is; {@code sendDirty} sends every page whose bit is set; {@code toGodwit}:
+     * whether the secondary is one.
+     */
     Checkpoint(
             OutgoingPlan plan,
             Configuration configuration,
@@ -51,7 +55,8 @@ final class Checkpoint {
             Runnable sendDirty,
             Answers answers,
             HeldOutputs outputs,
-            ColoProgress progress) {
+            ColoProgress progress,
+            boolean toGodwit) {
         this.plan = plan;
         this.configuration = configuration;
         this.ram = ram;
@@ -63,6 +68,7 @@ final class Checkpoint {
         this.outputs = outputs;
         this.progress = progress;
         this.clock = plan.clock();
+        this.toGodwit = toGodwit;
     }
 
     /**
@@ -113,7 +119,7 @@ final class Checkpoint {
         sender.beginEnd();
         sendDirty.run();
         sender.endOfRam();
-        wire.checkpointDevices(configuration, GuestState.save(plan.guest(), ran));
+        wire.checkpointDevices(configuration, GuestState.save(plan.guest(), ran), toGodwit);
         outputs.taken();
     }
 

@@ -123,7 +123,8 @@ public final class Protection implements AutoCloseable {
                 handover.sendDirty(),
                 answers,
                 outputs,
-                progress);
+                progress,
+                handover.returnPath().peer().isGodwit());
         handover.returnPath().allowColo(answers);
     }
 

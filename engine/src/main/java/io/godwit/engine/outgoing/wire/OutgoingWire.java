@@ -104,9 +104,9 @@ public final class OutgoingWire implements AutoCloseable {
         send(message::encode);
     }
 
-    /** The end of a checkpoint's memory, and its devices. */
-    public void checkpointDevices(Configuration configuration, List<DeviceSection> devices) {
-        ByteBuffer bytes = ColoDevices.encode(configuration, RAM_SECTION + 1, devices);
+    /** The end of a checkpoint's memory, and its devices, described for who knows what to do with that. */
+    public void checkpointDevices(Configuration configuration, List<DeviceSection> devices, boolean described) {
+        ByteBuffer bytes = ColoDevices.encode(configuration, RAM_SECTION + 1, devices, described);
         send(b -> {
             int _ = StreamWriter.endOfStream(b);
             ColoMessage.VMSTATE_SIZE.encode(b);
