@@ -78,7 +78,10 @@ final class SchedulerTrace implements AutoCloseable {
      */
     List<Long> waitedNanos(List<long[]> spans) throws IOException {
         write("tracing_on", "0");
-        List<Wait> waits = waits();
+        List<Wait> waits;
+        try (Stream<String> lines = Files.lines(directory.resolve("trace"))) {
+            waits = waits(lines);
+        }
         List<Long> all = new ArrayList<>();
         for (long[] span : spans) {
             all.add(coveredNanos(waits, span[0], span[1]));
@@ -103,25 +106,24 @@ final class SchedulerTrace implements AutoCloseable {
         return covered;
     }
 
-    private List<Wait> waits() throws IOException {
+    /** All waits that a trace tells of. */
+    static List<Wait> waits(Stream<String> lines) {
         List<Wait> waits = new ArrayList<>();
         Map<String, Long> runnableSince = new HashMap<>();
-        try (Stream<String> lines = Files.lines(directory.resolve("trace"))) {
-            for (String line : (Iterable<String>) lines::iterator) {
-                Matcher event = LINE.matcher(line);
-                if (!event.find()) {
-                    continue;
+        for (String line : (Iterable<String>) lines::iterator) {
+            Matcher event = LINE.matcher(line);
+            if (!event.find()) {
+                continue;
+            }
+            long now = Long.parseLong(event.group("seconds")) * 1_000_000_000
+                    + Long.parseLong(event.group("micros")) * 1_000;
+            if (event.group("event").equals("sched_waking")) {
+                Matcher waking = WAKING.matcher(event.group("words"));
+                if (waking.find()) {
+                    long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
                 }
-                long now = Long.parseLong(event.group("seconds")) * 1_000_000_000
-                        + Long.parseLong(event.group("micros")) * 1_000;
-                if (event.group("event").equals("sched_waking")) {
-                    Matcher waking = WAKING.matcher(event.group("words"));
-                    if (waking.find()) {
-                        long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
-                    }
-                } else {
-                    readSwitch(event.group("words") + " ", now, runnableSince, waits);
-                }
+            } else {
+                readSwitch(event.group("words") + " ", now, runnableSince, waits);
             }
         }
         return waits;
@@ -136,9 +138,12 @@ final class SchedulerTrace implements AutoCloseable {
         if (since != null) {
             waits.add(new Wait(since, now));
         }
-        // Taken off its processor although it could have gone on.
         if (change.group("state").startsWith("R")) {
+            // Taken off its processor although it could have gone on.
             runnableSince.put(change.group("before"), now);
+        } else {
+            // Who woke it while it ran kept it from nothing: it sleeps now.
+            runnableSince.remove(change.group("before"));
         }
     }
 
