@@ -8,9 +8,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -109,6 +111,8 @@ final class SchedulerTrace implements AutoCloseable {
     /** All waits that a trace tells of. */
     static List<Wait> waits(Stream<String> lines) {
         List<Wait> waits = new ArrayList<>();
+        // Of those that were woken: whose names match. Others are in the trace because they changed places with one.
+        Set<String> traced = new HashSet<>();
         Map<String, Long> runnableSince = new HashMap<>();
         for (String line : (Iterable<String>) lines::iterator) {
             Matcher event = LINE.matcher(line);
@@ -120,16 +124,18 @@ final class SchedulerTrace implements AutoCloseable {
             if (event.group("event").equals("sched_waking")) {
                 Matcher waking = WAKING.matcher(event.group("words"));
                 if (waking.find()) {
+                    boolean _ = traced.add(waking.group("pid"));
                     long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
                 }
             } else {
-                readSwitch(event.group("words") + " ", now, runnableSince, waits);
+                readSwitch(event.group("words") + " ", now, traced, runnableSince, waits);
             }
         }
         return waits;
     }
 
-    private static void readSwitch(String words, long now, Map<String, Long> runnableSince, List<Wait> waits) {
+    private static void readSwitch(
+            String words, long now, Set<String> traced, Map<String, Long> runnableSince, List<Wait> waits) {
         Matcher change = SWITCH.matcher(words);
         if (!change.find()) {
             return;
@@ -138,7 +144,7 @@ final class SchedulerTrace implements AutoCloseable {
         if (since != null) {
             waits.add(new Wait(since, now));
         }
-        if (change.group("state").startsWith("R")) {
+        if (change.group("state").startsWith("R") && traced.contains(change.group("before"))) {
             // Taken off its processor although it could have gone on.
             runnableSince.put(change.group("before"), now);
         } else {
