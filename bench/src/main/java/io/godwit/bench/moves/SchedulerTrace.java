@@ -8,9 +8,11 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -78,7 +80,10 @@ final class SchedulerTrace implements AutoCloseable {
      */
     List<Long> waitedNanos(List<long[]> spans) throws IOException {
         write("tracing_on", "0");
-        List<Wait> waits = waits();
+        List<Wait> waits;
+        try (Stream<String> lines = Files.lines(directory.resolve("trace"))) {
+            waits = waits(lines);
+        }
         List<Long> all = new ArrayList<>();
         for (long[] span : spans) {
             all.add(coveredNanos(waits, span[0], span[1]));
@@ -103,31 +108,34 @@ final class SchedulerTrace implements AutoCloseable {
         return covered;
     }
 
-    private List<Wait> waits() throws IOException {
+    /** All waits that a trace tells of. */
+    static List<Wait> waits(Stream<String> lines) {
         List<Wait> waits = new ArrayList<>();
+        // Of those that were woken: whose names match. Others are in the trace because they changed places with one.
+        Set<String> traced = new HashSet<>();
         Map<String, Long> runnableSince = new HashMap<>();
-        try (Stream<String> lines = Files.lines(directory.resolve("trace"))) {
-            for (String line : (Iterable<String>) lines::iterator) {
-                Matcher event = LINE.matcher(line);
-                if (!event.find()) {
-                    continue;
+        for (String line : (Iterable<String>) lines::iterator) {
+            Matcher event = LINE.matcher(line);
+            if (!event.find()) {
+                continue;
+            }
+            long now = Long.parseLong(event.group("seconds")) * 1_000_000_000
+                    + Long.parseLong(event.group("micros")) * 1_000;
+            if (event.group("event").equals("sched_waking")) {
+                Matcher waking = WAKING.matcher(event.group("words"));
+                if (waking.find()) {
+                    boolean _ = traced.add(waking.group("pid"));
+                    long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
                 }
-                long now = Long.parseLong(event.group("seconds")) * 1_000_000_000
-                        + Long.parseLong(event.group("micros")) * 1_000;
-                if (event.group("event").equals("sched_waking")) {
-                    Matcher waking = WAKING.matcher(event.group("words"));
-                    if (waking.find()) {
-                        long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
-                    }
-                } else {
-                    readSwitch(event.group("words") + " ", now, runnableSince, waits);
-                }
+            } else {
+                readSwitch(event.group("words") + " ", now, traced, runnableSince, waits);
             }
         }
         return waits;
     }
 
-    private static void readSwitch(String words, long now, Map<String, Long> runnableSince, List<Wait> waits) {
+    private static void readSwitch(
+            String words, long now, Set<String> traced, Map<String, Long> runnableSince, List<Wait> waits) {
         Matcher change = SWITCH.matcher(words);
         if (!change.find()) {
             return;
@@ -136,9 +144,12 @@ final class SchedulerTrace implements AutoCloseable {
         if (since != null) {
             waits.add(new Wait(since, now));
         }
-        // Taken off its processor although it could have gone on.
-        if (change.group("state").startsWith("R")) {
+        if (change.group("state").startsWith("R") && traced.contains(change.group("before"))) {
+            // Taken off its processor although it could have gone on.
             runnableSince.put(change.group("before"), now);
+        } else {
+            // Who woke it while it ran kept it from nothing: it sleeps now.
+            runnableSince.remove(change.group("before"));
         }
     }
 

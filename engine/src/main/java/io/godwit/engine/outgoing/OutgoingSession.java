@@ -20,8 +20,8 @@ import io.godwit.engine.outgoing.wire.AnnouncedRam;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
 import io.godwit.engine.outgoing.wire.RamSender;
 import io.godwit.engine.outgoing.wire.ReturnPath;
-import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
 import io.godwit.engine.outgoing.wire.StreamEnd;
+import io.godwit.engine.outgoing.wire.Verdict;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
@@ -341,10 +341,10 @@ final class OutgoingSession implements AutoCloseable {
             switch (verdict) {
                 case Verdict.Accepted _ -> {}
                 case Verdict.Rejected rejected ->
-                    throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
+                    throw new MigrationException.Protocol("the destination " + rejected.describe());
                 case Verdict.Silent _, Verdict.TurnedAway _ ->
                     throw new MigrationException.Transport("the whole guest was sent to " + channel.peer()
-                            + ", but the destination " + ReturnPath.describe(verdict));
+                            + ", but the destination " + verdict.describe());
             }
         }
         switchover.answered(since);

@@ -8,7 +8,7 @@ import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
 import io.godwit.engine.outgoing.wire.ReturnPath;
-import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.wire.Verdict;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.AbortSignal;

@@ -8,7 +8,7 @@ import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.plan.PostcopyProgress;
 import io.godwit.engine.outgoing.wire.ReturnPath;
-import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.wire.Verdict;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
@@ -104,10 +104,10 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
         switch (verdict) {
             case Verdict.Accepted _ -> {}
             case Verdict.Rejected rejected ->
-                throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
+                throw new MigrationException.Protocol("the destination " + rejected.describe());
             case Verdict.Silent _, Verdict.TurnedAway _ ->
-                throw new MigrationException.Transport("all memory was sent to " + channel.peer()
-                        + ", but the destination " + ReturnPath.describe(verdict));
+                throw new MigrationException.Transport(
+                        "all memory was sent to " + channel.peer() + ", but the destination " + verdict.describe());
         }
     }
 

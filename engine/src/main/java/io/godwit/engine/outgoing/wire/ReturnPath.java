@@ -38,25 +38,6 @@ public final class ReturnPath {
     /** LIMIT: a word that was sent before the wire broke is there within this time. */
     private static final long LAST_WORD_NANOS = 100_000_000;
 
-    /** How the destination took it. */
-    public sealed interface Verdict {
-        /** SHUT 0: it runs the guest, and in postcopy has all its memory. */
-        record Accepted() implements Verdict {}
-
-        /**
-         * SHUT with another status: it will never run the guest, or in postcopy could not go on.
-         *
-         * @param reason in its own words; empty if it has not said
-         */
-        record Rejected(int status, String reason) implements Verdict {}
-
-        /** The way back ended, or nonsense came, before a verdict. */
-        record Silent(String why) implements Verdict {}
-
-        /** The way back ended before anything came, but perhaps words that say why. */
-        record TurnedAway(String why) implements Verdict {}
-    }
-
     /** Hears what postcopy brings, on the thread that reads; throws what ends the connection. */
     public interface PostcopyAnswers {
         /** The destination wants pages; checked by {@link ReturnPathReader}. Nothing may be allocated here. */
@@ -189,7 +170,7 @@ public final class ReturnPath {
             }
             throw new MigrationException.Transport(
                     decided
-                            ? "the destination " + describe(verdict)
+                            ? "the destination " + verdict.describe()
                             : "the destination " + otherwise + " within " + TimeUnit.NANOSECONDS.toMillis(nanos)
                                     + " ms");
         } catch (InterruptedException e) {
@@ -239,15 +220,9 @@ public final class ReturnPath {
      * first, and its own word explains more.
      */
     public Throwable toldCause(Throwable cause) {
-        if (!(cause instanceof MigrationException.Transport)) {
-            return cause;
-        }
-        Verdict last = awaitVerdict(LAST_WORD_NANOS);
-        return switch (last) {
-            case Verdict.Rejected _ -> new MigrationException.Protocol("the destination " + describe(last), cause);
-            case Verdict.TurnedAway _ -> new MigrationException.Transport("the destination " + describe(last), cause);
-            case Verdict.Accepted _, Verdict.Silent _ -> cause;
-        };
+        return cause instanceof MigrationException.Transport
+                ? awaitVerdict(LAST_WORD_NANOS).explain(cause)
+                : cause;
     }
 
     /** Waits until the reading thread has ended; the channel must be aborted or at its end. */
@@ -417,21 +392,9 @@ public final class ReturnPath {
         } finally {
             lock.unlock();
         }
-        colo.ifPresent(answers -> answers.ended(describe(v)));
+        colo.ifPresent(answers -> answers.ended(v.describe()));
         if (!awaited) {
-            channel.abort("the destination " + describe(v));
+            channel.abort("the destination " + v.describe());
         }
-    }
-
-    public static String describe(Verdict verdict) {
-        return switch (verdict) {
-            case Verdict.Accepted _ -> "said that it runs the guest";
-            case Verdict.Rejected(int status, String reason) ->
-                reason.isEmpty()
-                        ? "refused the guest with status " + status + "; its own log says why"
-                        : "refused the guest: " + reason;
-            case Verdict.Silent(String why) -> why;
-            case Verdict.TurnedAway(String why) -> why;
-        };
     }
 }
