@@ -12,5 +12,6 @@ module io.godwit.machines {
     exports io.godwit.machines.memory;
     exports io.godwit.machines.opaque;
     exports io.godwit.machines.programs;
+    exports io.godwit.machines.service;
     exports io.godwit.machines.vcpu;
 }

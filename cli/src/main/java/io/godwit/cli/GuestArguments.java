@@ -65,7 +65,7 @@ final class GuestArguments {
             names = "--program",
             paramLabel = "NAME",
             defaultValue = "dirtier",
-            description = "What it runs: idle, dirtier, stepper or ballooner (default: ${DEFAULT-VALUE}).")
+            description = "What it runs: idle, dirtier, stepper, ballooner or service (default: ${DEFAULT-VALUE}).")
     private GuestProgram program = GuestProgram.DIRTIER;
 
     @Option(
@@ -73,7 +73,8 @@ final class GuestArguments {
             paramLabel = "SIZE",
             defaultValue = "64M",
             converter = ByteSize.class,
-            description = "What the dirtier and the ballooner rewrite (default: ${DEFAULT-VALUE}).")
+            description =
+                    "What the dirtier and the ballooner rewrite, and the service keeps (default: ${DEFAULT-VALUE}).")
     private long workingSetBytes;
 
     @Option(
@@ -120,6 +121,10 @@ final class GuestArguments {
             hidden = true,
             description = "Ask the guest for its free pages although its program does not answer.")
     private boolean mute;
+
+    boolean isService() {
+        return program == GuestProgram.SERVICE;
+    }
 
     GuestKind kind() {
         return kind;
@@ -233,6 +238,7 @@ final class GuestArguments {
                                 : String.format(Locale.ROOT, "%,d pages/s", pagesPerSecond))
                         + (program == GuestProgram.BALLOONER ? " and telling of its free pages" : "");
             case STEPPER -> "stepping through all of its memory";
+            case SERVICE -> "answering requests";
         };
         return "a " + ByteSize.binary(memoryBytes) + " " + chosen + " guest"
                 + (hugePageBytes == null ? "" : " in huge pages") + " with " + cpus + (cpus == 1 ? " vCPU" : " vCPUs")

@@ -6,12 +6,14 @@ import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.settings.Capability;
+import io.godwit.host.HostException;
 import io.godwit.host.MachineHost;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
+import io.godwit.machines.service.ServiceAddress;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.util.ArrayList;
@@ -75,6 +77,13 @@ final class HostCommand implements Callable<Integer> {
                     + " that may come by postcopy. Can be given more than once.")
     private List<String> capabilities = new ArrayList<>();
 
+    @Option(
+            names = "--service",
+            paramLabel = "ADDRESS",
+            description = "Where clients of a guest with --program service ask it: tcp:HOST:PORT (0: any) or unix:PATH."
+                    + " See godwit client.")
+    private @Nullable String service;
+
     @Option(names = "--uuid", paramLabel = "UUID", description = "Who the guest is (default: somebody new).")
     private @Nullable UUID uuid;
 
@@ -109,6 +118,7 @@ final class HostCommand implements Callable<Integer> {
         MachineHost host = new MachineHost(machine, FileLockArbiter.inDefaultDirectory(), origin, verify);
         QmpServer server;
         try {
+            openService(host);
             inherited.passTo(host.descriptors());
             host.setCapabilities(switchedOn, Set.of());
             server = QmpServer.open(address, host);
@@ -123,13 +133,34 @@ final class HostCommand implements Callable<Integer> {
             Thread.ofVirtual().name("parent-watch").start(() -> awaitEndOfInput(host));
         }
         begin(host);
-        say(READY + guest.describe(choice.kind()) + "; QMP at " + server.address() + ". " + choice.reason());
+        say(READY + guest.describe(choice.kind()) + "; QMP at " + server.address() + serviceAt(host) + ". "
+                + choice.reason());
         Optional<String> failure = host.awaitQuit();
         ending.end(Optional.empty());
         failure.ifPresent(sentence -> {
             throw new CommandFailure(sentence);
         });
         return 0;
+    }
+
+    private void openService(MachineHost host) {
+        if (service == null) {
+            return;
+        }
+        if (!guest.isService()) {
+            throw new CommandFailure("--service is for a guest that answers: say --program service too.");
+        }
+        try {
+            host.openService(ServiceAddress.parse(service));
+        } catch (IllegalArgumentException | HostException e) {
+            throw new CommandFailure(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    private static String serviceAt(MachineHost host) {
+        return host.serviceAddress()
+                .map(address -> "; service at " + ServiceAddress.format(address))
+                .orElse("");
     }
 
     private Set<Capability> switchedOn() {

@@ -37,6 +37,7 @@ final class MigrationFigures {
             out.writeStringProperty("status", statistics.status().publicName());
             text(out, "error-desc", statistics.error());
             statistics.listenAddress().ifPresent(address -> socketAddresses(out, address));
+            statistics.colo().ifPresent(colo -> ColoFigures.figures(out, colo));
             if (statistics.outgoing()) {
                 outgoing(out, statistics);
             } else {
@@ -56,6 +57,7 @@ final class MigrationFigures {
                     POSTCOPY_PAUSED,
                     POSTCOPY_RECOVER_SETUP,
                     POSTCOPY_RECOVER,
+                    COLO,
                     CANCELLING -> {
                 times(out, statistics);
                 text(out, "x-warning", statistics.warning());

@@ -3,6 +3,8 @@
 package io.godwit.control;
 
 import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.ColoExitReason;
+import io.godwit.engine.report.ColoMode;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import tools.jackson.databind.node.ObjectNode;
@@ -23,6 +25,9 @@ sealed interface Notice {
 
     /** The migration is in another state. */
     record StatusChanged(Instant time, MigrationStatus status) implements Notice {}
+
+    /** COLO is over on this side. */
+    record ColoExited(Instant time, ColoMode mode, ColoExitReason reason) implements Notice {}
 
     /** A walk of the dirty bitmap begins. */
     record PassStarted(Instant time, int pass) implements Notice {}
@@ -47,6 +52,13 @@ sealed interface Notice {
                         .set(
                                 "data",
                                 Json.object().put("status", changed.status().publicName()));
+            case ColoExited exited ->
+                event.put("event", "COLO_EXIT")
+                        .set(
+                                "data",
+                                Json.object()
+                                        .put("mode", exited.mode().publicName())
+                                        .put("reason", exited.reason().publicName()));
             case PassStarted started ->
                 event.put("event", "MIGRATION_PASS").set("data", Json.object().put("pass", started.pass()));
             case DeviceDeleted deleted ->

@@ -69,6 +69,16 @@ final class QmpCommands {
         change("migrate-start-postcopy", "", _ -> host.migration().startPostcopy(), "the guest goes before its memory");
         change("migrate-pause", "", _ -> host.migration().pausePostcopy(), "cuts the connection of a postcopy");
         change("migrate-recover", "uri", commands::migrateRecover, "listens for the source of a paused postcopy");
+        change(
+                "x-colo-lost-heartbeat",
+                "",
+                _ -> host.migration().failOver(),
+                "the other side of COLO is lost: goes on alone");
+        look(
+                "query-colo-status",
+                "",
+                _ -> ColoFigures.status(host.migration().statistics()),
+                "what this host is to a protected guest");
         figures("query-migrate", MigrationFigures::queryMigrate, "the figures of the latest migration");
         figures("x-godwit-statistics", MigrationFigures::statistics, "all figures of the latest migration");
         change(
@@ -232,7 +242,9 @@ final class QmpCommands {
 
     private ObjectNode status() {
         RunState state = host.runState();
-        return Json.object().put("status", state.publicName()).put("running", state == RunState.RUNNING);
+        ObjectNode answer = Json.object().put("status", state.publicName()).put("running", state == RunState.RUNNING);
+        host.whyStill().ifPresent(why -> answer.put("x-reason", why));
+        return answer;
     }
 
     private ArrayNode names() {

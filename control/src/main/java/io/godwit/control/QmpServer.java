@@ -4,6 +4,8 @@ package io.godwit.control;
 
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.report.ColoExitReason;
+import io.godwit.engine.report.ColoMode;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
 import io.godwit.host.HostControl;
@@ -240,6 +242,11 @@ public final class QmpServer implements AutoCloseable {
             if (host.migration().capabilities().contains(Capability.EVENTS)) {
                 tell(new Notice.StatusChanged(Instant.now(), status));
             }
+        }
+
+        @Override
+        public void protectionEnded(ColoMode mode, ColoExitReason reason) {
+            tell(new Notice.ColoExited(Instant.now(), mode, reason));
         }
 
         @Override

@@ -34,6 +34,7 @@ final class FakeHost implements HostControl, MigrationControl {
     final List<String> calls = new CopyOnWriteArrayList<>();
     final BlockingQueue<String> answered = new LinkedBlockingQueue<>();
     final List<MigrationListener> migrationListeners = new CopyOnWriteArrayList<>();
+    volatile Optional<String> whyStill = Optional.empty();
     final List<RunControl.Listener> runListeners = new CopyOnWriteArrayList<>();
     final CountDownLatch quit = new CountDownLatch(1);
     final PassedDescriptors descriptors = new PassedDescriptors();
@@ -53,6 +54,11 @@ final class FakeHost implements HostControl, MigrationControl {
     @Override
     public RunState runState() {
         return state;
+    }
+
+    @Override
+    public Optional<String> whyStill() {
+        return whyStill;
     }
 
     @Override
@@ -101,6 +107,11 @@ final class FakeHost implements HostControl, MigrationControl {
     @Override
     public void startPostcopy() {
         calls.add("start-postcopy");
+    }
+
+    @Override
+    public void failOver() {
+        throw MigrationException.Refused.noFailover(statistics.status());
     }
 
     @Override

@@ -7,25 +7,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.tracking.VcpuDirtyLimit;
 import java.io.IOException;
 import java.util.List;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
-class QmpDirtyLimitTest {
-    private final FakeHost host = new FakeHost();
-    private final QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
-
-    @AfterEach
-    void close() {
-        server.close();
-    }
-
+class QmpDirtyLimitTest extends QmpLab {
     private JsonNode ask(String command, String arguments) throws IOException {
-        try (RawSession session = RawSession.negotiated(server.address())) {
-            return Json.parse(session.ask("{'execute':'" + command + "','arguments':" + arguments + "}"));
-        }
+        return ask("{'execute':'" + command + "','arguments':" + arguments + "}");
     }
 
     @ParameterizedTest

@@ -14,27 +14,12 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
-class QmpDirtyRateTest {
-    private final FakeHost host = new FakeHost();
-    private final QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
-
-    @AfterEach
-    void close() {
-        server.close();
-    }
-
-    private JsonNode ask(String text) throws IOException {
-        try (RawSession session = RawSession.negotiated(server.address())) {
-            return Json.parse(session.ask(text));
-        }
-    }
-
+class QmpDirtyRateTest extends QmpLab {
     @Test
     void theArgumentsReachTheHostAndDefaultsAreQemus() throws IOException {
         for (String arguments : List.of(

@@ -16,27 +16,12 @@ import io.godwit.engine.report.WaitStatistics;
 import java.io.IOException;
 import java.util.List;
 import java.util.Optional;
-import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import tools.jackson.databind.JsonNode;
 
-class QmpPostcopyTest {
-    private final FakeHost host = new FakeHost();
-    private final QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
-
-    @AfterEach
-    void close() {
-        server.close();
-    }
-
-    private JsonNode ask(String text) throws IOException {
-        try (RawSession session = RawSession.negotiated(server.address())) {
-            return Json.parse(session.ask(text));
-        }
-    }
-
+class QmpPostcopyTest extends QmpLab {
     @Test
     void theFourCommandsReachTheHost() throws IOException {
         try (RawSession session = RawSession.negotiated(server.address())) {

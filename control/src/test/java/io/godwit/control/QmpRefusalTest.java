@@ -4,31 +4,14 @@ package io.godwit.control;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.godwit.engine.settings.Capability;
 import java.io.IOException;
-import java.util.Set;
-import org.junit.jupiter.api.AfterEach;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
 
 /** What a client asks for wrongly is refused in QEMU's words, and changes nothing. */
-class QmpRefusalTest {
-    private final FakeHost host = new FakeHost();
-    private QmpServer server = QmpServer.open(QmpAddress.parse("tcp:127.0.0.1:0"), host);
-
-    @BeforeEach
-    void switchEventsOn() {
-        host.setCapabilities(Set.of(Capability.EVENTS), Set.of());
-    }
-
-    @AfterEach
-    void close() {
-        server.close();
-    }
-
+class QmpRefusalTest extends QmpLab {
     @ParameterizedTest
     @CsvSource(delimiter = '|', quoteCharacter = '~', textBlock = """
             {"execute":"query-status","arguments":{"x":1}}                    | Parameter 'x' is unexpected

@@ -70,6 +70,14 @@ public interface MigrationControl {
      */
     void continueFrom(MigrationStatus status);
 
+    /**
+     * The other side of COLO is lost for certain: this one goes on alone ({@code x-colo-lost-heartbeat}); returns at
+     * once.
+     *
+     * @throws MigrationException.Refused in any other state than {@code colo}, or if it was asked for already
+     */
+    void failOver();
+
     /** A picture of the latest migration. */
     MigrationStatistics statistics();
 

@@ -11,9 +11,10 @@ import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.guest.VcpuTime;
-import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
+import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.RamBlock;
@@ -35,7 +36,6 @@ import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
-import io.godwit.linux.memory.Support;
 import java.time.Duration;
 import java.util.List;
 import java.util.OptionalLong;
@@ -64,7 +64,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     private final Environment environment;
     private final Settings settings = new Settings();
     private final VcpuTime throttle;
-    private final Vcpus throttledByMigrations;
+    private final VcpuTime.Taker throttledByMigrations;
     private final TrackerLease tracker;
     private final MemoryChanges memory;
     private final List<MigrationListener> listeners = new CopyOnWriteArrayList<>();
@@ -135,29 +135,32 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     /**
-     * Listens at {@code uri} for a guest and returns at once; {@link MigrationStatistics#listenAddress} says where.
+     * Listens at {@code uri} for a guest; {@link MigrationStatistics#listenAddress} says where. Waits for nothing but
+     * the address of a name, and {@link #close} ends that.
      *
      * @throws MigrationException.Refused if this host does not wait for a guest, or the address cannot be used
      */
-    public synchronized void migrateIncoming(String uri) {
+    public void migrateIncoming(String uri) {
         MigrationUri source = transports.usable(uri);
-        refuseWhileActive();
-        if (run.state() != RunState.INMIGRATE) {
-            throw new MigrationException.Refused(
-                    "'-incoming' was not specified on the command line: this host has a guest of its own");
+        IncomingMigration migration;
+        synchronized (this) {
+            refuseWhileActive();
+            if (run.state() != RunState.INMIGRATE) {
+                throw new MigrationException.Refused(
+                        "'-incoming' was not specified on the command line: this host has a guest of its own");
+            }
+            PrecopyPlace.Choice places = DirectPlacer.into(guest, settings.verifying());
+            migration = new IncomingMigration(
+                    IncomingPlan.of(guest, run, places, source, settings, listeners, environment, transports));
+            side = new Side.In(migration);
         }
-        IncomingMigration migration = new IncomingMigration(new IncomingPlan(
-                guest,
-                run,
-                DirectPlacer.into(guest, settings.verifying()),
-                source,
-                Duration.ofMillis(settings.parameters().connectTimeoutMillis()),
-                settings.verifying(),
-                settings.has(Capability.POSTCOPY_RAM),
-                listeners,
-                environment,
-                transports));
-        side = new Side.In(migration);
+        try {
+            // Without the lock: to look a name up may take long, and this host may have to end meanwhile.
+            migration.listen();
+        } catch (RuntimeException | Error e) {
+            side = new Side.None();
+            throw e;
+        }
         migration.start();
     }
 
@@ -165,11 +168,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     public void cancel() {
         switch (side) {
             case Side.Out(OutgoingMigration migration) -> migration.cancel();
-            case Side.In(IncomingMigration migration) -> {
-                if (migration.statistics().status().isPostcopy()) {
-                    throw MigrationException.Refused.cancelInPostcopy();
-                }
-            }
+            case Side.In(IncomingMigration migration) -> migration.cancel();
             case Side.None _ -> {}
         }
     }
@@ -207,7 +206,16 @@ public final class Migrator implements MigrationControl, AutoCloseable {
     }
 
     @Override
-    public synchronized void recover(String uri) {
+    public void failOver() {
+        switch (side) {
+            case Side.Out(OutgoingMigration migration) -> migration.failOver();
+            case Side.In(IncomingMigration migration) -> migration.failOver();
+            case Side.None _ -> throw MigrationException.Refused.noFailover(MigrationStatus.NONE);
+        }
+    }
+
+    @Override
+    public void recover(String uri) {
         MigrationUri source = transports.usable(uri);
         switch (side) {
             case Side.In(IncomingMigration migration) -> migration.recover(source);
@@ -299,11 +307,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
         return settings.capabilities();
     }
 
-    /**
-     * Switches a capability.
-     *
-     * @throws MigrationException.Refused if this version or this host does not have it, or a migration runs
-     */
+    /** Switches a capability, as {@link #setCapabilities}. */
     public void setCapability(Capability capability, boolean on) {
         setCapabilities(on ? Set.of(capability) : Set.of(), on ? Set.of() : Set.of(capability));
     }
@@ -315,11 +319,8 @@ public final class Migrator implements MigrationControl, AutoCloseable {
      */
     public synchronized void setCapabilities(Set<Capability> on, Set<Capability> off) {
         refuseWhileActive();
-        if (on.contains(Capability.POSTCOPY_RAM)
-                && run.state() == RunState.INMIGRATE
-                && guest.missingPages().support(guest.ram().snapshot().blocks())
-                        instanceof Support.Missing(String sentence)) {
-            throw new MigrationException.Refused("Postcopy to this host is not possible: " + sentence + ".");
+        if (on.contains(Capability.POSTCOPY_RAM) && run.state() == RunState.INMIGRATE) {
+            PostcopyArrival.refuseUnsupported(guest);
         }
         settings.switchCapabilities(on, off);
     }

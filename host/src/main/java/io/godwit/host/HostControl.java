@@ -18,6 +18,9 @@ public interface HostControl {
     /** What the guest is doing. */
     RunState runState();
 
+    /** Why the guest stands still although nobody stopped it, as a sentence; empty if it does not. */
+    Optional<String> whyStill();
+
     /** The guest stands still from now on. */
     void stop();
 

@@ -10,6 +10,10 @@ public sealed class HostException extends RuntimeException {
         super(message);
     }
 
+    HostException(String message, Throwable cause) {
+        super(message, cause);
+    }
+
     /** There is no device or backend of that name. */
     public static final class NoSuchDevice extends HostException {
         private static final long serialVersionUID = 1L;

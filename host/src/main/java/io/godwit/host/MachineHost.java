@@ -15,6 +15,7 @@ import io.godwit.engine.transport.SystemTransports;
 import io.godwit.machines.Machines;
 import io.godwit.machines.guest.Machine;
 import io.godwit.machines.guest.Origin;
+import java.net.SocketAddress;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.Set;
@@ -38,6 +39,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
     private final ReentrantReadWriteLock closing = new ReentrantReadWriteLock();
     private final PassedDescriptors descriptors = new PassedDescriptors();
     private final MachineMemory memory;
+    private final Optional<ServiceHost> service;
     private volatile boolean exitOnError;
 
     // Guarded by closing, which keeps the guest's memory from going away while it is read.
@@ -62,6 +64,22 @@ public final class MachineHost implements HostControl, AutoCloseable {
         migrator.setVerifying(verifying);
         migrator.addListener(new ExitOnError());
         this.memory = new MachineMemory(machine, migrator, this::doWhileOpen);
+        this.service = machine.service().map(device -> new ServiceHost(device, run, migrator));
+    }
+
+    /**
+     * Lets clients of the guest come in at this address; a port 0 lets the kernel choose. Once.
+     *
+     * @throws HostException if the guest is no service, or the address cannot be had
+     */
+    public void openService(SocketAddress address) {
+        service.orElseThrow(() -> new HostException("The guest is no service: nobody can ask it."))
+                .open(address);
+    }
+
+    /** Where clients come in; empty if nowhere. */
+    public Optional<SocketAddress> serviceAddress() {
+        return service.flatMap(ServiceHost::address);
     }
 
     /**
@@ -85,6 +103,7 @@ public final class MachineHost implements HostControl, AutoCloseable {
     /** Ends what runs, the guest last; the right to run is given back. */
     @Override
     public void close() {
+        service.ifPresent(ServiceHost::close);
         migrator.close();
         descriptors.close();
         run.shutdown();
@@ -100,6 +119,11 @@ public final class MachineHost implements HostControl, AutoCloseable {
     @Override
     public RunState runState() {
         return run.state();
+    }
+
+    @Override
+    public Optional<String> whyStill() {
+        return run.whyStill();
     }
 
     @Override

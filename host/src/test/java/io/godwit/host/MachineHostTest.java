@@ -54,9 +54,9 @@ class MachineHostTest {
     @Test
     void whatIsNotInThisVersionIsRefusedWithTheRest() {
         try (MachineHost host = host()) {
-            assertThatThrownBy(() -> host.setCapabilities(Set.of(Capability.EVENTS, Capability.X_COLO), Set.of()))
+            assertThatThrownBy(() -> host.setCapabilities(Set.of(Capability.EVENTS, Capability.MULTIFD), Set.of()))
                     .isInstanceOf(MigrationException.Refused.class)
-                    .hasMessageContaining("'x-colo' is not available");
+                    .hasMessageContaining("'multifd' is not available");
             assertThat(host.migration().capabilities()).doesNotContain(Capability.EVENTS);
         }
     }

@@ -27,6 +27,8 @@ public final class ReturnPathReader {
     private BlockNames names;
     private long position;
     private boolean shut;
+    private boolean coloMayCome;
+    private boolean colo;
     private int requestedBlock = BlockNames.NO_BLOCK;
     private @Nullable RamBlockEntry bitmapBlock;
     private byte @Nullable [] bitmap;
@@ -54,6 +56,19 @@ public final class ReturnPathReader {
         blocks = List.copyOf(next);
         names = new BlockNames(next);
         requestedBlock = BlockNames.NO_BLOCK;
+    }
+
+    /**
+     * From now on {@link ColoMessage#CHECKPOINT_READY} may come, whose bytes no other message has: with it the return
+     * path ends, and {@link #consume} leaves what is behind it.
+     */
+    public void allowColo() {
+        coloMayCome = true;
+    }
+
+    /** Whether that has come. */
+    public boolean isColo() {
+        return colo;
     }
 
     /** Bytes taken so far. */
@@ -102,10 +117,15 @@ public final class ReturnPathReader {
         if (shut && in.hasRemaining()) {
             throw place().fail(in.remaining() + " bytes follow SHUT, which is the last message.");
         }
-        if (in.remaining() < 4) {
+        if (colo || in.remaining() < 4) {
             return false;
         }
         int at = in.position();
+        if (coloMayCome && in.getInt(at) == ColoMessage.CHECKPOINT_READY.value()) {
+            in.position(at + ColoMessage.BYTES);
+            colo = true;
+            return true;
+        }
         int type = Short.toUnsignedInt(in.getShort(at));
         int length = Short.toUnsignedInt(in.getShort(at + 2));
         if (type == 0 || type > 7) {

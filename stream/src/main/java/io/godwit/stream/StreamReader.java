@@ -240,6 +240,21 @@ public final class StreamReader {
         throw place.incomplete("the stream ended too early, reader state " + state + ".");
     }
 
+    /**
+     * What reads the checkpoints that follow a stream with ENABLE_COLO, over the same connection and into the same
+     * places.
+     *
+     * @throws IllegalStateException before {@link #isComplete}, or of a postcopy
+     */
+    public ColoReader checkpoints(ColoListener checkpointListener) {
+        SectionHeader start = ramStart;
+        if (state != State.COMPLETE || start == null || packagedSeen) {
+            throw new IllegalStateException("Checkpoints follow a complete precopy, reader state " + state + ".");
+        }
+        ram.keepList();
+        return new ColoReader(checkpointListener, listener, ram, start.sectionId(), limits);
+    }
+
     private StreamPlace place() {
         return new StreamPlace(position, section());
     }

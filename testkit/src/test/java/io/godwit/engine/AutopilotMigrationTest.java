@@ -17,7 +17,6 @@ import java.util.Optional;
 import java.util.concurrent.locks.LockSupport;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordingFile;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -26,32 +25,19 @@ import org.junit.jupiter.api.io.TempDir;
 /** Real guests whose migration steers itself. */
 @Timeout(120)
 class AutopilotMigrationTest {
-    /** Some 12,800 pages a second, where the wire carries 10,000. */
-    private static final long TOO_FAST = 5_000_000;
+    private static final MigrationParameters PARAMETERS =
+            Pair.NARROW_WIRE.with(MigrationParameter.BACKGROUND_SYNC_INTERVAL, 100);
 
     @TempDir
     Path locks;
 
-    private MigrationParameters parameters = MigrationParameters.DEFAULTS;
-
-    @BeforeEach
-    void aNarrowWire() {
-        parameters = parameters
-                .with(MigrationParameter.MAX_BANDWIDTH, 40_000_000)
-                .with(MigrationParameter.DOWNTIME_LIMIT, 10)
-                .with(MigrationParameter.BACKGROUND_SYNC_INTERVAL, 100);
-    }
-
     private Pair pair(long restNanos) {
-        Pair pair = new Pair(locks);
-        pair.sourceGuest.restNanos = restNanos;
-        pair.source.setParameters(parameters);
-        return pair;
+        return Pair.writing(locks, restNanos, PARAMETERS);
     }
 
     @Test
     void aGuestThatIsTooFastIsSlowedDownUntilItFitsAndHasItsTimeBack() throws Exception {
-        try (Pair pair = pair(TOO_FAST);
+        try (Pair pair = pair(Pair.A_LITTLE_TOO_FAST);
                 Recording recording = new Recording()) {
             recording.enable("io.godwit.Forecast");
             recording.start();
@@ -77,7 +63,7 @@ class AutopilotMigrationTest {
 
     @Test
     void aGuestThatRestsLosesNothing() throws Exception {
-        try (Pair pair = pair(100 * TOO_FAST)) {
+        try (Pair pair = pair(100 * Pair.A_LITTLE_TOO_FAST)) {
             pair.source.setCapability(Capability.AUTOPILOT, true);
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));
             pair.assertRunsAtDestinationOnly();
@@ -115,7 +101,7 @@ class AutopilotMigrationTest {
     @Tag("kernel")
     void whereSlowingDownIsNotAllowedTheGuestGoesAheadByPostcopy() {
         try (PostcopyPair pair = new PostcopyPair(locks)) {
-            pair.source.setParameters(parameters
+            pair.source.setParameters(PARAMETERS
                     .with(MigrationParameter.DOWNTIME_LIMIT, 0)
                     .with(MigrationParameter.MAX_GUEST_SLOWDOWN, 0));
             pair.source.setCapability(Capability.AUTOPILOT, true);
@@ -128,7 +114,7 @@ class AutopilotMigrationTest {
 
     @Test
     void onlyOneThrottlesAGuest() {
-        try (Pair pair = pair(TOO_FAST)) {
+        try (Pair pair = pair(Pair.A_LITTLE_TOO_FAST)) {
             pair.source.setCapability(Capability.AUTOPILOT, true);
             assertThatThrownBy(() -> pair.source.setCapability(Capability.AUTO_CONVERGE, true))
                     .isInstanceOf(MigrationException.Refused.class)

@@ -56,11 +56,13 @@ class CaptureTest {
                     Duration.ofSeconds(2),
                     false,
                     false,
+                    false,
                     List.of(),
                     Environment.SYSTEM,
                     new SystemTransports(Descriptors.ANY_NUMBER)));
+            arrival.listen();
             arrival.start();
-            pair.source.migrate(arrival.address().toString());
+            pair.source.migrate(arrival.address().orElseThrow().toString());
             assertThat(pair.source.awaitEnd(Pair.PATIENCE)).isTrue();
             assertThat(arrival.awaitEnd(Pair.PATIENCE)).isTrue();
             assertThat(arrival.statistics().status())

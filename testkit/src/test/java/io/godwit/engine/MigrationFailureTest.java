@@ -9,6 +9,7 @@ import io.godwit.engine.guest.RunState;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -118,7 +119,19 @@ class MigrationFailureTest {
             pair.destinationGuest.refusesState = true;
             pair.migrate(pair.listen("tcp:127.0.0.1:0"));
             assertThat(pair.destination.statistics().error().orElseThrow()).contains("device register/0");
-            assertThat(pair.source.statistics().error().orElseThrow()).contains("refused the guest");
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("refused the guest", "device register/0", GuestOwner.HERE.sentence());
+            pair.assertRunsAtSourceOnly();
+        }
+    }
+
+    @Test
+    void aDestinationWithoutPostcopySaysSoToTheSource() throws Exception {
+        try (Pair pair = new Pair(directory)) {
+            pair.source.setCapability(Capability.POSTCOPY_RAM, true);
+            pair.migrate(pair.listen("tcp:127.0.0.1:0"));
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("refused the guest", "'postcopy-ram'", GuestOwner.HERE.sentence());
             pair.assertRunsAtSourceOnly();
         }
     }

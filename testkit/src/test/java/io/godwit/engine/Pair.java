@@ -22,6 +22,14 @@ import java.util.UUID;
 final class Pair implements AutoCloseable {
     static final Duration PATIENCE = Duration.ofSeconds(60);
 
+    /** A wire that carries 10,000 pages a second. */
+    static final MigrationParameters NARROW_WIRE = MigrationParameters.DEFAULTS
+            .with(MigrationParameter.MAX_BANDWIDTH, 40_000_000)
+            .with(MigrationParameter.DOWNTIME_LIMIT, 10);
+
+    /** How long a guest rests that writes some 12,800 pages a second, which is a little too fast for that wire. */
+    static final long A_LITTLE_TOO_FAST = 5_000_000;
+
     final CountingGuest.Census census = new CountingGuest.Census();
     final CountingGuest sourceGuest;
     final CountingGuest destinationGuest = new CountingGuest(UUID.randomUUID(), census);
@@ -53,6 +61,14 @@ final class Pair implements AutoCloseable {
         destination.setVerifying(true);
         sourceGuest.fill(7);
         sourceRun.cont();
+    }
+
+    /** With a guest that writes some pages and then rests for so long, and with a source that is set like this. */
+    static Pair writing(Path locks, long restNanos, MigrationParameters parameters) {
+        Pair pair = new Pair(locks);
+        pair.sourceGuest.restNanos = restNanos;
+        pair.source.setParameters(parameters);
+        return pair;
     }
 
     /** The destination listens; the address to send to. */

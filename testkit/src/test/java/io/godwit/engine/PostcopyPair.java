@@ -8,11 +8,16 @@ import static org.junit.jupiter.api.Assumptions.abort;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.SystemTransports;
+import io.godwit.engine.transport.Transports;
+import io.godwit.linux.memory.NativeMemory;
 import io.godwit.linux.memory.Support;
 import io.godwit.linux.memory.Userfaultfd;
 import io.godwit.testkit.guest.CountingGuest;
@@ -21,14 +26,15 @@ import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /**
  * Both sides of a postcopy in this JVM; the guests may wait for pages, and each side has an arbiter, as two hosts have.
  */
 final class PostcopyPair implements AutoCloseable {
     final CountingGuest.Census census = new CountingGuest.Census();
-    final CountingGuest sourceGuest = CountingGuest.byDowncalls(UUID.randomUUID(), census);
-    final CountingGuest destinationGuest = CountingGuest.byDowncalls(UUID.randomUUID(), census);
+    final CountingGuest sourceGuest;
+    final CountingGuest destinationGuest;
     final RunControl sourceRun;
     final RunControl destinationRun;
     final Migrator source;
@@ -39,13 +45,38 @@ final class PostcopyPair implements AutoCloseable {
     }
 
     PostcopyPair(Path sourceLocks, Path destinationLocks) {
+        this(sourceLocks, destinationLocks, new SystemTransports(Descriptors.ANY_NUMBER));
+    }
+
+    PostcopyPair(Path sourceLocks, Path destinationLocks, Transports destinationTransports) {
+        this(
+                sourceLocks,
+                destinationLocks,
+                destinationTransports,
+                () -> NativeMemory.mapAnonymous(CountingGuest.RAM_BYTES),
+                RamBlock.PAGE_BYTES);
+    }
+
+    /** With guests in memory of the test's choice, backed by pages of so many bytes. */
+    PostcopyPair(Path locks, Supplier<NativeMemory> memory, int pageBytes) {
+        this(locks, locks, new SystemTransports(Descriptors.ANY_NUMBER), memory, pageBytes);
+    }
+
+    private PostcopyPair(
+            Path sourceLocks,
+            Path destinationLocks,
+            Transports destinationTransports,
+            Supplier<NativeMemory> memory,
+            int pageBytes) {
         if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER) instanceof Support.Missing missing) {
             abort(missing.sentence());
         }
+        sourceGuest = CountingGuest.byDowncalls(UUID.randomUUID(), census, memory.get(), pageBytes);
+        destinationGuest = CountingGuest.byDowncalls(UUID.randomUUID(), census, memory.get(), pageBytes);
         sourceRun = new RunControl(sourceGuest, new FileLockArbiter(sourceLocks), RunState.PRELAUNCH);
         destinationRun = new RunControl(destinationGuest, new FileLockArbiter(destinationLocks), RunState.INMIGRATE);
         source = new Migrator(sourceGuest, sourceRun);
-        destination = new Migrator(destinationGuest, destinationRun);
+        destination = new Migrator(destinationGuest, destinationRun, destinationTransports);
         MigrationParameters parameters = MigrationParameters.DEFAULTS
                 .with(MigrationParameter.MAX_BANDWIDTH, 0)
                 .with(MigrationParameter.HANDOVER_TIMEOUT, 3000)
@@ -83,6 +114,17 @@ final class PostcopyPair implements AutoCloseable {
     static boolean rests(Migrator migrator) {
         MigrationStatus status = migrator.statistics().status();
         return status.isEnded() || status == MigrationStatus.POSTCOPY_PAUSED;
+    }
+
+    void awaitStatus(Migrator side, MigrationStatus wanted) {
+        awaitThat(() -> side.statistics().status() == wanted, "a side is " + wanted.publicName());
+    }
+
+    /** Cuts the connection on purpose. */
+    void pause(Migrator side) {
+        side.pausePostcopy();
+        awaitStatus(source, MigrationStatus.POSTCOPY_PAUSED);
+        awaitStatus(destination, MigrationStatus.POSTCOPY_PAUSED);
     }
 
     void awaitRest() {

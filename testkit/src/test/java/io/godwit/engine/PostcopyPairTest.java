@@ -5,27 +5,22 @@ package io.godwit.engine;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.abort;
 
-import io.godwit.engine.arbiter.FileLockArbiter;
-import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.agreement.IdentityMark;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.PostcopyStatistics;
-import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
-import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.HugePageSize;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.linux.memory.Support;
-import io.godwit.linux.memory.Userfaultfd;
+import io.godwit.stream.Command;
+import io.godwit.stream.ReturnPathMessage;
 import io.godwit.testkit.guest.CountingGuest;
+import io.godwit.testkit.peer.ScriptedSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.time.Duration;
-import java.util.Set;
-import java.util.UUID;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
@@ -46,106 +41,54 @@ class PostcopyPairTest {
     @TempDir
     Path directory;
 
-    private final CountingGuest.Census census = new CountingGuest.Census();
-    private CountingGuest sourceGuest;
-    private CountingGuest destinationGuest;
-    private RunControl sourceRun;
-    private RunControl destinationRun;
-    private Migrator source;
-    private Migrator destination;
+    private PostcopyPair pair;
 
     @BeforeEach
     void start() {
-        if (Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER) instanceof Support.Missing missing) {
-            abort(missing.sentence());
-        }
-        start(() -> NativeMemory.mapAnonymous(CountingGuest.RAM_BYTES), RamBlock.PAGE_BYTES);
+        pair = new PostcopyPair(directory);
+        limit(64 << 20, 0);
     }
 
     private void start(Supplier<NativeMemory> memory, int pageBytes) {
-        sourceGuest = CountingGuest.byDowncalls(UUID.randomUUID(), census, memory.get(), pageBytes);
-        destinationGuest = CountingGuest.byDowncalls(UUID.randomUUID(), census, memory.get(), pageBytes);
-        sourceRun = new RunControl(sourceGuest, new FileLockArbiter(directory), RunState.PRELAUNCH);
-        destinationRun = new RunControl(destinationGuest, new FileLockArbiter(directory), RunState.INMIGRATE);
-        source = new Migrator(sourceGuest, sourceRun);
-        destination = new Migrator(destinationGuest, destinationRun);
-        for (Migrator side : new Migrator[] {source, destination}) {
-            side.setParameters(MigrationParameters.DEFAULTS
-                    .with(MigrationParameter.MAX_BANDWIDTH, 64 << 20)
-                    .with(MigrationParameter.HANDOVER_TIMEOUT, 5000)
-                    .with(MigrationParameter.CONNECT_TIMEOUT, 5000));
-            side.setCapability(Capability.POSTCOPY_RAM, true);
-            side.setVerifying(true);
-        }
-        sourceGuest.fill(7);
-        sourceRun.cont();
+        PostcopyPair other = new PostcopyPair(directory, memory, pageBytes);
+        pair.close();
+        pair = other;
     }
 
     @AfterEach
     void close() {
-        source.close();
-        destination.close();
-        sourceRun.shutdown();
-        destinationRun.shutdown();
-        sourceGuest.close();
-        destinationGuest.close();
+        pair.close();
     }
 
-    private void preempt() {
-        source.setCapability(Capability.POSTCOPY_PREEMPT, true);
-        destination.setCapability(Capability.POSTCOPY_PREEMPT, true);
+    private void limit(long bandwidth, long postcopyBandwidth) {
+        pair.source.setParameters(pair.source
+                .parameters()
+                .with(MigrationParameter.MAX_BANDWIDTH, bandwidth)
+                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, postcopyBandwidth));
     }
 
-    private static void awaitStatus(Migrator side, MigrationStatus status) {
-        long deadline = System.nanoTime() + Duration.ofSeconds(30).toNanos();
-        while (side.statistics().status() != status) {
-            assertThat(System.nanoTime() - deadline)
-                    .as("waiting for " + status + ", now " + side.statistics())
-                    .isNegative();
-            Thread.onSpinWait();
-        }
+    private void switchOver() {
+        pair.source.migrate(pair.listen());
+        pair.awaitStatus(pair.source, MigrationStatus.ACTIVE);
+        pair.source.startPostcopy();
     }
 
-    private String listen() {
-        destination.migrateIncoming("tcp:127.0.0.1:0");
-        return destination.statistics().listenAddress().orElseThrow();
-    }
-
-    private void assertMoved() throws InterruptedException {
-        assertThat(source.awaitEnd(Pair.PATIENCE)).isTrue();
-        assertThat(destination.awaitEnd(Pair.PATIENCE)).isTrue();
-        assertThat(source.statistics().status())
-                .as(source.statistics().toString())
-                .isEqualTo(MigrationStatus.COMPLETED);
-        assertThat(destination.statistics().status())
-                .as(destination.statistics().toString())
-                .isEqualTo(MigrationStatus.COMPLETED);
-        long from = destinationGuest.counter();
-        long deadline = System.nanoTime() + Pair.PATIENCE.toNanos();
-        while (destinationGuest.counter() < from + 200) {
-            assertThat(System.nanoTime() - deadline).as("the guest runs").isNegative();
-            Thread.onSpinWait();
-        }
-        assertThat(destinationGuest.mismatches.get()).isZero();
-        assertThat(census.most.get()).as("copies that ran at one instant").isEqualTo(1);
-        assertThat(destination.digestsAtSwitchover().blockDigests())
-                .isEqualTo(source.digestsAtSwitchover().blockDigests());
+    private void assertMoved() {
+        pair.assertArrived();
+        assertThat(pair.destination.digestsAtSwitchover().blockDigests())
+                .isEqualTo(pair.source.digestsAtSwitchover().blockDigests());
     }
 
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aRunningGuestMovesBeforeItsMemory(boolean withPreempt) throws Exception {
         if (withPreempt) {
-            preempt();
+            pair.usePreempt();
         }
-        source.setParameters(source.parameters()
-                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
-                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 4 << 20));
-        source.migrate(listen());
-        awaitStatus(source, MigrationStatus.ACTIVE);
-        source.startPostcopy();
+        limit(4 << 20, 4 << 20);
+        switchOver();
         assertMoved();
-        PostcopyStatistics figures = destination.statistics().postcopy().orElseThrow();
+        PostcopyStatistics figures = pair.destination.statistics().postcopy().orElseThrow();
         assertThat(figures.requests()).isPositive();
         assertThat(figures.missingPages()).isZero();
         assertThat(figures.vcpus()).isNotEmpty();
@@ -154,29 +97,40 @@ class PostcopyPairTest {
     @ParameterizedTest
     @ValueSource(booleans = {false, true})
     void aCutInTheMiddleIsRecovered(boolean atDestination) throws Exception {
-        preempt();
-        source.setParameters(source.parameters()
-                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
-                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 1 << 20));
-        source.migrate(listen());
-        awaitStatus(source, MigrationStatus.ACTIVE);
-        source.startPostcopy();
-        awaitStatus(destination, MigrationStatus.POSTCOPY_ACTIVE);
-        awaitStatus(source, MigrationStatus.POSTCOPY_ACTIVE);
-        long deadline = System.nanoTime() + Pair.PATIENCE.toNanos();
-        while (destinationRun.state() != RunState.RUNNING) {
-            assertThat(System.nanoTime() - deadline).isNegative();
-            Thread.onSpinWait();
-        }
-        (atDestination ? destination : source).pausePostcopy();
-        awaitStatus(source, MigrationStatus.POSTCOPY_PAUSED);
-        awaitStatus(destination, MigrationStatus.POSTCOPY_PAUSED);
-        source.setParameters(source.parameters().with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 0));
-        destination.recover("tcp:127.0.0.1:0");
-        source.resume(destination.statistics().listenAddress().orElseThrow());
+        pair.usePreempt();
+        limit(4 << 20, 1 << 20);
+        switchOver();
+        pair.awaitStatus(pair.destination, MigrationStatus.POSTCOPY_ACTIVE);
+        pair.awaitStatus(pair.source, MigrationStatus.POSTCOPY_ACTIVE);
+        pair.awaitThat(() -> pair.destinationRun.state() == RunState.RUNNING, "the guest runs there");
+        pair.pause(atDestination ? pair.destination : pair.source);
+        limit(0, 0);
+        pair.recover();
         assertMoved();
-        assertThat(destination.statistics().postcopy().orElseThrow().recoveries())
+        assertThat(pair.destination.statistics().postcopy().orElseThrow().recoveries())
                 .isEqualTo(1);
+    }
+
+    @Test
+    void aSourceThatComesBackLaterThanAnotherIsToldSoAndComesAgain() throws Exception {
+        limit(4 << 20, 1 << 20);
+        switchOver();
+        pair.awaitThat(() -> pair.destinationRun.state() == RunState.RUNNING, "the guest runs there");
+        pair.pause(pair.source);
+        pair.destination.recover("tcp:127.0.0.1:0");
+        int mark = IdentityMark.of(pair.sourceGuest.identity());
+        try (ScriptedSource other = ScriptedSource.of(pair.address())) {
+            other.command(new Command.Ping(mark));
+            assertThat(other.nextMessage()).isEqualTo(new ReturnPathMessage.Pong(mark));
+            pair.source.resume(pair.address());
+            pair.awaitStatus(pair.source, MigrationStatus.POSTCOPY_PAUSED);
+            assertThat(pair.source.statistics().error().orElseThrow())
+                    .contains("goes on with another source already, from 127.0.0.1:", "'migrate-recover' there");
+        }
+        pair.awaitStatus(pair.destination, MigrationStatus.POSTCOPY_PAUSED);
+        limit(0, 0);
+        pair.recover();
+        assertMoved();
     }
 
     /**
@@ -184,10 +138,8 @@ class PostcopyPairTest {
      */
     @Test
     void theCollectorStormsWhilePagesAreMissing() throws Exception {
-        preempt();
-        source.setParameters(source.parameters()
-                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
-                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 2 << 20));
+        pair.usePreempt();
+        limit(4 << 20, 2 << 20);
         AtomicBoolean stop = new AtomicBoolean();
         Thread collector = new Thread(
                 () -> {
@@ -199,56 +151,47 @@ class PostcopyPairTest {
                 "collector");
         collector.start();
         try {
-            source.migrate(listen());
-            awaitStatus(source, MigrationStatus.ACTIVE);
-            source.startPostcopy();
+            switchOver();
             assertMoved();
         } finally {
             stop.set(true);
             collector.join();
         }
-        assertThat(destination.statistics().postcopy().orElseThrow().requests()).isPositive();
+        assertThat(pair.destination.statistics().postcopy().orElseThrow().requests())
+                .isPositive();
     }
 
     @Test
     void sharedMemoryMovesToo() throws Exception {
-        close();
         start(() -> NativeMemory.mapShared("postcopy", CountingGuest.RAM_BYTES), RamBlock.PAGE_BYTES);
         assertMovesByPostcopy();
     }
 
     @Test
     void hugePagesArePlacedWhole() throws Exception {
-        close();
         try {
             start(() -> NativeMemory.mapShared("postcopy", CountingGuest.RAM_BYTES, HugePageSize.TWO_MIB), (int)
                     HugePageSize.TWO_MIB.byteLength());
         } catch (NativeException e) {
-            start();
             abort("this test needs 8 free huge pages of 2 MiB (sysctl vm.nr_hugepages): " + e.getMessage());
         }
         assertMovesByPostcopy();
     }
 
     private void assertMovesByPostcopy() throws Exception {
-        preempt();
-        source.setParameters(source.parameters()
-                .with(MigrationParameter.MAX_BANDWIDTH, 4 << 20)
-                .with(MigrationParameter.MAX_POSTCOPY_BANDWIDTH, 4 << 20));
-        source.migrate(listen());
-        awaitStatus(source, MigrationStatus.ACTIVE);
-        source.startPostcopy();
+        pair.usePreempt();
+        limit(4 << 20, 4 << 20);
+        switchOver();
         assertMoved();
-        assertThat(destination.statistics().postcopy().orElseThrow().requests()).isPositive();
+        assertThat(pair.destination.statistics().postcopy().orElseThrow().requests())
+                .isPositive();
     }
 
     @Test
     void nothingIsLeftBehind() throws Exception {
-        preempt();
+        pair.usePreempt();
         long descriptorsBefore = openDescriptors();
-        source.migrate(listen());
-        awaitStatus(source, MigrationStatus.ACTIVE);
-        source.startPostcopy();
+        switchOver();
         assertMoved();
         assertThat(Thread.getAllStackTraces().keySet())
                 .extracting(Thread::getName)

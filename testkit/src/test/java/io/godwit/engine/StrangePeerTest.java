@@ -28,6 +28,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.HexFormat;
 import java.util.List;
@@ -165,8 +166,7 @@ class StrangePeerTest {
             String uri = pair.listen("tcp:127.0.0.1:0");
             try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port(uri))) {
                 socket.getOutputStream().write(header.array());
-                socket.getOutputStream()
-                        .write("GET / HTTP/1.1\r\n\r\n".getBytes(java.nio.charset.StandardCharsets.US_ASCII));
+                socket.getOutputStream().write("GET / HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
                 assertThat(pair.destination.awaitEnd(Pair.PATIENCE)).isTrue();
             }
             assertThat(pair.destination.statistics().status()).isEqualTo(MigrationStatus.FAILED);
@@ -191,9 +191,10 @@ class StrangePeerTest {
             String uri = pair.listen("tcp:127.0.0.1:0");
             try (Socket socket = new Socket(InetAddress.getLoopbackAddress(), port(uri))) {
                 socket.getOutputStream().write(stream.array(), 0, stream.position());
-                assertThat(HexFormat.of().formatHex(socket.getInputStream().readNBytes(8)))
-                        .as("SHUT 1")
-                        .isEqualTo("0001000400000001");
+                assertThat(HexFormat.of().formatHex(socket.getInputStream().readAllBytes()))
+                        .as("the reason in PONGs, and SHUT 1")
+                        .startsWith("00020004fe" + HexFormat.of().formatHex("the".getBytes(StandardCharsets.US_ASCII)))
+                        .endsWith("0001000400000001");
                 assertThat(pair.destination.awaitEnd(Pair.PATIENCE)).isTrue();
             }
             assertThat(pair.destination.statistics().error().orElseThrow())

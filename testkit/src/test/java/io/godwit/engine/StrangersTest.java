@@ -4,12 +4,12 @@ package io.godwit.engine;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.settings.MigrationParameter;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.stream.Stream;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -58,12 +58,13 @@ class StrangersTest {
         }
     }
 
-    @Test
-    void aSecondSourceIsTurnedAwayAtOnceAndItsGuestStays() throws Exception {
+    @ParameterizedTest
+    @ValueSource(strings = {"tcp", "unix"})
+    void aSecondSourceIsTurnedAwayAtOnceIsToldWhyAndItsGuestStays(String scheme) throws Exception {
         try (Pair first = new Pair(locks);
                 Pair second = new Pair(locks)) {
             first.source.setParameters(first.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 1 << 20));
-            String address = first.listen("tcp:127.0.0.1:0");
+            String address = first.listen(uri(scheme));
             first.source.migrate(address);
             while (first.destination.statistics().status() == MigrationStatus.SETUP) {
                 Thread.onSpinWait();
@@ -71,11 +72,20 @@ class StrangersTest {
             second.source.migrate(address);
             assertThat(second.source.awaitEnd(Pair.PATIENCE)).isTrue();
             assertThat(second.source.statistics().status()).isEqualTo(MigrationStatus.FAILED);
+            assertThat(second.source.statistics().error().orElseThrow())
+                    .contains(
+                            "takes another guest in", whoIs(scheme), GuestOwner.HERE.sentence(), "another destination");
             second.assertRunsAtSourceOnly();
             first.source.setParameters(first.source.parameters().with(MigrationParameter.MAX_BANDWIDTH, 0));
             first.awaitEnds();
             first.assertRunsAtDestinationOnly();
         }
+    }
+
+    private static String whoIs(String scheme) {
+        return scheme.equals("tcp")
+                ? "from 127.0.0.1:"
+                : "from process " + ProcessHandle.current().pid();
     }
 
     @ParameterizedTest

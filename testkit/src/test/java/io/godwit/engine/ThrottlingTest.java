@@ -17,7 +17,6 @@ import java.util.function.BooleanSupplier;
 import jdk.jfr.Recording;
 import jdk.jfr.consumer.RecordedEvent;
 import jdk.jfr.consumer.RecordingFile;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -28,30 +27,16 @@ import org.junit.jupiter.api.io.TempDir;
  */
 @Timeout(120)
 class ThrottlingTest {
-    /** Some 12,800 pages a second, where the wire carries 10,000. */
-    private static final long A_LITTLE_TOO_FAST = 5_000_000;
-
     /** Whatever is taken from it. */
     private static final long FAR_TOO_FAST = 10_000;
 
     @TempDir
     Path locks;
 
-    private MigrationParameters parameters = MigrationParameters.DEFAULTS;
-
-    @BeforeEach
-    void aNarrowWire() {
-        parameters = parameters
-                .with(MigrationParameter.MAX_BANDWIDTH, 40_000_000)
-                .with(MigrationParameter.DOWNTIME_LIMIT, 10)
-                .with(MigrationParameter.BACKGROUND_SYNC_INTERVAL, 10);
-    }
+    private MigrationParameters parameters = Pair.NARROW_WIRE.with(MigrationParameter.BACKGROUND_SYNC_INTERVAL, 10);
 
     private Pair pair(long restNanos) {
-        Pair pair = new Pair(locks);
-        pair.sourceGuest.restNanos = restNanos;
-        pair.source.setParameters(parameters);
-        return pair;
+        return Pair.writing(locks, restNanos, parameters);
     }
 
     private static void await(BooleanSupplier condition) {
@@ -64,7 +49,7 @@ class ThrottlingTest {
 
     @Test
     void itIsThrottledWithinThePassesUntilItFitsAndHasItsTimeBackAtTheEnd() throws Exception {
-        try (Pair pair = pair(A_LITTLE_TOO_FAST);
+        try (Pair pair = pair(Pair.A_LITTLE_TOO_FAST);
                 Recording recording = new Recording()) {
             recording.enable("io.godwit.WatcherStart");
             recording.enable("io.godwit.BackgroundSync");
@@ -144,7 +129,7 @@ class ThrottlingTest {
             int pass = pair.source.statistics().ram().pass();
             await(() -> pair.source.statistics().ram().pass() > pass + 2);
             assertThat(pair.source.statistics().throttle().highestPercent()).isEqualTo(35);
-            pair.sourceGuest.restNanos = 10 * A_LITTLE_TOO_FAST;
+            pair.sourceGuest.restNanos = 10 * Pair.A_LITTLE_TOO_FAST;
             pair.awaitEnds();
             pair.assertRunsAtDestinationOnly();
         }

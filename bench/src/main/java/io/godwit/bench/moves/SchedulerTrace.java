@@ -6,10 +6,13 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -28,7 +31,7 @@ final class SchedulerTrace implements AutoCloseable {
             Pattern.compile("prev_pid=(?<before>\\d+) .*prev_state=(?<state>\\S+) ==> .*next_pid=(?<after>\\d+) ");
 
     /** A thread could have run from {@code beginNanos} on and did at {@code endNanos}. */
-    private record Wait(long beginNanos, long endNanos) {}
+    record Wait(long beginNanos, long endNanos) {}
 
     private final Path directory;
 
@@ -71,48 +74,68 @@ final class SchedulerTrace implements AutoCloseable {
     }
 
     /**
-     * Ends the tracing and tells for each span how long threads waited for a processor within it, all together.
+     * Ends the tracing and tells for each span in how much of it one thread at least waited for a processor.
      *
      * @param spans pairs of times, the begin and the end
      */
     List<Long> waitedNanos(List<long[]> spans) throws IOException {
         write("tracing_on", "0");
-        List<Wait> waits = waits();
+        List<Wait> waits;
+        try (Stream<String> lines = Files.lines(directory.resolve("trace"))) {
+            waits = waits(lines);
+        }
         List<Long> all = new ArrayList<>();
         for (long[] span : spans) {
-            all.add(waits.stream()
-                    .mapToLong(wait -> Math.min(wait.endNanos, span[1]) - Math.max(wait.beginNanos, span[0]))
-                    .filter(nanos -> nanos > 0)
-                    .sum());
+            all.add(coveredNanos(waits, span[0], span[1]));
         }
         return all;
     }
 
-    private List<Wait> waits() throws IOException {
+    /** How much of the time from {@code begin} to {@code end} is in one of these waits at least. */
+    static long coveredNanos(List<Wait> waits, long begin, long end) {
+        long covered = 0;
+        long upTo = begin;
+        for (Wait wait : waits.stream()
+                .sorted(Comparator.comparingLong(Wait::beginNanos))
+                .toList()) {
+            long from = Math.max(upTo, wait.beginNanos);
+            long to = Math.min(end, wait.endNanos);
+            if (from < to) {
+                covered += to - from;
+                upTo = to;
+            }
+        }
+        return covered;
+    }
+
+    /** All waits that a trace tells of. */
+    static List<Wait> waits(Stream<String> lines) {
         List<Wait> waits = new ArrayList<>();
+        // Of those that were woken: whose names match. Others are in the trace because they changed places with one.
+        Set<String> traced = new HashSet<>();
         Map<String, Long> runnableSince = new HashMap<>();
-        try (Stream<String> lines = Files.lines(directory.resolve("trace"))) {
-            for (String line : (Iterable<String>) lines::iterator) {
-                Matcher event = LINE.matcher(line);
-                if (!event.find()) {
-                    continue;
+        for (String line : (Iterable<String>) lines::iterator) {
+            Matcher event = LINE.matcher(line);
+            if (!event.find()) {
+                continue;
+            }
+            long now = Long.parseLong(event.group("seconds")) * 1_000_000_000
+                    + Long.parseLong(event.group("micros")) * 1_000;
+            if (event.group("event").equals("sched_waking")) {
+                Matcher waking = WAKING.matcher(event.group("words"));
+                if (waking.find()) {
+                    boolean _ = traced.add(waking.group("pid"));
+                    long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
                 }
-                long now = Long.parseLong(event.group("seconds")) * 1_000_000_000
-                        + Long.parseLong(event.group("micros")) * 1_000;
-                if (event.group("event").equals("sched_waking")) {
-                    Matcher waking = WAKING.matcher(event.group("words"));
-                    if (waking.find()) {
-                        long _ = runnableSince.computeIfAbsent(waking.group("pid"), _ -> now);
-                    }
-                } else {
-                    readSwitch(event.group("words") + " ", now, runnableSince, waits);
-                }
+            } else {
+                readSwitch(event.group("words") + " ", now, traced, runnableSince, waits);
             }
         }
         return waits;
     }
 
-    private static void readSwitch(String words, long now, Map<String, Long> runnableSince, List<Wait> waits) {
+    private static void readSwitch(
+            String words, long now, Set<String> traced, Map<String, Long> runnableSince, List<Wait> waits) {
         Matcher change = SWITCH.matcher(words);
         if (!change.find()) {
             return;
@@ -121,9 +144,12 @@ final class SchedulerTrace implements AutoCloseable {
         if (since != null) {
             waits.add(new Wait(since, now));
         }
-        // Taken off its processor although it could have gone on.
-        if (change.group("state").startsWith("R")) {
+        if (change.group("state").startsWith("R") && traced.contains(change.group("before"))) {
+            // Taken off its processor although it could have gone on.
             runnableSince.put(change.group("before"), now);
+        } else {
+            // Who woke it while it ran kept it from nothing: it sleeps now.
+            runnableSince.remove(change.group("before"));
         }
     }
 

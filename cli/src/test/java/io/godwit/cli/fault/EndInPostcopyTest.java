@@ -4,17 +4,10 @@ package io.godwit.cli.fault;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
-import io.godwit.control.Json;
 import io.godwit.control.QmpException;
-import io.godwit.linux.memory.Support;
-import io.godwit.linux.memory.Userfaultfd;
-import io.godwit.machines.Machines;
-import io.godwit.machines.guest.GuestKind;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -22,8 +15,6 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
-import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /** A host that is asked to end while the guest is in two halves does not take one of them with it. */
 @Tag("kernel")
@@ -42,8 +33,7 @@ class EndInPostcopyTest {
 
     @BeforeEach
     void needsUserfaultfd() {
-        Support support = Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL);
-        assumeThat(support).as("userfaultfd is needed: " + support).isEqualTo(new Support.Available());
+        Lab.needsUserfaultfd();
     }
 
     @AfterEach
@@ -59,25 +49,15 @@ class EndInPostcopyTest {
 
     /** A guest that runs at the destination while most of its memory is missing there. */
     private Pair open(String kind) {
-        if (kind.equals("kvm")) {
-            assumeThat(Machines.choose(GuestKind.AUTO).kind())
-                    .as("KVM is needed: " + Machines.choose(GuestKind.AUTO).reason())
-                    .isEqualTo(GuestKind.KVM);
-        }
+        Lab.needs(kind);
         lab = new Lab(
                 directory, List.of("--guest", kind, "--memory", "32M", "--working-set", "4M", "--dirty-rate", "20000"));
         Pair pair = new Pair(lab.source(), lab.destination());
         for (Host host : pair.both()) {
-            ObjectNode on = Json.object();
-            on.set("capabilities", Json.parse("[{'capability':'postcopy-ram','state':true}]"));
-            host.ask("migrate-set-capabilities", on);
+            host.setCapability("postcopy-ram", true);
         }
         pair.source().set("max-postcopy-bandwidth", PUSH_BYTES_PER_SECOND);
-        pair.source().migrate("tcp:127.0.0.1:" + pair.destination().listen());
-        pair.source().ask("migrate-start-postcopy");
-        for (Host host : pair.both()) {
-            assertThat(host.await("postcopy-active")).as(host::lastWords).isEqualTo("postcopy-active");
-        }
+        Lab.switchOver(pair.source(), pair.destination());
         return pair;
     }
 
@@ -95,12 +75,11 @@ class EndInPostcopyTest {
         Pair pair = open(kind);
         assertQuitIsRefused(pair.source(), "of its pages are only here (postcopy-active)");
         assertQuitIsRefused(pair.destination(), "have yet to come from its source (postcopy-active)");
-        pair.source().ask("migrate-pause");
+        Lab.pause(pair.source(), pair.source(), pair.destination());
         for (Host host : pair.both()) {
-            assertThat(host.await("postcopy-paused")).isEqualTo("postcopy-paused");
             assertQuitIsRefused(host, "'migrate-recover' at the destination");
         }
-        recover(pair);
+        Lab.recover(pair.source(), pair.destination());
         pair.source().set("max-postcopy-bandwidth", 0);
         assertThat(pair.source().awaitEnd()).isEqualTo("completed");
         assertThat(pair.destination().awaitEnd()).isEqualTo("completed");
@@ -126,13 +105,10 @@ class EndInPostcopyTest {
     @ValueSource(strings = {"memory", "kvm"})
     void aSourceWhoseConnectionIsLostWaitsForTheRecovery(String kind) {
         Pair pair = open(kind);
-        pair.source().ask("migrate-pause");
-        for (Host host : pair.both()) {
-            assertThat(host.await("postcopy-paused")).isEqualTo("postcopy-paused");
-        }
+        Lab.pause(pair.source(), pair.source(), pair.destination());
         pair.source().signal("TERM");
         pair.source().awaitWords("(postcopy-paused)");
-        recover(pair);
+        Lab.recover(pair.source(), pair.destination());
         pair.source().set("max-postcopy-bandwidth", 0);
         assertThat(pair.source().awaitExit()).isEqualTo(TERMINATED);
         assertThat(pair.destination().awaitEnd()).isEqualTo("completed");
@@ -170,20 +146,5 @@ class EndInPostcopyTest {
         pair.source().signal("TERM");
         assertThat(pair.source().awaitExit()).isEqualTo(TERMINATED);
         pair.source().awaitWords("The time to wait is over");
-    }
-
-    private static void recover(Pair pair) {
-        pair.destination().ask("migrate-recover", Json.object().put("uri", "tcp:127.0.0.1:0"));
-        JsonNode address =
-                pair.destination().ask("query-migrate").path("socket-address").path(0);
-        pair.source()
-                .ask(
-                        "migrate",
-                        Json.object()
-                                .put(
-                                        "uri",
-                                        "tcp:127.0.0.1:" + address.path("port").asString("0"))
-                                .put("resume", true));
-        assertThat(pair.source().await("postcopy-active")).isEqualTo("postcopy-active");
     }
 }

@@ -131,12 +131,28 @@ final class Host implements AutoCloseable {
     /** Waits for a guest at a port that the kernel chooses; which one is the result. */
     int listen() {
         ask("migrate-incoming", Json.object().put("uri", "tcp:127.0.0.1:0"));
+        return port();
+    }
+
+    /** Waits again for the source of a postcopy that is paused; at which port is the result. */
+    int listenAgain() {
+        ask("migrate-recover", Json.object().put("uri", "tcp:127.0.0.1:0"));
+        return port();
+    }
+
+    /** Where it waits. */
+    int port() {
         return Integer.parseInt(
                 ask("query-migrate").path("socket-address").path(0).path("port").asString(""));
     }
 
     void migrate(String uri) {
         ask("migrate", Json.object().put("uri", uri));
+    }
+
+    /** Goes on with a postcopy that is paused. */
+    void resume(String uri) {
+        ask("migrate", Json.object().put("uri", uri).put("resume", true));
     }
 
     /** Waits until the migration has this status, or has ended; the status is the result. */

@@ -2,10 +2,18 @@
 // Copyright the Godwit authors
 package io.godwit.cli.fault;
 
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assumptions.assumeThat;
+
+import io.godwit.linux.memory.Support;
+import io.godwit.linux.memory.Userfaultfd;
+import io.godwit.machines.Machines;
+import io.godwit.machines.guest.GuestKind;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.SplittableRandom;
 import java.util.concurrent.atomic.AtomicInteger;
 
@@ -36,6 +44,51 @@ final class Lab implements AutoCloseable {
         long seed = System.nanoTime();
         System.out.println(what + ": seed " + seed);
         return new SplittableRandom(seed);
+    }
+
+    /** Skips the test where a guest cannot run before its memory has come. */
+    static void needsUserfaultfd() {
+        Support support = Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL);
+        assumeThat(support).as("userfaultfd is needed: " + support).isEqualTo(new Support.Available());
+    }
+
+    /** Skips the test where guests of this kind cannot run. */
+    static void needs(String kind) {
+        if (kind.equals("kvm")) {
+            assumeThat(Machines.choose(GuestKind.AUTO).kind())
+                    .as("KVM is needed: " + Machines.choose(GuestKind.AUTO).reason())
+                    .isEqualTo(GuestKind.KVM);
+        }
+    }
+
+    /** Moves the guest before its memory: it runs at the destination, and much is missing there. */
+    static void switchOver(Host source, Host destination) {
+        source.migrate("tcp:127.0.0.1:" + destination.listen());
+        source.ask("migrate-start-postcopy");
+        assertThat(source.await("postcopy-active"))
+                .as(() -> source.lastWords() + source.error())
+                .isEqualTo("postcopy-active");
+        assertThat(destination.await("postcopy-active"))
+                .as(destination::lastWords)
+                .isEqualTo("postcopy-active");
+    }
+
+    /** Cuts the connection on purpose. */
+    static void pause(Host which, Host source, Host destination) {
+        which.ask("migrate-pause");
+        awaitPaused(source, destination);
+    }
+
+    /** Waits until both sides have lost the connection. */
+    static void awaitPaused(Host source, Host destination) {
+        assertThat(source.await("postcopy-paused")).isEqualTo("postcopy-paused");
+        assertThat(destination.await("postcopy-paused")).isEqualTo("postcopy-paused");
+    }
+
+    /** Both sides go on over a new connection. */
+    static void recover(Host source, Host destination) {
+        source.resume("tcp:127.0.0.1:" + destination.listenAgain());
+        assertThat(source.await("postcopy-active")).isEqualTo("postcopy-active");
     }
 
     /** A host with a running guest. */

@@ -4,17 +4,11 @@ package io.godwit.cli.fault;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
 import io.godwit.control.Json;
 import io.godwit.control.QmpException;
-import io.godwit.linux.memory.Support;
-import io.godwit.linux.memory.Userfaultfd;
-import io.godwit.machines.Machines;
-import io.godwit.machines.guest.GuestKind;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Tag;
@@ -23,7 +17,6 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /** Two host processes in postcopy, driven over QMP as an operator would: every cut pauses both, and nothing is lost. */
 @Tag("kernel")
@@ -41,8 +34,7 @@ class PostcopyHostsTest {
 
     @BeforeEach
     void needsUserfaultfd() {
-        Support support = Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL);
-        assumeThat(support).as("userfaultfd is needed: " + support).isEqualTo(new Support.Available());
+        Lab.needsUserfaultfd();
     }
 
     @AfterEach
@@ -51,11 +43,7 @@ class PostcopyHostsTest {
     }
 
     private void open(String kind) {
-        if (kind.equals("kvm")) {
-            assumeThat(Machines.choose(GuestKind.AUTO).kind())
-                    .as("KVM is needed: " + Machines.choose(GuestKind.AUTO).reason())
-                    .isEqualTo(GuestKind.KVM);
-        }
+        Lab.needs(kind);
         lab = new Lab(
                 directory, List.of("--guest", kind, "--memory", "32M", "--working-set", "4M", "--dirty-rate", "20000"));
     }
@@ -63,36 +51,11 @@ class PostcopyHostsTest {
     /** A guest that runs at the destination while most of its memory is missing there. */
     private static void switchOver(Host source, Host destination) {
         for (Host host : List.of(source, destination)) {
-            ObjectNode both = Json.object();
-            both.set(
-                    "capabilities",
-                    Json.parse("[{'capability':'postcopy-ram','state':true},"
-                            + "{'capability':'postcopy-preempt','state':true}]"));
-            host.ask("migrate-set-capabilities", both);
+            host.setCapability("postcopy-ram", true);
+            host.setCapability("postcopy-preempt", true);
         }
         source.set("max-postcopy-bandwidth", PUSH_BYTES_PER_SECOND);
-        source.migrate("tcp:127.0.0.1:" + destination.listen());
-        source.ask("migrate-start-postcopy");
-        assertThat(source.await("postcopy-active")).as(source::lastWords).isEqualTo("postcopy-active");
-        assertThat(destination.await("postcopy-active"))
-                .as(destination::lastWords)
-                .isEqualTo("postcopy-active");
-    }
-
-    private static void recover(Host source, Host destination) {
-        destination.ask("migrate-recover", Json.object().put("uri", "tcp:127.0.0.1:0"));
-        JsonNode address =
-                destination.ask("query-migrate").path("socket-address").path(0);
-        source.ask(
-                "migrate",
-                Json.object()
-                        .put("uri", "tcp:127.0.0.1:" + address.path("port").asString("0"))
-                        .put("resume", true));
-    }
-
-    private static void awaitBothPaused(Host source, Host destination) {
-        assertThat(source.await("postcopy-paused")).isEqualTo("postcopy-paused");
-        assertThat(destination.await("postcopy-paused")).isEqualTo("postcopy-paused");
+        Lab.switchOver(source, destination);
     }
 
     private static void assertArrived(Host source, Host destination) {
@@ -117,13 +80,11 @@ class PostcopyHostsTest {
                 .isInstanceOf(QmpException.class)
                 .hasMessageContaining("destination");
         for (Host pauses : List.of(source, destination)) {
-            pauses.ask("migrate-pause");
-            awaitBothPaused(source, destination);
+            Lab.pause(pauses, source, destination);
             assertThat(source.error()).contains("migrate-recover", "resume");
             assertThat(source.runState()).isNotEqualTo("running");
             assertThat(destination.runState()).isEqualTo("running");
-            recover(source, destination);
-            assertThat(source.await("postcopy-active")).isEqualTo("postcopy-active");
+            Lab.recover(source, destination);
         }
         source.set("max-postcopy-bandwidth", 0);
         assertArrived(source, destination);
@@ -148,14 +109,35 @@ class PostcopyHostsTest {
         Host source = lab.source();
         Host destination = lab.destination();
         switchOver(source, destination);
-        source.ask("migrate-pause");
-        awaitBothPaused(source, destination);
-        source.ask(
-                "migrate",
-                Json.object().put("uri", "unix:" + directory.resolve("nobody")).put("resume", true));
-        awaitBothPaused(source, destination);
+        Lab.pause(source, source, destination);
+        source.resume("unix:" + directory.resolve("nobody"));
+        Lab.awaitPaused(source, destination);
+        Lab.recover(source, destination);
         source.set("max-postcopy-bandwidth", 0);
-        recover(source, destination);
+        assertArrived(source, destination);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"memory", "kvm"})
+    void aRecoveryThatIsRefusedLeavesTheDestinationWhereItWaits(String kind) {
+        open(kind);
+        Host source = lab.source();
+        Host destination = lab.destination();
+        switchOver(source, destination);
+        Lab.pause(source, source, destination);
+        int port = destination.listenAgain();
+        int taken = lab.destination().listen();
+        for (String uri : List.of(
+                "tcp:127.0.0.1:" + taken, "tcp:127.0.0.1:" + port, "unix:" + directory.resolve("none/at.all"))) {
+            assertThatThrownBy(() ->
+                            destination.ask("migrate-recover", Json.object().put("uri", uri)))
+                    .as(uri)
+                    .isInstanceOf(QmpException.class)
+                    .hasMessageContaining(uri);
+            assertThat(destination.port()).isEqualTo(port);
+        }
+        source.resume("tcp:127.0.0.1:" + port);
+        source.set("max-postcopy-bandwidth", 0);
         assertArrived(source, destination);
     }
 
@@ -169,9 +151,7 @@ class PostcopyHostsTest {
         source.set("max-postcopy-bandwidth", PUSH_BYTES_PER_SECOND);
         destination.ask(
                 "migrate-incoming", Json.object().put("uri", "tcp:127.0.0.1:0").put("exit-on-error", true));
-        JsonNode address =
-                destination.ask("query-migrate").path("socket-address").path(0);
-        source.migrate("tcp:127.0.0.1:" + address.path("port").asString("0"));
+        source.migrate("tcp:127.0.0.1:" + destination.port());
         source.ask("migrate-start-postcopy");
         assertThat(destination.await("postcopy-active")).isEqualTo("postcopy-active");
         source.await("postcopy-active");

@@ -3,16 +3,9 @@
 package io.godwit.cli.fault;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assumptions.assumeThat;
 
-import io.godwit.control.Json;
-import io.godwit.linux.memory.Support;
-import io.godwit.linux.memory.Userfaultfd;
-import io.godwit.machines.Machines;
-import io.godwit.machines.guest.GuestKind;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.Set;
 import java.util.SplittableRandom;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -22,7 +15,6 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * Two host processes with a virtual machine in postcopy, of which the destination is killed: with postcopy-safe the
@@ -34,6 +26,7 @@ class PostcopySafeHostsTest {
     private static final long WORKING_SET_PAGES = 1024;
     private static final long PUSH_BYTES_PER_SECOND = 8 << 20;
     private static final int LONGEST_MILLIS = 1500;
+    private static final int TERMINATED = 128 + 15;
 
     @TempDir
     private Path directory = Path.of("");
@@ -42,11 +35,8 @@ class PostcopySafeHostsTest {
 
     @BeforeEach
     void open() {
-        Support support = Userfaultfd.support(Set.of(), Userfaultfd.Faults.USER_AND_KERNEL);
-        assumeThat(support).as("userfaultfd is needed: " + support).isEqualTo(new Support.Available());
-        assumeThat(Machines.choose(GuestKind.AUTO).kind())
-                .as("KVM is needed: " + Machines.choose(GuestKind.AUTO).reason())
-                .isEqualTo(GuestKind.KVM);
+        Lab.needsUserfaultfd();
+        Lab.needs("kvm");
         lab = new Lab(
                 directory,
                 List.of(
@@ -68,26 +58,14 @@ class PostcopySafeHostsTest {
     }
 
     private static void switchOver(Host source, Host destination) {
-        String more = ",{'capability':'postcopy-safe','state':true}";
         for (Host host : List.of(source, destination)) {
-            ObjectNode capabilities = Json.object();
-            capabilities.set(
-                    "capabilities",
-                    Json.parse("[{'capability':'postcopy-ram','state':true},"
-                            + "{'capability':'postcopy-preempt','state':true}"
-                            + (host == source ? more : "") + "]"));
-            host.ask("migrate-set-capabilities", capabilities);
+            host.setCapability("postcopy-ram", true);
+            host.setCapability("postcopy-preempt", true);
         }
+        source.setCapability("postcopy-safe", true);
         source.set("max-postcopy-bandwidth", PUSH_BYTES_PER_SECOND);
         source.set("x-safe-epoch", 20);
-        source.migrate("tcp:127.0.0.1:" + destination.listen());
-        source.ask("migrate-start-postcopy");
-        assertThat(source.await("postcopy-active"))
-                .as(() -> source.lastWords() + source.error())
-                .isEqualTo("postcopy-active");
-        assertThat(destination.await("postcopy-active"))
-                .as(destination::lastWords)
-                .isEqualTo("postcopy-active");
+        Lab.switchOver(source, destination);
     }
 
     private static JsonNode safety(Host host) {
@@ -136,12 +114,23 @@ class PostcopySafeHostsTest {
         Host source = lab.source();
         Host destination = lab.destination();
         switchOver(source, destination);
-        source.ask("migrate-pause");
-        assertThat(source.await("postcopy-paused")).isEqualTo("postcopy-paused");
-        assertThat(destination.await("postcopy-paused")).isEqualTo("postcopy-paused");
+        Lab.pause(source, source, destination);
         long heard = destination.guest().beats();
         assertThat(destination.runState()).isEqualTo("running");
         destination.kill();
+        assertGoesOnAtTheSource(source, heard);
+    }
+
+    @Test
+    void aDestinationThatIsToldToEndLeavesTheGuestToTheSourceAtOnce() {
+        Host source = lab.source();
+        Host destination = lab.destination();
+        switchOver(source, destination);
+        // So slow that all memory never comes while the test looks.
+        source.set("max-postcopy-bandwidth", 64 << 10);
+        long heard = destination.guest().beats();
+        destination.signal("TERM");
+        assertThat(destination.awaitExit()).as(destination::lastWords).isEqualTo(TERMINATED);
         assertGoesOnAtTheSource(source, heard);
     }
 

@@ -92,7 +92,7 @@ class IncomingFromQemuTest {
         "xbzrle, turn the capability xbzrle off",
         "postcopy-ram, switch 'postcopy-ram' off",
         "x-ignore-shared, switch it off at the source",
-        "x-colo, switch 'x-colo' off"
+        "x-colo, switch 'x-colo' on at both sides"
     })
     void whatGodwitCannotReadIsRefusedAndTheGuestRunsOn(String capability, String advice, QemuProcess qemu)
             throws Exception {
@@ -129,6 +129,29 @@ class IncomingFromQemuTest {
             assertThat(outcome.owner()).contains(GuestOwner.PEER);
             assertThat(outcome.error().orElseThrow()).contains("was not started here and belongs to the source");
             assertThat(destination.run.state()).isEqualTo(RunState.INMIGRATE);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aQemuThatComesSecondFailsAndTheFirstGoesOn(boolean returnPath) throws Exception {
+        try (QemuProcess first = QemuProcess.start(directory, "first", SMALL_MACHINE);
+                QemuProcess second = QemuProcess.start(directory, "second", SMALL_MACHINE);
+                Destination destination = new Destination()) {
+            // So slow that neither is done before it is cut off, or the other has failed.
+            first.parameters("\"max-bandwidth\": 50000");
+            second.parameters("\"max-bandwidth\": 50000");
+            CountDownLatch receiving = destination.latchOn(MigrationStatus.ACTIVE);
+            String address = destination.listen("tcp:127.0.0.1:0");
+            first.migrate(address);
+            assertThat(receiving.await(PATIENCE.toSeconds(), TimeUnit.SECONDS)).isTrue();
+            second.capability("return-path", returnPath);
+            second.migrate(address);
+            second.awaitMigration("failed", PATIENCE);
+            assertThat(second.query("query-status", "status")).isEqualTo("prelaunch");
+            first.parameters("\"max-bandwidth\": 0");
+            first.awaitMigration("completed", PATIENCE);
+            assertThat(destination.outcome().error()).isEmpty();
         }
     }
 

@@ -87,6 +87,7 @@ public final class DestinationSide {
                         && guest.guest().get().dirtyTracker().worksWhileArriving();
             case HOLES -> true;
             case PLUG -> guest.ramPlug().isPresent();
+            case COMPARE, STANDSTILL -> guest.guest().isPresent();
         };
     }
 

@@ -44,7 +44,14 @@ public enum Extension {
      * in it any more are dropped, new ones are made, and those that stay keep what has come. Behind the packaged
      * command of postcopy the list stays. A list is never changed where this was not agreed.
      */
-    PLUG(0x706c7567, 0x736c6f74, OptionalInt.empty());
+    PLUG(0x706c7567, 0x736c6f74, OptionalInt.empty()),
+    /**
+     * The secondary of COLO takes a connection beside the stream for requests, answers and heartbeats. WIRE: asked
+     * before ENABLE_COLO, see {@link io.godwit.engine.checkpoint.CompareWire}.
+     */
+    COMPARE(0x636f6c6f, 0x636f6d70, OptionalInt.empty()),
+    /** The secondary's guest stands still until it is needed. WIRE: asked after {@link #COMPARE}. */
+    STANDSTILL(0x73746e64, 0x7374696c, OptionalInt.empty());
 
     /** Value of the PING whose successor's value is the number of pages that are left out, see {@link #HOLES}. */
     public static final int HOLE_COUNT = 0x6c656674;

@@ -17,6 +17,21 @@ public final class SourceSide {
 
     private volatile Set<Extension> agreed = Set.of();
     private volatile boolean godwit;
+    private volatile String reason = "";
+
+    /** Hears a PONG; returns whether it was a part of the destination's {@link #reason}. */
+    public boolean hearReason(int pong) {
+        if (Reason.isPart(pong)) {
+            reason = Reason.append(reason, pong);
+            return true;
+        }
+        return false;
+    }
+
+    /** Why the destination does not take the guest, in its words; empty if it has not said. */
+    public String reason() {
+        return reason;
+    }
 
     /** Hears a PONG; returns whether it is an answer to be taken here, and not the echo of a PING. */
     public boolean hear(int pong) {

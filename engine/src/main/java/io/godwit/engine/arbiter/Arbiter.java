@@ -18,13 +18,14 @@ public interface Arbiter extends AutoCloseable {
         /** The token is ours. {@code lastRun} is what the record says, which this host may have written itself. */
         record Won(LastRun lastRun) implements Claim {}
 
-        /** Another host has it: {@code holder} says which, as far as is known. */
-        record Lost(String holder) implements Claim {}
+        /** Another host has it: {@code holder} says which, as far as is known; {@code lastRun} is what the record says. */
+        record Lost(String holder, LastRun lastRun) implements Claim {}
     }
 
     /**
      * Tries to take the token of {@code guest} until {@code patience} has passed. Taking a token that is held already
-     * succeeds at once.
+     * succeeds at once. Where a token outlives its holder for a while, a patience above zero is stretched to that
+     * while: so it is lost only to a holder that lives.
      *
      * @throws ArbiterException if the arbiter itself does not work (a directory that cannot be written, say): nobody
      * has the token then

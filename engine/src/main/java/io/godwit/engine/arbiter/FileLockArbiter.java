@@ -62,13 +62,15 @@ public final class FileLockArbiter implements Arbiter {
         if (token.isEmpty()) {
             Path path = directory.resolve(guest + ".lock");
             long deadline = System.nanoTime() + patience.toNanos();
-            String holder = tryTake(path);
+            LastRun found = tryTake(path);
             while (token.isEmpty()) {
                 if (System.nanoTime() - deadline >= 0) {
-                    return new Claim.Lost(holder.isEmpty() ? "a host that has not run it yet" : holder);
+                    // Who holds a lock is not to be seen, but who has run the guest: mostly the same.
+                    return new Claim.Lost(
+                            found.host().isEmpty() ? "a host that has not run it yet" : found.host(), found);
                 }
                 LockSupport.parkNanos(RETRY_NANOS);
-                holder = tryTake(path);
+                found = tryTake(path);
             }
         }
         return new Claim.Won(token.orElseThrow().content().lastRun());
@@ -123,8 +125,8 @@ public final class FileLockArbiter implements Arbiter {
         record.close();
     }
 
-    /** Takes the lock if it is free; who ran the guest last, as the file said before. */
-    private String tryTake(Path path) {
+    /** Takes the lock if it is free; what the file says. */
+    private LastRun tryTake(Path path) {
         try {
             Descriptor file = io.godwit.linux.io.Files.openForLock(path);
             try {
@@ -136,7 +138,7 @@ public final class FileLockArbiter implements Arbiter {
                     fencingNumber = taken.fencingNumber();
                     token = Optional.of(new Token(path, file, taken));
                 }
-                return found.lastRun().host();
+                return found.lastRun();
             } finally {
                 if (token.isEmpty()) {
                     file.close();

@@ -24,10 +24,18 @@ public enum ThreadRole {
     PREEMPT("mig-preempt", true),
     /** Reads epochs of a guest that runs elsewhere. */
     EPOCHS("mig-epochs", true),
+    /** Reads requests, answers and heartbeats of the other side of COLO. */
+    COMPARE("mig-compare", true),
+    /** Sends them. */
+    MIRROR("mig-mirror", true),
     /** Copies pages from the cache into the guest, beside the thread that asked for it. */
     FLUSH("mig-flush", false),
     /** Stops a guest that may be unable to stop. */
     STOP("mig-stop", true),
+    /** Tries to win back a right to run that was lost. */
+    REGAIN("right-to-run", false),
+    /** Keeps a token that ends by itself unless renewed. */
+    LEASE("arbiter-lease", false),
     /** Measures how fast the guest writes. */
     DIRTY_RATE("dirty-rate", false),
     /** Limits what vCPUs write. */

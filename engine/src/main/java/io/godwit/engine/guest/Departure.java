@@ -22,13 +22,14 @@ public final class Departure {
                     "Whether the destination of the last migration runs the guest is not known: look there"
                             + " first, then 'cont' here to keep it or 'quit' here to give it up.");
         }
+        run.requireRight();
         switch (run.state()) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
             case INMIGRATE -> throw new MigrationException.Refused("Guest is waiting for an incoming migration");
             case POSTMIGRATE ->
                 throw new MigrationException.Refused(
                         "The guest has been migrated away; 'cont' first if it shall run here again.");
-            case FINISH_MIGRATE, INTERNAL_ERROR, SHUTDOWN ->
+            case FINISH_MIGRATE, COLO, INTERNAL_ERROR, SHUTDOWN ->
                 throw new MigrationException.Refused(
                         "The guest is " + run.state().publicName() + "; it cannot be migrated.");
         }

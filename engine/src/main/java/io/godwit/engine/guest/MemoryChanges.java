@@ -78,7 +78,7 @@ public final class MemoryChanges {
         RunState now = run.state();
         switch (now) {
             case RUNNING, PAUSED, PRELAUNCH -> {}
-            case INMIGRATE, FINISH_MIGRATE, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN ->
+            case INMIGRATE, FINISH_MIGRATE, COLO, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN ->
                 throw new MigrationException.Refused(
                         REFUSED + "the guest is " + now.publicName() + " on this host" + whose());
         }

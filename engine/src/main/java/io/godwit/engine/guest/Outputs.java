@@ -30,6 +30,9 @@ public interface Outputs {
     /** Lets go everything that is held, and holds nothing from now on. */
     void passThrough();
 
+    /** Forgets everything that is held, which another copy of the guest has said or says, and holds nothing more. */
+    void drop();
+
     /** How many outputs wait now. Any thread. */
     long heldCount();
 }

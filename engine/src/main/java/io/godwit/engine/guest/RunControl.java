@@ -9,6 +9,7 @@ import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
@@ -28,6 +29,12 @@ public final class RunControl {
 
         /** The guest runs (event {@code RESUME}). */
         void resumed();
+
+        /**
+         * The right to run is lost: what the guest had put out and was held back is dropped, and the guest will stand
+         * still in a moment. On the arbiter's thread.
+         */
+        default void rightLost() {}
     }
 
     private static final System.Logger LOG = System.getLogger(RunControl.class.getName());
@@ -36,10 +43,13 @@ public final class RunControl {
     private final Arrival guest;
     private final Vcpus vcpus;
     private final RightToRun right;
+    private final LostRight lost;
     private final List<Listener> listeners = new CopyOnWriteArrayList<>();
     private final Lock lock;
     private volatile RunState state;
     private boolean waitsForCont;
+    private boolean standby;
+    private Optional<UUID> protection = Optional.empty();
 
     /**
      * Takes charge of a guest whose vCPUs do not run yet, or of what only takes one in.
@@ -58,6 +68,8 @@ public final class RunControl {
         this.vcpus = guest.vcpus();
         this.right = new RightToRun(guest, arbiter);
         this.state = initial;
+        this.lost = new LostRight(right, new Bereft(), environment, lock);
+        right.watchLoss(this::lose);
     }
 
     /** What the guest is doing. A guest that crashed is {@link RunState#INTERNAL_ERROR} from then on. */
@@ -75,13 +87,15 @@ public final class RunControl {
     public void stop() {
         lock.lock();
         try {
+            refuseIfStandby("stop");
             switch (state()) {
                 case RUNNING -> {
                     vcpus.pause(PAUSE_DEADLINE);
                     become(RunState.PAUSED, "stop");
                     tell(Listener::stopped);
                 }
-                case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> {}
+                case COLO -> become(RunState.PAUSED, "stop");
+                case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> lost.runWhenWon(false);
                 case INMIGRATE ->
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
                 case FINISH_MIGRATE ->
@@ -104,11 +118,18 @@ public final class RunControl {
     public void cont() {
         lock.lock();
         try {
+            refuseIfStandby("cont");
             switch (state()) {
-                case RUNNING -> {}
+                case RUNNING, COLO -> {}
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
-                    right.claimOrThrow();
-                    letRun("cont");
+                    if (right.isLost()) {
+                        lost.runWhenWon(true);
+                        boolean _ = lost.regain();
+                        requireRight();
+                    } else {
+                        right.claimOrThrow();
+                        letRun("cont");
+                    }
                 }
                 case INMIGRATE -> {
                     if (!waitsForCont) {
@@ -157,6 +178,7 @@ public final class RunControl {
     public boolean stopForSwitchover() {
         lock.lock();
         try {
+            right.requireNotLost();
             RunState now = state();
             boolean wasRunning = now == RunState.RUNNING;
             if (wasRunning) {
@@ -181,10 +203,13 @@ public final class RunControl {
     /**
      * Gives up the right to run, so that the destination can take it. From here on only {@link #takeBack} brings the
      * guest back.
+     *
+     * @throws MigrationException.RightToRun if it is lost already, so that the destination must not have the guest
      */
     public void releaseRightToRun() {
         lock.lock();
         try {
+            right.requireNotLost();
             right.release();
         } finally {
             lock.unlock();
@@ -219,10 +244,16 @@ public final class RunControl {
                 return standStill(GuestOwner.UNDECIDED, "a peer without token may have it");
             }
             RightToRun.Attempt attempt = right.winBack();
-            if (!attempt.isWon()) {
+            if (attempt.isWon()) {
+                goOn(run);
+            } else if (right.isLost() && !attempt.isFinal()) {
+                become(RunState.PAUSED, "the right to run is lost");
+                lost.runWhenWon(run);
+                lost.regainInBackground();
+                return GuestOwner.UNDECIDED;
+            } else {
                 return standStill(attempt.owner(), attempt.reason());
             }
-            goOn(run);
             return GuestOwner.HERE;
         } finally {
             lock.unlock();
@@ -303,7 +334,9 @@ public final class RunControl {
             try {
                 work.run();
             } finally {
-                vcpus.resume();
+                if (!right.isLost()) {
+                    vcpus.resume();
+                }
             }
             return true;
         } catch (VcpuStuckException e) {
@@ -404,6 +437,179 @@ public final class RunControl {
         }
     }
 
+    /**
+     * The guest is stopped for the switchover and gets a secondary: the record of its token says from now on under
+     * which protection that may take it over. The token stays here.
+     */
+    public void announceProtection(UUID under) {
+        lock.lock();
+        try {
+            right.record(Optional.of(under));
+            protection = Optional.of(under);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Under protection the guest goes on.
+     *
+     * @param run whether it ran before
+     */
+    public void beginProtection(boolean run) {
+        lock.lock();
+        try {
+            if (run) {
+                letRun("protected");
+            } else {
+                become(RunState.PAUSED, "protected, and paused as it was");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * From now on no secondary may take the guest over. Returns when the token's record says so, before anything may
+     * leave that the secondary does not know of. Harmless where there is no protection.
+     *
+     * @throws RuntimeException if the record could not be made, so that the secondary may still take it over
+     */
+    public void endProtection() {
+        lock.lock();
+        try {
+            if (protection.isPresent()) {
+                right.record(Optional.empty());
+                protection = Optional.empty();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Stops the guest for a checkpoint, on either side.
+     *
+     * @return whether it ran
+     */
+    public boolean stopForCheckpoint() {
+        lock.lock();
+        try {
+            if (state() != RunState.RUNNING) {
+                return false;
+            }
+            vcpus.pause(PAUSE_DEADLINE);
+            if (vcpus.failure().isPresent()) {
+                throw new MigrationException.Machine(
+                        "The guest has crashed: there is nothing to make a checkpoint of.");
+            }
+            become(RunState.COLO, "checkpoint");
+            tell(Listener::stopped);
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets the primary's guest go on that {@link #stopForCheckpoint} has stopped, unless something else came. */
+    public void goOnFromCheckpoint() {
+        lock.lock();
+        try {
+            if (state == RunState.COLO && right.isLost()) {
+                become(RunState.PAUSED, "the right to run is lost");
+                lost.runWhenWon(true);
+                lost.regainInBackground();
+            } else if (state == RunState.COLO) {
+                vcpus.resume();
+                become(RunState.RUNNING, "checkpoint is in");
+                tell(Listener::resumed);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * A guest has arrived as a secondary, or has become what a checkpoint says: it runs without the token, and nobody
+     * must hear what it says.
+     *
+     * @param run whether the primary's guest ran
+     */
+    public void standBy(boolean run) {
+        lock.lock();
+        try {
+            standby = true;
+            if (run) {
+                vcpus.resume();
+                become(RunState.RUNNING, "standby");
+                tell(Listener::resumed);
+            } else {
+                become(RunState.COLO, "standby, stands still");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What came of the attempt to make a secondary's guest the one that counts. */
+    public sealed interface StandbyEnd {
+        /** It is. */
+        record Won() implements StandbyEnd {}
+
+        /**
+         * It is not, and stands still.
+         *
+         * @param forGood whether trying again is of no use
+         */
+        record Lost(String why, boolean forGood) implements StandbyEnd {}
+    }
+
+    /**
+     * The primary is lost: tries to make this guest the one that counts. It stands still meanwhile.
+     *
+     * @param under the protection that must be in force still; empty: somebody who knows says that the primary is dead
+     * @param runs whether the guest shall run then
+     * @param takeOver done with the token won, before the guest runs
+     */
+    public StandbyEnd endStandby(Optional<UUID> under, boolean runs, Duration patience, Runnable takeOver) {
+        lock.lock();
+        try {
+            boolean _ = stopForCheckpoint();
+            RightToRun.Attempt attempt = right.winAsSecondary(under, patience);
+            if (!attempt.isWon()) {
+                return new StandbyEnd.Lost(attempt.reason(), attempt.owner() == GuestOwner.PEER && attempt.isFinal());
+            }
+            standby = false;
+            takeOver.run();
+            goOn(runs);
+            return new StandbyEnd.Won();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The secondary's guest will never count: it stands still for good, as one that never came. */
+    public void standbyFailed() {
+        lock.lock();
+        try {
+            if (standby) {
+                boolean _ = stopForCheckpoint();
+                standby = false;
+                right.release();
+                become(RunState.POSTMIGRATE, "the secondary is given up");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void refuseIfStandby(String command) {
+        if (standby) {
+            throw new MigrationException.Refused("This guest is a secondary, which its primary starts and stops; '"
+                    + command + "' is for the primary. If that is dead say x-colo-lost-heartbeat here.");
+        }
+    }
+
     /** What is awaited will not come, or came broken. */
     public void arrivalFailed() {
         lock.lock();
@@ -435,6 +641,60 @@ public final class RunControl {
         return right.isUndecided();
     }
 
+    /**
+     * Does nothing while the guest is here with its right, or never had one.
+     *
+     * @throws MigrationException.RightToRun if the right to run is lost
+     */
+    public void requireRight() {
+        right.requireNotLost();
+    }
+
+    /** Why the guest stands still although nobody stopped it, as a sentence. Any thread. */
+    public Optional<String> whyStill() {
+        return right.whyStill();
+    }
+
+    /** On the arbiter's thread: nothing of the guest leaves this host from now on, and it stands still. */
+    private void lose() {
+        guest.guest().flatMap(Guest::traffic).ifPresent(Traffic::drop);
+        tell(Listener::rightLost);
+        lock.lock();
+        try {
+            lost.runWhenWon(state == RunState.RUNNING);
+            lost.begin();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What a lost right means here. */
+    private final class Bereft implements LostRight.Subject {
+        @Override
+        public boolean waits() {
+            return state == RunState.RUNNING || state == RunState.PAUSED || state == RunState.PRELAUNCH;
+        }
+
+        @Override
+        public void stop() {
+            if (state == RunState.RUNNING) {
+                vcpus.pause(PAUSE_DEADLINE);
+                become(RunState.PAUSED, "the right to run is lost");
+                tell(Listener::stopped);
+            }
+        }
+
+        @Override
+        public void start() {
+            letRun("the right to run is won again");
+        }
+
+        @Override
+        public void leaveTo(GuestOwner owner, String reason) {
+            boolean _ = standStill(owner, reason) == owner;
+        }
+    }
+
     /** The number of this host's claim to the guest, for devices that can tell an outdated host. Any thread. */
     public long fencingNumber() {
         return right.fencingNumber();
@@ -447,7 +707,8 @@ public final class RunControl {
     }
 
     private void letRun(String reason) {
-        right.record(Optional.empty());
+        right.record(protection);
+        right.requireNotLost();
         vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);

@@ -14,6 +14,8 @@ public enum RunState {
     PAUSED("paused"),
     /** Stopped for the switchover; the engine decides what comes next. */
     FINISH_MIGRATE("finish-migrate"),
+    /** Stopped for a checkpoint of COLO, or a secondary that stands still. */
+    COLO("colo"),
     /** Handed over: the guest lives elsewhere, this is its shell. */
     POSTMIGRATE("postmigrate"),
     /** It cannot go on, for a reason the log tells. */

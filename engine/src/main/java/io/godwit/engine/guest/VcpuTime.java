@@ -30,7 +30,7 @@ public final class VcpuTime {
     /**
      * The vCPUs as one more taker sees them, for as long as this lives: it sets and gives back what it takes itself.
      */
-    public synchronized Vcpus taker() {
+    public synchronized Taker taker() {
         int[] percent = new int[vcpus.count()];
         takers.add(percent);
         return new Taker(percent);
@@ -44,21 +44,36 @@ public final class VcpuTime {
     }
 
     private synchronized void set(int[] percent, int vcpu, int wanted) {
-        percent[vcpu] = wanted;
-        apply(vcpu);
+        if (percent[vcpu] != wanted) {
+            percent[vcpu] = wanted;
+            apply(vcpu);
+        }
+    }
+
+    private synchronized int taken(int[] percent, int vcpu) {
+        return Math.min(percent[vcpu], allowed());
     }
 
     private void apply(int vcpu) {
-        int allowed = (int) parameters.get().get(MigrationParameter.MAX_GUEST_SLOWDOWN);
         int most = takers.stream().mapToInt(percent -> percent[vcpu]).max().orElse(0);
-        vcpus.throttle(vcpu, Math.min(most, allowed));
+        vcpus.throttle(vcpu, Math.min(most, allowed()));
     }
 
-    private final class Taker implements Vcpus {
+    private int allowed() {
+        return (int) parameters.get().get(MigrationParameter.MAX_GUEST_SLOWDOWN);
+    }
+
+    /** The vCPUs as one taker sees them. */
+    public final class Taker implements Vcpus {
         private final int[] percent;
 
-        Taker(int[] percent) {
+        private Taker(int[] percent) {
             this.percent = percent;
+        }
+
+        /** What a vCPU loses for this taker, in percent: what it wants, or as much of it as is allowed. */
+        public int taken(int vcpu) {
+            return VcpuTime.this.taken(percent, vcpu);
         }
 
         @Override

@@ -31,6 +31,7 @@ final class CommandReader implements AutoCloseable {
     private boolean advised;
     private boolean spoken;
     private boolean resumed;
+    private boolean colo;
     private Optional<Bytes> packaged = Optional.empty();
     private volatile Optional<CheckpointTaker> safety = Optional.empty();
 
@@ -105,10 +106,25 @@ final class CommandReader implements AutoCloseable {
             case Command.PostcopyListen _, Command.PostcopyRun _ ->
                 throw new MigrationException.Protocol(
                         "the source sent " + command.getClass().getSimpleName() + " outside of the packaged command");
-            case Command.EnableColo _ ->
-                throw new MigrationException.Protocol(
-                        "the source wants COLO, which this version cannot do; switch 'x-colo' off at the source");
+            case Command.EnableColo _ -> enableColo();
         }
+    }
+
+    private void enableColo() {
+        if (!plan.colo()) {
+            throw new MigrationException.Protocol(
+                    "the source wants COLO, which is off here; switch 'x-colo' on at both sides, or off at the source");
+        }
+        if (stream.returnPath().isOpen() && !agreement.isGodwit()) {
+            throw new MigrationException.Protocol("the source wants COLO and has opened the return path, on which a"
+                    + " QEMU takes the first word of COLO for nonsense; switch 'return-path' off at the source");
+        }
+        colo = true;
+    }
+
+    /** Whether checkpoints follow the stream. */
+    boolean isColo() {
+        return colo;
     }
 
     private void openReturnPath() {

@@ -3,6 +3,7 @@
 package io.godwit.engine.incoming;
 
 import io.godwit.engine.environment.Mailbox;
+import io.godwit.engine.incoming.checkpoint.SecondaryControl;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.postcopy.PostcopyControl;
 import io.godwit.engine.incoming.wire.IncomingLink;
@@ -16,7 +17,7 @@ import java.util.Optional;
  * The state of one incoming migration, and what control sessions ask of it: they leave a request and go, {@code
  * mig-incoming} finds it. The one place where the state changes and is logged.
  */
-final class IncomingControl implements PostcopyControl {
+final class IncomingControl implements PostcopyControl, SecondaryControl {
     private static final System.Logger LOG = System.getLogger(IncomingControl.class.getName());
 
     /** What {@code mig-incoming} is asked for while it waits for a source that is gone. */
@@ -32,13 +33,11 @@ final class IncomingControl implements PostcopyControl {
     private final Mailbox<Request> requests;
     private volatile IncomingLink link;
     private volatile IncomingState state = new IncomingState.Setup();
-    private boolean closing;
+    private volatile boolean closing;
+    private volatile boolean primaryGivenUp;
+    /** Where this side is about to listen again. */
+    private Optional<IncomingLink> next = Optional.empty();
 
-    /**
-     * Listens.
-     *
-     * @throws MigrationException.Refused if the address cannot be used
-     */
     IncomingControl(IncomingPlan plan) {
         this.plan = plan;
         this.requests = new Mailbox<>(plan.environment());
@@ -73,6 +72,7 @@ final class IncomingControl implements PostcopyControl {
                     IncomingState.Active _,
                     IncomingState.PostcopyLoading _,
                     IncomingState.PostcopyPaused _,
+                    IncomingState.Colo _,
                     IncomingState.Completed _,
                     IncomingState.Failed _ ->
                 throw new MigrationException.Refused("migrate-pause is possible in postcopy only, while the source is"
@@ -81,34 +81,87 @@ final class IncomingControl implements PostcopyControl {
     }
 
     /**
-     * Listens for the source again. An address that was waited at before is given up, once the new one is open.
+     * Listens for the source again. An address that was waited at before is given up, once the new one is open. May
+     * wait for the address of a name, which keeps nobody else from anything but another {@code recover}.
      *
      * @param byPostcopy whether the guest came before its memory, so that its source may not have heard of the end
      * @return where that source may ask, if all is here already; if not, {@code mig-incoming} goes on
      * @throws MigrationException.Refused if this is no postcopy that lost its connection, or the address cannot be
      *     used: then nothing has changed
      */
-    synchronized Optional<IncomingLink> recover(MigrationUri uri, boolean byPostcopy) {
+    Optional<IncomingLink> recover(MigrationUri uri, boolean byPostcopy) {
+        IncomingLink opened = prepare(uri, byPostcopy);
+        try {
+            opened.listen();
+        } catch (RuntimeException | Error e) {
+            forgetNext();
+            throw e;
+        }
+        return use(opened, uri, byPostcopy);
+    }
+
+    private synchronized IncomingLink prepare(MigrationUri uri, boolean byPostcopy) {
+        refuseToRecover(byPostcopy);
+        if (next.isPresent()) {
+            throw new MigrationException.Refused(
+                    "migrate-recover was asked for before, and its address is still being looked up.");
+        }
+        IncomingLink prepared = new IncomingLink(plan, uri, true);
+        next = Optional.of(prepared);
+        return prepared;
+    }
+
+    private synchronized Optional<IncomingLink> use(IncomingLink opened, MigrationUri uri, boolean byPostcopy) {
+        forgetNext();
+        try {
+            refuseToRecover(byPostcopy);
+        } catch (MigrationException.Refused e) {
+            opened.close();
+            throw e;
+        }
+        link.cut("migrate-recover was asked for again, with " + uri);
+        link = opened;
+        if (state instanceof IncomingState.Completed) {
+            return Optional.of(opened);
+        }
+        requests.add(new Request.Recover(opened));
+        return Optional.empty();
+    }
+
+    private synchronized void forgetNext() {
+        next = Optional.empty();
+    }
+
+    private void refuseToRecover(boolean byPostcopy) {
         boolean paused = state instanceof IncomingState.PostcopyPaused;
         boolean done = state instanceof IncomingState.Completed && byPostcopy;
         if (closing || !(paused || done)) {
             throw new MigrationException.Refused("migrate-recover is possible in state 'postcopy-paused'"
                     + " only; this migration is '" + state.status().publicName() + "'.");
         }
-        IncomingLink next = new IncomingLink(plan, uri, true);
-        link.cut("migrate-recover was asked for again, with " + uri);
-        link = next;
-        if (done) {
-            return Optional.of(next);
+    }
+
+    /**
+     * The primary is lost for certain.
+     *
+     * @throws MigrationException.Refused if the guest does not stand by here
+     */
+    synchronized void failOver() {
+        if (!(state instanceof IncomingState.Colo)) {
+            throw MigrationException.Refused.noFailover(state.status());
         }
-        requests.add(new Request.Recover(next));
-        return Optional.empty();
+        if (primaryGivenUp) {
+            throw new MigrationException.Refused("A failover was asked for already; query-colo-status says how it is.");
+        }
+        primaryGivenUp = true;
+        link.cut("x-colo-lost-heartbeat was asked for");
     }
 
     /** This side is ending: waits of the connection end, and nobody will recover. */
     synchronized void end() {
         closing = true;
         link.cut("this side is ending");
+        next.ifPresent(prepared -> prepared.cut("this side is ending"));
         requests.add(new Request.End());
     }
 
@@ -158,6 +211,26 @@ final class IncomingControl implements PostcopyControl {
     @Override
     public void recovering(String reason) {
         become(new IncomingState.PostcopyRecover(), reason);
+    }
+
+    @Override
+    public void standsBy(String reason) {
+        become(new IncomingState.Colo(Optional.empty()), reason);
+    }
+
+    @Override
+    public void waiting(String error) {
+        become(new IncomingState.Colo(Optional.of(error)), error);
+    }
+
+    @Override
+    public boolean isPrimaryGivenUp() {
+        return primaryGivenUp;
+    }
+
+    @Override
+    public boolean isEnding() {
+        return closing;
     }
 
     @Override

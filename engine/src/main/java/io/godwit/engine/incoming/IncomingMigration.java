@@ -36,21 +36,29 @@ public final class IncomingMigration implements AutoCloseable {
     private final MigrationWaits waits = new MigrationWaits(0);
     private final IncomingControl control;
     private final IncomingSession session;
-    private final MigrationUri firstAddress;
     private final Latch ended;
     private volatile long endNanos;
 
-    /**
-     * Listens; the thread begins with {@link #start}.
-     *
-     * @throws MigrationException.Refused if the address cannot be used
-     */
+    /** Prepares; nobody can come before {@link #listen}. */
     public IncomingMigration(IncomingPlan plan) {
         this.plan = plan;
         this.ended = new Latch(plan.environment());
         this.control = new IncomingControl(plan);
-        this.session = new IncomingSession(plan, progress);
-        this.firstAddress = control.link().address();
+        this.session = new IncomingSession(plan, progress, control);
+    }
+
+    /**
+     * Listens; the thread begins with {@link #start}. May wait for the address of a name; {@link #close} ends that.
+     *
+     * @throws MigrationException.Refused if the address cannot be used: then this migration has ended before it began
+     */
+    public void listen() {
+        try {
+            control.link().listen();
+        } catch (RuntimeException | Error e) {
+            finish();
+            throw e;
+        }
     }
 
     /** Starts the thread and returns. */
@@ -66,11 +74,6 @@ public final class IncomingMigration implements AutoCloseable {
         }
     }
 
-    /** Where a source can reach it. */
-    public MigrationUri address() {
-        return firstAddress;
-    }
-
     /** Waits for the end. */
     public boolean awaitEnd(Duration timeout) throws InterruptedException {
         return ended.await(timeout);
@@ -79,6 +82,11 @@ public final class IncomingMigration implements AutoCloseable {
     /** Whether it has ended. */
     public boolean isEnded() {
         return ended.isOpen();
+    }
+
+    /** Where a source can reach it, once it listens. */
+    public Optional<MigrationUri> address() {
+        return control.link().address();
     }
 
     /**
@@ -97,6 +105,17 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     /**
+     * Does nothing: the source decides.
+     *
+     * @throws MigrationException.Refused in postcopy, where it cannot be cancelled there either
+     */
+    public void cancel() {
+        if (control.state().status().isPostcopy()) {
+            throw MigrationException.Refused.cancelInPostcopy();
+        }
+    }
+
+    /**
      * Cuts the connection on purpose; the guest goes on here until it needs a page that is missing.
      *
      * @throws MigrationException.Refused unless the guest runs here and there is a connection
@@ -106,8 +125,8 @@ public final class IncomingMigration implements AutoCloseable {
     }
 
     /**
-     * Listens for the source again; returns at once. After the completion of a postcopy too: its source may not have
-     * heard of it.
+     * Listens for the source again; waits for nothing but the address of a name. After the completion of a postcopy
+     * too: its source may not have heard of it.
      *
      * @throws MigrationException.Refused if this is no postcopy that lost its connection, or the address cannot be
      *     used: who listened before goes on listening
@@ -115,6 +134,15 @@ public final class IncomingMigration implements AutoCloseable {
     public void recover(MigrationUri uri) {
         control.recover(uri, session.postcopy().isPresent())
                 .ifPresent(link -> plan.environment().start(ThreadRole.INCOMING, () -> repeatLastWord(link)));
+    }
+
+    /**
+     * The primary is lost for certain: the guest that stands by here goes on.
+     *
+     * @throws MigrationException.Refused if none does
+     */
+    public void failOver() {
+        control.failOver();
     }
 
     /** Gives up waiting or receiving; a guest that has arrived whole stays. Does not wait for the end. */
@@ -162,15 +190,23 @@ public final class IncomingMigration implements AutoCloseable {
                 postcopy().takeOver(first);
                 return;
             }
+            if (session.isColo()) {
+                session.standBy();
+                session.letRamChange();
+                return;
+            }
             session.takeOver();
         } catch (Postcopy.NotTakenOver e) {
             control.fail(e);
-            rejectQuietly();
+            rejectQuietly(e);
             e.end();
             return;
         } catch (RuntimeException | Error e) {
+            boolean stoodBy = control.state() instanceof IncomingState.Colo;
             control.fail(e);
-            rejectQuietly();
+            if (!stoodBy) {
+                rejectQuietly(e);
+            }
             return;
         }
         // The guest runs here now, so nothing that happens to the wire from here on is an error of the migration.
@@ -183,9 +219,9 @@ public final class IncomingMigration implements AutoCloseable {
         control.completed("the guest is here");
     }
 
-    private void rejectQuietly() {
+    private void rejectQuietly(Throwable cause) {
         try {
-            session.reject();
+            session.reject(MigrationException.sentence(cause));
         } catch (RuntimeException e) {
             LOG.log(System.Logger.Level.DEBUG, "the source could not be told that its guest was refused", e);
         }
@@ -241,7 +277,7 @@ public final class IncomingMigration implements AutoCloseable {
         return IncomingReport.of(
                 plan,
                 now,
-                control.link().address(),
+                address(),
                 progress,
                 waits.statistics(),
                 postcopy,

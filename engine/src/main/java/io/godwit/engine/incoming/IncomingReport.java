@@ -18,11 +18,11 @@ import java.util.Optional;
 final class IncomingReport {
     private IncomingReport() {}
 
-    /** The picture of a migration that listens at {@code address}, at this time or at its end. */
+    /** The picture of a migration at this time or at its end. */
     static MigrationStatistics of(
             IncomingPlan plan,
             IncomingState state,
-            MigrationUri address,
+            Optional<MigrationUri> address,
             IncomingProgress progress,
             WaitStatistics waits,
             Optional<PostcopyStatistics> postcopy,
@@ -34,12 +34,14 @@ final class IncomingReport {
                 false,
                 error(state),
                 owner(state),
-                Optional.of(address.toString()),
+                address.map(MigrationUri::toString),
                 ram(plan, progress, elapsedNanos),
                 new TimeStatistics(0, elapsedNanos / 1_000_000, 0, 0, progress.parts, 0),
                 ThrottleStatistics.NONE,
                 waits,
                 postcopy,
+                Optional.empty(),
+                progress.colo.statistics(),
                 Optional.empty());
     }
 
@@ -47,6 +49,7 @@ final class IncomingReport {
         return switch (state) {
             case IncomingState.Failed failed -> Optional.of(failed.error());
             case IncomingState.PostcopyPaused paused -> Optional.of(paused.error());
+            case IncomingState.Colo colo -> colo.error();
             case IncomingState.Setup _,
                     IncomingState.Active _,
                     IncomingState.PostcopyLoading _,

@@ -5,6 +5,7 @@ package io.godwit.engine.incoming;
 import io.godwit.engine.agreement.DestinationSide;
 import io.godwit.engine.checkpoint.CheckpointTaker;
 import io.godwit.engine.environment.Environment;
+import io.godwit.engine.incoming.checkpoint.Secondary;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
@@ -33,10 +34,15 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     private final Placement placement;
     private final CommandReader commands;
     private final Takeover takeover;
+    private final IncomingProgress progress;
+    private final IncomingControl control;
+    private Optional<Secondary> secondary = Optional.empty();
     private List<DeviceSection> devices = List.of();
 
-    IncomingSession(IncomingPlan plan, IncomingProgress progress) {
+    IncomingSession(IncomingPlan plan, IncomingProgress progress, IncomingControl control) {
         this.plan = plan;
+        this.progress = progress;
+        this.control = control;
         this.stream = new SourceStream(plan, progress, this);
         this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy());
         this.placement = new Placement(plan, progress);
@@ -79,6 +85,21 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
         takeover.start(takeover.load(devices));
     }
 
+    /** Whether the guest has arrived as a secondary, to which checkpoints follow. */
+    boolean isColo() {
+        return secondary.isPresent();
+    }
+
+    /** Loads the devices and stays a secondary for as long as there is a primary. */
+    void standBy() {
+        if (agreement.isGodwit()) {
+            refuseHoles();
+        }
+        placement.endPrecopy();
+        secondary.orElseThrow().begin(takeover.load(devices));
+        secondary.orElseThrow().conduct();
+    }
+
     private void refuseHoles() {
         long missing = placement.missingPages();
         long holes = agreement.holes();
@@ -114,8 +135,8 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     }
 
     /** The last word to the source: the guest will never run here. */
-    void reject() {
-        takeover.reject();
+    void reject(String why) {
+        takeover.reject(why);
     }
 
     @Override
@@ -192,11 +213,24 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     @Override
     public void command(Command command) {
         commands.read(command);
+        if (commands.isColo() && secondary.isEmpty()) {
+            beginSecondary();
+        }
+    }
+
+    private void beginSecondary() {
+        Secondary begun = new Secondary(plan, agreement, stream, control.link(), control, progress.colo);
+        secondary = Optional.of(begun);
+        begun.prepare();
     }
 
     @Override
     public void ramBlocks(List<RamBlockEntry> blocks) {
-        stream.placeInto(placement.begin(blocks, commands.isAdvised()));
+        if (plan.colo() && secondary.isEmpty() && !agreement.isGodwit()) {
+            // WIRE: a QEMU of today goes by the capability and sends no command.
+            beginSecondary();
+        }
+        stream.placeInto(placement.begin(blocks, commands.isAdvised(), secondary));
         stream.returnPath().blocks(blocks);
     }
 
@@ -214,6 +248,7 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     /** Frees everything, the watch over the guest's memory included. */
     @Override
     public void close() {
+        secondary.ifPresent(Secondary::close);
         stream.disconnect();
         placement.close();
         commands.close();

@@ -4,13 +4,15 @@ package io.godwit.engine.incoming;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationStatus;
+import java.util.Optional;
 
 /**
  * Where an incoming migration stands.
  *
  * <pre>
  *   Setup -> Active -> Completed
- *   Setup, Active, PostcopyLoading -> Failed
+ *   Setup, Active, PostcopyLoading, Colo -> Failed
+ *   Active -> Colo -> Completed
  *
  *   Active -> PostcopyLoading -> PostcopyActive -> Completed
  *                                 |    ^   ^
@@ -43,6 +45,13 @@ sealed interface IncomingState {
     /** The source is back; both sides agree on what is missing. */
     record PostcopyRecover() implements IncomingState {}
 
+    /**
+     * The guest stands by here; another host has the one that counts.
+     *
+     * @param error why this one does not take its place, when that host is lost
+     */
+    record Colo(Optional<String> error) implements IncomingState {}
+
     /** The guest is ours. */
     record Completed() implements IncomingState {}
 
@@ -57,6 +66,7 @@ sealed interface IncomingState {
             case PostcopyLoading _, PostcopyActive _ -> MigrationStatus.POSTCOPY_ACTIVE;
             case PostcopyPaused _ -> MigrationStatus.POSTCOPY_PAUSED;
             case PostcopyRecover _ -> MigrationStatus.POSTCOPY_RECOVER;
+            case Colo _ -> MigrationStatus.COLO;
             case Completed _ -> MigrationStatus.COMPLETED;
             case Failed _ -> MigrationStatus.FAILED;
         };
@@ -66,7 +76,12 @@ sealed interface IncomingState {
     default boolean mayBecome(IncomingState next) {
         return switch (this) {
             case Setup _ -> next instanceof Active || next instanceof Failed;
-            case Active _ -> next instanceof Completed || next instanceof PostcopyLoading || next instanceof Failed;
+            case Active _ ->
+                next instanceof Completed
+                        || next instanceof PostcopyLoading
+                        || next instanceof Colo
+                        || next instanceof Failed;
+            case Colo _ -> next instanceof Colo || next instanceof Completed || next instanceof Failed;
             case PostcopyLoading _ -> next instanceof PostcopyActive || next instanceof Failed;
             case PostcopyActive _ -> next instanceof Completed || next instanceof PostcopyPaused;
             case PostcopyPaused _ -> next instanceof PostcopyRecover || next instanceof PostcopyPaused;
@@ -79,7 +94,7 @@ sealed interface IncomingState {
     default boolean hasGuest() {
         return switch (this) {
             case PostcopyActive _, PostcopyPaused _, PostcopyRecover _, Completed _ -> true;
-            case Setup _, Active _, PostcopyLoading _, Failed _ -> false;
+            case Setup _, Active _, PostcopyLoading _, Colo _, Failed _ -> false;
         };
     }
 }

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.incoming.checkpoint.Secondary;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
@@ -41,10 +42,17 @@ final class Placement implements AutoCloseable {
      * The guest's blocks are these.
      *
      * @param advised whether postcopy may follow
+     * @param secondary what the guest is to become, if checkpoints follow
      * @return where their pages go
      */
-    PagePlace begin(List<RamBlockEntry> blocks, boolean advised) {
+    PagePlace begin(List<RamBlockEntry> blocks, boolean advised, Optional<Secondary> secondary) {
         plan.guest().acceptRam(blocks);
+        if (secondary.isPresent()) {
+            holdRam();
+            PrecopyPlace mirrored = secondary.get().placeOf(blocks);
+            place = Optional.of(mirrored);
+            return mirrored;
+        }
         if (advised) {
             PostcopyArrival made = new PostcopyArrival(plan, blocks, progress);
             watched = Optional.of(made);

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming;
 
+import io.godwit.engine.agreement.Reason;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.IncomingProgress;
@@ -74,7 +75,10 @@ final class Takeover {
     }
 
     /** The last word to the source: the guest will never run here. */
-    void reject() {
+    void reject(String why) {
+        if (stream.canAnswer()) {
+            Reason.tell(why).forEach(stream.returnPath()::send);
+        }
         say(1);
     }
 

@@ -89,6 +89,12 @@ public sealed class MigrationException extends RuntimeException {
                     + " nothing to cancel. 'migrate-pause' cuts the connection.");
         }
 
+        /** A failover where there is nothing to fail over from; either side says so. */
+        public static Refused noFailover(MigrationStatus status) {
+            return new Refused("x-colo-lost-heartbeat is possible in state 'colo' only; this migration is '"
+                    + status.publicName() + "'.");
+        }
+
         /** With what to do instead, and what showed that it is not possible. */
         public Refused(String message, Throwable cause) {
             super(message, Optional.of(cause));

@@ -25,6 +25,8 @@ public enum MigrationStatus {
     POSTCOPY_RECOVER_SETUP("postcopy-recover-setup"),
     /** Connected again; both sides agree on what is missing. */
     POSTCOPY_RECOVER("postcopy-recover"),
+    /** Both sides have the guest: a secondary is kept up to the primary by checkpoints. */
+    COLO("colo"),
     /** The guest lives at the destination. */
     COMPLETED("completed"),
     /** It ended with an error, which says who owns the guest. */
@@ -57,6 +59,7 @@ public enum MigrationStatus {
                     POSTCOPY_PAUSED,
                     POSTCOPY_RECOVER_SETUP,
                     POSTCOPY_RECOVER,
+                    COLO,
                     CANCELLING -> false;
         };
     }
@@ -65,7 +68,7 @@ public enum MigrationStatus {
     public boolean isPostcopy() {
         return switch (this) {
             case POSTCOPY_ACTIVE, POSTCOPY_PAUSED, POSTCOPY_RECOVER_SETUP, POSTCOPY_RECOVER -> true;
-            case NONE, SETUP, ACTIVE, PRE_SWITCHOVER, DEVICE, COMPLETED, FAILED, CANCELLING, CANCELLED -> false;
+            case NONE, SETUP, ACTIVE, PRE_SWITCHOVER, DEVICE, COLO, COMPLETED, FAILED, CANCELLING, CANCELLED -> false;
         };
     }
 }

@@ -4,6 +4,7 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.checkpoint.ProtectionControl;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.postcopy.PostcopyControl;
 import io.godwit.engine.report.MigrationListener;
@@ -19,7 +20,7 @@ import java.util.function.BooleanSupplier;
  * The state of one outgoing migration, and what control sessions ask of it: they leave a request and go, {@code
  * mig-outgoing} finds it. The one place where the state changes and is logged.
  */
-final class OutgoingControl implements PostcopyControl {
+final class OutgoingControl implements PostcopyControl, ProtectionControl {
     private static final System.Logger LOG = System.getLogger(OutgoingControl.class.getName());
 
     /** LIMIT: how late it is noticed that the guest came back. */
@@ -38,6 +39,7 @@ final class OutgoingControl implements PostcopyControl {
     private boolean peerBegan;
     private boolean pauseWanted;
     private Optional<Resume> resume = Optional.empty();
+    private boolean secondaryGivenUp;
 
     OutgoingControl(OutgoingPlan plan) {
         this.plan = plan;
@@ -153,6 +155,8 @@ final class OutgoingControl implements PostcopyControl {
                         OutgoingState.PreSwitchover _,
                         OutgoingState.Device _,
                         OutgoingState.PostcopyPaused _,
+                        OutgoingState.Colo _,
+                        OutgoingState.Alone _,
                         OutgoingState.Completed _,
                         OutgoingState.Failed _,
                         OutgoingState.Cancelling _,
@@ -244,6 +248,92 @@ final class OutgoingControl implements PostcopyControl {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             return Optional.empty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * The secondary is lost for certain.
+     *
+     * @throws MigrationException.Refused if there is none
+     */
+    void failOver() {
+        lock.lock();
+        try {
+            if (!(state instanceof OutgoingState.Colo)) {
+                throw MigrationException.Refused.noFailover(state.status());
+            }
+            if (secondaryGivenUp) {
+                throw new MigrationException.Refused(
+                        "A failover was asked for already; query-colo-status says how it is.");
+            }
+            secondaryGivenUp = true;
+            abort.raise("x-colo-lost-heartbeat was asked for");
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void begun(String reason) {
+        advance(new OutgoingState.Colo(Optional.empty()), reason);
+    }
+
+    @Override
+    public void undecided(String error) {
+        lock.lock();
+        try {
+            if (state instanceof OutgoingState.Colo) {
+                become(new OutgoingState.Colo(Optional.of(error)), error);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public boolean isSecondaryGivenUp() {
+        lock.lock();
+        try {
+            return secondaryGivenUp;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public boolean isEnding() {
+        lock.lock();
+        try {
+            return ending || state instanceof OutgoingState.Cancelling;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void awaitDecision() {
+        lock.lock();
+        try {
+            while (!secondaryGivenUp && !ending && !(state instanceof OutgoingState.Cancelling)) {
+                changed.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** There is no secondary any more; a cancel was one way to it. */
+    void alone(String why) {
+        lock.lock();
+        try {
+            become(
+                    state instanceof OutgoingState.Cancelling
+                            ? new OutgoingState.Cancelled()
+                            : new OutgoingState.Alone(why),
+                    why);
         } finally {
             lock.unlock();
         }

@@ -8,6 +8,7 @@ import io.godwit.engine.environment.Worker;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.checkpoint.Protection;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
@@ -15,6 +16,9 @@ import io.godwit.engine.outgoing.postcopy.PostcopyConnection;
 import io.godwit.engine.outgoing.precopy.PostcopyTrigger;
 import io.godwit.engine.outgoing.wire.AnnouncedRam;
 import io.godwit.engine.outgoing.wire.WireMeter;
+import io.godwit.engine.report.ColoExitReason;
+import io.godwit.engine.report.ColoMode;
+import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.Channel;
@@ -174,6 +178,7 @@ public final class OutgoingMigration implements AutoCloseable {
 
     private void conduct(OutgoingSession session) {
         Optional<PostcopyConnection> connection;
+        Optional<Protection> protection = Optional.empty();
         try {
             session.announce();
             progress.setupNanos = plan.clock().nanoTime() - startNanos;
@@ -182,18 +187,29 @@ public final class OutgoingMigration implements AutoCloseable {
             if (postcopy) {
                 session.preparePostcopy();
             }
+            if (plan.capabilities().contains(Capability.X_COLO)) {
+                protection = Optional.of(session.prepareProtection(control));
+            }
             session.stopGuest();
+            protection.ifPresent(Protection::hold);
             if (plan.capabilities().contains(Capability.PAUSE_BEFORE_SWITCHOVER)) {
                 control.advance(new OutgoingState.PreSwitchover(), "the guest stands still");
                 control.awaitContinue();
             }
             control.advance(
                     new OutgoingState.Device(), postcopy ? "the switch to postcopy" : "the rest is small enough");
-            connection = postcopy
-                    ? Optional.of(session.sendPackage(control::commit, control::devicesLoaded))
-                    : handOver(session);
+            if (protection.isPresent()) {
+                session.sendRestToSecondary();
+                protection.get().begin(session.guestRan());
+                connection = Optional.empty();
+            } else {
+                connection = postcopy
+                        ? Optional.of(session.sendPackage(control::commit, control::devicesLoaded))
+                        : handOver(session);
+            }
         } catch (RuntimeException | Error e) {
             Throwable cause = session.toldCause(e);
+            protection.ifPresent(Protection::undo);
             session.giveBackFreePages();
             GuestOwner owner = settleOwner(session, e);
             letGo(session);
@@ -201,7 +217,9 @@ public final class OutgoingMigration implements AutoCloseable {
             control.fail(cause, owner);
             return;
         }
-        if (connection.isPresent()) {
+        if (protection.isPresent()) {
+            protect(session, protection.get());
+        } else if (connection.isPresent()) {
             pushRest(session, connection.get());
         } else {
             letGo(session);
@@ -226,6 +244,35 @@ public final class OutgoingMigration implements AutoCloseable {
             case Postcopy.End.Completed _ -> control.complete("the destination has everything");
             case Postcopy.End.Failed(Throwable cause, GuestOwner owner) -> control.fail(cause, owner);
         }
+    }
+
+    /** COLO, with the guest running here and at the secondary, until one of them is lost. */
+    private void protect(OutgoingSession session, Protection protection) {
+        try (protection) {
+            Protection.End end = protection.conduct();
+            letGo(session);
+            session.letRamChange();
+            switch (end) {
+                case Protection.End.Alone(String why, ColoExitReason reason) -> {
+                    MigrationListener.tell(plan.listeners(), l -> l.protectionEnded(ColoMode.PRIMARY, reason));
+                    control.alone(why);
+                }
+                case Protection.End.Stopped(Throwable cause) -> {
+                    MigrationListener.tell(
+                            plan.listeners(), l -> l.protectionEnded(ColoMode.PRIMARY, ColoExitReason.ERROR));
+                    control.fail(cause, GuestOwner.UNDECIDED);
+                }
+            }
+        }
+    }
+
+    /**
+     * The secondary is lost for certain: the guest goes on here, alone.
+     *
+     * @throws MigrationException.Refused if there is none
+     */
+    public void failOver() {
+        control.failOver();
     }
 
     /** An error of this program must not end in a guest that is said to be here when it is not. */

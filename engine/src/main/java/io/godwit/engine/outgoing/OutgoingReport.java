@@ -55,6 +55,7 @@ final class OutgoingReport {
                 waits,
                 postcopy,
                 forecast,
+                progress.colo.statistics(),
                 warning(plan, state, progress));
     }
 
@@ -149,6 +150,8 @@ final class OutgoingReport {
         return switch (state) {
             case OutgoingState.Failed failed -> Optional.of(failed.error());
             case OutgoingState.PostcopyPaused paused -> Optional.of(paused.error());
+            case OutgoingState.Colo colo -> colo.error();
+            case OutgoingState.Alone alone -> Optional.of("The guest goes on here, alone: " + alone.why() + ".");
             case OutgoingState.Setup _,
                     OutgoingState.Active _,
                     OutgoingState.PreSwitchover _,
@@ -165,7 +168,7 @@ final class OutgoingReport {
     private static Optional<GuestOwner> owner(OutgoingState state) {
         return switch (state) {
             case OutgoingState.Completed _ -> Optional.of(GuestOwner.PEER);
-            case OutgoingState.Cancelled _ -> Optional.of(GuestOwner.HERE);
+            case OutgoingState.Cancelled _, OutgoingState.Alone _ -> Optional.of(GuestOwner.HERE);
             case OutgoingState.Failed failed -> Optional.of(failed.owner());
             case OutgoingState.Setup _,
                     OutgoingState.Active _,
@@ -175,6 +178,7 @@ final class OutgoingReport {
                     OutgoingState.PostcopyPaused _,
                     OutgoingState.PostcopyRecoverSetup _,
                     OutgoingState.PostcopyRecover _,
+                    OutgoingState.Colo _,
                     OutgoingState.Cancelling _ -> Optional.empty();
         };
     }

@@ -6,6 +6,8 @@ import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.checkpoint.Protection;
+import io.godwit.engine.outgoing.checkpoint.ProtectionControl;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.postcopy.Postcopy;
@@ -18,8 +20,8 @@ import io.godwit.engine.outgoing.wire.AnnouncedRam;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
 import io.godwit.engine.outgoing.wire.RamSender;
 import io.godwit.engine.outgoing.wire.ReturnPath;
-import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
 import io.godwit.engine.outgoing.wire.StreamEnd;
+import io.godwit.engine.outgoing.wire.Verdict;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
@@ -39,9 +41,6 @@ import java.util.OptionalLong;
  * {@code mig-outgoing} only.
  */
 final class OutgoingSession implements AutoCloseable {
-    /** LIMIT: a word that was sent before the wire broke is there within this time. */
-    private static final long LAST_WORD_NANOS = 100_000_000;
-
     private final OutgoingPlan plan;
     private final Channel channel;
     private final AbortSignal abort;
@@ -56,6 +55,10 @@ final class OutgoingSession implements AutoCloseable {
     private final Switchover switchover;
     private final boolean forPostcopy;
     private final Optional<ReturnPath> returnPath;
+    private final boolean colo;
+    /** The way back, on which a secondary speaks whether or not the return path is open. */
+    private final Optional<ReturnPath> answers;
+
     private final Optional<FreePageHints> freePages;
     private Optional<PostcopySwitch> postcopy = Optional.empty();
     private boolean holes;
@@ -90,10 +93,12 @@ final class OutgoingSession implements AutoCloseable {
                 : Optional.empty();
         this.precopy = new Precopy(plan, ram, wire, sender, progress, meter, trigger, freePages, () -> awaitArrival(0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, meter, plan.clock());
-        boolean answers = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
-        this.returnPath = answers && channel.isBidirectional()
+        this.colo = plan.capabilities().contains(Capability.X_COLO);
+        boolean asks = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
+        this.answers = (asks || colo) && channel.isBidirectional()
                 ? Optional.of(new ReturnPath(channel, entries, plan.environment()))
                 : Optional.empty();
+        this.returnPath = answers.filter(_ -> asks);
     }
 
     /** The guest's blocks, which stay as they are until it is known whether the destination can follow. */
@@ -111,8 +116,12 @@ final class OutgoingSession implements AutoCloseable {
             throw new MigrationException.Transport(
                     "postcopy needs answers, and " + channel.peer() + " has no way back; use tcp: or unix:");
         }
+        if (colo && answers.isEmpty()) {
+            throw new MigrationException.Transport(
+                    "COLO needs answers, and " + channel.peer() + " has no way back; use tcp: or unix:");
+        }
         // Before the first byte leaves: who turns this away is heard, and not only noticed as a broken wire.
-        returnPath.ifPresent(ReturnPath::start);
+        answers.ifPresent(ReturnPath::start);
         wire.announceGuest(configuration);
         if (returnPath.isPresent()) {
             wire.command(new Command.OpenReturnPath());
@@ -126,6 +135,9 @@ final class OutgoingSession implements AutoCloseable {
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
             askForSafety();
         }
+        if (colo) {
+            announceColo();
+        }
         holes = freePages.isPresent() && takesHoles();
         boolean follows = followsRam();
         precopy.begin(holes);
@@ -135,9 +147,40 @@ final class OutgoingSession implements AutoCloseable {
         }
     }
 
+    /** A Godwit that shares the token may compare; any other secondary gets checkpoints only. */
+    private void announceColo() {
+        boolean periodic = plan.parameters().get().isOn(MigrationParameter.COLO_PERIODIC);
+        if (returnPath.isPresent() && agrees(Extension.COMPARE) && periodic && !agrees(Extension.STANDSTILL)) {
+            throw new MigrationException.Refused("'x-colo-periodic' needs a secondary whose guest can stand still; "
+                    + channel.peer() + " has none. Switch it off");
+        }
+        wire.command(new Command.EnableColo());
+    }
+
+    /**
+     * With the guest running: what protection needs before the stop. From here on the list of blocks stays as it is.
+     *
+     * @return what goes on when all is sent
+     */
+    Protection prepareProtection(ProtectionControl control) {
+        ram.hold("Memory can neither be added nor taken away now: the guest is protected by the secondary at "
+                + plan.uri() + ", whose memory must be the same. End that first (migrate_cancel).");
+        Protection.Handover handover = new Protection.Handover(
+                configuration,
+                ram.snapshot(),
+                wire,
+                sender,
+                () -> precopy.sendAllDirty(false),
+                answers.orElseThrow(),
+                asksForOurToken());
+        Protection made = new Protection(plan, handover, control, abort, progress.colo, meter);
+        made.connect();
+        return made;
+    }
+
     /** Whether blocks may come and go; if not, who tries is told why from now on. */
     private boolean followsRam() {
-        if (returnPath.isPresent() && plan.guest().ramPlug().isPresent() && agrees(Extension.PLUG)) {
+        if (!colo && returnPath.isPresent() && plan.guest().ramPlug().isPresent() && agrees(Extension.PLUG)) {
             return true;
         }
         ram.keepBecause(
@@ -243,7 +286,17 @@ final class OutgoingSession implements AutoCloseable {
     /** Sends the rest up to the last byte. */
     void sendRest() {
         returnPath.ifPresent(ReturnPath::expectVerdict);
-        switchover.sendRest(precopy, sender, configuration, this::holes);
+        switchover.sendRest(precopy, sender, configuration, this::holes, false);
+    }
+
+    /** Sends the rest to a secondary, which has no right to run the guest. */
+    void sendRestToSecondary() {
+        switchover.sendRest(precopy, sender, configuration, this::holes, true);
+    }
+
+    /** Whether the guest ran when it was stopped. */
+    boolean guestRan() {
+        return switchover.guestRan();
     }
 
     /**
@@ -288,32 +341,19 @@ final class OutgoingSession implements AutoCloseable {
             switch (verdict) {
                 case Verdict.Accepted _ -> {}
                 case Verdict.Rejected rejected ->
-                    throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
+                    throw new MigrationException.Protocol("the destination " + rejected.describe());
                 case Verdict.Silent _, Verdict.TurnedAway _ ->
                     throw new MigrationException.Transport("the whole guest was sent to " + channel.peer()
-                            + ", but the destination " + ReturnPath.describe(verdict));
+                            + ", but the destination " + verdict.describe());
             }
         }
         switchover.answered(since);
         plan.run().handedOver();
     }
 
-    /**
-     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire
-     * first, and its own word explains more.
-     */
+    /** {@link ReturnPath#toldCause}. */
     Throwable toldCause(Throwable cause) {
-        if (!(cause instanceof MigrationException.Transport) || returnPath.isEmpty()) {
-            return cause;
-        }
-        Verdict verdict = returnPath.get().awaitVerdict(LAST_WORD_NANOS);
-        return switch (verdict) {
-            case Verdict.Rejected _ ->
-                new MigrationException.Protocol("the destination " + ReturnPath.describe(verdict), cause);
-            case Verdict.TurnedAway _ ->
-                new MigrationException.Transport("the destination " + ReturnPath.describe(verdict), cause);
-            case Verdict.Accepted _, Verdict.Silent _ -> cause;
-        };
+        return returnPath.map(answers -> answers.toldCause(cause)).orElse(cause);
     }
 
     /** The migration has failed: what comes and goes is of no interest to it any more. */
@@ -335,7 +375,7 @@ final class OutgoingSession implements AutoCloseable {
     GuestOwner settleOwner() {
         channel.abort("the migration has ended");
         // What the destination said last counts, also when it was said while we failed for another reason.
-        returnPath.ifPresent(ReturnPath::join);
+        answers.ifPresent(ReturnPath::join);
         boolean answered = returnPath.isPresent() && returnPath.get().verdict() instanceof Verdict.Accepted;
         if (answered && switchover.isRightGivenUp()) {
             plan.run().handedOver();
@@ -371,7 +411,7 @@ final class OutgoingSession implements AutoCloseable {
         precopy.close();
         channel.abort("the migration has ended");
         freePages.ifPresent(FreePageHints::close);
-        returnPath.ifPresent(ReturnPath::join);
+        answers.ifPresent(ReturnPath::join);
         postcopy.ifPresent(PostcopySwitch::close);
         sender.close();
         wire.close();

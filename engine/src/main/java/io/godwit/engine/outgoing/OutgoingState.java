@@ -4,6 +4,7 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationStatus;
+import java.util.Optional;
 
 /**
  * Where an outgoing migration stands, with the data that only that state has.
@@ -14,6 +15,9 @@ import io.godwit.engine.outcome.MigrationStatus;
  *   Setup, Active, PreSwitchover, Device -> Cancelling -> Cancelled
  *   Setup, Active, PreSwitchover, Device -> Failed
  *   Cancelling -> Failed, Completed     (the destination had the guest already)
+ *
+ *   Device -> Colo -> Alone
+ *   Colo -> Cancelling, Failed
  *
  *   Device -> PostcopyActive -> Completed
  *               |   ^   \-> Failed        (the destination never began, or this side is ending)
@@ -54,6 +58,20 @@ sealed interface OutgoingState {
     /** Connected again; the destination says what it has. */
     record PostcopyRecover() implements OutgoingState {}
 
+    /**
+     * The guest runs here, and a secondary is kept up to it.
+     *
+     * @param error what somebody has to decide, once the secondary is lost
+     */
+    record Colo(Optional<String> error) implements OutgoingState {}
+
+    /**
+     * There was a secondary, and there is none any more; the guest is here.
+     *
+     * @param why what became of it
+     */
+    record Alone(String why) implements OutgoingState {}
+
     /** The destination said that it runs the guest. */
     record Completed() implements OutgoingState {}
 
@@ -77,7 +95,8 @@ sealed interface OutgoingState {
             case PostcopyPaused _ -> MigrationStatus.POSTCOPY_PAUSED;
             case PostcopyRecoverSetup _ -> MigrationStatus.POSTCOPY_RECOVER_SETUP;
             case PostcopyRecover _ -> MigrationStatus.POSTCOPY_RECOVER;
-            case Completed _ -> MigrationStatus.COMPLETED;
+            case Colo _ -> MigrationStatus.COLO;
+            case Completed _, Alone _ -> MigrationStatus.COMPLETED;
             case Failed _ -> MigrationStatus.FAILED;
             case Cancelling _ -> MigrationStatus.CANCELLING;
             case Cancelled _ -> MigrationStatus.CANCELLED;
@@ -90,7 +109,9 @@ sealed interface OutgoingState {
             case Setup _ -> next instanceof Active || endsEarly(next);
             case Active _ -> next instanceof PreSwitchover || next instanceof Device || endsEarly(next);
             case PreSwitchover _ -> next instanceof Device || endsEarly(next);
-            case Device _ -> next instanceof Completed || next instanceof PostcopyActive || endsEarly(next);
+            case Device _ ->
+                next instanceof Completed || next instanceof PostcopyActive || next instanceof Colo || endsEarly(next);
+            case Colo _ -> next instanceof Colo || next instanceof Alone || endsEarly(next);
             case PostcopyActive _ ->
                 next instanceof Completed || next instanceof PostcopyPaused || next instanceof Failed;
             case PostcopyPaused _ -> next instanceof PostcopyRecoverSetup || next instanceof Failed;
@@ -99,7 +120,7 @@ sealed interface OutgoingState {
             case PostcopyRecover _ ->
                 next instanceof PostcopyActive || next instanceof PostcopyPaused || next instanceof Failed;
             case Cancelling _ -> next instanceof Cancelled || next instanceof Failed || next instanceof Completed;
-            case Completed _, Failed _, Cancelled _ -> false;
+            case Completed _, Alone _, Failed _, Cancelled _ -> false;
         };
     }
 

@@ -64,8 +64,14 @@ final class Switchover {
      * Sends all that is left, up to the last byte.
      *
      * @param holes says after the last harvest what was left out
+     * @param keepsRight whether the destination becomes a secondary, which has no right to run the guest
      */
-    void sendRest(Precopy precopy, RamSender sender, Configuration configuration, Supplier<List<Command>> holes) {
+    void sendRest(
+            Precopy precopy,
+            RamSender sender,
+            Configuration configuration,
+            Supplier<List<Command>> holes,
+            boolean keepsRight) {
         long start = clock.nanoTime();
         precopy.harvest();
         long harvested = clock.nanoTime();
@@ -79,9 +85,11 @@ final class Switchover {
         progress.downtimePages = meter.pages() - pagesBefore;
         long sent = clock.nanoTime();
         List<DeviceSection> devices = GuestState.save(guest, wasRunning);
-        // The destination may begin as soon as it has the last byte, so the token must be free before that byte leaves.
-        rightGivenUp = true;
-        run.releaseRightToRun();
+        if (!keepsRight) {
+            // The destination may begin as soon as it has the last byte, so the token must be free before that.
+            rightGivenUp = true;
+            run.releaseRightToRun();
+        }
         wire.tail(configuration, devices);
         tell(new DowntimeParts(
                 parts.stopNanos(), harvested - start, sent - harvested, clock.nanoTime() - sent, 0, 0, 0, 0));

@@ -16,6 +16,9 @@ public interface MigrationListener {
     /** The walk of the dirty bitmap with this number begins; the first one is 1. */
     void passStarted(int pass);
 
+    /** COLO is over on this side, which was that until now ({@code COLO_EXIT}). */
+    default void protectionEnded(ColoMode mode, ColoExitReason reason) {}
+
     /** Tells all of {@code listeners}: the migration goes on whatever they throw. */
     static void tell(List<MigrationListener> listeners, Consumer<MigrationListener> event) {
         for (MigrationListener listener : listeners) {

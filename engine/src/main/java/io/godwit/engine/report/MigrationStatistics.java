@@ -21,6 +21,7 @@ import java.util.Optional;
  * @param waits how long others waited because of it
  * @param postcopy what postcopy did, once it has begun
  * @param forecast what the source says of the end, once something was measured
+ * @param colo what protection did, once it has begun
  * @param warning what somebody should know now, while it goes on
  */
 public record MigrationStatistics(
@@ -35,6 +36,7 @@ public record MigrationStatistics(
         WaitStatistics waits,
         Optional<PostcopyStatistics> postcopy,
         Optional<ForecastStatistics> forecast,
+        Optional<ColoStatistics> colo,
         Optional<String> warning) {
     /** Before the first migration. */
     public static final MigrationStatistics NONE = new MigrationStatistics(
@@ -49,9 +51,10 @@ public record MigrationStatistics(
             WaitStatistics.NONE,
             Optional.empty(),
             Optional.empty(),
+            Optional.empty(),
             Optional.empty());
 
-    /** Of a migration about which nobody has to be warned. */
+    /** Of a migration without protection, about which nobody has to be warned. */
     public MigrationStatistics(
             MigrationStatus status,
             boolean outgoing,
@@ -76,6 +79,7 @@ public record MigrationStatistics(
                 waits,
                 postcopy,
                 forecast,
+                Optional.empty(),
                 Optional.empty());
     }
 }

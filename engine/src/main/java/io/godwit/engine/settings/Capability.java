@@ -27,7 +27,11 @@ public enum Capability {
     ZERO_BLOCKS("zero-blocks", false),
     /** The guest may be let run at the destination before its memory has arrived. Both sides must have it on. */
     POSTCOPY_RAM("postcopy-ram", true),
-    X_COLO("x-colo", false),
+    /**
+     * A secondary runs the same guest and is brought up to the primary by checkpoints; if one of the two hosts dies the
+     * other goes on. Both sides must have it on.
+     */
+    X_COLO("x-colo", true),
     RELEASE_RAM("release-ram", false),
     MULTIFD("multifd", false),
     DIRTY_BITMAPS("dirty-bitmaps", false),

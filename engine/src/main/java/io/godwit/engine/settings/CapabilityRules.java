@@ -24,6 +24,7 @@ public final class CapabilityRules {
         }
         requires(on, Capability.POSTCOPY_PREEMPT, Capability.POSTCOPY_RAM);
         requires(on, Capability.POSTCOPY_SAFE, Capability.POSTCOPY_RAM);
+        excludes(on, Capability.X_COLO, Capability.POSTCOPY_RAM);
         oneOf(on, Capability.DIRTY_LIMIT, Capability.AUTO_CONVERGE);
         oneOf(on, Capability.AUTOPILOT, Capability.AUTO_CONVERGE);
         oneOf(on, Capability.AUTOPILOT, Capability.DIRTY_LIMIT);
@@ -33,6 +34,13 @@ public final class CapabilityRules {
         if (on.contains(one) && on.contains(other)) {
             throw new MigrationException.Refused("Capabilities '" + one.publicName() + "' and '" + other.publicName()
                     + "' both throttle the guest: switch on one of them.");
+        }
+    }
+
+    private static void excludes(Set<Capability> on, Capability capability, Capability other) {
+        if (on.contains(capability) && on.contains(other)) {
+            throw new MigrationException.Refused("Capabilities '" + capability.publicName() + "' and '"
+                    + other.publicName() + "' do not go together: switch one of them off.");
         }
     }
 
@@ -53,6 +61,7 @@ public final class CapabilityRules {
         boolean postcopy = capabilities.contains(Capability.POSTCOPY_RAM);
         boolean preempt = capabilities.contains(Capability.POSTCOPY_PREEMPT);
         boolean safe = capabilities.contains(Capability.POSTCOPY_SAFE);
+        boolean colo = capabilities.contains(Capability.X_COLO);
         switch (target) {
             case MigrationUri.Tcp _, MigrationUri.Unix _ -> {}
             case MigrationUri.Fd _ -> {
@@ -63,6 +72,10 @@ public final class CapabilityRules {
                 }
             }
             case MigrationUri.Exec _, MigrationUri.File _ -> {
+                if (colo) {
+                    throw new MigrationException.Refused("COLO is not possible over " + target
+                            + ", which has no way back; use tcp: or unix:, or switch 'x-colo' off.");
+                }
                 if (postcopy) {
                     throw new MigrationException.Refused("Postcopy is not possible over " + target
                             + ", which has no way back; use tcp: or unix:, or switch 'postcopy-ram' off.");

@@ -56,7 +56,26 @@ public enum MigrationParameter {
     /** The most that throttling of any kind takes from a vCPU, in percent of its time; Godwit's own. */
     MAX_GUEST_SLOWDOWN("max-guest-slowdown", 0, 99, 99),
     /** Whether a guest that can is asked for its free pages, which are left out then; Godwit's own. */
-    FREE_PAGE_HINTS("x-free-page-hints", true);
+    FREE_PAGE_HINTS("x-free-page-hints", true),
+    /** With {@code x-colo}, the most ms from one checkpoint to the next; the primary's holds. */
+    CHECKPOINT_DELAY("x-checkpoint-delay", 0, 0xffff_ffffL, 20_000),
+    /**
+     * With {@code x-colo}, the least ms from one checkpoint to the next when the interval adapts to what checkpoints
+     * cost; 0 = it does not adapt. Godwit's own.
+     */
+    CHECKPOINT_MIN_DELAY("x-checkpoint-min-delay", 0, 0xffff_ffffL, 0),
+    /**
+     * With {@code x-colo}, how long in ms the other side may be silent before it counts as lost; the primary's holds.
+     * Godwit's own.
+     */
+    HEARTBEAT_TIMEOUT("x-colo-heartbeat-timeout", 50, 600_000, 1_000),
+    /** With {@code x-colo}, how long in ms an answer may lack its counterpart before a checkpoint; Godwit's own. */
+    COMPARE_TIMEOUT("x-colo-compare-timeout", 1, 600_000, 3_000),
+    /**
+     * With {@code x-colo}, whether the secondary's guest stands still and outputs wait for the next checkpoint, so that
+     * nothing is compared; Godwit's own.
+     */
+    COLO_PERIODIC("x-colo-periodic", false);
 
     private final String publicName;
     private final boolean isSwitch;

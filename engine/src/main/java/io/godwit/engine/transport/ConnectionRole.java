@@ -14,7 +14,9 @@ public enum ConnectionRole {
     /** Pages that the destination's guest waits for, past those that are under way on {@link #MAIN}. */
     PREEMPT("preempt channel"),
     /** What the guest has written at the destination, on its way back to the source. */
-    EPOCHS("connection for epochs");
+    EPOCHS("connection for epochs"),
+    /** Requests, answers and heartbeats of COLO. */
+    COMPARE("compare connection");
 
     private final String description;
 

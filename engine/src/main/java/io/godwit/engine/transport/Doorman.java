@@ -11,7 +11,6 @@ import io.godwit.linux.memory.NativeMemory;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +21,8 @@ import java.util.concurrent.locks.Lock;
 /**
  * Lets the source's connections in at one address and turns everybody else away. A connection counts only when its
  * first bytes say what it is for ({@link Recognition}); until then it waits here, with a deadline and with few others.
- * There is one for each role at a time: a second source is told at once that it is too late, by the end of its
- * connection.
+ * There is one for each role at a time: a second source is told at once that it is too late ({@link
+ * Recognition#tooLate}), and its connection ends.
  *
  * <p>Threads: {@code mig-doorman} accepts and looks; {@link #open} any, {@link #close} the owner, when nobody is in
  * {@link #open} any more.
@@ -266,9 +265,9 @@ public final class Doorman implements Connections, AutoCloseable {
 
     /** Reads and judges; returns why the visitor has to go, empty if it has not. */
     private String look(Visitor visitor) {
-        int n = visitor.channel.read(scratch, 0, Recognition.MAX_BYTES - visitor.count, 0);
+        int n = visitor.channel.read(scratch, 0, Recognition.MAX_BYTES - visitor.count(), 0);
         if (n < 0) {
-            return "it closed the connection after " + visitor.count + " bytes";
+            return "it closed the connection after " + visitor.count() + " bytes";
         }
         visitor.append(scratch.buffer(0, n), clock.nanoTime());
         if (visitor.isSilent()) {
@@ -276,7 +275,7 @@ public final class Doorman implements Connections, AutoCloseable {
         }
         return switch (recognition.judge(ByteBuffer.wrap(visitor.begin()))) {
             case Recognition.Verdict.Unclear _ ->
-                visitor.count < Recognition.MAX_BYTES ? "" : "its first " + visitor.count + " bytes say nothing";
+                visitor.count() < Recognition.MAX_BYTES ? "" : "its first " + visitor.count() + " bytes say nothing";
             case Recognition.Verdict.Stranger(String why) -> why;
             case Recognition.Verdict.Known(ConnectionRole role) -> admit(visitor, role);
         };
@@ -287,6 +286,7 @@ public final class Doorman implements Connections, AutoCloseable {
         try {
             Optional<String> holder = holder(role);
             if (holder.isPresent()) {
+                visitor.answer = recognition.tooLate(role, holder.get());
                 return "this destination is taken: its " + role.description() + " is " + holder.get();
             }
             if (role != ConnectionRole.MAIN && holder(ConnectionRole.MAIN).isEmpty()) {
@@ -322,7 +322,7 @@ public final class Doorman implements Connections, AutoCloseable {
     }
 
     private boolean isOverdue(Visitor visitor) {
-        return clock.nanoTime() - visitor.sinceNanos >= patienceNanos && !mayBeSilent(visitor);
+        return clock.nanoTime() - visitor.sinceNanos() >= patienceNanos && !mayBeSilent(visitor);
     }
 
     private boolean mayBeSilent(Visitor visitor) {
@@ -331,6 +331,11 @@ public final class Doorman implements Connections, AutoCloseable {
 
     private void turnAway(Visitor visitor, String why) {
         turnedAway.tell(visitor.channel.peer(), why);
+        try {
+            visitor.sayAnswer();
+        } catch (MigrationException.Transport e) {
+            LOG.log(System.Logger.Level.DEBUG, "who was turned away could not be told why", e);
+        }
         visitor.channel.close();
     }
 
@@ -339,48 +344,11 @@ public final class Doorman implements Connections, AutoCloseable {
         long timeout = mayAccept() ? Channel.FOREVER_NANOS : acceptAgainNanos - now;
         for (Visitor visitor : visitors) {
             if (!mayBeSilent(visitor)) {
-                timeout = Math.min(timeout, visitor.sinceNanos + patienceNanos - now);
+                timeout = Math.min(timeout, visitor.sinceNanos() + patienceNanos - now);
             }
         }
         List<Channel> waiting =
                 visitors.stream().map(visitor -> visitor.channel).toList();
         listening.await(mayAccept(), waiting, Math.max(0, timeout));
-    }
-
-    /** A connection that has not been let in. */
-    private static final class Visitor {
-        final Channel channel;
-        /** Whether there was a main connection when it came: none but that one comes before. */
-        final boolean hasMain;
-
-        private final byte[] bytes = new byte[Recognition.MAX_BYTES];
-        private int count;
-        /** Since when it has been silent, or has not finished what it began to say. */
-        private long sinceNanos;
-
-        private boolean admitted;
-
-        Visitor(Channel channel, long sinceNanos, boolean hasMain) {
-            this.channel = channel;
-            this.sinceNanos = sinceNanos;
-            this.hasMain = hasMain;
-        }
-
-        void append(ByteBuffer more, long nowNanos) {
-            if (count == 0 && more.hasRemaining()) {
-                sinceNanos = nowNanos;
-            }
-            int n = more.remaining();
-            more.get(bytes, count, n);
-            count += n;
-        }
-
-        boolean isSilent() {
-            return count == 0;
-        }
-
-        byte[] begin() {
-            return Arrays.copyOf(bytes, count);
-        }
     }
 }

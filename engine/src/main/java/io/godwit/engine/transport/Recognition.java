@@ -32,6 +32,14 @@ public interface Recognition {
     Verdict judge(ByteBuffer first);
 
     /**
+     * What is said to who comes too late, before the connection is closed.
+     *
+     * @param holder who came before
+     * @return bytes that the peer of this role understands; none if it would not listen
+     */
+    byte[] tooLate(ConnectionRole role, String holder);
+
+    /**
      * Whether one of the peer's connections may be open and silent for long: the preempt channel says nothing before
      * its first page.
      */

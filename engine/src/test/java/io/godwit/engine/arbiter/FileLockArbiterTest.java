@@ -40,7 +40,8 @@ class FileLockArbiterTest {
                 FileLockArbiter other = new FileLockArbiter(directory)) {
             Arbiter.Claim _ = one.claim(GUEST, Duration.ZERO);
             one.recordRun(Optional.empty());
-            assertThat(other.claim(GUEST, Duration.ZERO)).isEqualTo(new Arbiter.Claim.Lost(one.self()));
+            assertThat(other.claim(GUEST, Duration.ZERO))
+                    .isEqualTo(new Arbiter.Claim.Lost(one.self(), new LastRun(one.self(), Optional.empty())));
             one.release();
             assertThat(other.claim(GUEST, Duration.ZERO))
                     .isEqualTo(new Arbiter.Claim.Won(new LastRun(one.self(), Optional.empty())));

@@ -4,7 +4,9 @@ package io.godwit.machines.guest;
 
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
+import io.godwit.engine.guest.Traffic;
 import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.service.ServiceDevice;
 import io.godwit.machines.vcpu.HeartbeatMonitor;
 import java.util.Optional;
 
@@ -21,7 +23,20 @@ public interface Machine extends Guest {
 
     @Override
     default Optional<Outputs> outputs() {
-        return Optional.of(heartbeats().outputs());
+        Outputs beats = heartbeats().outputs();
+        return Optional.of(service()
+                .<Outputs>map(device -> new JointOutputs(beats, device.outputs()))
+                .orElse(beats));
+    }
+
+    /** The device of a guest that is a service; empty for others. */
+    default Optional<ServiceDevice> service() {
+        return Optional.empty();
+    }
+
+    @Override
+    default Optional<Traffic> traffic() {
+        return service().map(device -> device);
     }
 
     /** Pages that the program has rewritten in all its life, on all hosts. */

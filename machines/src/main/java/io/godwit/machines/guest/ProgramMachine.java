@@ -9,6 +9,8 @@ import io.godwit.engine.memory.RamBlocks;
 import io.godwit.machines.programs.GuestProgram;
 import io.godwit.machines.programs.HintRing;
 import io.godwit.machines.programs.Mismatch;
+import io.godwit.machines.programs.ServicePort;
+import io.godwit.machines.service.ServiceDevice;
 import io.godwit.machines.vcpu.HeartbeatMonitor;
 import io.godwit.machines.vcpu.VcpuGroup;
 import io.godwit.stream.DeviceSection;
@@ -27,6 +29,7 @@ public abstract class ProgramMachine implements Machine {
     private final HintRing hints;
     private final boolean mute;
     private final PluggedRam plugged;
+    private final Optional<ServiceDevice> service;
 
     /** A machine over RAM that it owns from now on. */
     protected ProgramMachine(GuestOptions options, Origin origin, GuestRam ram) {
@@ -36,6 +39,9 @@ public abstract class ProgramMachine implements Machine {
         this.hints = new HintRing(ram.block(), options.cpus());
         this.mute = options.workload().mute();
         this.plugged = new PluggedRam(options, origin, ram.blocks(), new Dimms());
+        this.service = options.workload().program() == GuestProgram.SERVICE
+                ? Optional.of(new ServiceDevice(origin == Origin.BOOT, ServiceDevice.Limits.USUAL))
+                : Optional.empty();
     }
 
     /** Gives the guest memory, tracked from now on. */
@@ -62,6 +68,7 @@ public abstract class ProgramMachine implements Machine {
     @Override
     public final List<DeviceState> devices() {
         List<DeviceState> all = new ArrayList<>(ownDevices());
+        service.ifPresent(all::add);
         all.addAll(plugged.devices());
         return List.copyOf(all);
     }
@@ -81,6 +88,16 @@ public abstract class ProgramMachine implements Machine {
     @Override
     public final Optional<PluggedRam> plugged() {
         return plugged.roomBytes() == 0 ? Optional.empty() : Optional.of(plugged);
+    }
+
+    @Override
+    public final Optional<ServiceDevice> service() {
+        return service;
+    }
+
+    /** What a vCPU's program is asked through: that of the first one, in a guest that is a service. */
+    protected final Optional<ServicePort> servicePort(int vcpu) {
+        return vcpu == 0 ? service.map(device -> device) : Optional.empty();
     }
 
     /** Frees what the vCPU threads used; they have ended, and RAM is freed afterwards. */

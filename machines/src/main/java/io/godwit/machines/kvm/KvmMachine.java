@@ -47,7 +47,7 @@ public final class KvmMachine extends ProgramMachine {
             cpu.writeCpuid(cpuid);
             RingThreeStart.set(cpu, ram.controlBlocks().get(index).program());
             devices.add(new CpuState(cpu, msrs));
-            threads.add(new KvmVcpuThread(cpu, heartbeats().vcpus().get(index), tracker));
+            threads.add(new KvmVcpuThread(cpu, heartbeats().vcpus().get(index), servicePort(index), tracker));
         }
         vcpus = new VcpuGroup(threads);
     }

@@ -7,17 +7,21 @@ import io.godwit.linux.kvm.KvmExit;
 import io.godwit.linux.kvm.KvmVcpu;
 import io.godwit.linux.process.Threads;
 import io.godwit.machines.programs.BeatPort;
+import io.godwit.machines.programs.ServicePort;
 import io.godwit.machines.vcpu.Heartbeat;
 import io.godwit.machines.vcpu.VcpuThread;
+import java.util.Optional;
 
 /** Runs one vCPU and serves its heartbeat ports. */
 final class KvmVcpuThread extends VcpuThread {
     private final KvmVcpu vcpu;
+    private final Optional<ServiceExits> service;
     private final KvmTracker tracker;
 
-    KvmVcpuThread(KvmVcpu vcpu, Heartbeat heartbeat, KvmTracker tracker) {
+    KvmVcpuThread(KvmVcpu vcpu, Heartbeat heartbeat, Optional<ServicePort> service, KvmTracker tracker) {
         super(vcpu.index(), heartbeat);
         this.vcpu = vcpu;
+        this.service = service.map(port -> new ServiceExits(vcpu, port, beatPort()));
         this.tracker = tracker;
     }
 
@@ -49,7 +53,10 @@ final class KvmVcpuThread extends VcpuThread {
             KvmExit exit = vcpu.run();
             accessPending = exit == KvmExit.IO_IN || exit == KvmExit.IO_OUT;
             switch (exit) {
-                case IO_IN -> vcpu.answerIo(read(port));
+                case IO_IN -> {
+                    vcpu.answerIo(read(port));
+                    accessPending = !deliverRequest();
+                }
                 // ORDERING: cleared before the flag is read again: a pause that was taken back meanwhile, since it came
                 // too late, must not keep the guest out for ever.
                 case INTERRUPTED -> {
@@ -78,9 +85,23 @@ final class KvmVcpuThread extends VcpuThread {
                 port.beat();
                 yield 0;
             }
+            case ServicePort.ASK_PORT -> service.map(ServiceExits::ask).orElse(-1);
+            case ServicePort.ANSWER_PORT -> service.map(ServiceExits::answer).orElse(-1);
             // What a port without a device reads as.
             default -> -1;
         };
+    }
+
+    /** Whether the access was that of a service which gets a request: then it is finished, and the words are there. */
+    private boolean deliverRequest() {
+        if (service.isEmpty() || !service.get().isTaken()) {
+            return false;
+        }
+        finishAccess();
+        service.get().deliver();
+        // ORDERING: as after an interruption: the flag that asks for a pause is read next.
+        vcpu.immediateExit(false);
+        return true;
     }
 
     /**

@@ -48,8 +48,8 @@ public final class MemoryMachine extends ProgramMachine {
         List<ProgramThread> threads = new ArrayList<>();
         for (int index = 0; index < options.cpus(); index++) {
             devices.add(new ProgramState(index, ram.controlBlocks().get(index)));
-            threads.add(
-                    new ProgramThread(index, ram.block(), heartbeats().vcpus().get(index), listener));
+            threads.add(new ProgramThread(
+                    index, ram.block(), heartbeats().vcpus().get(index), servicePort(index), listener));
         }
         vcpus = new VcpuGroup(threads);
     }

@@ -5,9 +5,11 @@ package io.godwit.machines.memory;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.process.Threads;
 import io.godwit.machines.programs.JavaProgram;
+import io.godwit.machines.programs.ServicePort;
 import io.godwit.machines.programs.WriteListener;
 import io.godwit.machines.vcpu.Heartbeat;
 import io.godwit.machines.vcpu.VcpuThread;
+import java.util.Optional;
 
 /**
  * Runs one vCPU's program in Java. It looks at the pause request after each chunk, so nothing needs to interrupt it.
@@ -15,9 +17,9 @@ import io.godwit.machines.vcpu.VcpuThread;
 final class ProgramThread extends VcpuThread {
     private final JavaProgram program;
 
-    ProgramThread(int index, RamBlock ram, Heartbeat heartbeat, WriteListener listener) {
+    ProgramThread(int index, RamBlock ram, Heartbeat heartbeat, Optional<ServicePort> service, WriteListener listener) {
         super(index, heartbeat);
-        program = new JavaProgram(ram, index, beatPort(), listener);
+        program = new JavaProgram(ram, index, beatPort(), service, listener);
     }
 
     @Override

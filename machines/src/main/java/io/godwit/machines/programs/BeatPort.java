@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.machines.programs;
 
+import java.util.function.BooleanSupplier;
+
 /** The host's side of a vCPU's heartbeat. Belongs to the vCPU's thread. */
 public interface BeatPort {
     /** Port on which a program beats and waits for the next tick. */
@@ -15,7 +17,12 @@ public interface BeatPort {
      *
      * @return ticks since the last call, 0 if a pause came first; at most {@code MAX_TICKS}
      */
-    int awaitTick();
+    default int awaitTick() {
+        return awaitTick(() -> false);
+    }
+
+    /** The same, which ends earlier when {@code early} is true; who makes it so unparks the vCPU's thread. */
+    int awaitTick(BooleanSupplier early);
 
     /** Beats. */
     void beat();

@@ -8,8 +8,9 @@ import io.godwit.linux.memory.NativeMemory;
  * The first 2 MiB of guest RAM, and what a guest is before it starts. The rest is working memory.
  *
  * <pre>
- * 0x001000  code of the four programs, 1 KiB each
+ * 0x001000  code of the first four programs, 1 KiB each
  * 0x002000  page map (one entry), page directory pointers (one entry for each GiB)
+ * 0x004000  code of the service, in guests that run it
  * 0x010000  page directories: 2 MiB pages, guest-virtual = guest-physical, writable from ring 3
  * 0x180000  control blocks, one page for each vCPU
  * 0x1c0000  hint rings, one page for each vCPU
@@ -19,6 +20,7 @@ import io.godwit.linux.memory.NativeMemory;
 public final class BootArea {
     private static final long CODE = 0x1000;
     private static final long CODE_STRIDE = 0x400;
+    private static final long SERVICE_CODE = 0x4000;
     private static final long DIRECTORY_POINTERS = 0x3000;
     private static final long DIRECTORIES = 0x10000;
     private static final long PRESENT_WRITABLE_USER = 7;
@@ -35,7 +37,7 @@ public final class BootArea {
 
     /** Where a program starts. */
     public static long entryPoint(GuestProgram program) {
-        return CODE + program.code() * CODE_STRIDE;
+        return program == GuestProgram.SERVICE ? SERVICE_CODE : CODE + program.code() * CODE_STRIDE;
     }
 
     /**
@@ -50,7 +52,7 @@ public final class BootArea {
             throw new IllegalArgumentException(
                     "guest RAM is a multiple of 2 MiB from 4 MiB to 256 GiB, not %d bytes".formatted(byteLength));
         }
-        writeCode(ram);
+        writeCode(ram, workload);
         writePageTables(ram);
         if (workload.fill() == RamFill.RANDOM) {
             ram.fillRandom(BootLayout.BYTE_LENGTH, byteLength - BootLayout.BYTE_LENGTH, workload.seed());
@@ -59,7 +61,7 @@ public final class BootArea {
         for (int vcpu = 0; vcpu < vcpus; vcpu++) {
             long first = workload.shareStart(pages, vcpu, vcpus);
             long count = workload.shareStart(pages, vcpu + 1, vcpus) - first;
-            GuestProgram program = count == 0 ? GuestProgram.IDLE : workload.program();
+            GuestProgram program = workload.programOf(vcpu, count);
             ControlBlock block = ControlBlock.of(ram, vcpu);
             if (program == GuestProgram.BALLOONER) {
                 // Its share is a share of all memory, and what it rewrites lies at the start of that.
@@ -72,12 +74,18 @@ public final class BootArea {
                 block.put(ControlBlock.END_COUNT, end);
             }
             writeControlBlock(block, workload, program, first, count, pages);
+            if (program == GuestProgram.SERVICE) {
+                ServiceLayout.install(ram, block, BootLayout.BYTE_LENGTH + (first << SHARE_SHIFT), count);
+            }
             writeStamps(ram, workload, program, BootLayout.BYTE_LENGTH + (first << SHARE_SHIFT), count);
         }
     }
 
-    private static void writeCode(NativeMemory ram) {
+    private static void writeCode(NativeMemory ram, Workload workload) {
         for (GuestProgram program : GuestProgram.values()) {
+            if (program == GuestProgram.SERVICE && workload.program() != program) {
+                continue;
+            }
             byte[] code = MachineCode.of(program);
             if (code.length > CODE_STRIDE) {
                 throw new IllegalStateException(program + " has " + code.length + " bytes of code, too many");
@@ -122,7 +130,7 @@ public final class BootArea {
         for (long index = 0; index < count; index++) {
             long page = start + (index << SHARE_SHIFT);
             switch (program) {
-                case IDLE -> {
+                case IDLE, SERVICE -> {
                     return;
                 }
                 case DIRTIER, BALLOONER -> {

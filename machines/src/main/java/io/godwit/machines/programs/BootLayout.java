@@ -57,7 +57,7 @@ public final class BootLayout {
         // RAM.
         return switch (program) {
             case DIRTIER, BALLOONER -> 2;
-            case IDLE, STEPPER -> 1;
+            case IDLE, STEPPER, SERVICE -> 1;
         };
     }
 

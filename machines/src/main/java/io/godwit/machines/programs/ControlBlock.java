@@ -56,6 +56,25 @@ public final class ControlBlock {
     /** The free page that it tells of next. */
     static final int HINT_NEXT = 0xb8;
 
+    /** Of the service: where the table of cells starts; see {@link ServiceLayout}. */
+    static final int CELLS = 0xc0;
+    /** The number of cells, a power of two, less one. */
+    static final int CELL_MASK = 0xc8;
+    /** Where the pages to touch start. */
+    static final int TOUCHED = 0xd0;
+
+    static final int TOUCH_PAGES = 0xd8;
+    /** The page that is touched next. */
+    static final int TOUCH_NEXT = 0xe0;
+    /** How often it will have been touched then. */
+    static final int ROUND = 0xe8;
+    /** Requests that were executed. */
+    static final int SERIAL = 0xf0;
+    /** Whether {@link #REQUEST} has been taken and not answered; of programs in Java only. */
+    static final int REQUEST_TAKEN = 0xf8;
+    /** The words of the request. */
+    static final int REQUEST = 0x100;
+
     /** Counts of {@link #TOUCH_BUCKETS} durations, up to the end of the page; of programs in machine code only. */
     static final int TOUCHES = 0x400;
 
@@ -86,6 +105,16 @@ public final class ControlBlock {
 
     void put(int field, long value) {
         ram.putLongVolatile(offset + field, value);
+    }
+
+    /** Counts a page that did not hold what it must; only the first is described. */
+    void countMismatch(long page, long expected, long found) {
+        put(MISMATCHES, get(MISMATCHES) + 1);
+        if (get(MISMATCHES) == 1) {
+            put(FIRST_MISMATCH_PAGE, page);
+            put(FIRST_MISMATCH_EXPECTED, expected);
+            put(FIRST_MISMATCH_FOUND, found);
+        }
     }
 
     private long read(int field) {

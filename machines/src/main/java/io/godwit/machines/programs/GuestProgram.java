@@ -23,7 +23,12 @@ public enum GuestProgram {
      * Does what the dirtier does, one page after the other, and leaves the rest of its share free: it tells the host of
      * the free pages when that asks, takes one into use now and then, and gives them up again when half are in use.
      */
-    BALLOONER(3);
+    BALLOONER(3),
+    /**
+     * Answers the requests of its {@link ServicePort}, one after the other, out of its memory; the first vCPU does, the
+     * others idle.
+     */
+    SERVICE(4);
 
     private final int code;
 
@@ -55,7 +60,7 @@ public enum GuestProgram {
         return Optional.empty();
     }
 
-    /** The name on the command line: idle, dirtier, stepper or ballooner. */
+    /** The name on the command line: idle, dirtier, stepper, ballooner or service. */
     @Override
     public String toString() {
         return name().toLowerCase(Locale.ROOT);

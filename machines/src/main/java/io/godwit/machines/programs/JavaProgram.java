@@ -8,15 +8,11 @@ import static io.godwit.machines.programs.ControlBlock.BEATS;
 import static io.godwit.machines.programs.ControlBlock.BURST;
 import static io.godwit.machines.programs.ControlBlock.END_COUNT;
 import static io.godwit.machines.programs.ControlBlock.FIRST_ADDRESS;
-import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_EXPECTED;
-import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_FOUND;
-import static io.godwit.machines.programs.ControlBlock.FIRST_MISMATCH_PAGE;
 import static io.godwit.machines.programs.ControlBlock.GENERATION;
 import static io.godwit.machines.programs.ControlBlock.HINT_EPOCH;
 import static io.godwit.machines.programs.ControlBlock.HINT_NEXT;
 import static io.godwit.machines.programs.ControlBlock.INDEX;
 import static io.godwit.machines.programs.ControlBlock.MAX_COUNT;
-import static io.godwit.machines.programs.ControlBlock.MISMATCHES;
 import static io.godwit.machines.programs.ControlBlock.PAGE_COUNT;
 import static io.godwit.machines.programs.ControlBlock.POSITION;
 import static io.godwit.machines.programs.ControlBlock.RATE;
@@ -27,6 +23,7 @@ import static io.godwit.machines.programs.ControlBlock.WORK;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
+import java.util.Optional;
 
 /**
  * The guest programs in Java, step for step what {@link MachineCode} does, but that it takes no times. Nothing is kept
@@ -47,14 +44,17 @@ public final class JavaProgram {
     private final long ringOffset;
     private final BeatPort port;
     private final WriteListener listener;
+    private final Optional<JavaService> service;
 
     /**
      * @param ramBlock the guest's RAM
      * @param vcpu which control block
      * @param port hears the beats, and when the program waits for memory
+     * @param service what a program that is a service is asked through
      * @param listener hears of the pages that are written
      */
-    public JavaProgram(RamBlock ramBlock, int vcpu, BeatPort port, WriteListener listener) {
+    public JavaProgram(
+            RamBlock ramBlock, int vcpu, BeatPort port, Optional<ServicePort> service, WriteListener listener) {
         this.ramBlock = ramBlock;
         this.ram = ramBlock.memory();
         this.block = ControlBlock.of(ram, vcpu);
@@ -63,6 +63,7 @@ public final class JavaProgram {
         this.ring = new ControlBlock(ram, ringOffset);
         this.port = port;
         this.listener = listener;
+        this.service = service.map(asked -> new JavaService(ram, block, port, asked, listener, this::arrive));
     }
 
     /** Runs until a pause is wanted; then all state is in guest RAM. */
@@ -78,6 +79,13 @@ public final class JavaProgram {
         while (!port.isPauseWanted()) {
             if (program == GuestProgram.BALLOONER && !balloon()) {
                 return;
+            }
+            if (program == GuestProgram.SERVICE) {
+                if (!service().step()) {
+                    return;
+                }
+                listener.written(blockOffset, NativeMemory.PAGE_BYTES);
+                continue;
             }
             long owed = program == GuestProgram.IDLE ? idle() : pace();
             long burst = block.get(BURST);
@@ -95,6 +103,11 @@ public final class JavaProgram {
             }
             listener.written(blockOffset, NativeMemory.PAGE_BYTES);
         }
+    }
+
+    private JavaService service() {
+        return service.orElseThrow(
+                () -> new IllegalStateException("the guest runs the service, and was made without its device"));
     }
 
     private long idle() {
@@ -260,12 +273,7 @@ public final class JavaProgram {
     }
 
     private void mismatch(long page, long expected, long found) {
-        count(MISMATCHES, 1);
-        if (block.get(MISMATCHES) == 1) {
-            block.put(FIRST_MISMATCH_PAGE, page >>> PAGE_SHIFT);
-            block.put(FIRST_MISMATCH_EXPECTED, expected);
-            block.put(FIRST_MISMATCH_FOUND, found);
-        }
+        block.countMismatch(page >>> PAGE_SHIFT, expected, found);
     }
 
     private void count(int field, long delta) {

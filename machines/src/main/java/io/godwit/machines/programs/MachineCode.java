@@ -297,6 +297,7 @@ final class MachineCode {
                     case DIRTIER -> DIRTIER;
                     case STEPPER -> STEPPER;
                     case BALLOONER -> BALLOONER;
+                    case SERVICE -> ServiceCode.LISTING;
                 });
     }
 

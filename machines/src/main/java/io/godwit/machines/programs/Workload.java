@@ -8,7 +8,8 @@ import io.godwit.linux.memory.NativeMemory;
  * What a guest does.
  *
  * @param program the program of every vCPU
- * @param workingSetBytes what the dirtier and the ballooner rewrite, cut to the RAM there is; others take no notice
+ * @param workingSetBytes what the dirtier and the ballooner rewrite, and what the service keeps its tables in (1 MiB or
+ * more), cut to the RAM there is; others take no notice
  * @param pagesPerSecond of all vCPUs together; 0 is unlimited
  * @param order how a sweep goes
  * @param fill what RAM holds at first
@@ -59,8 +60,17 @@ public record Workload(
         return new Workload(program, workingSetBytes, pagesPerSecond, order, fill, seed, firstVcpuPercent, other);
     }
 
+    /** The program of a vCPU whose share has so many pages. */
+    GuestProgram programOf(int vcpu, long pages) {
+        boolean works = pages > 0 && (program != GuestProgram.SERVICE || vcpu == 0);
+        return works ? program : GuestProgram.IDLE;
+    }
+
     /** Where the share of a vCPU begins in {@code pages} pages; where the last one's ends for {@code vcpu == vcpus}. */
     long shareStart(long pages, int vcpu, int vcpus) {
+        if (program == GuestProgram.SERVICE) {
+            return vcpu == 0 ? 0 : pages;
+        }
         if (firstVcpuPercent == 0 || vcpus == 1 || vcpu == 0) {
             return pages * vcpu / vcpus;
         }
@@ -74,6 +84,7 @@ public record Workload(
         long bytes = switch (program) {
             case IDLE -> 0;
             case DIRTIER, BALLOONER -> Math.min(workingSetBytes, working);
+            case SERVICE -> Math.clamp(workingSetBytes, ServiceLayout.MIN_BYTES, working);
             case STEPPER -> working;
         };
         return bytes / NativeMemory.PAGE_BYTES;

@@ -2,7 +2,7 @@
 // Copyright the Godwit authors
 
 /**
- * What our guests run: three small programs, each as x86-64 machine code for KVM and as Java for the memory machine,
+ * What our guests run: small programs, each as x86-64 machine code for KVM and as Java for the memory machine,
  * over the same control blocks in guest RAM.
  *
  * <p>Read {@link io.godwit.machines.programs.BootArea} for the layout of guest RAM and {@link

@@ -7,6 +7,7 @@ import io.godwit.machines.programs.BeatPort;
 import io.godwit.machines.programs.BootLayout;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
 
 /**
  * The heartbeat device of one vCPU: records beats, paces the program, and takes time away from a vCPU that is
@@ -64,12 +65,12 @@ final class BeatPacer implements BeatPort {
     }
 
     @Override
-    public int awaitTick() {
+    public int awaitTick(BooleanSupplier early) {
         long now = System.nanoTime();
         heartbeat.beat(now);
         now = throttle(now);
         long next = tickBase + BootLayout.TICK_NANOS;
-        while (now - next < 0 && !isPauseWanted()) {
+        while (now - next < 0 && !isPauseWanted() && !early.getAsBoolean()) {
             LockSupport.parkNanos(this, next - now);
             now = System.nanoTime();
         }

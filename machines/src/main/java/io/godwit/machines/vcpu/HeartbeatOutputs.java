@@ -42,6 +42,13 @@ final class HeartbeatOutputs implements Outputs {
     }
 
     @Override
+    public void drop() {
+        for (Heartbeat vcpu : vcpus) {
+            long _ = vcpu.held().end();
+        }
+    }
+
+    @Override
     public long heldCount() {
         return vcpus.stream().mapToLong(vcpu -> vcpu.held().count()).sum();
     }

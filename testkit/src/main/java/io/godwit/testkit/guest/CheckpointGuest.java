@@ -2,18 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.testkit.guest;
 
-import io.godwit.engine.guest.DeviceState;
-import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.Outputs;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.stream.DeviceSection;
-import io.godwit.stream.VmStateBuilder;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -30,22 +23,17 @@ import java.util.concurrent.atomic.AtomicBoolean;
  * what it was at the end of each epoch. Its pages may be missing at first: then the one that it is about to write
  * comes, and is noted a moment later by another thread.
  */
-public final class CheckpointGuest implements Guest {
+public final class CheckpointGuest extends RegisterGuest {
     private static final int[] PAGES = {512, 130};
 
     /** What the guest was at one moment: its memory, block after block, and its register. */
     @SuppressWarnings("ArrayRecordComponent") // compared by hand
     public record Moment(byte[] memory, long counter) {}
 
-    private final UUID identity;
     private final long seed;
-    private final List<NativeMemory> memories = new ArrayList<>();
-    private final RamBlocks blocks;
-    private final MarkedPagesTracker tracker;
     private final List<PageBitmap> received = new ArrayList<>();
     private final ExecutorService placer = Executors.newSingleThreadExecutor();
     private final Vcpu vcpu = new Vcpu();
-    private volatile long counter;
     private int pagesPerPark = 16;
 
     public final World world = new World();
@@ -53,18 +41,19 @@ public final class CheckpointGuest implements Guest {
     public final List<Moment> moments = new ArrayList<>();
 
     public CheckpointGuest(UUID identity, long seed) {
-        this.identity = identity;
+        super("epochs", identity, halfFull());
         this.seed = seed;
+        moments.add(moment());
+    }
+
+    private static List<RamBlock> halfFull() {
         List<RamBlock> list = new ArrayList<>();
         for (int i = 0; i < PAGES.length; i++) {
             NativeMemory memory = NativeMemory.mapAnonymous((long) PAGES[i] * RamBlock.PAGE_BYTES);
             memory.fillRandom(0, memory.byteLength() / 2, 42 + i);
-            memories.add(memory);
             list.add(new RamBlock("block" + i, memory));
         }
-        blocks = new RamBlocks(list);
-        tracker = new MarkedPagesTracker(blocks);
-        moments.add(moment());
+        return list;
     }
 
     /** No page is there yet. */
@@ -83,9 +72,10 @@ public final class CheckpointGuest implements Guest {
     public Moment moment() {
         byte[] all = new byte[(PAGES[0] + PAGES[1]) * RamBlock.PAGE_BYTES];
         int at = 0;
-        for (NativeMemory memory : memories) {
-            memory.copyTo(0, all, at, (int) memory.byteLength());
-            at += (int) memory.byteLength();
+        for (RamBlock block : blocks.snapshot().blocks()) {
+            int length = (int) block.memory().byteLength();
+            block.memory().copyTo(0, all, at, length);
+            at += length;
         }
         return new Moment(all, counter);
     }
@@ -95,26 +85,8 @@ public final class CheckpointGuest implements Guest {
     }
 
     @Override
-    public String machineType() {
-        return "epochs";
-    }
-
-    @Override
-    public UUID identity() {
-        return identity;
-    }
-
-    @Override
-    public void assumeIdentity(UUID arriving) {}
-
-    @Override
-    public RamBlocks ram() {
-        return blocks;
-    }
-
-    @Override
-    public DirtyTracker dirtyTracker() {
-        return tracker;
+    protected void beforeSave() {
+        moments.add(moment());
     }
 
     @Override
@@ -128,38 +100,10 @@ public final class CheckpointGuest implements Guest {
     }
 
     @Override
-    public List<DeviceState> devices() {
-        return List.of(new Register());
-    }
-
-    @Override
     public void close() {
         vcpu.pause(Duration.ofSeconds(5));
         placer.close();
-        memories.forEach(NativeMemory::close);
-    }
-
-    private final class Register implements DeviceState {
-        @Override
-        public String idstr() {
-            return "register";
-        }
-
-        @Override
-        public int instanceId() {
-            return 0;
-        }
-
-        @Override
-        public DeviceSection save() {
-            moments.add(moment());
-            return new VmStateBuilder("register", 1).u64("counter", counter).build("register", 0);
-        }
-
-        @Override
-        public void load(DeviceSection section) {
-            counter = section.payload().toBuffer().getLong();
-        }
+        blocks.snapshot().blocks().forEach(block -> block.memory().close());
     }
 
     private final class Vcpu implements Vcpus {

@@ -93,6 +93,12 @@ public final class World implements Outputs {
     }
 
     @Override
+    public synchronized void drop() {
+        held.clear();
+        holding = false;
+    }
+
+    @Override
     public synchronized long heldCount() {
         return held.size();
     }

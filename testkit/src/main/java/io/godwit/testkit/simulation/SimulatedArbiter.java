@@ -31,7 +31,7 @@ final class SimulatedArbiter implements Arbiter {
         while (!tokens.take(host)) {
             if (baton.nanoTime() >= deadline) {
                 baton.note("claim lost", tokens.claims());
-                return new Claim.Lost(tokens.holder());
+                return new Claim.Lost(tokens.holder(), tokens.lastRun());
             }
             baton.spend(RETRY_NANOS);
             lastRun = tokens.lastRun();

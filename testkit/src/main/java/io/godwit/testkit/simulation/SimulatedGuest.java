@@ -2,25 +2,19 @@
 // Copyright the Godwit authors
 package io.godwit.testkit.simulation;
 
-import io.godwit.engine.guest.DeviceState;
-import io.godwit.engine.guest.DirtyTracker;
-import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.VcpuStuckException;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.MissingPages;
 import io.godwit.engine.memory.RamBlock;
-import io.godwit.engine.memory.RamBlocks;
-import io.godwit.engine.tracking.MarkedPagesTracker;
 import io.godwit.linux.memory.NativeMemory;
-import io.godwit.stream.DeviceSection;
-import io.godwit.stream.VmStateBuilder;
+import io.godwit.testkit.guest.RegisterGuest;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
 
 /** One host's copy of the simulated world's guest: memory, one vCPU that runs {@link GuestProgram}, one device. */
-final class SimulatedGuest implements Guest {
+final class SimulatedGuest extends RegisterGuest {
     private static final int LAST_LONG = RamBlock.PAGE_BYTES - Long.BYTES;
     private static final int MOST_STEPS = 6;
 
@@ -30,12 +24,8 @@ final class SimulatedGuest implements Guest {
     private final long stepNanos;
     private final NativeMemory memory;
     private final RamBlock block;
-    private final RamBlocks blocks;
-    private final MarkedPagesTracker tracker;
     private final SimulatedMissingPages missing;
     private final OneVcpu vcpu = new OneVcpu();
-    private UUID identity;
-    private long counter;
 
     /**
      * A guest that does not run.
@@ -43,51 +33,20 @@ final class SimulatedGuest implements Guest {
      * @param stepNanos how long its vCPU rests between a few steps, about
      */
     SimulatedGuest(Baton baton, String host, GuestProgram program, UUID identity, long stepNanos) {
+        RamBlock ram = new RamBlock("ram", NativeMemory.mapAnonymous(program.pages() * (long) RamBlock.PAGE_BYTES));
+        super("simulated", identity, List.of(ram));
         this.baton = baton;
         this.host = host;
         this.program = program;
-        this.identity = identity;
         this.stepNanos = stepNanos;
-        this.memory = NativeMemory.mapAnonymous(program.pages() * (long) RamBlock.PAGE_BYTES);
-        this.block = new RamBlock("ram", memory);
-        this.blocks = new RamBlocks(List.of(block));
-        this.tracker = new MarkedPagesTracker(blocks);
+        this.block = ram;
+        this.memory = ram.memory();
         this.missing = new SimulatedMissingPages(baton);
-    }
-
-    @Override
-    public String machineType() {
-        return "simulated";
-    }
-
-    @Override
-    public UUID identity() {
-        return identity;
-    }
-
-    @Override
-    public void assumeIdentity(UUID arriving) {
-        identity = arriving;
-    }
-
-    @Override
-    public RamBlocks ram() {
-        return blocks;
-    }
-
-    @Override
-    public DirtyTracker dirtyTracker() {
-        return tracker;
     }
 
     @Override
     public Vcpus vcpus() {
         return vcpu;
-    }
-
-    @Override
-    public List<DeviceState> devices() {
-        return List.of(new Register());
     }
 
     @Override
@@ -135,28 +94,6 @@ final class SimulatedGuest implements Guest {
     public void close() {
         vcpu.pause(Duration.ofSeconds(5));
         memory.close();
-    }
-
-    private final class Register implements DeviceState {
-        @Override
-        public String idstr() {
-            return "register";
-        }
-
-        @Override
-        public int instanceId() {
-            return 0;
-        }
-
-        @Override
-        public DeviceSection save() {
-            return new VmStateBuilder("register", 1).u64("counter", counter).build("register", 0);
-        }
-
-        @Override
-        public void load(DeviceSection section) {
-            counter = section.payload().toBuffer().getLong();
-        }
     }
 
     private final class OneVcpu implements Vcpus {

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.plan;
 
+import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.report.DowntimeParts;
 import java.util.concurrent.atomic.AtomicLong;
 
@@ -12,6 +13,8 @@ public final class IncomingProgress {
     public final AtomicLong zeroPages = new AtomicLong();
     public volatile long firstByteNanos;
     public volatile DowntimeParts parts = DowntimeParts.NONE;
+
+    public final ColoProgress colo = new ColoProgress();
 
     /** Bytes have come, on whatever connection. */
     public void countBytes(int bytes) {

@@ -130,7 +130,7 @@ public final class Postcopy {
             begin(pages);
             serve(pages);
         } catch (GivenUp e) {
-            LOG.log(System.Logger.Level.DEBUG, "nobody waits at {0} any more: {1}", link.address(), e.getMessage());
+            LOG.log(System.Logger.Level.DEBUG, "nobody waits for the source any more: {0}", e.getMessage());
         } catch (RuntimeException | Error e) {
             pause(e);
         }

@@ -61,12 +61,17 @@ public final class PostcopyArrival implements PrecopyPlace {
         precopy = new AdvisedPlacer(memory);
     }
 
-    /** Says whether postcopy to here can work, before any page comes. */
-    public static void refuseUnsupported(Arrival guest, long pageSizeSummary) {
-        List<RamBlock> blocks = guest.ram().snapshot().blocks();
-        if (guest.missingPages().support(blocks) instanceof Support.Missing(String sentence)) {
+    /** Says whether postcopy to here can work at all. */
+    public static void refuseUnsupported(Arrival guest) {
+        if (guest.missingPages().support(guest.ram().snapshot().blocks()) instanceof Support.Missing(String sentence)) {
             throw new MigrationException.Refused("This host cannot take a guest in by postcopy: " + sentence + ".");
         }
+    }
+
+    /** Says whether postcopy from this source to here can work, before any page comes. */
+    public static void refuseUnsupported(Arrival guest, long pageSizeSummary) {
+        refuseUnsupported(guest);
+        List<RamBlock> blocks = guest.ram().snapshot().blocks();
         long ours = pageSizes(blocks);
         // Memory that the source's guest was given later is made here by its list, in ordinary pages.
         long withPlugged = guest.ramPlug().isPresent() ? ours | RamBlock.PAGE_BYTES : ours;

@@ -2,10 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.wire;
 
+import io.godwit.engine.agreement.Reason;
 import io.godwit.engine.checkpoint.CheckpointTaker;
+import io.godwit.engine.checkpoint.CompareWire;
 import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.engine.transport.Recognition;
 import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.StreamBegin;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -44,12 +47,31 @@ final class FirstWords implements Recognition {
     }
 
     @Override
+    public byte[] tooLate(ConnectionRole role, String holder) {
+        if (role != ConnectionRole.MAIN) {
+            return new byte[0];
+        }
+        List<ReturnPathMessage> words = Reason.tell(
+                resumes
+                        ? "it goes on with another source already, from " + holder
+                                + "; if that is not this guest's, say 'migrate-pause' and 'migrate-recover' there"
+                        : "it takes another guest in already, from " + holder + "; use another destination");
+        ByteBuffer bytes = ByteBuffer.allocate(
+                words.stream().mapToInt(ReturnPathMessage::byteLength).sum());
+        words.forEach(word -> word.encode(bytes));
+        return bytes.array();
+    }
+
+    @Override
     public Verdict judge(ByteBuffer first) {
         if (first.remaining() < Integer.BYTES) {
             return new Verdict.Unclear();
         }
         if (CheckpointTaker.isGreeting(first)) {
             return new Verdict.Known(ConnectionRole.EPOCHS);
+        }
+        if (CompareWire.isGreeting(first)) {
+            return new Verdict.Known(ConnectionRole.COMPARE);
         }
         StreamBegin main = resumes ? StreamBegin.ofResumedStream(first) : StreamBegin.ofStream(first);
         StreamBegin preempt =

@@ -8,6 +8,7 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
+import io.godwit.stream.ColoMessage;
 import io.godwit.stream.PageRequestWriter;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
@@ -55,6 +56,18 @@ public final class ReturnPathOut implements AutoCloseable {
     }
 
     public void send(ReturnPathMessage message) {
+        lock.lock();
+        try {
+            begin();
+            message.encode(buffer);
+            channel.write(memory, 0, buffer.position());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Says a word of COLO, which needs no return path. */
+    public void send(ColoMessage message) {
         lock.lock();
         try {
             begin();

@@ -8,6 +8,9 @@ import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.ChannelInput;
+import io.godwit.stream.ColoListener;
+import io.godwit.stream.ColoMessage;
+import io.godwit.stream.ColoReader;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
@@ -190,6 +193,40 @@ public final class SourceStream {
             read.accept(plan.clock().nanoTime());
             consume();
         }
+    }
+
+    /**
+     * Takes the checkpoints that follow the stream, for as long as the connection lasts.
+     *
+     * @param into where their pages go
+     * @throws MigrationException the end of it
+     */
+    public void receiveCheckpoints(ColoListener checkpoints, PagePlace into) {
+        placeInto(into);
+        ColoReader colo = reader.checkpoints(checkpoints);
+        while (true) {
+            consume(colo);
+            if (fill(Channel.FOREVER_NANOS) < 0) {
+                StreamFormatException end = colo.hungUp();
+                throw new MigrationException.Transport(String.valueOf(end.getMessage()), end);
+            }
+        }
+    }
+
+    private void consume(ColoReader colo) {
+        ChannelInput input = connection().input();
+        try {
+            colo.consume(input.received());
+            flush();
+            input.keepRest();
+        } catch (StreamFormatException e) {
+            throw new MigrationException.Protocol(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Says a word of COLO to the primary. */
+    public void send(ColoMessage message) {
+        returnPath().send(message);
     }
 
     /** A new connection is there: the stream goes on with commands. */

@@ -6,7 +6,7 @@ import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Guest;
 import io.godwit.engine.guest.RunControl;
-import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameters;
@@ -26,7 +26,7 @@ import java.util.function.Supplier;
  */
 public record OutgoingPlan(
         Guest guest,
-        Vcpus throttled,
+        VcpuTime.Taker throttled,
         RunControl run,
         MigrationUri uri,
         Supplier<MigrationParameters> parameters,

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.plan;
 
+import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.report.DowntimeParts;
 import io.godwit.engine.report.ThrottleStatistics;
 import java.util.Optional;
@@ -40,5 +41,6 @@ public final class OutgoingProgress {
     public volatile long devicesLoadedNanos;
 
     public final FreePageProgress freePages = new FreePageProgress();
+    public final ColoProgress colo = new ColoProgress();
     public final PostcopyProgress postcopy = new PostcopyProgress();
 }

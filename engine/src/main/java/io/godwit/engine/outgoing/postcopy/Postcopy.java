@@ -8,7 +8,7 @@ import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.wire.OutgoingWire;
 import io.godwit.engine.outgoing.wire.ReturnPath;
-import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.wire.Verdict;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.transport.AbortSignal;
@@ -228,9 +228,13 @@ public final class Postcopy {
             recovery.agreeOnPages();
             return resume(uri, abort, channel, returnPath, recovery);
         } catch (RuntimeException | Error e) {
+            Throwable told = returnPath.toldCause(e);
             channel.abort("recovery failed");
             returnPath.join();
             channel.close();
+            if (told instanceof RuntimeException better) {
+                throw better;
+            }
             throw e;
         }
     }

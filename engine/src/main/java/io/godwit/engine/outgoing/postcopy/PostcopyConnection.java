@@ -8,7 +8,7 @@ import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.plan.PostcopyProgress;
 import io.godwit.engine.outgoing.wire.ReturnPath;
-import io.godwit.engine.outgoing.wire.ReturnPath.Verdict;
+import io.godwit.engine.outgoing.wire.Verdict;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
@@ -24,9 +24,6 @@ import java.util.concurrent.TimeUnit;
  * mig-outgoing}.
  */
 public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, AutoCloseable {
-    /** LIMIT: a word that was sent before the wire broke is there within this time. */
-    private static final long LAST_WORD_NANOS = 100_000_000;
-
     private final OutgoingPlan plan;
     private final OutgoingProgress progress;
     private final Channel channel;
@@ -107,10 +104,10 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
         switch (verdict) {
             case Verdict.Accepted _ -> {}
             case Verdict.Rejected rejected ->
-                throw new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected));
+                throw new MigrationException.Protocol("the destination " + rejected.describe());
             case Verdict.Silent _, Verdict.TurnedAway _ ->
-                throw new MigrationException.Transport("all memory was sent to " + channel.peer()
-                        + ", but the destination " + ReturnPath.describe(verdict));
+                throw new MigrationException.Transport(
+                        "all memory was sent to " + channel.peer() + ", but the destination " + verdict.describe());
         }
     }
 
@@ -130,15 +127,9 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
         }
     }
 
-    /**
-     * What to tell of a failure: a destination that gave up and hung up is often noticed as a broken wire first, and
-     * its own word explains more.
-     */
+    /** {@link ReturnPath#toldCause}. */
     public Throwable toldCause(Throwable cause) {
-        boolean wireBroke = cause instanceof MigrationException.Transport;
-        return wireBroke && returnPath.awaitVerdict(LAST_WORD_NANOS) instanceof Verdict.Rejected rejected
-                ? new MigrationException.Protocol("the destination " + ReturnPath.describe(rejected), cause)
-                : cause;
+        return returnPath.toldCause(cause);
     }
 
     /** The destination's last word on this connection; final once the connection is closed. */

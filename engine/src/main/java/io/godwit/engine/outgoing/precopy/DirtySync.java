@@ -65,7 +65,7 @@ public final class DirtySync {
         this.tracker = plan.guest().dirtyTracker();
         this.progress = progress;
         this.freePages = freePages;
-        this.throttle = new MigrationThrottle(plan.throttled(), plan.parameters(), plan.clock());
+        this.throttle = new MigrationThrottle(plan.throttled(), plan.clock());
         this.throttling = new ThrottleJudge(plan, meter, throttle);
         this.forecastFeed = new ForecastFeed(plan, ram, progress, meter, trigger);
         this.steering = new AutopilotControl(throttle, trigger);

@@ -3,77 +3,63 @@
 package io.godwit.engine.outgoing.precopy;
 
 import io.godwit.engine.environment.MonotonicClock;
-import io.godwit.engine.guest.Vcpus;
-import io.godwit.engine.settings.MigrationParameter;
-import io.godwit.engine.settings.MigrationParameters;
+import io.godwit.engine.guest.VcpuTime;
 import java.util.Arrays;
-import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /**
- * What is taken from the guest's vCPUs: never more than {@code max-guest-slowdown}, and all of it given back at the
- * end.
+ * What a migration takes from the guest's vCPUs, of which {@link VcpuTime} sees to it that it is never more than is
+ * allowed.
  *
  * <p>Threads: any.
  */
 final class MigrationThrottle {
-    private final Vcpus vcpus;
-    private final Supplier<MigrationParameters> parameters;
+    private final VcpuTime.Taker vcpus;
     private final MonotonicClock clock;
-    private final int[] percent;
     private final long[] throttledBefore;
     private long takenBefore;
     private int highest;
+    private boolean throttling;
     private long sinceNanos;
     private long lastedNanos;
 
     /** Over vCPUs that nobody throttles. */
-    MigrationThrottle(Vcpus vcpus, Supplier<MigrationParameters> parameters, MonotonicClock clock) {
+    MigrationThrottle(VcpuTime.Taker vcpus, MonotonicClock clock) {
         this.vcpus = vcpus;
-        this.parameters = parameters;
         this.clock = clock;
-        this.percent = new int[vcpus.count()];
         this.throttledBefore = vcpus.throttledNanos();
         this.takenBefore = Arrays.stream(throttledBefore).sum();
     }
 
     /** Takes so much from each vCPU, or as much of it as is allowed. */
     synchronized void set(int[] wanted) {
-        for (int vcpu = 0; vcpu < percent.length; vcpu++) {
+        for (int vcpu = 0; vcpu < vcpus.count(); vcpu++) {
             set(vcpu, wanted[vcpu]);
         }
     }
 
     /** Takes so much from every vCPU, or as much of it as is allowed. */
     synchronized void setAll(int wanted) {
-        for (int vcpu = 0; vcpu < percent.length; vcpu++) {
+        for (int vcpu = 0; vcpu < vcpus.count(); vcpu++) {
             set(vcpu, wanted);
         }
     }
 
     private void set(int vcpu, int wanted) {
-        int allowed = Math.min(wanted, most());
-        boolean before = isAnyThrottled();
-        if (percent[vcpu] != allowed) {
-            percent[vcpu] = allowed;
-            vcpus.throttle(vcpu, allowed);
-        }
-        highest = Math.max(highest, allowed);
-        if (before != isAnyThrottled()) {
+        vcpus.throttle(vcpu, wanted);
+        if (throttling != isAnyThrottled()) {
             long now = clock.nanoTime();
-            lastedNanos += before ? now - sinceNanos : 0;
+            lastedNanos += throttling ? now - sinceNanos : 0;
             sinceNanos = now;
+            throttling = !throttling;
         }
-    }
-
-    /** The most that may be taken now. */
-    private int most() {
-        return (int) parameters.get().get(MigrationParameter.MAX_GUEST_SLOWDOWN);
     }
 
     /** What each vCPU loses. */
     synchronized int[] percents() {
-        int most = most();
-        return Arrays.stream(percent).map(one -> Math.min(one, most)).toArray();
+        int[] taken = IntStream.range(0, vcpus.count()).map(vcpus::taken).toArray();
+        highest = Math.max(highest, Arrays.stream(taken).max().orElse(0));
+        return taken;
     }
 
     /** What a vCPU loses on average. */
@@ -87,10 +73,10 @@ final class MigrationThrottle {
     }
 
     private boolean isAnyThrottled() {
-        return Arrays.stream(percent).anyMatch(one -> one > 0);
+        return Arrays.stream(percents()).anyMatch(one -> one > 0);
     }
 
-    /** The most that was ever taken. */
+    /** The most that was taken at any time when somebody looked. */
     synchronized int highestPercent() {
         return highest;
     }
@@ -124,6 +110,6 @@ final class MigrationThrottle {
 
     /** How long throttling of any strength has lasted. */
     synchronized long lastedNanos() {
-        return lastedNanos + (isAnyThrottled() ? clock.nanoTime() - sinceNanos : 0);
+        return lastedNanos + (throttling ? clock.nanoTime() - sinceNanos : 0);
     }
 }

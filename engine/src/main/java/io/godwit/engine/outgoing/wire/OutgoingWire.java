@@ -5,6 +5,8 @@ package io.godwit.engine.outgoing.wire;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.stream.ColoDevices;
+import io.godwit.stream.ColoMessage;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
@@ -95,6 +97,25 @@ public final class OutgoingWire implements AutoCloseable {
     /** All devices, the end of the stream, and the description of the devices. */
     public void tail(Configuration configuration, List<DeviceSection> devices) {
         inParts(StreamWriter.tail(configuration, RAM_SECTION + 1, devices));
+    }
+
+    /** A word of COLO. */
+    public void message(ColoMessage message) {
+        send(message::encode);
+    }
+
+    /** The end of a checkpoint's memory, and its devices, described for who knows what to do with that. */
+    public void checkpointDevices(Configuration configuration, List<DeviceSection> devices, boolean described) {
+        ByteBuffer bytes = ColoDevices.encode(configuration, RAM_SECTION + 1, devices, described);
+        send(b -> {
+            int _ = StreamWriter.endOfStream(b);
+            ColoMessage.VMSTATE_SIZE.encode(b);
+            b.putLong(bytes.remaining());
+            int length = Math.min(bytes.remaining(), b.remaining());
+            b.put(bytes.slice(bytes.position(), length));
+            bytes.position(bytes.position() + length);
+        });
+        inParts(bytes);
     }
 
     private void inParts(ByteBuffer bytes) {

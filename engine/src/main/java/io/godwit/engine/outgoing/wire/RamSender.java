@@ -73,6 +73,11 @@ public final class RamSender implements AutoCloseable {
         }
     }
 
+    /** From here on pages go into PART sections again: of a checkpoint, behind the END section of the last one. */
+    public void beginPasses() {
+        inEndSection = false;
+    }
+
     /** From here on pages go into the END section, which {@link #endOfRam} ends. */
     public void beginEnd() {
         inEndSection = true;

@@ -12,6 +12,7 @@ import io.godwit.engine.transport.Channel;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
+import io.godwit.stream.ColoMessage;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathListener;
 import io.godwit.stream.ReturnPathMessage;
@@ -34,21 +35,8 @@ import java.util.function.BooleanSupplier;
  */
 public final class ReturnPath {
     private static final int BUFFER_BYTES = 4096;
-
-    /** How the destination took it. */
-    public sealed interface Verdict {
-        /** SHUT 0: it runs the guest, and in postcopy has all its memory. */
-        record Accepted() implements Verdict {}
-
-        /** SHUT with another status: it will never run the guest, or in postcopy could not go on. */
-        record Rejected(int status) implements Verdict {}
-
-        /** The way back ended, or nonsense came, before a verdict. */
-        record Silent(String why) implements Verdict {}
-
-        /** The way back ended before anything came. */
-        record TurnedAway(String why) implements Verdict {}
-    }
+    /** LIMIT: a word that was sent before the wire broke is there within this time. */
+    private static final long LAST_WORD_NANOS = 100_000_000;
 
     /** Hears what postcopy brings, on the thread that reads; throws what ends the connection. */
     public interface PostcopyAnswers {
@@ -57,6 +45,15 @@ public final class ReturnPath {
 
         /** A PONG. */
         void pong(int value, long readNanos);
+    }
+
+    /** Hears what the secondary of COLO says once it runs, on the thread that reads. */
+    public interface ColoAnswers {
+        /** One word. */
+        void message(ColoMessage message);
+
+        /** No more can come. */
+        void ended(String why);
     }
 
     private record Begun(PostcopyAnswers answers, List<RamBlockEntry> blocks) {}
@@ -69,6 +66,7 @@ public final class ReturnPath {
     private final Condition changed;
     private Optional<Worker> thread = Optional.empty();
     private volatile Optional<Begun> postcopy = Optional.empty();
+    private volatile Optional<ColoAnswers> colo = Optional.empty();
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
     private int lastPong;
@@ -106,6 +104,11 @@ public final class ReturnPath {
      */
     public void beginPostcopy(PostcopyAnswers answers, List<RamBlockEntry> last) {
         postcopy = Optional.of(new Begun(answers, last));
+    }
+
+    /** From here on the destination may become a secondary. Before the last byte of the stream is sent. */
+    public void allowColo(ColoAnswers answers) {
+        colo = Optional.of(answers);
     }
 
     /**
@@ -167,7 +170,7 @@ public final class ReturnPath {
             }
             throw new MigrationException.Transport(
                     decided
-                            ? "the destination " + describe(verdict)
+                            ? "the destination " + verdict.describe()
                             : "the destination " + otherwise + " within " + TimeUnit.NANOSECONDS.toMillis(nanos)
                                     + " ms");
         } catch (InterruptedException e) {
@@ -212,6 +215,16 @@ public final class ReturnPath {
         }
     }
 
+    /**
+     * What to tell of a failure: a destination that refused the guest and hung up is often noticed as a broken wire
+     * first, and its own word explains more.
+     */
+    public Throwable toldCause(Throwable cause) {
+        return cause instanceof MigrationException.Transport
+                ? awaitVerdict(LAST_WORD_NANOS).explain(cause)
+                : cause;
+    }
+
     /** Waits until the reading thread has ended; the channel must be aborted or at its end. */
     public void join() {
         thread.ifPresent(Worker::awaitEnd);
@@ -238,7 +251,14 @@ public final class ReturnPath {
                     knowsLast = true;
                 }
                 buffer.position(buffer.position() + n).flip();
+                if (colo.isPresent()) {
+                    reader.allowColo();
+                }
                 reader.consume(buffer);
+                if (reader.isColo()) {
+                    readColo(colo.orElseThrow(), memory, buffer);
+                    return;
+                }
                 buffer.compact();
                 channel.acknowledgeAtOnce();
             }
@@ -249,8 +269,40 @@ public final class ReturnPath {
         }
     }
 
+    /** The return path has ended; from here on the destination says words of COLO. */
+    private void readColo(ColoAnswers answers, NativeMemory memory, ByteBuffer buffer) {
+        answers.message(ColoMessage.CHECKPOINT_READY);
+        awaited = true;
+        try {
+            long position = 0;
+            while (true) {
+                while (buffer.remaining() >= ColoMessage.BYTES) {
+                    answers.message(ColoMessage.take(buffer, position));
+                    position += ColoMessage.BYTES;
+                }
+                buffer.compact();
+                channel.acknowledgeAtOnce();
+                int n = channel.read(memory, buffer.position(), buffer.remaining());
+                if (n < 0) {
+                    answers.ended("closed the connection");
+                    return;
+                }
+                buffer.position(buffer.position() + n).flip();
+            }
+        } catch (RuntimeException | Error e) {
+            answers.ended("broke off: " + MigrationException.sentence(e));
+        }
+    }
+
     private Verdict hungUp(String why) {
-        return heard ? new Verdict.Silent(why) : new Verdict.TurnedAway(why);
+        if (heard) {
+            return new Verdict.Silent(why);
+        }
+        return new Verdict.TurnedAway(
+                peer.reason().isEmpty()
+                        ? why + "; it had not said anything, so it may have another source already, or wait for none:"
+                                + " its own log says why"
+                        : "turned this source away: " + peer.reason());
     }
 
     private final class Listener implements ReturnPathListener {
@@ -266,10 +318,13 @@ public final class ReturnPath {
 
         @Override
         public void message(ReturnPathMessage message) {
+            if (message instanceof ReturnPathMessage.Pong(int value) && peer.hearReason(value)) {
+                return;
+            }
             heard = true;
             switch (message) {
                 case ReturnPathMessage.Shut(int status) ->
-                    decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status));
+                    decide(status == 0 ? new Verdict.Accepted() : new Verdict.Rejected(status, peer.reason()));
                 case ReturnPathMessage.Pong(int value) -> pong(value);
                 case ReturnPathMessage.SwitchoverAck _ -> {}
                 case ReturnPathMessage.ReceivedBitmap(String block, Bytes received) -> noteBitmap(block, received);
@@ -337,19 +392,9 @@ public final class ReturnPath {
         } finally {
             lock.unlock();
         }
+        colo.ifPresent(answers -> answers.ended(v.describe()));
         if (!awaited) {
-            channel.abort("the destination " + describe(v));
+            channel.abort("the destination " + v.describe());
         }
-    }
-
-    public static String describe(Verdict verdict) {
-        return switch (verdict) {
-            case Verdict.Accepted _ -> "said that it runs the guest";
-            case Verdict.Rejected(int status) -> "refused the guest with status " + status + "; its own log says why";
-            case Verdict.Silent(String why) -> why;
-            case Verdict.TurnedAway(String why) ->
-                why + "; it had not said anything, so it may have another source already, or wait for none:"
-                        + " its own log says why";
-        };
     }
 }

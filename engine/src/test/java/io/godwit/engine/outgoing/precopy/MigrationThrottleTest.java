@@ -5,6 +5,7 @@ package io.godwit.engine.outgoing.precopy;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.settings.MigrationParameters;
@@ -14,9 +15,14 @@ import org.junit.jupiter.api.Test;
 /** Whatever a policy wants, nobody loses more than is allowed. */
 class MigrationThrottleTest {
     private final Idle vcpus = new Idle();
-    private final MigrationParameters parameters =
+    private MigrationParameters parameters =
             MigrationParameters.DEFAULTS.with(MigrationParameter.MAX_GUEST_SLOWDOWN, 40);
-    private final MigrationThrottle throttle = new MigrationThrottle(vcpus, () -> parameters, MonotonicClock.SYSTEM);
+    private final VcpuTime time = new VcpuTime(vcpus, () -> parameters);
+    private final MigrationThrottle throttle = throttle();
+
+    private MigrationThrottle throttle() {
+        return new MigrationThrottle(time.taker(), MonotonicClock.SYSTEM);
+    }
 
     private static final class Idle implements Vcpus {
         private final int[] percent = new int[3];
@@ -55,12 +61,29 @@ class MigrationThrottleTest {
     }
 
     @Test
+    void whatIsAllowedFromNowOnHoldsForWhatWasWantedBefore() {
+        throttle.set(new int[] {88, 20, 0});
+        allow(60);
+        assertThat(vcpus.percent).containsExactly(60, 20, 0);
+        assertThat(throttle.percents()).containsExactly(60, 20, 0);
+        allow(10);
+        assertThat(vcpus.percent).containsExactly(10, 10, 0);
+        assertThat(throttle.averagePercent()).isEqualTo(7);
+        assertThat(throttle.highestPercent()).isEqualTo(60);
+    }
+
+    private void allow(int percent) {
+        parameters = parameters.with(MigrationParameter.MAX_GUEST_SLOWDOWN, percent);
+        time.parametersChanged();
+    }
+
+    @Test
     void whatWasTakenIsMeasuredWhereThatCanBe() {
         throttle.set(new int[] {30, 15, 0});
         assertThat(throttle.averagePercent()).isEqualTo(15);
         assertThat(throttle.takenShare(100)).as("as it is wanted").isEqualTo(0.15);
         vcpus.throttled = new long[] {1000, 0, 2000};
-        MigrationThrottle measured = new MigrationThrottle(vcpus, () -> parameters, MonotonicClock.SYSTEM);
+        MigrationThrottle measured = throttle();
         measured.set(new int[] {30, 15, 0});
         vcpus.throttled = new long[] {1050, 10, 2000};
         assertThat(measured.takenShare(100)).as("60 of 300").isEqualTo(0.2);

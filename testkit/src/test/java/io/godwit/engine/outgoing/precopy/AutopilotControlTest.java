@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.forecast.Autopilot.Choice;
+import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.settings.MigrationParameters;
 import io.godwit.testkit.guest.StillGuest;
 import org.junit.jupiter.api.AfterEach;
@@ -15,8 +16,8 @@ import org.junit.jupiter.api.Test;
 class AutopilotControlTest {
     private final StillGuest guest = new StillGuest(1 << 16, 2);
     private final PostcopyTrigger trigger = new PostcopyTrigger(true, () -> MigrationParameters.DEFAULTS);
-    private final MigrationThrottle throttle =
-            new MigrationThrottle(guest, () -> MigrationParameters.DEFAULTS, MonotonicClock.SYSTEM);
+    private final MigrationThrottle throttle = new MigrationThrottle(
+            new VcpuTime(guest, () -> MigrationParameters.DEFAULTS).taker(), MonotonicClock.SYSTEM);
     private final AutopilotControl autopilot = new AutopilotControl(throttle, trigger);
 
     @AfterEach

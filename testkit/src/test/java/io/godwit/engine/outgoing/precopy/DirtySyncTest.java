@@ -8,6 +8,7 @@ import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
@@ -56,7 +57,7 @@ class DirtySyncTest {
         DirtySync sync = new DirtySync(
                 new OutgoingPlan(
                         guest,
-                        guest.vcpus(),
+                        new VcpuTime(guest.vcpus(), () -> parameters).taker(),
                         run,
                         MigrationUri.parse("exec:true"),
                         () -> parameters,

@@ -9,6 +9,7 @@ import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
+import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.OutgoingProgress;
 import io.godwit.engine.outgoing.wire.AnnouncedRam;
@@ -40,7 +41,7 @@ public record PrecopyLab(
             StillGuest guest, MigrationParameters parameters, List<MigrationListener> listeners, MonotonicClock clock) {
         return new OutgoingPlan(
                 guest,
-                guest.vcpus(),
+                new VcpuTime(guest.vcpus(), () -> parameters).taker(),
                 new RunControl(guest, new NoArbiter(), RunState.PRELAUNCH),
                 MigrationUri.parse("exec:true"),
                 () -> parameters,

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.incoming.checkpoint;
+
+import io.godwit.engine.agreement.DestinationSide;
+import io.godwit.engine.agreement.Extension;
+import io.godwit.engine.checkpoint.ColoProgress;
+import io.godwit.engine.checkpoint.RamCache;
+import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.Arrival;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.GuestState;
+import io.godwit.engine.guest.Outputs;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.Traffic;
+import io.godwit.engine.incoming.plan.IncomingPlan;
+import io.godwit.engine.incoming.plan.PrecopyPlace;
+import io.godwit.engine.incoming.wire.IncomingLink;
+import io.godwit.engine.incoming.wire.SourceStream;
+import io.godwit.engine.memory.PagePlace;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.ColoExitReason;
+import io.godwit.engine.report.ColoMode;
+import io.godwit.engine.report.FlushStatistics;
+import io.godwit.engine.report.MigrationListener;
+import io.godwit.stream.Bytes;
+import io.godwit.stream.ColoDevices;
+import io.godwit.stream.ColoListener;
+import io.godwit.stream.ColoMessage;
+import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.StreamFormatException;
+import io.godwit.stream.StreamLimits;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The secondary's part of COLO, from the end of the stream to the loss of one side. The guest runs here without the
+ * token: nothing that it says leaves. Each checkpoint makes it what the primary's is. When the primary is lost the
+ * guest goes on from where it is, or from the checkpoint that has come whole.
+ *
+ * <p>It goes on as the guest that counts only with the token, and only if the token's record says that this protection
+ * is in force still: a primary that went on alone has taken that back, whatever became of it later.
+ *
+ * <p>Threads: {@code mig-incoming}.
+ */
+public final class Secondary implements ColoListener, AutoCloseable {
+    /** LIMIT: how late it is seen that the token has become free. */
+    private static final Duration LOOK = Duration.ofMillis(20);
+
+    private final IncomingPlan plan;
+    private final Arrival guest;
+    private final SourceStream stream;
+    private final SecondaryControl control;
+    private final ColoProgress progress;
+    private final MonotonicClock clock;
+    private final CompareSecondary comparing;
+    private final boolean sharesToken;
+    private final boolean standsStill;
+    private Optional<RamCache> cache = Optional.empty();
+    private Optional<PagePlace> checkpointPlace = Optional.empty();
+    private boolean begun;
+    private boolean runs;
+    private long stoppedNanos;
+    private volatile long checkpoints;
+
+    /**
+     * The source has said that checkpoints will follow; nothing of the guest has come. From here on the primary may
+     * open the connection for comparing.
+     */
+    public Secondary(
+            IncomingPlan plan,
+            DestinationSide agreement,
+            SourceStream stream,
+            IncomingLink link,
+            SecondaryControl control,
+            ColoProgress progress) {
+        boolean compares = agreement.agreed(Extension.COMPARE);
+        this.plan = plan;
+        this.guest = plan.guest();
+        this.stream = stream;
+        this.control = control;
+        this.progress = progress;
+        this.clock = plan.clock();
+        this.standsStill = agreement.agreed(Extension.STANDSTILL);
+        this.sharesToken = compares && agreement.agreed(Extension.TOKEN);
+        this.comparing = new CompareSecondary(plan, link, compares, () -> checkpoints);
+    }
+
+    /** From here on the primary may open the connection for comparing. */
+    public void prepare() {
+        comparing.start();
+    }
+
+    /**
+     * The guest's blocks are known.
+     *
+     * @return where their pages go until the guest has arrived
+     * @throws MigrationException.Refused if there is not enough memory for a second copy
+     */
+    public PrecopyPlace placeOf(List<RamBlockEntry> blocks) {
+        RamCache made = RamCache.of(guest.ram().snapshot(), plan.environment(), RamCache.Settings.DEFAULT);
+        cache = Optional.of(made);
+        RamBlocks.Snapshot listed = guest.ram()
+                .snapshot()
+                .inOrder(blocks.stream().map(RamBlockEntry::idstr).toList());
+        checkpointPlace = Optional.of(made.place(listed));
+        return new MirroredPlace(plan.places().open(blocks), made.mirror(listed));
+    }
+
+    /**
+     * The devices are loaded: the guest begins to run as the secondary, and the primary is told.
+     *
+     * @param ran whether it ran at the primary
+     */
+    public void begin(boolean ran) {
+        runs = ran;
+        cache.orElseThrow().startTracking(guest.dirtyTracker());
+        guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::hold);
+        progress.began(ColoMode.SECONDARY, () -> 0);
+        control.standsBy("the guest is here as the secondary");
+        begun = true;
+        plan.run().standBy(mayRun());
+    }
+
+    /** A guest that is only kept as bytes stands still, as one that is not needed before a failover. */
+    private boolean mayRun() {
+        return runs && !standsStill && guest.guest().isPresent();
+    }
+
+    /** Takes checkpoints until one side is lost; then this guest is the one that counts, or it never will be. */
+    public void conduct() {
+        try {
+            stream.send(ColoMessage.CHECKPOINT_READY);
+            stream.receiveCheckpoints(this, checkpointPlace.orElseThrow());
+        } catch (RuntimeException | Error e) {
+            failOver(e);
+        }
+    }
+
+    @Override
+    public void checkpointRequested() {
+        stoppedNanos = clock.nanoTime();
+        boolean _ = plan.run().stopForCheckpoint();
+        stream.send(ColoMessage.CHECKPOINT_REPLY);
+    }
+
+    @Override
+    public void memoryEnded() {
+        // The devices of the same moment come next.
+    }
+
+    @Override
+    @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
+    public void devicesArrived(Bytes deviceBytes) {
+        ColoDevices devices = decode(deviceBytes);
+        Optional<RuntimeException> unheard = sayReceived();
+        long began = clock.nanoTime();
+        FlushStatistics flush = cache.orElseThrow().flush();
+        long flushed = clock.nanoTime();
+        runs = load(devices);
+        checkpoints++;
+        progress.checkpoint(flush.pages(), flush.pages() * RamBlock.PAGE_BYTES + deviceBytes.byteLength());
+        plan.run().standBy(mayRun());
+        progress.loaded(flushed - began, clock.nanoTime() - stoppedNanos);
+        if (unheard.isPresent()) {
+            throw unheard.get();
+        }
+        stream.send(ColoMessage.VMSTATE_LOADED);
+    }
+
+    private static ColoDevices decode(Bytes deviceBytes) {
+        try {
+            return ColoDevices.decode(deviceBytes, StreamLimits.DEFAULT);
+        } catch (StreamFormatException e) {
+            throw new MigrationException.Protocol(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /**
+     * From here on the checkpoint counts: the primary may have heard it, and may have let outputs go, even if this side
+     * sees an error.
+     */
+    private Optional<RuntimeException> sayReceived() {
+        try {
+            stream.send(ColoMessage.VMSTATE_RECEIVED);
+            return Optional.empty();
+        } catch (MigrationException.Transport e) {
+            return Optional.of(e);
+        }
+    }
+
+    private boolean load(ColoDevices devices) {
+        if (devices.devices().isPresent()) {
+            return GuestState.load(guest, devices.devices().get());
+        }
+        guest.acceptOpaqueDevices(devices.deviceBytes());
+        return true;
+    }
+
+    /** The primary is lost, or this side. */
+    private void failOver(Throwable cause) {
+        long lost = clock.nanoTime();
+        progress.failingOver();
+        comparing.close();
+        if (!(cause instanceof MigrationException.Transport) && !control.isPrimaryGivenUp()) {
+            // What came was no checkpoint, or could not be loaded: the primary lives, and hears that this side is lost.
+            ended(ColoExitReason.ERROR, 0);
+            giveUp();
+            throw sneaky(cause);
+        }
+        switch (win(cause)) {
+            case RunControl.StandbyEnd.Won _ -> {
+                boolean asked = control.isPrimaryGivenUp();
+                ended(asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR, clock.nanoTime() - lost);
+                control.completed("the guest goes on here, " + MigrationException.sentence(cause));
+            }
+            case RunControl.StandbyEnd.Lost(String why, boolean _) -> {
+                ended(ColoExitReason.ERROR, 0);
+                giveUp();
+                throw new MigrationException.RightToRun("the primary was lost (" + MigrationException.sentence(cause)
+                        + "), and the guest does not go on here: " + why);
+            }
+        }
+    }
+
+    private void ended(ColoExitReason reason, long nanos) {
+        progress.ended(reason, nanos);
+        MigrationListener.tell(plan.listeners(), l -> l.protectionEnded(ColoMode.SECONDARY, reason));
+    }
+
+    private static RuntimeException sneaky(Throwable cause) {
+        if (cause instanceof Error error) {
+            throw error;
+        }
+        return (RuntimeException) cause;
+    }
+
+    /** Waits for the token as long as it may become free for this side. */
+    private RunControl.StandbyEnd win(Throwable cause) {
+        boolean told = false;
+        while (true) {
+            if (control.isEnding()) {
+                return new RunControl.StandbyEnd.Lost("this side is ending", true);
+            }
+            RunControl.StandbyEnd end = tryToWin();
+            if (!(end instanceof RunControl.StandbyEnd.Lost(String why, boolean forGood)) || forGood) {
+                return end;
+            }
+            if (!told) {
+                told = true;
+                control.waiting("The primary of " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
+                        + "), but " + why + ". The guest stands still here and goes on when that changes; if the"
+                        + " primary's host is dead for certain, say x-colo-lost-heartbeat.");
+            }
+            plan.environment().pause(LOOK.toNanos());
+        }
+    }
+
+    private RunControl.StandbyEnd tryToWin() {
+        if (sharesToken) {
+            return plan.run().endStandby(comparing.protection(), runs, LOOK, this::takeOver);
+        }
+        if (control.isPrimaryGivenUp()) {
+            return plan.run().endStandby(Optional.empty(), runs, LOOK, this::takeOver);
+        }
+        boolean _ = plan.run().stopForCheckpoint();
+        return new RunControl.StandbyEnd.Lost(
+                "it shares no token with this host, so nobody here can know whether it lives", false);
+    }
+
+    /** With the token won, guest standing still. */
+    private void takeOver() {
+        // Its tracker is free again: the next secondary's.
+        cache.ifPresent(RamCache::close);
+        guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::drop);
+        guest.guest().flatMap(Guest::traffic).ifPresent(Traffic::takeOver);
+    }
+
+    private void giveUp() {
+        plan.run().standbyFailed();
+    }
+
+    @Override
+    public void close() {
+        comparing.close();
+        if (begun) {
+            // Harmless where it has won.
+            giveUp();
+        }
+        cache.ifPresent(RamCache::close);
+    }
+}

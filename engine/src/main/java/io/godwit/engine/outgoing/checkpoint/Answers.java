@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing.checkpoint;
+
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.wire.ReturnPath;
+import io.godwit.stream.ColoMessage;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.Optional;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
+
+/** What the secondary says on the main connection, for {@code mig-outgoing}, which waits for each word in its turn. */
+final class Answers implements ReturnPath.ColoAnswers {
+    private final Lock lock;
+    private final Condition changed;
+    private final Deque<ColoMessage> arrived = new ArrayDeque<>();
+    private Optional<String> end = Optional.empty();
+
+    Answers(Environment environment) {
+        this.lock = environment.newLock();
+        this.changed = lock.newCondition();
+    }
+
+    @Override
+    public void message(ColoMessage message) {
+        lock.lock();
+        try {
+            arrived.add(message);
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void ended(String why) {
+        lock.lock();
+        try {
+            end = end.or(() -> Optional.of(why));
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Waits for the next word.
+     *
+     * @throws MigrationException if it is another one, does not come within {@code nanos}, or no more can come
+     */
+    void await(ColoMessage due, long nanos) {
+        long left = nanos;
+        lock.lock();
+        try {
+            while (arrived.isEmpty() && end.isEmpty() && left > 0) {
+                left = changed.awaitNanos(left);
+            }
+            if (!arrived.isEmpty()) {
+                ColoMessage message = arrived.remove();
+                if (message != due) {
+                    throw new MigrationException.Protocol(
+                            "the secondary said " + message + " where " + due + " was due");
+                }
+            } else {
+                throw new MigrationException.Transport(end.map(why -> "the secondary " + why)
+                        .orElse("the secondary did not say " + due + " within " + nanos / 1_000_000 + " ms"));
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new MigrationException.Transport("this side is ending", e);
+        } finally {
+            lock.unlock();
+        }
+    }
+}

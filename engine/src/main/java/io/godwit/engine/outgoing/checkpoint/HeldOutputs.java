@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing.checkpoint;
+
+import io.godwit.engine.checkpoint.ColoProgress;
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.Outputs;
+import io.godwit.engine.guest.Traffic;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * What the primary's guest says to the world until the secondary can stand for it: held until the other guest says the
+ * same ({@link Comparison}), or until the next checkpoint is in. Threads: {@code mig-outgoing}.
+ */
+final class HeldOutputs {
+    private final Optional<Outputs> outputs;
+    private final Optional<Traffic> traffic;
+    private final Optional<Comparison> comparison;
+    private long takenAnswer;
+    private long takenEpoch;
+    private boolean held;
+
+    /**
+     * Nothing is held yet.
+     *
+     * @param compares whether the other guest's answers come; else all outputs wait for checkpoints
+     */
+    HeldOutputs(Guest guest, boolean compares, CheckpointTimer timer, ColoProgress progress, Environment environment) {
+        this.traffic = compares ? guest.traffic() : Optional.empty();
+        this.comparison = traffic.map(one -> new Comparison(one, timer, progress, environment));
+        this.outputs = compares ? Optional.empty() : guest.outputs();
+    }
+
+    /** The comparison, where there is one. */
+    Optional<Comparison> comparison() {
+        return comparison;
+    }
+
+    /** The guest stands still: from now on outputs are held, and {@code peer} hears of traffic. */
+    void hold(Traffic.Peer peer) {
+        held = true;
+        traffic.ifPresent(one -> one.replicate(peer));
+        outputs.ifPresent(Outputs::hold);
+    }
+
+    /** The guest stands still and its state is taken. */
+    void taken() {
+        takenAnswer = traffic.map(Traffic::answered).orElse(0L);
+        takenEpoch = outputs.map(Outputs::closeEpoch).orElse(0L);
+        comparison.ifPresent(Comparison::taken);
+    }
+
+    /** The secondary has what was taken. */
+    void received() {
+        traffic.ifPresent(one -> one.release(takenAnswer));
+        outputs.ifPresent(one -> one.release(takenEpoch));
+    }
+
+    /** There is no secondary any more; the guest stands still. */
+    void alone() {
+        if (held) {
+            held = false;
+            traffic.ifPresent(Traffic::alone);
+            outputs.ifPresent(Outputs::passThrough);
+        }
+    }
+
+    /** How many wait. Any thread. */
+    long count() {
+        return outputs.map(Outputs::heldCount)
+                .orElseGet(() -> traffic.map(Traffic::heldCount).orElse(0L));
+    }
+
+    /** When the oldest answer was given that the other guest has not given yet; empty if there is none. */
+    OptionalLong oldestUnmatchedNanos() {
+        return comparison.map(Comparison::oldestNanos).orElse(OptionalLong.empty());
+    }
+}

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.guest;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.arbiter.ArbiterException;
+import io.godwit.engine.arbiter.LastRun;
+import io.godwit.engine.outcome.GuestOwner;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.testkit.guest.CountingGuest;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.Semaphore;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What a host does whose token could not be kept. */
+class LostRightTest {
+    private static final String SELF = "this host";
+    private static final String OTHER = "another host";
+
+    private final CountingGuest.Census census = new CountingGuest.Census();
+    private final CountingGuest guest = new CountingGuest(UUID.randomUUID(), census);
+    private final ScriptedArbiter arbiter = new ScriptedArbiter();
+    private final RunControl run = new RunControl(guest, arbiter, RunState.PRELAUNCH);
+    private final Semaphore resumes = new Semaphore(0);
+    private final Semaphore stops = new Semaphore(0);
+
+    @BeforeEach
+    void start() throws Exception {
+        run.addListener(new RunControl.Listener() {
+            @Override
+            public void stopped() {
+                stops.release();
+            }
+
+            @Override
+            public void resumed() {
+                resumes.release();
+            }
+        });
+        run.cont();
+        await(resumes);
+        await(arbiter.wins);
+        await(arbiter.claims);
+    }
+
+    @AfterEach
+    void end() {
+        run.shutdown();
+        guest.close();
+    }
+
+    @Test
+    void theGuestStandsStillBeforeTheArbiterGoesOn() {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        arbiter.lose();
+        assertThat(census.running.get()).isZero();
+        assertThat(stops.availablePermits()).isEqualTo(1);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertThat(run.whyStill().orElseThrow()).contains("is lost", "goes on by itself");
+    }
+
+    @Test
+    void theGuestGoesOnWhenTheTokenIsWonAgainAndNobodyElseRanIt() throws Exception {
+        arbiter.answer = () -> {
+            throw new ArbiterException("no member answers");
+        };
+        arbiter.lose();
+        await(arbiter.claims);
+        arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, Optional.empty()));
+        await(resumes);
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+        assertThat(run.whyStill()).isEmpty();
+    }
+
+    @Test
+    void aGuestThatRanElsewhereMeanwhileIsForTheOperator() throws Exception {
+        arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(OTHER, Optional.empty()));
+        arbiter.lose();
+        await(arbiter.releases);
+        // The thread that tries has the lock until it has decided.
+        assertThat(run.whileStill(Duration.ofSeconds(5), () -> {})).isTrue();
+        assertThat(run.isUndecided()).isTrue();
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertThat(run.whyStill().orElseThrow()).contains("look there first");
+        run.cont();
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+    }
+
+    @Test
+    void aGuestThatSomebodyStopsMeanwhileDoesNotGoOnByItself() throws Exception {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        arbiter.lose();
+        run.stop();
+        arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, Optional.empty()));
+        await(arbiter.wins);
+        assertThat(run.whileStill(Duration.ofSeconds(5), () -> {})).isTrue();
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertThat(run.whyStill()).isEmpty();
+        assertThat(resumes.availablePermits()).isZero();
+    }
+
+    @Test
+    void nothingIsHandedOverWithoutTheRight() {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        arbiter.lose();
+        assertThatThrownBy(() -> Departure.of(guest, run)).isInstanceOf(MigrationException.RightToRun.class);
+        assertThatThrownBy(run::stopForSwitchover)
+                .isInstanceOf(MigrationException.RightToRun.class)
+                .hasMessageContaining("is lost");
+        assertThatThrownBy(run::cont).isInstanceOf(MigrationException.RightToRun.class);
+    }
+
+    @Test
+    void aRightLostInTheSwitchoverIsNotGivenUpAndTheGuestComesBackByItself() throws Exception {
+        arbiter.answer = () -> {
+            throw new ArbiterException("no member answers");
+        };
+        boolean ran = run.stopForSwitchover();
+        arbiter.lose();
+        assertThatThrownBy(run::releaseRightToRun).isInstanceOf(MigrationException.RightToRun.class);
+        assertThat(run.takeBack(ran, false)).isEqualTo(GuestOwner.UNDECIDED);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, Optional.empty()));
+        await(resumes);
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+    }
+
+    @Test
+    void aGuestThatStandsStillForAMomentDoesNotGoOnWithoutItsRight() {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        Thread[] arbiterThread = new Thread[1];
+        boolean stood = run.whileStill(Duration.ofSeconds(5), () -> {
+            arbiterThread[0] = Thread.ofPlatform().start(arbiter::lose);
+            while (run.whyStill().isEmpty()) {
+                Thread.onSpinWait();
+            }
+        });
+        assertThat(stood).isTrue();
+        assertThat(census.running.get()).isZero();
+        join(arbiterThread[0]);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException e) {
+            throw new AssertionError(e);
+        }
+    }
+
+    private static void await(Semaphore event) throws InterruptedException {
+        assertThat(event.tryAcquire(60, TimeUnit.SECONDS)).as("it happens").isTrue();
+    }
+
+    /** Says what a test wants. */
+    private static final class ScriptedArbiter implements Arbiter {
+        interface Answer {
+            Claim get();
+        }
+
+        final Semaphore claims = new Semaphore(0);
+        final Semaphore wins = new Semaphore(0);
+        final Semaphore releases = new Semaphore(0);
+        volatile Answer answer = () -> new Claim.Won(LastRun.NEVER);
+        private volatile boolean held;
+        private volatile Runnable lost = () -> {};
+
+        void lose() {
+            held = false;
+            lost.run();
+        }
+
+        @Override
+        public Claim claim(UUID guest, Duration patience) {
+            claims.release();
+            Claim claim = held ? new Claim.Won(new LastRun(SELF, Optional.empty())) : answer.get();
+            held = claim instanceof Claim.Won;
+            if (held) {
+                wins.release();
+            }
+            return claim;
+        }
+
+        @Override
+        public void recordRun(Optional<UUID> protection) {}
+
+        @Override
+        public long fencingNumber() {
+            return 1;
+        }
+
+        @Override
+        public void watchLoss(Runnable onLoss) {
+            lost = onLoss;
+        }
+
+        @Override
+        public void release() {
+            held = false;
+            releases.release();
+        }
+
+        @Override
+        public boolean held() {
+            return held;
+        }
+
+        @Override
+        public String self() {
+            return SELF;
+        }
+
+        @Override
+        public void close() {}
+    }
+}
