@@ -10,7 +10,6 @@ module io.godwit.engine {
 
     exports io.godwit.engine;
     exports io.godwit.engine.arbiter;
-    exports io.godwit.engine.checkpoint;
     exports io.godwit.engine.environment;
     exports io.godwit.engine.forecast;
     exports io.godwit.engine.guest;
