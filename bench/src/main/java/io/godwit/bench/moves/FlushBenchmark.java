@@ -165,14 +165,18 @@ public final class FlushBenchmark {
     }
 
     private static void add(Map<String, Series> all, String name, long nanos) {
-        all.computeIfAbsent(name, key -> new Series(key, "us")).add(nanos / 1e3);
+        series(all, name).add(nanos / 1e3);
+    }
+
+    private static Series series(Map<String, Series> all, String name) {
+        return all.computeIfAbsent(name, key -> new Series(key, "us"));
     }
 
     private static void print(Dirty dirty, Map<String, Series> all) {
         System.out.println(dirty + " of " + MEBIBYTES + " MiB");
-        double one = all.get(WAYS.getFirst().name).median();
-        double floorOne = all.get("C, one thread").median();
-        double floorAll = all.get("C, " + THREADS + " threads").median();
+        double one = series(all, WAYS.getFirst().name).median();
+        double floorOne = series(all, "C, one thread").median();
+        double floorAll = series(all, "C, " + THREADS + " threads").median();
         all.forEach((name, series) -> System.out.printf(
                 Locale.ROOT,
                 "  %s, %.2f GB/s%s%n",
