@@ -8,6 +8,8 @@ import io.godwit.bench.moves.ConvergeBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark.Guests;
 import io.godwit.bench.moves.DirtyLimitBenchmark;
 import io.godwit.bench.moves.FaultBenchmark;
+import io.godwit.bench.moves.FillBenchmark;
+import io.godwit.bench.moves.FlushBenchmark;
 import io.godwit.bench.moves.ForecastBenchmark;
 import io.godwit.bench.moves.HintsBenchmark;
 import io.godwit.bench.moves.PauseBenchmark;
@@ -25,7 +27,7 @@ import java.util.List;
 public final class Main {
     private static final String USAGE = """
             usage: ./dev bench \
-            [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|forecast]... \
+            [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|colo|forecast]... \
             [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
@@ -42,6 +44,8 @@ public final class Main {
                             converge:limit for dirty-limit beside auto-converge when one vCPU writes much and one little
               hints         the first pass with and without the guest's hints of free pages; hints:unanswered for a \
               guest that never answers
+              colo          a standby's cache, beside C: colo:flush for its flush into the guest, colo:fill for the \
+              first fill
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
@@ -75,6 +79,7 @@ public final class Main {
                     "safe",
                     "converge",
                     "hints",
+                    "colo",
                     "forecast"));
         }
         for (String name : names) {
@@ -112,6 +117,12 @@ public final class Main {
                 UnansweredBenchmark.run(count(runs, quick ? 3 : 9));
             }
             case "hints:unanswered" -> UnansweredBenchmark.run(count(runs, quick ? 3 : 9));
+            case "colo" -> {
+                FlushBenchmark.run(count(runs, quick ? 10 : 40));
+                FillBenchmark.run(count(runs, quick ? 3 : 9));
+            }
+            case "colo:flush" -> FlushBenchmark.run(count(runs, quick ? 10 : 40));
+            case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);
             default -> {

@@ -6,13 +6,17 @@ import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
+import java.util.Optional;
 
 /**
  * One RAM block and its second copy. Pages of the copy that nobody has written to are not there and are zero.
  *
- * <p>Several threads may {@link #flush} or {@link #fill} at a time, each its own words.
+ * <p>Several threads may {@link #take}, {@link #copy} or {@link #fill} at a time, each its own words.
  */
 final class CachedBlock {
+    /** So many words are looked at as one. */
+    private static final int SKIPPED_WORDS = 32;
+
     private final RamBlock block;
     private final NativeMemory memory;
     private final NativeMemory cache;
@@ -22,6 +26,7 @@ final class CachedBlock {
     private final PageBitmap touched;
 
     private DirtyTracker.Harvest harvest = DirtyTracker.Harvest.TAKEN;
+    private volatile Optional<RuntimeException> failure = Optional.empty();
 
     CachedBlock(RamBlock block, NativeMemory cache) {
         this.block = block;
@@ -39,18 +44,24 @@ final class CachedBlock {
         return bits.wordCount();
     }
 
-    /** Pages that a flush would copy, in so far as it is known before {@link #beginHarvest}, or by it. */
-    long peek(int word) {
-        return bits.peek(word) | block.dirtyBitmap().peek(word) | harvest.peek(word);
-    }
-
-    /** The pages of so many words that {@link #peek} has. */
-    long count(int firstWord, int count) {
+    /** How many pages a flush would copy, as far as is known: with what was harvested, once that has begun. */
+    long count() {
         long pages = 0;
-        for (int word = firstWord; word < firstWord + count; word++) {
-            pages += Long.bitCount(peek(word));
+        for (int word = 0; word < wordCount(); word += SKIPPED_WORDS) {
+            int behind = Math.min(word + SKIPPED_WORDS, wordCount());
+            if (!isClear(word, behind - word)) {
+                for (int i = word; i < behind; i++) {
+                    pages += Long.bitCount(bits.peek(i) | block.dirtyBitmap().peek(i) | harvest.word(i));
+                }
+            }
         }
         return pages;
+    }
+
+    private boolean isClear(int firstWord, int count) {
+        return harvest.isClear(firstWord, count)
+                && bits.isClear(firstWord, count)
+                && block.dirtyBitmap().isClear(firstWord, count);
     }
 
     /** A page has come from the primary. */
@@ -78,6 +89,7 @@ final class CachedBlock {
     }
 
     void beginHarvest(DirtyTracker tracker) {
+        failure = Optional.empty();
         harvest = tracker.beginHarvest(block, bits);
     }
 
@@ -87,6 +99,11 @@ final class CachedBlock {
         begun.close();
     }
 
+    /** Why the tracker could not be armed again in all places. */
+    Optional<RuntimeException> failure() {
+        return failure;
+    }
+
     /** What the tracker says is of no interest. */
     void dropHarvest(DirtyTracker tracker) {
         long _ = tracker.harvest(block, bits);
@@ -94,73 +111,93 @@ final class CachedBlock {
     }
 
     /**
-     * Makes the guest what the copy is, in so many words of 64 pages.
+     * Takes what is marked in so many words: {@link #copy} comes next. What fails of the tracker is told at the end.
      *
-     * @throws RuntimeException the tracker's; all of these pages are copied then, whether they differ or not
+     * @return how many pages
      */
-    void flush(int firstWord, int count, FlushFigures figures) {
-        try {
-            harvest.take(firstWord, count);
-        } catch (RuntimeException | Error e) {
-            // What the guest has written here is not known: more than that is as right.
-            long firstPage = (long) firstWord << 6;
-            bits.setRange(firstPage, Math.min((long) count << 6, block.pageCount() - firstPage));
-            copyMarked(firstWord, count, figures);
-            throw e;
+    long take(int firstWord, int count, TakenWords into) {
+        if (isClear(firstWord, count)) {
+            return 0;
         }
-        copyMarked(firstWord, count, figures);
-    }
-
-    private void copyMarked(int firstWord, int count, FlushFigures figures) {
-        PageBitmap hostWrites = block.dirtyBitmap();
-        long begin = 0;
-        long behind = 0;
-        for (int word = firstWord; word < firstWord + count; word++) {
-            long rest = bits.fetchAndClear(word) | hostWrites.fetchAndClear(word);
-            long base = (long) word << 6;
-            while (rest != 0) {
-                int low = Long.numberOfTrailingZeros(rest);
-                int high = low + Long.numberOfTrailingZeros(~(rest >>> low));
-                rest = high == 64 ? 0 : rest & (-1L << high);
-                if (base + low != behind) {
-                    copyToGuest(begin, behind, figures);
-                    begin = base + low;
-                }
-                behind = base + high;
+        try {
+            harvest.arm(firstWord, count);
+        } catch (RuntimeException e) {
+            // What it has said is true all the same.
+            failure = Optional.of(e);
+        }
+        long pages = 0;
+        for (int word = firstWord; word < firstWord + count; word += SKIPPED_WORDS) {
+            int behind = Math.min(word + SKIPPED_WORDS, firstWord + count);
+            if (!isClear(word, behind - word)) {
+                pages += takeEach(word, behind, into);
             }
         }
-        copyToGuest(begin, behind, figures);
+        return pages;
     }
 
-    private void copyToGuest(long begin, long behind, FlushFigures figures) {
-        if (behind > begin) {
-            long offset = begin << RamBlock.PAGE_SHIFT;
-            NativeMemory.copy(cache, offset, memory, offset, (behind - begin) << RamBlock.PAGE_SHIFT);
-            figures.add(behind - begin);
+    private long takeEach(int firstWord, int behind, TakenWords into) {
+        long pages = 0;
+        for (int word = firstWord; word < behind; word++) {
+            long found =
+                    bits.peek(word) | harvest.word(word) | block.dirtyBitmap().fetchAndClear(word);
+            if (found != 0) {
+                bits.assign(word, 0);
+                into.add(word, found);
+                pages += Long.bitCount(found);
+            }
         }
+        return pages;
+    }
+
+    /**
+     * Makes the guest what the copy is, in words that were taken before. First it finds the runs, then it copies them:
+     * steps that the processor cannot foresee, or that are atomic, would make it wait for the copies before them.
+     */
+    void copy(TakenWords from, int firstIndex, int behindIndex, FlushHand hand) {
+        PageRuns found = hand.found();
+        for (int i = firstIndex; i < behindIndex; i++) {
+            if (!found.hasRoom()) {
+                copyAll(found, hand);
+            }
+            found.add((long) from.word(i) << 6, from.bits(i));
+        }
+        copyAll(found, hand);
+    }
+
+    private void copyAll(PageRuns found, FlushHand hand) {
+        long pages = 0;
+        for (int i = 0; i < found.count(); i++) {
+            long offset = found.first(i) << RamBlock.PAGE_SHIFT;
+            long length = found.length(i);
+            // The C library's copy is a tenth faster than Java's, and no safepoint waits for it.
+            NativeMemory.copyByDowncall(cache, offset, memory, offset, length << RamBlock.PAGE_SHIFT);
+            pages += length;
+        }
+        hand.add(pages, found.count());
+        found.clear();
     }
 
     /** Makes the copy what the guest is, in so many words of 64 pages; leaves out what is zero in both. */
-    void fill(int firstWord, int count, FlushFigures figures) {
+    void fill(int firstWord, int count, FlushHand hand) {
         long end = Math.min((long) (firstWord + count) << 6, block.pageCount());
         long begin = (long) firstWord << 6;
         for (long page = begin; page < end; page++) {
             long offset = page << RamBlock.PAGE_SHIFT;
             if (memory.isZero(offset, RamBlock.PAGE_BYTES)) {
-                copyToCache(begin, page, figures);
+                copyToCache(begin, page, hand);
                 putZero(offset);
                 begin = page + 1;
             }
         }
-        copyToCache(begin, end, figures);
+        copyToCache(begin, end, hand);
     }
 
-    private void copyToCache(long begin, long behind, FlushFigures figures) {
+    private void copyToCache(long begin, long behind, FlushHand hand) {
         if (behind > begin) {
             long offset = begin << RamBlock.PAGE_SHIFT;
-            NativeMemory.copy(memory, offset, cache, offset, (behind - begin) << RamBlock.PAGE_SHIFT);
+            NativeMemory.copyByDowncall(memory, offset, cache, offset, (behind - begin) << RamBlock.PAGE_SHIFT);
             touched.setRange(begin, behind - begin);
-            figures.add(behind - begin);
+            hand.add(behind - begin, 1);
         }
     }
 

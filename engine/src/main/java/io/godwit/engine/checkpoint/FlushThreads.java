@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 
 /**
  * Threads that do one thing together with the thread that wants it done, again and again. They sleep in between. Who
@@ -21,12 +22,6 @@ final class FlushThreads implements AutoCloseable {
     private static final int SPINS = 2000;
     private static final long LONG_NANOS = 3_600_000_000_000L;
 
-    /** What all threads do at the same time; the calling one is number 0. Ends when nothing is left to do. */
-    @FunctionalInterface
-    interface Task {
-        void run(int thread);
-    }
-
     private final Environment environment;
     private final List<Sleeper> sleepers = new ArrayList<>();
     /** How many sleepers are in the round; with {@link #CLOSED} added, nobody gets in any more. */
@@ -36,7 +31,7 @@ final class FlushThreads implements AutoCloseable {
     private volatile boolean over;
     private volatile Optional<Throwable> failure = Optional.empty();
     private long rounds;
-    private Task task = _ -> {};
+    private IntConsumer task = _ -> {};
     private Optional<Doorbell> caller = Optional.empty();
 
     /**
@@ -61,31 +56,34 @@ final class FlushThreads implements AutoCloseable {
     }
 
     /**
-     * Does it with so many threads, and returns when nobody is at it any more. For one thread at a time.
+     * Begins a round. For one thread at a time, which does its own part besides.
+     *
+     * @param work what each of the others does, told its number, which is above 0; ends when nothing is left to do
+     */
+    void begin(IntConsumer work) {
+        task = work;
+        failure = Optional.empty();
+        caller = Optional.of(environment.newDoorbell());
+        // ORDERING: who gets in sees what is to be done.
+        inside.set(0);
+    }
+
+    /** So many of the others are to come. */
+    void wake(int others) {
+        round = ++rounds;
+        for (int i = 0; i < others; i++) {
+            sleepers.get(i).wake();
+        }
+    }
+
+    /**
+     * Ends the round: when this returns, nobody is at it any more.
      *
      * @throws IllegalStateException if one of the others failed
      */
-    void run(Task work, int threads) {
-        if (threads == 1) {
-            work.run(0);
-            return;
-        }
-        Doorbell bell = environment.newDoorbell();
-        task = work;
-        caller = Optional.of(bell);
-        failure = Optional.empty();
-        // ORDERING: who gets in sees what is to be done.
-        inside.set(0);
-        round = ++rounds;
-        for (int i = 0; i < threads - 1; i++) {
-            sleepers.get(i).wake();
-        }
-        try {
-            work.run(0);
-        } finally {
-            int _ = inside.getAndAdd(CLOSED);
-            awaitOthers(bell);
-        }
+    void end() {
+        int _ = inside.getAndAdd(CLOSED);
+        awaitOthers(caller.orElseThrow());
         failure.ifPresent(cause -> {
             throw new IllegalStateException("a thread of a flush failed: " + cause, cause);
         });
@@ -123,6 +121,7 @@ final class FlushThreads implements AutoCloseable {
 
         @Override
         public void run() {
+            environment.answersAtOnce();
             Doorbell mine = environment.newDoorbell();
             bell = Optional.of(mine);
             long last = 0;
@@ -155,7 +154,7 @@ final class FlushThreads implements AutoCloseable {
 
         private void take() {
             try {
-                task.run(number);
+                task.accept(number);
             } catch (RuntimeException | Error e) {
                 failure = Optional.of(e);
             } finally {

@@ -15,7 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
 
 /**
@@ -34,20 +34,15 @@ import java.util.function.Supplier;
  * ({@code mig-flush}) help with a flush and sleep in between.
  */
 public final class RamCache implements AutoCloseable {
-    private static final int FILL_WORDS = 64;
-
-    /** A flush of fewer is done before another thread has woken. */
-    private static final int FEW_PAGES = 256;
-
     private final Environment environment;
     private final List<CachedBlock> blocks;
     private final FlushThreads threads;
-    private final FlushShape shape;
-    private final FlushPieces pieces;
-    private final List<FlushFigures> figures = new ArrayList<>();
+    private final RangesFlush ranges;
+    private final RunsFlush runs;
+    private final List<FlushHand> hands = new ArrayList<>();
     private final AtomicBoolean busy = new AtomicBoolean();
-    private final AtomicReference<Optional<RuntimeException>> failure = new AtomicReference<>(Optional.empty());
 
+    private Settings settings;
     private Optional<DirtyTracker> tracker = Optional.empty();
     private boolean closed;
 
@@ -56,16 +51,27 @@ public final class RamCache implements AutoCloseable {
      *
      * @param shape how the pages are shared out
      * @param threads how many threads at most, the calling one too; 0 = as many as there are processors
+     * @param fewPages a flush of fewer pages than this is the calling thread's alone
      */
-    public record Settings(FlushShape shape, int threads) {
-        /** What was fastest. */
-        public static final Settings DEFAULT = new Settings(FlushShape.RUNS, 0);
+    public record Settings(FlushShape shape, int threads, int fewPages) {
+        /** What was fastest. A thread needs as long to wake as another one to copy some hundred pages. */
+        public static final Settings DEFAULT = new Settings(FlushShape.RUNS, 0, 256);
 
         /** LIMIT: 64 threads. */
         public Settings {
             if (threads < 0 || threads > 64) {
                 throw new IllegalArgumentException("a flush with " + threads + " threads: 0 to 64 are possible");
             }
+        }
+
+        /** With so many threads. */
+        public Settings withThreads(int count) {
+            return new Settings(shape, count, fewPages);
+        }
+
+        /** With this shape. */
+        public Settings withShape(FlushShape other) {
+            return new Settings(other, threads, fewPages);
         }
 
         private int threadCount() {
@@ -119,14 +125,18 @@ public final class RamCache implements AutoCloseable {
     private RamCache(List<CachedBlock> blocks, Environment environment, Settings settings) {
         this.environment = environment;
         this.blocks = List.copyOf(blocks);
-        this.shape = settings.shape();
+        this.settings = settings;
         this.threads = new FlushThreads(environment, settings.threadCount());
-        long words = blocks.stream().mapToLong(CachedBlock::wordCount).sum();
-        long mostPieces = words / (FlushPieces.PAGES / 64) + blocks.size() + threads.count();
-        this.pieces = new FlushPieces(Math.toIntExact(mostPieces));
+        this.ranges = new RangesFlush(this.blocks);
+        this.runs = new RunsFlush(this.blocks, environment);
         for (int i = 0; i < threads.count(); i++) {
-            figures.add(new FlushFigures());
+            hands.add(new FlushHand());
         }
+    }
+
+    /** Changes how the next flushes and fills are done; there are never more threads than at first. */
+    public void use(Settings next) {
+        settings = next;
     }
 
     /**
@@ -197,16 +207,7 @@ public final class RamCache implements AutoCloseable {
 
     /** Makes the copy what the guest is, whose memory is all here and who stands still. */
     public FlushStatistics fill() {
-        return alone(() -> {
-            pieces.clear();
-            for (int i = 0; i < blocks.size(); i++) {
-                CachedBlock block = blocks.get(i);
-                for (int word = 0; word < block.wordCount(); word += FILL_WORDS) {
-                    pieces.add(i, word, Math.min(FILL_WORDS, block.wordCount() - word));
-                }
-            }
-            return share(CachedBlock::fill, threads.count());
-        });
+        return alone(() -> share(new CacheFill(blocks), threadCount()));
     }
 
     /**
@@ -232,55 +233,63 @@ public final class RamCache implements AutoCloseable {
      */
     public FlushStatistics flush() {
         return alone(() -> {
+            List<FlushStatistics.Part> parts;
             try {
                 for (CachedBlock block : blocks) {
                     tracker.ifPresent(block::beginHarvest);
                 }
-                pieces.clear();
-                long pages = shape.cut(blocks, pieces, threads.count());
-                return share(CachedBlock::flush, pages < FEW_PAGES ? 1 : threads.count());
+                parts = share(course(), threadCount());
             } finally {
                 blocks.forEach(CachedBlock::endHarvest);
-                // Our own writes are none of the guest's.
-                tracker.filter(DirtyTracker::seesHostWrites)
-                        .ifPresent(all -> blocks.forEach(block -> block.dropHarvest(all)));
             }
+            // Our own writes are none of the guest's.
+            tracker.filter(DirtyTracker::seesHostWrites)
+                    .ifPresent(all -> blocks.forEach(block -> block.dropHarvest(all)));
+            for (CachedBlock block : blocks) {
+                block.failure().ifPresent(failure -> {
+                    throw failure;
+                });
+            }
+            return parts;
         });
     }
 
-    /** What is done with one piece. */
-    @FunctionalInterface
-    private interface Work {
-        void run(CachedBlock block, int firstWord, int wordCount, FlushFigures figures);
+    private int threadCount() {
+        return Math.min(settings.threadCount(), threads.count());
     }
 
-    private FlushStatistics share(Work work, int atMost) {
-        figures.forEach(FlushFigures::clear);
-        failure.set(Optional.empty());
-        int wanted = Math.clamp(pieces.count(), 1, atMost);
-        threads.run(thread -> takePieces(work, figures.get(thread)), wanted);
-        failure.get().ifPresent(first -> {
-            throw first;
-        });
-        return new FlushStatistics(
-                0, figures.stream().limit(wanted).map(FlushFigures::picture).toList());
+    private FlushCourse course() {
+        return switch (settings.shape()) {
+            case RANGES -> ranges.begin(threadCount(), settings.fewPages());
+            case RUNS -> runs.begin(threadCount(), settings.fewPages());
+        };
     }
 
-    private void takePieces(Work work, FlushFigures mine) {
-        long begin = environment.clock().nanoTime();
-        for (int piece = pieces.take(); piece >= 0; piece = pieces.take()) {
-            try {
-                work.run(blocks.get(pieces.block(piece)), pieces.firstWord(piece), pieces.wordCount(piece), mine);
-            } catch (RuntimeException e) {
-                // Told when all is done: the guest must not be left half of one and half of the other.
-                failure.set(Optional.of(e));
-            }
+    private List<FlushStatistics.Part> share(FlushCourse course, int count) {
+        hands.forEach(FlushHand::clear);
+        AtomicInteger woken = new AtomicInteger();
+        threads.begin(thread -> timed(hands.get(thread), () -> course.help(hands.get(thread))));
+        try {
+            timed(
+                    hands.getFirst(),
+                    () -> course.lead(hands.getFirst(), () -> {
+                        woken.set(count - 1);
+                        threads.wake(count - 1);
+                    }));
+        } finally {
+            threads.end();
         }
-        mine.worked(environment.clock().nanoTime() - begin);
+        return hands.stream().limit(woken.get() + 1).map(FlushHand::picture).toList();
+    }
+
+    private void timed(FlushHand hand, Runnable part) {
+        long begin = environment.clock().nanoTime();
+        part.run();
+        hand.worked(environment.clock().nanoTime() - begin);
     }
 
     /** One at a time. */
-    private FlushStatistics alone(Supplier<FlushStatistics> work) {
+    private FlushStatistics alone(Supplier<List<FlushStatistics.Part>> work) {
         if (!busy.compareAndSet(false, true)) {
             throw new IllegalStateException("the cache is being flushed or filled already");
         }
@@ -289,8 +298,8 @@ public final class RamCache implements AutoCloseable {
                 throw new IllegalStateException("the cache was closed");
             }
             long begin = environment.clock().nanoTime();
-            FlushStatistics done = work.get();
-            return new FlushStatistics(environment.clock().nanoTime() - begin, done.threads());
+            List<FlushStatistics.Part> parts = work.get();
+            return new FlushStatistics(environment.clock().nanoTime() - begin, parts);
         } finally {
             busy.set(false);
         }

@@ -80,22 +80,33 @@ public interface DirtyTracker {
         /** All of it has been taken. */
         Harvest TAKEN = new Harvest() {
             @Override
-            public long peek(int word) {
+            public boolean isClear(int firstWord, int count) {
+                return true;
+            }
+
+            @Override
+            public long word(int word) {
                 return 0;
             }
 
             @Override
-            public void take(int firstWord, int count) {}
+            public void arm(int firstWord, int count) {}
 
             @Override
             public void close() {}
         };
 
-        /** Which pages of a word of 64 are still to be taken, as bits. Any thread, if nobody takes them meanwhile. */
-        long peek(int word);
+        /** Whether nothing was written to so many words of 64 pages. Any thread. */
+        boolean isClear(int firstWord, int count);
 
-        /** Moves what is in some words to where it is wanted. Several threads at a time, each word once. */
-        void take(int firstWord, int count);
+        /** Which pages of a word of 64 were written, as bits; the same until it is closed. Any thread. */
+        long word(int word);
+
+        /**
+         * What these words say has been taken, and is not to be found again. Several threads at a time, each its own
+         * words. If it fails it is found again, which does no harm.
+         */
+        void arm(int firstWord, int count);
 
         /** What was not taken is found by the next harvest. */
         @Override

@@ -135,6 +135,16 @@ public final class PageBitmap {
         return (long) WORD.getAcquire(words, word);
     }
 
+    /**
+     * Whether no bit is set in {@code count} words from {@code firstWord} on; much faster than to look at each. A bit
+     * that another thread has just set may be missed.
+     */
+    public boolean isClear(int firstWord, int count) {
+        int last = firstWord + count - 1;
+        // Words whose first is zero, and that equal themselves moved by one, are zero.
+        return words[firstWord] == 0 && Arrays.mismatch(words, firstWord, last, words, firstWord + 1, last + 1) < 0;
+    }
+
     /** Takes the bits of one word: returns them and leaves zero, in one atomic step. */
     public long fetchAndClear(int word) {
         if ((long) WORD.getAcquire(words, word) == 0) {

@@ -116,21 +116,23 @@ class RamCacheRefusalTest {
         }
     }
 
-    /** What the guest wrote is not known then, so all of it is copied. */
+    /** What it said is true all the same, so the guest is whole, and the failure is told. */
     @Test
     void aTrackerThatFailsHalfWayLeavesAWholeGuest() {
         try (Secondary secondary = new Secondary(5000);
                 RamCache cache =
-                        RamCache.of(secondary.snapshot(), Environment.SYSTEM, new Settings(FlushShape.RUNS, 3))) {
+                        RamCache.of(secondary.snapshot(), Environment.SYSTEM, Settings.DEFAULT.withThreads(3))) {
             SplittableRandom random = new SplittableRandom(3);
             secondary.fillRandomly(random);
             cache.fill();
             cache.startTracking(new ScriptedTracker() {
                 @Override
                 public Harvest beginHarvest(RamBlock block, PageBitmap found) {
+                    long _ = secondary.tracker().harvest(block, found);
                     return new FailingHarvest();
                 }
             });
+            secondary.tracker().start();
             secondary.receive(random, cache.place(secondary.snapshot()), 1000);
             secondary.run(random, 1000);
             assertThatThrownBy(cache::flush).hasMessage("the log ends here");
@@ -140,12 +142,17 @@ class RamCacheRefusalTest {
 
     private static final class FailingHarvest implements DirtyTracker.Harvest {
         @Override
-        public long peek(int word) {
-            return -1;
+        public boolean isClear(int firstWord, int count) {
+            return false;
         }
 
         @Override
-        public void take(int firstWord, int count) {
+        public long word(int word) {
+            return 1;
+        }
+
+        @Override
+        public void arm(int firstWord, int count) {
             throw new IllegalStateException("the log ends here");
         }
 

@@ -19,6 +19,7 @@ import org.junit.jupiter.params.provider.EnumSource;
 /** The guest after a flush is what the primary had, whatever either wrote. */
 class RamCacheTest {
     private static final long SEED = 20_261_130;
+    private static final Settings SETTINGS = new Settings(FlushShape.RUNS, 0, 64);
 
     /** Sets of every density and place, over several blocks, one of which ends within a word of its bitmap. */
     @ParameterizedTest
@@ -26,7 +27,10 @@ class RamCacheTest {
     void aFlushMakesTheGuestWhatThePrimaryHadAndCopiesTheUnionOnly(FlushShape shape, int threads) {
         SplittableRandom random = new SplittableRandom(SEED);
         try (Secondary secondary = new Secondary(4096, 130, 1, 5000);
-                RamCache cache = RamCache.of(secondary.snapshot(), Environment.SYSTEM, new Settings(shape, threads))) {
+                RamCache cache = RamCache.of(
+                        secondary.snapshot(),
+                        Environment.SYSTEM,
+                        SETTINGS.withShape(shape).withThreads(threads))) {
             secondary.fillRandomly(random);
             cache.fill();
             cache.startTracking(secondary.tracker());
@@ -49,7 +53,10 @@ class RamCacheTest {
     @EnumSource
     void allPagesAtOnceAreOneRunAPieceAtMost(FlushShape shape) {
         try (Secondary secondary = new Secondary(70_000);
-                RamCache cache = RamCache.of(secondary.snapshot(), Environment.SYSTEM, new Settings(shape, 2))) {
+                RamCache cache = RamCache.of(
+                        secondary.snapshot(),
+                        Environment.SYSTEM,
+                        SETTINGS.withShape(shape).withThreads(2))) {
             SplittableRandom random = new SplittableRandom(SEED);
             secondary.fillRandomly(random);
             cache.fill();

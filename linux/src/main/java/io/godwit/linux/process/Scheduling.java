@@ -34,11 +34,14 @@ public final class Scheduling {
      * processors, but in pieces of a tenth of a millisecond, and for that it gets them sooner. No privilege is needed.
      * KERNEL: since Linux 6.12 a thread that wakes takes the place of one that runs in longer slices, if it has not had
      * more than its share; otherwise it waits for the next tick, 4 ms at 250 Hz, unless the other one yields. Older
-     * kernels take the wish and do nothing.
+     * kernels take the wish and do nothing. A thread that somebody has put under another policy stays there.
      *
      * @return whether the kernel took it
      */
     public static boolean answersAtOnce() {
+        if (policy() != SchedulingNumbers.SCHED_NORMAL) {
+            return false;
+        }
         MemorySegment attributes = ThreadScratch.segment().asSlice(0, BYTE_LENGTH);
         attributes.fill((byte) 0);
         attributes.set(JAVA_INT, SIZE, (int) BYTE_LENGTH);

@@ -82,7 +82,7 @@ final class KvmDirtyTracker implements KvmTracker {
         }
 
         /** Keeps the slot until it is closed, for all threads that take from it meanwhile. */
-        Harvest beginHarvest(PageBitmap found) {
+        Harvest beginHarvest() {
             use.lock();
             try {
                 if (gone) {
@@ -94,19 +94,13 @@ final class KvmDirtyTracker implements KvmTracker {
                 use.unlock();
                 throw e;
             }
-            return new SlotHarvest(this, found);
+            return new SlotHarvest(this);
         }
 
         private long harvest(int firstWord, int count, PageBitmap found) {
-            if (log.isClear(firstWord, count)) {
-                return 0;
-            }
             long pages = 0;
             try {
-                // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no log.
-                long begin = System.nanoTime();
-                log.clear(firstWord, count);
-                calls.accept(System.nanoTime() - begin);
+                arm(firstWord, count);
             } finally {
                 for (int i = firstWord; i < firstWord + count; i++) {
                     long word = log.word(i);
@@ -116,17 +110,33 @@ final class KvmDirtyTracker implements KvmTracker {
             }
             return pages;
         }
+
+        private void arm(int firstWord, int count) {
+            if (!log.isClear(firstWord, count)) {
+                // ORDERING: pages are protected before anybody may copy them, or a write in between would be in no log.
+                long begin = System.nanoTime();
+                log.clear(firstWord, count);
+                calls.accept(System.nanoTime() - begin);
+            }
+        }
     }
 
-    private record SlotHarvest(Slot slot, PageBitmap found) implements Harvest {
+    private record SlotHarvest(Slot slot) implements Harvest {
         @Override
-        public long peek(int word) {
+        public boolean isClear(int firstWord, int count) {
+            return slot.log.isClear(firstWord, count);
+        }
+
+        @Override
+        public long word(int word) {
             return slot.log.word(word);
         }
 
         @Override
-        public void take(int firstWord, int count) {
-            long _ = slot.harvest(firstWord, count, found);
+        public void arm(int firstWord, int count) {
+            for (int done = 0; done < count; done += WORDS_AT_ONCE) {
+                slot.arm(firstWord + done, Math.min(WORDS_AT_ONCE, count - done));
+            }
         }
 
         @Override
@@ -189,9 +199,7 @@ final class KvmDirtyTracker implements KvmTracker {
         if (!tracking) {
             throw new IllegalStateException("the dirty log of " + harvested.idstr() + " is not switched on");
         }
-        return Optional.ofNullable(slots.get(harvested))
-                .map(slot -> slot.beginHarvest(found))
-                .orElse(Harvest.TAKEN);
+        return Optional.ofNullable(slots.get(harvested)).map(Slot::beginHarvest).orElse(Harvest.TAKEN);
     }
 
     @Override
