@@ -286,7 +286,9 @@ public final class RunControl {
 
     /** A postcopy that is given up leaves the guest to {@code owner}, which is not this side. */
     public void leaveTo(GuestOwner owner) {
-        locked(() -> boolean _ = standStill(owner, "postcopy is given up") == owner);
+        locked(() -> {
+            boolean _ = standStill(owner, "postcopy is given up") == owner;
+        });
     }
 
     /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
