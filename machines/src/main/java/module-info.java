@@ -7,6 +7,7 @@ module io.godwit.machines {
     requires static org.jspecify;
 
     exports io.godwit.machines;
+    exports io.godwit.machines.client;
     exports io.godwit.machines.guest;
     exports io.godwit.machines.kvm;
     exports io.godwit.machines.memory;

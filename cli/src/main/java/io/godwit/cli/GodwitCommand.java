@@ -29,11 +29,12 @@ import picocli.CommandLine.UnmatchedArgumentException;
             MigrateCommand.class,
             InspectCommand.class,
             AdviseCommand.class,
+            ClientCommand.class,
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
-    private static final String COMMANDS = "demo, host, migrate, inspect or advise";
+    private static final String COMMANDS = "demo, host, migrate, inspect, advise or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

@@ -13,8 +13,8 @@ import java.util.Set;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.LockSupport;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.BooleanSupplier;
 import java.util.function.LongSupplier;
+import java.util.function.Supplier;
 
 /**
  * The device of a guest that is a service. Requests of {@linkplain Customer customers} get numbers, wait in line and go
@@ -120,7 +120,7 @@ public final class ServiceDevice implements DeviceState, ServicePort, Traffic {
 
     /** A customer comes; false if it is refused. */
     public boolean join(Customer customer) {
-        return isSo(() -> isOpen() && customers.size() < limits.customers() && customers.add(customer));
+        return under(() -> isOpen() && customers.size() < limits.customers() && customers.add(customer));
     }
 
     /** A customer goes. Answers that it still waits for are lost. */
@@ -188,7 +188,7 @@ public final class ServiceDevice implements DeviceState, ServicePort, Traffic {
         if (vcpu.isEmpty()) {
             vcpu = Optional.of(Thread.currentThread());
         }
-        return line.isWaiting() && isSo(() -> takeNext(words));
+        return line.isWaiting() && under(() -> takeNext(words));
     }
 
     private boolean takeNext(long[] words) {
@@ -238,12 +238,7 @@ public final class ServiceDevice implements DeviceState, ServicePort, Traffic {
 
     @Override
     public long heldCount() {
-        lock.lock();
-        try {
-            return held.count();
-        } finally {
-            lock.unlock();
-        }
+        return under(held::count);
     }
 
     @Override
@@ -348,14 +343,12 @@ public final class ServiceDevice implements DeviceState, ServicePort, Traffic {
 
     @Override
     public DeviceSection save() {
-        lock.lock();
-        try {
-            saved = line.last();
-            room.signalAll();
-            return new ServiceState(line.taken(), answered, line.waitingContents()).encode();
-        } finally {
-            lock.unlock();
-        }
+        return under(() -> {
+                    saved = line.last();
+                    room.signalAll();
+                    return new ServiceState(line.taken(), answered, line.waitingContents());
+                })
+                .encode();
     }
 
     /** {@inheritDoc} What was fed behind its number stays in line; all else that was in line or held is forgotten. */
@@ -375,12 +368,7 @@ public final class ServiceDevice implements DeviceState, ServicePort, Traffic {
 
     /** A picture for who wants figures. */
     public ServiceFigures figures() {
-        lock.lock();
-        try {
-            return new ServiceFigures(customers.size(), line.waiting(), answered, held.count(), held.left());
-        } finally {
-            lock.unlock();
-        }
+        return under(() -> new ServiceFigures(customers.size(), line.waiting(), answered, held.count(), held.left()));
     }
 
     private void locked(Runnable work) {
@@ -392,10 +380,10 @@ public final class ServiceDevice implements DeviceState, ServicePort, Traffic {
         }
     }
 
-    private boolean isSo(BooleanSupplier work) {
+    private <T> T under(Supplier<T> work) {
         lock.lock();
         try {
-            return work.getAsBoolean();
+            return work.get();
         } finally {
             lock.unlock();
         }

@@ -104,6 +104,22 @@ final class BootAreaTest {
     }
 
     @Test
+    void onlyGuestsThatRunTheServiceHaveItsCode() {
+        long place = BootArea.entryPoint(GuestProgram.SERVICE);
+        try (NativeMemory one = NativeMemory.allocate(RAM);
+                NativeMemory other = NativeMemory.allocate(RAM)) {
+            BootArea.install(one, 1, dirtier(0));
+            assertThat(one.isZero(place, NativeMemory.PAGE_BYTES)).isTrue();
+            BootArea.install(other, 2, new Workload(GuestProgram.SERVICE, 0, 0, WriteOrder.SWEEP, RamFill.RANDOM, 1));
+            assertThat(other.isZero(place, NativeMemory.PAGE_BYTES)).isFalse();
+            assertThat(ControlBlock.of(other, 0).program()).isEqualTo(GuestProgram.SERVICE);
+            assertThat(ControlBlock.of(other, 1).program()).isEqualTo(GuestProgram.IDLE);
+            assertThat(ControlBlock.of(other, 0).pageCount() * NativeMemory.PAGE_BYTES)
+                    .isEqualTo(ServiceLayout.MIN_BYTES);
+        }
+    }
+
+    @Test
     void vcpuWithoutShareIdles() {
         try (NativeMemory ram = NativeMemory.allocate(RAM)) {
             BootArea.install(ram, 2, new Workload(GuestProgram.DIRTIER, 4096, 100, WriteOrder.SWEEP, RamFill.ZERO, 1));
