@@ -29,6 +29,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param outlook what a Godwit says of the end
  * @param warning what somebody should know now
  * @param faults what the destination tells, in postcopy, when it is asked and can tell
+ * @param colo what a Godwit tells of its part in COLO, now or before
  */
 record MigrationSample(
         String status,
@@ -49,7 +50,8 @@ record MigrationSample(
         ThrottleSample throttle,
         Optional<OutlookSample> outlook,
         Optional<String> warning,
-        Optional<FaultSample> faults) {
+        Optional<FaultSample> faults,
+        Optional<ColoSample> colo) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
         return new MigrationSample(
@@ -71,7 +73,8 @@ record MigrationSample(
                 ThrottleSample.of(answer.path("cpu-throttle-percentage").asInt(0)),
                 OutlookSample.of(answer.path("x-forecast")),
                 Optional.ofNullable(answer.path("x-warning").asString(null)),
-                Optional.empty());
+                Optional.empty(),
+                ColoSample.of(answer.path("x-colo")));
     }
 
     /** The same figures, which are the last there were, with how it ended. */
@@ -127,7 +130,13 @@ record MigrationSample(
                 newThrottle,
                 outlook,
                 warning,
-                newFaults);
+                newFaults,
+                colo);
+    }
+
+    /** Whether a secondary runs the same guest: it goes on so until one side is lost. */
+    boolean isProtected() {
+        return status.equals("colo");
     }
 
     /** Whether the guest lives at the destination while its memory is not all there. */
@@ -191,6 +200,7 @@ record MigrationSample(
         warning.ifPresent(sentence -> line.put("warning", sentence));
         error.ifPresent(sentence -> line.put("error", sentence));
         faults.ifPresent(told -> line.set("postcopy", told.toJson()));
+        colo.ifPresent(told -> line.set("colo", told.toJson()));
         return line;
     }
 }
