@@ -26,23 +26,23 @@ record DemoTeller(boolean json, PrintWriter out) {
 
     /** How the clients and the primary get on. */
     void show(ClientFigures clients, ColoSample primary) {
-        out.println(
-                json
-                        ? new String(
-                                Json.write(Json.object()
-                                        .put("status", "colo")
-                                        .put("seconds", clients.nanos() / 1e9)
-                                        .put("answers", clients.answers())
-                                        .put("longestGapNanos", clients.longestGapNanos())
-                                        .<ObjectNode>set("colo", primary.toJson())),
-                                StandardCharsets.UTF_8)
-                        : String.format(
-                                Locale.ROOT,
-                                "  %4.1f s  %,7d answers, longest gap %s; %s",
-                                clients.nanos() / 1e9,
-                                clients.answers(),
-                                TimeSpan.text(clients.longestGapNanos()),
-                                primary.text()));
+        if (json) {
+            ObjectNode line = Json.object()
+                    .put("status", "colo")
+                    .put("seconds", clients.nanos() / 1e9)
+                    .put("answers", clients.answers())
+                    .put("longestGapNanos", clients.longestGapNanos());
+            line.set("colo", primary.toJson());
+            out.println(new String(Json.write(line), StandardCharsets.UTF_8));
+        } else {
+            out.println(String.format(
+                    Locale.ROOT,
+                    "  %4.1f s  %,7d answers, longest gap %s; %s",
+                    clients.nanos() / 1e9,
+                    clients.answers(),
+                    TimeSpan.text(clients.longestGapNanos()),
+                    primary.text()));
+        }
         out.flush();
     }
 }

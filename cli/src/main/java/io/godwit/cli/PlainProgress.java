@@ -33,7 +33,7 @@ final class PlainProgress implements ProgressView {
     @Override
     public void show(MigrationSample sample) {
         boolean news = !sample.status().equals(lastStatus)
-                || sample.pass() != lastPass
+                || (sample.pass() != lastPass && !sample.isProtected())
                 || sample.warning().isPresent() != warned
                 || (sample.totalTimeMillis() - lastLineMillis
                                 >= (sample.isPostcopy() ? POSTCOPY_LINE_EVERY_MILLIS : LINE_EVERY_MILLIS)
@@ -86,6 +86,9 @@ final class PlainProgress implements ProgressView {
         if (s.isPostcopy()) {
             return postcopyLine(s);
         }
+        if (s.isProtected()) {
+            return String.format(Locale.ROOT, "%s: %.1f s, %s", s.status(), s.totalTimeMillis() / 1e3, protection(s));
+        }
         String line = String.format(
                 Locale.ROOT,
                 "%s: %.1f s, pass %d, %,d pages left (%s of %s), dirty %s/s against %s/s, expected downtime %d ms",
@@ -103,6 +106,11 @@ final class PlainProgress implements ProgressView {
                 ? ", throttle " + throttle.percent() + " % (highest " + throttle.highestPercent() + " %)"
                 : "";
         return line + taken + s.outlook().map(outlook -> ", " + outlook.text()).orElse("");
+    }
+
+    /** What protects the guest, and what that costs. */
+    static String protection(MigrationSample s) {
+        return s.colo().map(ColoSample::text).orElse("protected; this host tells no figures");
     }
 
     private static String postcopyLine(MigrationSample s) {

@@ -7,8 +7,8 @@ import io.godwit.control.QmpClient;
 import io.godwit.control.QmpEvent;
 import io.godwit.control.QmpException;
 import java.time.Duration;
-import java.util.List;
 import java.util.Optional;
+import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -23,9 +23,33 @@ record Protecting(QmpClient primary, Optional<QmpClient> secondary) {
     private static final String COLO = "colo";
     private static final Duration LOOK = Duration.ofMillis(50);
 
-    /** Switches the capability on at a host, unless it is. */
-    static void enable(QmpClient host) {
-        new Settings().applyMissingCapabilities(host, List.of(CAPABILITY));
+    /**
+     * Switches COLO on at a host, unless it is on.
+     *
+     * @param side begins the sentence if that is refused
+     */
+    static void switchOn(QmpClient host, String side) {
+        for (JsonNode capability :
+                host.execute("query-migrate-capabilities", Addresses.PATIENCE).values()) {
+            if (capability.path("capability").asString("").equals(CAPABILITY)
+                    && capability.path("state").asBoolean(false)) {
+                return;
+            }
+        }
+        try {
+            set(host, CAPABILITY, true);
+        } catch (QmpException e) {
+            throw new CommandFailure(side + " does not switch x-colo on: " + e.getMessage(), e);
+        }
+    }
+
+    /** Sets one capability. */
+    static void set(QmpClient host, String capability, boolean on) {
+        ObjectNode arguments = Json.object();
+        arguments
+                .putArray("capabilities")
+                .add(Json.object().put("capability", capability).put("state", on));
+        host.execute("migrate-set-capabilities", arguments, Addresses.PATIENCE);
     }
 
     /**
@@ -98,19 +122,6 @@ record Protecting(QmpClient primary, Optional<QmpClient> secondary) {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CommandFailure("Interrupted.", e);
-        }
-    }
-
-    /** Sets one parameter at a host. */
-    static void set(QmpClient host, ObjectNode parameters) {
-        if (parameters.isEmpty()) {
-            return;
-        }
-        try {
-            host.execute("migrate-set-parameters", parameters, Addresses.PATIENCE);
-        } catch (QmpException e) {
-            throw new CommandFailure(
-                    "The host at " + host.address() + " does not take " + parameters + ": " + e.getMessage(), e);
         }
     }
 }
