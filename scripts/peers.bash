@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the Godwit authors
 #
-# The programs that Godwit is tested against: a QEMU of at least version 10, a static busybox and Debian's cloud kernel.
+# The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 beside it, a static
+# busybox and Debian's cloud kernel.
 # Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
 # still missing afterwards is not an error here: the tests that need it report themselves as not run.
 
@@ -81,8 +82,31 @@ unpack_kernel() {
     rm -rf "$staging"
 }
 
+has_old_qemu() { [[ -x $PEERS/qemu-7.2/usr/bin/qemu-system-x86_64 ]]; }
+
+# unpack_old_qemu: bookworm's own QEMU 7.2, beside the installed one; it is not installed.
+unpack_old_qemu() {
+    local staging=$PEERS/qemu-7.2.new
+    [[ $(debian_codename) == bookworm ]] || return 0
+    say "peers: unpacking QEMU 7.2 into .cache/peers ..."
+    rm -rf "$staging"
+    mkdir -p "$staging"
+    (cd "$staging" && apt download qemu-system-x86/bookworm qemu-system-common/bookworm qemu-system-data/bookworm seabios &&
+        for package in ./*.deb; do dpkg-deb -x "$package" root || exit 1; done) || {
+        say "peers: QEMU 7.2 could not be downloaded and unpacked."
+        return 1
+    }
+    rm -rf "$PEERS/qemu-7.2"
+    mv "$staging/root" "$PEERS/qemu-7.2"
+    rm -rf "$staging"
+}
+
 prepare_peers() {
     local codename
+    has_old_qemu || [[ $(debian_codename) != bookworm ]] || {
+        mkdir -p "$PEERS"
+        unpack_old_qemu || true
+    }
     has_qemu && type -P busybox >/dev/null && has_kernel && return 0
     mkdir -p "$PEERS"
     : >"$PEERS/install.log"

@@ -46,8 +46,8 @@ import tools.jackson.databind.JsonNode;
             "",
             "or both in one: godwit migrate --resume --qmp SOURCE-QMP --destination DESTINATION-QMP URI",
             "",
-            "With --cap x-colo the guest does not move: the destination becomes its secondary, and this command tells of"
-                    + " that until it ends. godwit protect does the same, and looks beforehand at what is missing."
+            "With --cap x-colo the guest does not move: the destination becomes its secondary, and this command tells"
+                    + " of that until it ends. godwit protect does the same, and looks beforehand at what is missing."
         },
         mixinStandardHelpOptions = true)
 final class MigrateCommand implements Callable<Integer> {
@@ -189,7 +189,7 @@ final class MigrateCommand implements Callable<Integer> {
         Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
         conclude(last, destination);
         if (!json && run.wasProtected()) {
-            say("Protection has ended, and the guest goes on at the source, alone: " + PlainProgress.protection(last)
+            say("Protection has ended, and the guest goes on at the source, alone: " + last.protection()
                     + ".");
         } else if (!json) {
             note.ifPresent(this::say);

@@ -3,6 +3,7 @@
 package io.godwit.cli;
 
 import io.godwit.control.Json;
+import java.util.Locale;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -169,6 +170,16 @@ record MigrationSample(
     /** Whether there are figures in it; QEMU tells none before and after. */
     boolean hasFigures() {
         return totalBytes > 0;
+    }
+
+    /** What protects the guest, and what that costs. */
+    String protection() {
+        return colo.map(ColoSample::text).orElse("protected; this host tells no figures");
+    }
+
+    /** The same as a line. */
+    String protectionLine() {
+        return String.format(Locale.ROOT, "%s: %.1f s, %s", status, totalTimeMillis / 1e3, protection());
     }
 
     /** What the guest dirties, in bytes a second. */

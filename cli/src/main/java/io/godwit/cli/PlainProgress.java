@@ -87,7 +87,7 @@ final class PlainProgress implements ProgressView {
             return postcopyLine(s);
         }
         if (s.isProtected()) {
-            return String.format(Locale.ROOT, "%s: %.1f s, %s", s.status(), s.totalTimeMillis() / 1e3, protection(s));
+            return s.protectionLine();
         }
         String line = String.format(
                 Locale.ROOT,
@@ -106,11 +106,6 @@ final class PlainProgress implements ProgressView {
                 ? ", throttle " + throttle.percent() + " % (highest " + throttle.highestPercent() + " %)"
                 : "";
         return line + taken + s.outlook().map(outlook -> ", " + outlook.text()).orElse("");
-    }
-
-    /** What protects the guest, and what that costs. */
-    static String protection(MigrationSample s) {
-        return s.colo().map(ColoSample::text).orElse("protected; this host tells no figures");
     }
 
     private static String postcopyLine(MigrationSample s) {

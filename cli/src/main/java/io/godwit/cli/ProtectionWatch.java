@@ -63,7 +63,7 @@ final class ProtectionWatch {
             sample.error().ifPresent(error -> line.put("error", error));
             say(new String(Json.write(line), StandardCharsets.UTF_8));
         } else {
-            say(PlainProgress.line(sample));
+            say(sample.error().orElseGet(sample::protectionLine));
         }
     }
 

@@ -37,11 +37,19 @@ public final class FillBenchmark {
                 memory.putLong(page * RamBlock.PAGE_BYTES, page + 1);
             }
             RamBlocks ram = new RamBlocks(List.of(block));
+            List<Series> series = List.of(one, all, floorOne, floorAll);
             for (int i = -WARM_UPS; i < runs; i++) {
-                double[] millis = {fill(ram, 1), fill(ram, THREADS), floor.fill(1) / 1e6, floor.fill(THREADS) / 1e6};
-                List<Series> series = List.of(one, all, floorOne, floorAll);
-                for (int j = 0; i >= 0 && j < millis.length; j++) {
-                    series.get(j).add(millis[j]);
+                for (int j = 0; j < series.size(); j++) {
+                    Floor.warm(MEBIBYTES);
+                    double millis = switch (j) {
+                        case 0 -> fill(ram, 1);
+                        case 1 -> fill(ram, THREADS);
+                        case 2 -> floor.fill(1) / 1e6;
+                        default -> floor.fill(THREADS) / 1e6;
+                    };
+                    if (i >= 0) {
+                        series.get(j).add(millis);
+                    }
                 }
             }
         }

@@ -23,7 +23,7 @@ import java.util.SplittableRandom;
  * memories of the same size. Nobody has touched the pages shortly before.
  */
 public final class FlushBenchmark {
-    private static final int MEBIBYTES = Integer.getInteger("godwit.colo.mebibytes", 4096);
+    private static final int MEBIBYTES = 4096;
     private static final int THREADS = Math.clamp(Runtime.getRuntime().availableProcessors(), 2, 8);
     private static final int WARM_UPS = 20;
     private static final long SEED = 0x676f64776974L;
@@ -142,7 +142,8 @@ public final class FlushBenchmark {
                     new Dirty(10_000, 1),
                     new Dirty(10_000, 10),
                     new Dirty(200_000, 1),
-                    new Dirty(200_000, 10))) {
+                    // A tenth of the memory has half as many.
+                    new Dirty(200_000, 5))) {
                 Map<String, Series> all = new LinkedHashMap<>();
                 for (int i = 0; i < (dirty.pages > 100_000 ? Math.max(5, runs / 4) : runs); i++) {
                     benchmark.round(dirty, all);

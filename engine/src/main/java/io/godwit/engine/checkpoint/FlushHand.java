@@ -15,6 +15,9 @@ final class FlushHand {
     private long runs;
     private long nanos;
 
+    @SuppressWarnings("UnusedVariable") // without it the compiler would leave the reads out
+    private long sight;
+
     void clear() {
         pages = 0;
         runs = 0;
@@ -35,6 +38,11 @@ final class FlushHand {
     void add(long pageCount, long runCount) {
         pages += pageCount;
         runs += runCount;
+    }
+
+    /** Something was read for its own sake. */
+    void seen(long content) {
+        sight += content;
     }
 
     void worked(long lasted) {

@@ -60,6 +60,10 @@ final class RunsFlush implements FlushCourse {
     @Override
     public void lead(FlushHand hand, Runnable others) {
         boolean woken = !helped;
+        if (helped && blocks.stream().mapToLong(CachedBlock::marked).sum() >= fewPages) {
+            woken = true;
+            others.run();
+        }
         for (int i = 0; i < blocks.size(); i++) {
             CachedBlock block = blocks.get(i);
             for (int word = 0; word < block.wordCount(); word += FlushHand.WORDS) {

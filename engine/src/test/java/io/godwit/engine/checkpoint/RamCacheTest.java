@@ -10,7 +10,11 @@ import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.report.FlushStatistics;
+import io.godwit.linux.memory.AvailableMemory;
+import io.godwit.linux.memory.NativeMemory;
+import io.godwit.linux.memory.Residency;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -140,6 +144,47 @@ class RamCacheTest {
                             .harvest(secondary.snapshot().blocks().getFirst()))
                     .as("nobody tracks any more")
                     .hasMessageContaining("not started");
+        }
+    }
+
+    /** A zero page of the primary empties its page in the copy, and a copy that nobody wrote to is not there. */
+    @Test
+    void zeroPagesOfBothSidesTakeNoMemory() {
+        try (Secondary secondary = new Secondary(4096)) {
+            AtomicReference<NativeMemory> copy = new AtomicReference<>();
+            CacheRoom room = new CacheRoom(AvailableMemory.now(), bytes -> {
+                copy.set(NativeMemory.mapAnonymous(bytes));
+                return copy.get();
+            });
+            try (RamCache cache = RamCache.of(secondary.snapshot(), Environment.SYSTEM, Settings.DEFAULT, room)) {
+                PagePlace place = cache.place(secondary.snapshot());
+                cache.fill();
+                for (long page = 0; page < 4096; page++) {
+                    place.placeZero(0, page * RamBlock.PAGE_BYTES);
+                }
+                assertThat(Residency.bytes(copy.get())).isZero();
+                secondary.receive(new SplittableRandom(SEED), place, 1000);
+                cache.flush();
+                assertThat(secondary.differences()).isEmpty();
+            }
+        }
+    }
+
+    /** One bad round would leave a thread inside, or a piece twice, or none. */
+    @Test
+    void manyFlushesAfterEachOtherAreAllWhole() {
+        try (Secondary secondary = new Secondary(200);
+                RamCache cache =
+                        RamCache.of(secondary.snapshot(), Environment.SYSTEM, new Settings(FlushShape.RUNS, 4, 1))) {
+            cache.startTracking(secondary.tracker());
+            for (int round = 0; round < 3000; round++) {
+                cache.use(new Settings(round % 2 == 0 ? FlushShape.RUNS : FlushShape.RANGES, 1 + round / 2 % 4, 1));
+                secondary.write(0, round * 7L % 200, 4711);
+                secondary.write(0, round * 5L % 200, 4712);
+                secondary.write(0, 199 - round % 200, 4713);
+                cache.flush();
+                assertThat(secondary.differences()).as("round %d", round).isEmpty();
+            }
         }
     }
 }

@@ -41,6 +41,22 @@ class PageBitmapTest {
     }
 
     @Test
+    void wordsAreClearOnlyIfEachOfThemIs() {
+        PageBitmap bitmap = new PageBitmap(64 * 40);
+        for (int set = 0; set < 40; set++) {
+            bitmap.clearAll();
+            bitmap.set(set * 64L + 63);
+            for (int first = 0; first < 40; first++) {
+                for (int count = 1; count <= 40 - first; count++) {
+                    assertThat(bitmap.isClear(first, count))
+                            .as("word %d set, words %d..+%d", set, first, count)
+                            .isEqualTo(set < first || set >= first + count);
+                }
+            }
+        }
+    }
+
+    @Test
     void pagesOutsideAreRefused() {
         PageBitmap bitmap = new PageBitmap(64);
         assertThatThrownBy(() -> bitmap.set(64)).isInstanceOf(IndexOutOfBoundsException.class);
