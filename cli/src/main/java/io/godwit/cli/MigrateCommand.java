@@ -189,8 +189,7 @@ final class MigrateCommand implements Callable<Integer> {
         Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
         conclude(last, destination);
         if (!json && run.wasProtected()) {
-            say("Protection has ended, and the guest goes on at the source, alone: " + last.protection()
-                    + ".");
+            say("Protection has ended, and the guest goes on at the source, alone: " + last.protection() + ".");
         } else if (!json) {
             note.ifPresent(this::say);
             say(Summary.moved(last));
