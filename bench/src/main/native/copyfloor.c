@@ -10,8 +10,8 @@
 //     -t  threads, with the one that asks (2)
 //
 // Says "ready" when both memories are there, and then answers commands on standard input:
-//   flush THREADS RUNS   RUNS pairs of 32-bit numbers follow, first page and count: copied from the second memory to the
-//                        first
+//   flush THREADS RUNS   RUNS pairs of 32-bit numbers follow, first page and count: copied from the second memory to
+//                        the first
 //   fill THREADS         what is not zero of the first memory is copied to a third one, which is fresh
 // with a line: nanos=N pages=N
 

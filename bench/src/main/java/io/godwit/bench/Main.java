@@ -3,6 +3,7 @@
 package io.godwit.bench;
 
 import io.godwit.bench.micro.MicroBenchmarks;
+import io.godwit.bench.moves.CheckpointBenchmark;
 import io.godwit.bench.moves.ControlBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark.Guests;
@@ -45,7 +46,8 @@ public final class Main {
               hints         the first pass with and without the guest's hints of free pages; hints:unanswered for a \
               guest that never answers
               colo          a standby's cache, beside C: colo:flush for its flush into the guest, colo:fill for the \
-              first fill
+              first fill,
+                            colo:pause for how long the primary stands still
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
@@ -120,7 +122,9 @@ public final class Main {
             case "colo" -> {
                 FlushBenchmark.run(count(runs, quick ? 10 : 40));
                 FillBenchmark.run(count(runs, quick ? 3 : 9));
+                CheckpointBenchmark.run(count(runs, quick ? 1 : 3), quick ? 5 : 20);
             }
+            case "colo:pause" -> CheckpointBenchmark.run(count(runs, quick ? 1 : 3), quick ? 5 : 20);
             case "colo:flush" -> FlushBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);

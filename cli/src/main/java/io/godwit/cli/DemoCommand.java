@@ -10,6 +10,7 @@ import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.concurrent.Callable;
@@ -67,6 +68,9 @@ final class DemoCommand implements Callable<Integer> {
                     + " 100 MB/s, so that there is a middle.")
     private boolean cut;
 
+    @Mixin
+    private ArbiterArgument arbiter = new ArbiterArgument();
+
     @Option(names = "--json", description = "One JSON object a line, the report last, instead of a view.")
     private boolean json;
 
@@ -95,7 +99,7 @@ final class DemoCommand implements Callable<Integer> {
         if (guest.kind() == GuestKind.AUTO && choice.kind() != GuestKind.KVM) {
             say(choice.reason());
         }
-        try (DemoHosts hosts = DemoHosts.start(guest.asWords(choice.kind()))) {
+        try (DemoHosts hosts = DemoHosts.start(hostWords(choice.kind()))) {
             try (QmpClient destination = hosts.destination().connect();
                     QmpClient source = hosts.source().connect()) {
                 return move(source, destination, hosts);
@@ -159,6 +163,11 @@ final class DemoCommand implements Callable<Integer> {
             throw new CommandFailure("The guest has moved, but it is not proved that nothing was lost: see above.");
         }
         return 0;
+    }
+
+    private List<String> hostWords(GuestKind chosen) {
+        return Stream.concat(guest.asWords(chosen).stream(), arbiter.asWords().stream())
+                .toList();
     }
 
     private void tell(Report report, PrintWriter out) {

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.cli.peer;
 
+import io.godwit.cli.architecture.SourceTree;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
@@ -15,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -35,6 +37,7 @@ public final class QemuProcess implements AutoCloseable {
 
     private static final int OLDEST_MAJOR_VERSION = 10;
     private static final String PROGRAM = "qemu-system-x86_64";
+    private static final Path OLD = SourceTree.root().resolve(".cache/peers/qemu-7.2");
 
     /** Those that a test run which is interrupted would leave behind. */
     private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
@@ -90,16 +93,49 @@ public final class QemuProcess implements AutoCloseable {
      */
     public static QemuProcess start(Path directory, String name, List<String> arguments)
             throws IOException, InterruptedException {
+        return start(directory, name, PROGRAM, Map.of(), arguments);
+    }
+
+    /** Why the old release cannot be run here; empty if it can. */
+    public static Optional<String> oldMissing() {
+        return Files.isExecutable(OLD.resolve("usr/bin/" + PROGRAM))
+                ? Optional.empty()
+                : Optional.of("no QEMU 7.2 in " + OLD + "; ./dev peers unpacks it there on Debian bookworm");
+    }
+
+    /** The same with QEMU 7.2, bookworm's own. */
+    public static QemuProcess startOld(Path directory, String name, List<String> arguments)
+            throws IOException, InterruptedException {
+        List<String> all = new ArrayList<>(List.of(
+                "-L",
+                OLD.resolve("usr/share/qemu").toString(),
+                "-L",
+                OLD.resolve("usr/share/seabios").toString()));
+        all.addAll(arguments);
+        return start(
+                directory,
+                name,
+                OLD.resolve("usr/bin/" + PROGRAM).toString(),
+                Map.of(
+                        "QEMU_MODULE_DIR",
+                        OLD.resolve("usr/lib/x86_64-linux-gnu/qemu").toString()),
+                all);
+    }
+
+    private static QemuProcess start(
+            Path directory, String name, String program, Map<String, String> environment, List<String> arguments)
+            throws IOException, InterruptedException {
         Path testSocket = directory.resolve(name + ".test");
         Path controlSocket = directory.resolve(name + ".qmp");
-        List<String> command = new ArrayList<>(List.of(PROGRAM, "-nodefaults", "-display", "none", "-no-reboot"));
+        List<String> command = new ArrayList<>(List.of(program, "-nodefaults", "-display", "none", "-no-reboot"));
         command.addAll(List.of("-serial", "stdio", "-qmp", "unix:" + testSocket));
         command.addAll(List.of("-qmp", "unix:" + controlSocket + ",server=on,wait=off"));
         command.addAll(arguments);
         try (ServerSocketChannel listener = ServerSocketChannel.open(StandardProtocolFamily.UNIX)) {
             listener.bind(UnixDomainSocketAddress.of(testSocket));
-            Process process =
-                    new ProcessBuilder(command).redirectErrorStream(true).start();
+            ProcessBuilder builder = new ProcessBuilder(command).redirectErrorStream(true);
+            builder.environment().putAll(environment);
+            Process process = builder.start();
             STARTED.add(process);
             Lines console = new Lines("console-" + name, process.getInputStream());
             try {

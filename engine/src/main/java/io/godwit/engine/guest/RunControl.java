@@ -9,7 +9,6 @@ import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
-import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.locks.Lock;
 import java.util.function.BooleanSupplier;
@@ -48,8 +47,7 @@ public final class RunControl {
     private final Lock lock;
     private volatile RunState state;
     private boolean waitsForCont;
-    private boolean standby;
-    private Optional<UUID> protection = Optional.empty();
+    private final GuestCopy copy;
 
     /**
      * Takes charge of a guest whose vCPUs do not run yet, or of what only takes one in.
@@ -68,7 +66,9 @@ public final class RunControl {
         this.vcpus = guest.vcpus();
         this.right = new RightToRun(guest, arbiter);
         this.state = initial;
-        this.lost = new LostRight(right, new Bereft(), environment, lock);
+        VcpuSwitch vcpuSwitch = new Switch();
+        this.lost = new LostRight(right, vcpuSwitch, environment, lock);
+        this.copy = new GuestCopy(right, lost, vcpuSwitch, lock);
         right.watchLoss(this::lose);
     }
 
@@ -83,11 +83,21 @@ public final class RunControl {
         listeners.add(listener);
     }
 
+    /** Tells one no more. */
+    public void removeListener(Listener listener) {
+        boolean _ = listeners.remove(listener);
+    }
+
+    /** The guest as one of two copies. */
+    public GuestCopy copy() {
+        return copy;
+    }
+
     /** Stops a running guest ({@code stop}). A guest that stands still already stays as it is. */
     public void stop() {
         lock.lock();
         try {
-            refuseIfStandby("stop");
+            copy.refuseIfStandby("stop");
             switch (state()) {
                 case RUNNING -> {
                     vcpus.pause(PAUSE_DEADLINE);
@@ -118,7 +128,7 @@ public final class RunControl {
     public void cont() {
         lock.lock();
         try {
-            refuseIfStandby("cont");
+            copy.refuseIfStandby("cont");
             switch (state()) {
                 case RUNNING, COLO -> {}
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
@@ -207,23 +217,15 @@ public final class RunControl {
      * @throws MigrationException.RightToRun if it is lost already, so that the destination must not have the guest
      */
     public void releaseRightToRun() {
-        lock.lock();
-        try {
+        locked(() -> {
             right.requireNotLost();
             right.release();
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** The destination has the guest: this side keeps an empty shell. */
     public void handedOver() {
-        lock.lock();
-        try {
-            become(RunState.POSTMIGRATE, "handed over");
-        } finally {
-            lock.unlock();
-        }
+        locked(() -> become(RunState.POSTMIGRATE, "handed over"));
     }
 
     /**
@@ -284,12 +286,9 @@ public final class RunControl {
 
     /** A postcopy that is given up leaves the guest to {@code owner}, which is not this side. */
     public void leaveTo(GuestOwner owner) {
-        lock.lock();
-        try {
+        locked(() -> {
             boolean _ = standStill(owner, "postcopy is given up") == owner;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
@@ -411,12 +410,7 @@ public final class RunControl {
      * @throws MigrationException.RightToRun if the source took the guest back meanwhile
      */
     public void claimArrived() {
-        lock.lock();
-        try {
-            right.claimOrThrow();
-        } finally {
-            lock.unlock();
-        }
+        locked(() -> right.claimOrThrow());
     }
 
     /**
@@ -437,189 +431,13 @@ public final class RunControl {
         }
     }
 
-    /**
-     * The guest is stopped for the switchover and gets a secondary: the record of its token says from now on under
-     * which protection that may take it over. The token stays here.
-     */
-    public void announceProtection(UUID under) {
-        lock.lock();
-        try {
-            right.record(Optional.of(under));
-            protection = Optional.of(under);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /**
-     * Under protection the guest goes on.
-     *
-     * @param run whether it ran before
-     */
-    public void beginProtection(boolean run) {
-        lock.lock();
-        try {
-            if (run) {
-                letRun("protected");
-            } else {
-                become(RunState.PAUSED, "protected, and paused as it was");
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /**
-     * From now on no secondary may take the guest over. Returns when the token's record says so, before anything may
-     * leave that the secondary does not know of. Harmless where there is no protection.
-     *
-     * @throws RuntimeException if the record could not be made, so that the secondary may still take it over
-     */
-    public void endProtection() {
-        lock.lock();
-        try {
-            if (protection.isPresent()) {
-                right.record(Optional.empty());
-                protection = Optional.empty();
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /**
-     * Stops the guest for a checkpoint, on either side.
-     *
-     * @return whether it ran
-     */
-    public boolean stopForCheckpoint() {
-        lock.lock();
-        try {
-            if (state() != RunState.RUNNING) {
-                return false;
-            }
-            vcpus.pause(PAUSE_DEADLINE);
-            if (vcpus.failure().isPresent()) {
-                throw new MigrationException.Machine(
-                        "The guest has crashed: there is nothing to make a checkpoint of.");
-            }
-            become(RunState.COLO, "checkpoint");
-            tell(Listener::stopped);
-            return true;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Lets the primary's guest go on that {@link #stopForCheckpoint} has stopped, unless something else came. */
-    public void goOnFromCheckpoint() {
-        lock.lock();
-        try {
-            if (state == RunState.COLO && right.isLost()) {
-                become(RunState.PAUSED, "the right to run is lost");
-                lost.runWhenWon(true);
-                lost.regainInBackground();
-            } else if (state == RunState.COLO) {
-                vcpus.resume();
-                become(RunState.RUNNING, "checkpoint is in");
-                tell(Listener::resumed);
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /**
-     * A guest has arrived as a secondary, or has become what a checkpoint says: it runs without the token, and nobody
-     * must hear what it says.
-     *
-     * @param run whether the primary's guest ran
-     */
-    public void standBy(boolean run) {
-        lock.lock();
-        try {
-            standby = true;
-            if (run) {
-                vcpus.resume();
-                become(RunState.RUNNING, "standby");
-                tell(Listener::resumed);
-            } else {
-                become(RunState.COLO, "standby, stands still");
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** What came of the attempt to make a secondary's guest the one that counts. */
-    public sealed interface StandbyEnd {
-        /** It is. */
-        record Won() implements StandbyEnd {}
-
-        /**
-         * It is not, and stands still.
-         *
-         * @param forGood whether trying again is of no use
-         */
-        record Lost(String why, boolean forGood) implements StandbyEnd {}
-    }
-
-    /**
-     * The primary is lost: tries to make this guest the one that counts. It stands still meanwhile.
-     *
-     * @param under the protection that must be in force still; empty: somebody who knows says that the primary is dead
-     * @param runs whether the guest shall run then
-     * @param takeOver done with the token won, before the guest runs
-     */
-    public StandbyEnd endStandby(Optional<UUID> under, boolean runs, Duration patience, Runnable takeOver) {
-        lock.lock();
-        try {
-            boolean _ = stopForCheckpoint();
-            RightToRun.Attempt attempt = right.winAsSecondary(under, patience);
-            if (!attempt.isWon()) {
-                return new StandbyEnd.Lost(attempt.reason(), attempt.owner() == GuestOwner.PEER && attempt.isFinal());
-            }
-            standby = false;
-            takeOver.run();
-            goOn(runs);
-            return new StandbyEnd.Won();
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** The secondary's guest will never count: it stands still for good, as one that never came. */
-    public void standbyFailed() {
-        lock.lock();
-        try {
-            if (standby) {
-                boolean _ = stopForCheckpoint();
-                standby = false;
-                right.release();
-                become(RunState.POSTMIGRATE, "the secondary is given up");
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void refuseIfStandby(String command) {
-        if (standby) {
-            throw new MigrationException.Refused("This guest is a secondary, which its primary starts and stops; '"
-                    + command + "' is for the primary. If that is dead say x-colo-lost-heartbeat here.");
-        }
-    }
-
     /** What is awaited will not come, or came broken. */
     public void arrivalFailed() {
-        lock.lock();
-        try {
+        locked(() -> {
             if (state == RunState.INMIGRATE) {
                 right.release();
             }
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** Ends the guest: vCPUs stopped, the token given back. */
@@ -661,6 +479,7 @@ public final class RunControl {
         tell(Listener::rightLost);
         lock.lock();
         try {
+            copy.forgetProtection();
             lost.runWhenWon(state == RunState.RUNNING);
             lost.begin();
         } finally {
@@ -668,25 +487,56 @@ public final class RunControl {
         }
     }
 
-    /** What a lost right means here. */
-    private final class Bereft implements LostRight.Subject {
+    /** For those who decide over the guest under this one's lock. */
+    private final class Switch implements VcpuSwitch {
         @Override
         public boolean waits() {
             return state == RunState.RUNNING || state == RunState.PAUSED || state == RunState.PRELAUNCH;
         }
 
         @Override
+        public RunState state() {
+            return RunControl.this.state();
+        }
+
+        @Override
         public void stop() {
             if (state == RunState.RUNNING) {
-                vcpus.pause(PAUSE_DEADLINE);
-                become(RunState.PAUSED, "the right to run is lost");
-                tell(Listener::stopped);
+                stopAs(RunState.PAUSED, "the right to run is lost");
             }
         }
 
         @Override
-        public void start() {
-            letRun("the right to run is won again");
+        public void stopAs(RunState next, String reason) {
+            vcpus.pause(PAUSE_DEADLINE);
+            if (next == RunState.COLO && vcpus.failure().isPresent()) {
+                throw new MigrationException.Machine(
+                        "The guest has crashed: there is nothing to make a checkpoint of.");
+            }
+            become(next, reason);
+            tell(Listener::stopped);
+        }
+
+        @Override
+        public void startWithRight(String reason) {
+            letRun(reason);
+        }
+
+        @Override
+        public void start(String reason) {
+            vcpus.resume();
+            become(RunState.RUNNING, reason);
+            tell(Listener::resumed);
+        }
+
+        @Override
+        public void goOn(boolean run) {
+            RunControl.this.goOn(run);
+        }
+
+        @Override
+        public void become(RunState next, String reason) {
+            RunControl.this.become(next, reason);
         }
 
         @Override
@@ -707,11 +557,20 @@ public final class RunControl {
     }
 
     private void letRun(String reason) {
-        right.record(protection);
+        right.record(copy.protection());
         right.requireNotLost();
         vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);
+    }
+
+    private void locked(Runnable work) {
+        lock.lock();
+        try {
+            work.run();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** The guest's fate does not depend on who listens: an error of theirs is logged. */

@@ -9,9 +9,9 @@ import io.godwit.engine.checkpoint.RamCache;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.GuestCopy;
 import io.godwit.engine.guest.GuestState;
 import io.godwit.engine.guest.Outputs;
-import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.Traffic;
 import io.godwit.engine.incoming.plan.IncomingPlan;
 import io.godwit.engine.incoming.plan.PrecopyPlace;
@@ -122,7 +122,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         progress.began(ColoMode.SECONDARY, () -> 0);
         control.standsBy("the guest is here as the secondary");
         begun = true;
-        plan.run().standBy(mayRun());
+        plan.run().copy().standBy(mayRun());
     }
 
     /** A guest that is only kept as bytes stands still, as one that is not needed before a failover. */
@@ -143,7 +143,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     @Override
     public void checkpointRequested() {
         stoppedNanos = clock.nanoTime();
-        boolean _ = plan.run().stopForCheckpoint();
+        boolean _ = plan.run().copy().stopForCheckpoint();
         stream.send(ColoMessage.CHECKPOINT_REPLY);
     }
 
@@ -163,7 +163,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         runs = load(devices);
         checkpoints++;
         progress.checkpoint(flush.pages(), flush.pages() * RamBlock.PAGE_BYTES + deviceBytes.byteLength());
-        plan.run().standBy(mayRun());
+        plan.run().copy().standBy(mayRun());
         progress.loaded(flushed - began, clock.nanoTime() - stoppedNanos);
         if (unheard.isPresent()) {
             throw unheard.get();
@@ -212,12 +212,12 @@ public final class Secondary implements ColoListener, AutoCloseable {
             throw sneaky(cause);
         }
         switch (win(cause)) {
-            case RunControl.StandbyEnd.Won _ -> {
+            case GuestCopy.StandbyEnd.Won _ -> {
                 boolean asked = control.isPrimaryGivenUp();
                 ended(asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR, clock.nanoTime() - lost);
                 control.completed("the guest goes on here, " + MigrationException.sentence(cause));
             }
-            case RunControl.StandbyEnd.Lost(String why, boolean _) -> {
+            case GuestCopy.StandbyEnd.Lost(String why, boolean _) -> {
                 ended(ColoExitReason.ERROR, 0);
                 giveUp();
                 throw new MigrationException.RightToRun("the primary was lost (" + MigrationException.sentence(cause)
@@ -239,14 +239,14 @@ public final class Secondary implements ColoListener, AutoCloseable {
     }
 
     /** Waits for the token as long as it may become free for this side. */
-    private RunControl.StandbyEnd win(Throwable cause) {
+    private GuestCopy.StandbyEnd win(Throwable cause) {
         boolean told = false;
         while (true) {
             if (control.isEnding()) {
-                return new RunControl.StandbyEnd.Lost("this side is ending", true);
+                return new GuestCopy.StandbyEnd.Lost("this side is ending", true);
             }
-            RunControl.StandbyEnd end = tryToWin();
-            if (!(end instanceof RunControl.StandbyEnd.Lost(String why, boolean forGood)) || forGood) {
+            GuestCopy.StandbyEnd end = tryToWin();
+            if (!(end instanceof GuestCopy.StandbyEnd.Lost(String why, boolean forGood)) || forGood) {
                 return end;
             }
             if (!told) {
@@ -259,15 +259,15 @@ public final class Secondary implements ColoListener, AutoCloseable {
         }
     }
 
-    private RunControl.StandbyEnd tryToWin() {
+    private GuestCopy.StandbyEnd tryToWin() {
         if (sharesToken) {
-            return plan.run().endStandby(comparing.protection(), runs, LOOK, this::takeOver);
+            return plan.run().copy().endStandby(comparing.protection(), runs, LOOK, this::takeOver);
         }
         if (control.isPrimaryGivenUp()) {
-            return plan.run().endStandby(Optional.empty(), runs, LOOK, this::takeOver);
+            return plan.run().copy().endStandby(Optional.empty(), runs, LOOK, this::takeOver);
         }
-        boolean _ = plan.run().stopForCheckpoint();
-        return new RunControl.StandbyEnd.Lost(
+        boolean _ = plan.run().copy().stopForCheckpoint();
+        return new GuestCopy.StandbyEnd.Lost(
                 "it shares no token with this host, so nobody here can know whether it lives", false);
     }
 
@@ -280,7 +280,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     }
 
     private void giveUp() {
-        plan.run().standbyFailed();
+        plan.run().copy().standbyFailed();
     }
 
     @Override

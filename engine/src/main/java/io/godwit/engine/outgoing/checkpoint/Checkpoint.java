@@ -85,12 +85,12 @@ final class Checkpoint {
         wire.message(ColoMessage.VMSTATE_SEND);
         sendWhileRunning();
         long begin = clock.nanoTime();
-        boolean ran = plan.run().stopForCheckpoint();
+        boolean ran = plan.run().copy().stopForCheckpoint();
         long stopped = clock.nanoTime();
         sendRest(ran);
         long sent = clock.nanoTime();
         answers.await(ColoMessage.VMSTATE_RECEIVED, patienceNanos);
-        plan.run().goOnFromCheckpoint();
+        plan.run().copy().goOnFromCheckpoint();
         long pauseNanos = clock.nanoTime() - begin;
         outputs.received();
         progress.paused(stopped - begin, sent - stopped, pauseNanos);

@@ -67,6 +67,15 @@ final class HeldOutputs {
         }
     }
 
+    /** This host may not let anything leave any more; the guest stands still. */
+    void drop() {
+        if (held) {
+            held = false;
+            traffic.ifPresent(Traffic::drop);
+            outputs.ifPresent(Outputs::drop);
+        }
+    }
+
     /** How many wait. Any thread. */
     long count() {
         return outputs.map(Outputs::heldCount)

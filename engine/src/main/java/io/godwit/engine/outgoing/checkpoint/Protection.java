@@ -8,6 +8,7 @@ import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.checkpoint.CompareConnection;
 import io.godwit.engine.checkpoint.CompareWire;
 import io.godwit.engine.environment.MonotonicClock;
+import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.Traffic;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.GuestOwner;
@@ -90,6 +91,7 @@ public final class Protection implements AutoCloseable {
     private final Checkpoint checkpoint;
     private final Mirror mirror;
     private final CheckpointInterval interval = new CheckpointInterval();
+    private final OnRightLost rightLost = new OnRightLost();
     private Optional<CompareConnection> comparing = Optional.empty();
     private volatile long lostNanos;
 
@@ -134,7 +136,7 @@ public final class Protection implements AutoCloseable {
      */
     public void hold() {
         if (handover.sharesToken()) {
-            plan.run().announceProtection(protection);
+            plan.run().copy().announceProtection(protection);
         }
         outputs.hold(new ToSecondary());
     }
@@ -142,7 +144,7 @@ public final class Protection implements AutoCloseable {
     /** There will be no secondary: everything is as it was before {@link #hold}. */
     public void undo() {
         comparing.ifPresent(CompareConnection::close);
-        plan.run().endProtection();
+        plan.run().copy().endProtection();
         outputs.alone();
     }
 
@@ -155,9 +157,10 @@ public final class Protection implements AutoCloseable {
     public void begin(boolean ran) {
         answers.await(ColoMessage.CHECKPOINT_READY, plan.parameters().get().handoverTimeoutMillis() * 1_000_000);
         control.begun("the secondary runs");
+        plan.run().addListener(rightLost);
         progress.began(ColoMode.PRIMARY, outputs::count);
         timer.restart();
-        plan.run().beginProtection(ran);
+        plan.run().copy().beginProtection(ran);
     }
 
     /** With the guest running: opens the connection for comparing, where the secondary takes one. */
@@ -236,29 +239,39 @@ public final class Protection implements AutoCloseable {
         progress.failingOver();
         abort.raise("protection has ended: " + MigrationException.sentence(cause));
         comparing.ifPresent(CompareConnection::close);
-        if (!handover.sharesToken() && !control.isSecondaryGivenUp() && !control.isEnding()) {
+        if (!handover.sharesToken() && !control.decision().isMade()) {
             // Outputs stay held, so that going on does no harm.
-            plan.run().goOnFromCheckpoint();
+            plan.run().copy().goOnFromCheckpoint();
             control.undecided("The secondary at " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
                     + "). It shares no token with this host, so it may go on by itself. The guest runs on here and its "
                     + "outputs are held. If the secondary is dead say x-colo-lost-heartbeat here; if it has taken the "
                     + "guest over, say quit here.");
-            control.awaitDecision();
+            control.decision().await();
         }
-        boolean asked = control.isSecondaryGivenUp() || control.isEnding();
+        boolean asked = control.decision().isMade();
         try {
             goAlone();
         } catch (RuntimeException | Error e) {
             e.addSuppressed(cause);
             progress.ended(ColoExitReason.ERROR, 0);
-            // The secondary may take its place, so nothing that is held may leave.
-            boolean _ = plan.run().stopForCheckpoint();
-            plan.run().leaveTo(GuestOwner.UNDECIDED);
+            standStill(e);
             return new End.Stopped(e);
         }
         ColoExitReason reason = asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR;
         progress.ended(reason, clock.nanoTime() - lostNanos);
         return new End.Alone(MigrationException.sentence(cause), reason);
+    }
+
+    /** The secondary may take this guest's place, so nothing that is held may leave. */
+    private void standStill(Throwable cause) {
+        boolean _ = plan.run().copy().stopForCheckpoint();
+        outputs.drop();
+        if (cause instanceof MigrationException.RightToRun) {
+            // It goes on by itself if the right is won again and the secondary has not gone on.
+            plan.run().copy().goOnFromCheckpoint();
+        } else {
+            plan.run().leaveTo(GuestOwner.UNDECIDED);
+        }
     }
 
     private void goAlone() {
@@ -268,7 +281,7 @@ public final class Protection implements AutoCloseable {
             // It stands inside a checkpoint.
             outputs.alone();
         }
-        plan.run().goOnFromCheckpoint();
+        plan.run().copy().goOnFromCheckpoint();
     }
 
     /** An arbiter that does not answer may do so again before its token is lost; outputs stay held meanwhile. */
@@ -276,7 +289,7 @@ public final class Protection implements AutoCloseable {
         long deadline = clock.nanoTime() + patienceNanos();
         while (true) {
             try {
-                plan.run().endProtection();
+                plan.run().copy().endProtection();
                 return;
             } catch (ArbiterException e) {
                 if (clock.nanoTime() - deadline > 0) {
@@ -285,6 +298,26 @@ public final class Protection implements AutoCloseable {
                 LOG.log(System.Logger.Level.DEBUG, "the token's record cannot be changed yet", e);
                 plan.environment().pause(AGAIN_NANOS);
             }
+        }
+    }
+
+    /** Without the right to run there is no primary; on the arbiter's thread. */
+    private final class OnRightLost implements RunControl.Listener {
+        @Override
+        public void stopped() {
+            // For a checkpoint, or by hand: no concern of protection.
+        }
+
+        @Override
+        public void resumed() {
+            // As stopped.
+        }
+
+        @Override
+        public void rightLost() {
+            Protection.this.lost();
+            abort.raise("the right to run is lost");
+            timer.wake();
         }
     }
 
@@ -324,6 +357,7 @@ public final class Protection implements AutoCloseable {
 
     @Override
     public void close() {
+        plan.run().removeListener(rightLost);
         comparing.ifPresent(CompareConnection::close);
     }
 }
