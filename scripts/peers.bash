@@ -2,7 +2,7 @@
 # Copyright the Godwit authors
 #
 # The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 beside it, a static
-# busybox and Debian's cloud kernel.
+# busybox, Debian's cloud kernel and etcd.
 # Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
 # still missing afterwards is not an error here: the tests that need it report themselves as not run.
 
@@ -15,6 +15,8 @@ has_qemu() {
     version=$(qemu-system-x86_64 --version 2>/dev/null | sed -n 's/^QEMU emulator version \([0-9]*\).*/\1/p')
     [[ -n $version && $version -ge $QEMU_MAJOR ]]
 }
+
+has_etcd() { type -P etcd >/dev/null; }
 
 has_kernel() {
     local image
@@ -45,19 +47,22 @@ add_backports() {
 
 refresh_lists() { apt update || say "peers: apt-get update failed; going on with the package lists as they are."; }
 
-# install_packages: QEMU and busybox, with root's rights.
+# install_packages: QEMU, busybox and etcd, with root's rights.
 install_packages() {
     local codename=$1 release=()
     if [[ $codename == bookworm ]]; then
         add_backports
         release=(-t bookworm-backports)
     fi
-    say "peers: installing QEMU and busybox with apt-get (log: .cache/peers/install.log) ..."
+    say "peers: installing QEMU, busybox and etcd with apt-get (log: .cache/peers/install.log) ..."
     refresh_lists
     has_qemu || apt install -y --no-install-recommends "${release[@]}" qemu-system-x86 ||
         say "peers: apt-get could not install qemu-system-x86."
     type -P busybox >/dev/null || apt install -y --no-install-recommends busybox-static ||
         say "peers: apt-get could not install busybox-static."
+    # The tests start their own members; the service that the package brings is not wanted.
+    has_etcd || RUNLEVEL=1 apt install -y --no-install-recommends etcd-server ||
+        say "peers: apt-get could not install etcd-server."
 }
 
 kernel_package() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }
@@ -107,20 +112,20 @@ prepare_peers() {
         mkdir -p "$PEERS"
         unpack_old_qemu || true
     }
-    has_qemu && type -P busybox >/dev/null && has_kernel && return 0
+    has_qemu && type -P busybox >/dev/null && has_etcd && has_kernel && return 0
     mkdir -p "$PEERS"
     : >"$PEERS/install.log"
     codename=$(debian_codename)
     if [[ -z $codename ]] || ! type -P apt-get >/dev/null; then
-        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64) and a static busybox, and put a kernel image" \
+        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd and a static busybox, and put a kernel image" \
             "with virtio and serial console built in at .cache/peers/boot/vmlinuz-VERSION."
         return 0
     fi
-    if ! has_qemu || ! type -P busybox >/dev/null; then
+    if ! has_qemu || ! type -P busybox >/dev/null || ! has_etcd; then
         if [[ $EUID == 0 ]]; then
             install_packages "$codename"
         else
-            say "peers: QEMU >= $QEMU_MAJOR or busybox is missing and this is not root. Run once, as root: ./dev peers"
+            say "peers: QEMU >= $QEMU_MAJOR, busybox or etcd is missing and this is not root. Run once, as root: ./dev peers"
         fi
     fi
     if ! has_kernel && ! unpack_kernel && [[ $EUID == 0 ]]; then

@@ -8,4 +8,7 @@ module io.godwit.host {
     requires static org.jspecify;
 
     exports io.godwit.host;
+    exports io.godwit.host.arbiter;
+
+    uses io.godwit.engine.arbiter.ArbiterProvider;
 }

@@ -72,6 +72,9 @@ final class DemoCommand implements Callable<Integer> {
     @Mixin
     private ProtectionArguments protection = new ProtectionArguments();
 
+    @Mixin
+    private ArbiterArgument arbiter = new ArbiterArgument();
+
     @Option(names = "--json", description = "One JSON object a line, the report last, instead of a view.")
     private boolean json;
 
@@ -106,9 +109,9 @@ final class DemoCommand implements Callable<Integer> {
             say(choice.reason());
         }
         if (mode == DemoMode.COLO) {
-            return protect(guest.asWords(choice.kind()));
+            return protect(hostWords(choice.kind()));
         }
-        try (DemoHosts hosts = DemoHosts.start(guest.asWords(choice.kind()))) {
+        try (DemoHosts hosts = DemoHosts.start(hostWords(choice.kind()))) {
             try (QmpClient destination = hosts.destination().connect();
                     QmpClient source = hosts.source().connect()) {
                 return move(source, destination, hosts);
@@ -205,6 +208,11 @@ final class DemoCommand implements Callable<Integer> {
             throw new CommandFailure("The guest has moved, but it is not proved that nothing was lost: see above.");
         }
         return 0;
+    }
+
+    private List<String> hostWords(GuestKind chosen) {
+        return Stream.concat(guest.asWords(chosen).stream(), arbiter.asWords().stream())
+                .toList();
     }
 
     private void tell(Report report, PrintWriter out) {

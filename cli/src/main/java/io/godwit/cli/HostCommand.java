@@ -4,7 +4,6 @@ package io.godwit.cli;
 
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
-import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.engine.settings.Capability;
 import io.godwit.host.HostException;
 import io.godwit.host.MachineHost;
@@ -87,6 +86,9 @@ final class HostCommand implements Callable<Integer> {
     @Option(names = "--uuid", paramLabel = "UUID", description = "Who the guest is (default: somebody new).")
     private @Nullable UUID uuid;
 
+    @Mixin
+    private ArbiterArgument arbiter = new ArbiterArgument();
+
     @Option(names = "--paused", description = "Do not let the guest run before 'cont', nor one that arrives.")
     private boolean paused;
 
@@ -115,7 +117,7 @@ final class HostCommand implements Callable<Integer> {
             options = options.withUuid(uuid);
         }
         Machine machine = Machines.create(options, origin, guest.tracking(choice.kind()));
-        MachineHost host = new MachineHost(machine, FileLockArbiter.inDefaultDirectory(), origin, verify);
+        MachineHost host = new MachineHost(machine, arbiter.open(), origin, verify);
         QmpServer server;
         try {
             openService(host);

@@ -18,7 +18,9 @@ public interface Arbiter extends AutoCloseable {
         /** The token is ours. {@code lastRun} is what the record says, which this host may have written itself. */
         record Won(LastRun lastRun) implements Claim {}
 
-        /** Another host has it: {@code holder} says which, as far as is known; {@code lastRun} is what the record says. */
+        /**
+         * Another host has it: {@code holder} says which, as far as is known; {@code lastRun} is what the record says.
+         */
         record Lost(String holder, LastRun lastRun) implements Claim {}
     }
 

@@ -3,6 +3,7 @@
 package io.godwit.engine.arbiter;
 
 import io.godwit.engine.environment.Environment;
+import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import java.time.Duration;
@@ -26,7 +27,7 @@ public final class LeasedArbiter implements Arbiter {
     private static final int RENEWALS_IN_A_LEASE = 5;
     private static final int MARGINS_IN_A_LEASE = 4;
     private static final int LOOKS_IN_A_LEASE = 100;
-    private static final long RETRY_NANOS = 20_000_000;
+    private static final long RETRY_NANOS = 50_000_000;
     // A server may look for tokens that have ended only now and then.
     private static final Duration SERVER_DELAY = Duration.ofSeconds(1);
 
@@ -64,7 +65,12 @@ public final class LeasedArbiter implements Arbiter {
         }
     }
 
-    /** An arbiter that asks {@code server}, which it closes in the end. */
+    /** An arbiter that asks {@code server}, which it closes in the end; its clock goes on while the machine sleeps. */
+    public LeasedArbiter(TokenServer server) {
+        this(server, Environment.of(MonotonicClock.SINCE_BOOT));
+    }
+
+    /** The same in another environment than the process itself. */
     public LeasedArbiter(TokenServer server, Environment environment) {
         this.server = server;
         this.environment = environment;
@@ -87,6 +93,7 @@ public final class LeasedArbiter implements Arbiter {
         }
         token.ifPresent(Token::end);
         long begin = now();
+        long answered = begin;
         Optional<HolderWatch> watch = Optional.empty();
         while (true) {
             long sent = now();
@@ -96,6 +103,7 @@ public final class LeasedArbiter implements Arbiter {
                         return install(taken, sent);
                     }
                     case TokenServer.Answer.Held other -> {
+                        answered = now();
                         HolderWatch watched = watch.orElse(new HolderWatch(other, now()));
                         watch = Optional.of(watched);
                         boolean patient = now() - begin < patience.toNanos();
@@ -105,7 +113,10 @@ public final class LeasedArbiter implements Arbiter {
                     }
                 }
             } catch (ArbiterException e) {
-                if (now() - begin >= patience.toNanos()) {
+                // Who waits for the end of a lease does not give up because one answer is missing.
+                if (patience.isZero()
+                        || now() - answered
+                                >= patience.plus(margin(server.lease())).toNanos()) {
                     throw e;
                 }
             }
@@ -133,9 +144,8 @@ public final class LeasedArbiter implements Arbiter {
         /** Whether the token would have ended by now if its holder were dead. */
         boolean livesOrLivedTooLong(TokenServer.Answer.Held now, long nowNanos) {
             long passed = nowNanos - sinceNanos;
-            boolean renewed = first.left().isPresent()
-                    && now.left().isPresent()
-                    && now.left().get().toNanos() > first.left().get().toNanos() - passed + SERVER_DELAY.toNanos();
+            long expected = Math.max(0, first.left().orElse(Duration.ZERO).toNanos() - passed);
+            boolean renewed = now.left().orElse(Duration.ZERO).toNanos() > expected + SERVER_DELAY.toNanos();
             return renewed || !now.holder().equals(first.holder()) || passed >= endNanos;
         }
     }

@@ -7,6 +7,7 @@ import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
 import java.util.Optional;
+import java.util.function.LongFunction;
 
 /**
  * One RAM block and its second copy. Pages of the copy that nobody has written to are not there and are zero.
@@ -29,12 +30,13 @@ final class CachedBlock {
     private DirtyTracker.Harvest harvest = DirtyTracker.Harvest.TAKEN;
     private volatile Optional<RuntimeException> failure = Optional.empty();
 
-    CachedBlock(RamBlock block, NativeMemory cache) {
+    /** Its copy is allocated last. */
+    CachedBlock(RamBlock block, LongFunction<NativeMemory> allocator) {
         this.block = block;
         this.memory = block.memory();
-        this.cache = cache;
         this.bits = new PageBitmap(block.pageCount());
         this.touched = new PageBitmap(block.pageCount());
+        this.cache = allocator.apply(block.usedLength());
     }
 
     RamBlock block() {

@@ -57,10 +57,13 @@ public final class RamCache implements AutoCloseable {
         /** What was fastest. A thread needs as long to wake as another one to copy some hundred pages. */
         public static final Settings DEFAULT = new Settings(FlushShape.RUNS, 0, 256);
 
+        private static final int MOST_THREADS = 64;
+
         /** LIMIT: 64 threads. */
         public Settings {
-            if (threads < 0 || threads > 64) {
-                throw new IllegalArgumentException("a flush with " + threads + " threads: 0 to 64 are possible");
+            if (threads < 0 || threads > MOST_THREADS) {
+                throw new IllegalArgumentException(
+                        "a flush with " + threads + " threads: 0 to " + MOST_THREADS + " are possible");
             }
         }
 
@@ -75,7 +78,7 @@ public final class RamCache implements AutoCloseable {
         }
 
         private int threadCount() {
-            return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+            return threads == 0 ? Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) : threads;
         }
     }
 
@@ -107,7 +110,10 @@ public final class RamCache implements AutoCloseable {
             throw new MigrationException.Refused("RAM block " + block.idstr() + " was just taken away. Try again.");
         }
         try {
-            return new CachedBlock(block, room.allocator().apply(block.usedLength()));
+            return new CachedBlock(block, room.allocator());
+        } catch (OutOfMemoryError e) {
+            block.endUse();
+            throw e;
         } catch (NativeException e) {
             block.endUse();
             throw new MigrationException.Refused(
@@ -217,8 +223,9 @@ public final class RamCache implements AutoCloseable {
      * @param noting the guest's, which nobody else uses until {@link #close}
      */
     public void startTracking(DirtyTracker noting) {
-        noting.start();
+        // Before it starts, so that it is stopped if it cannot track all of the guest.
         tracker = Optional.of(noting);
+        noting.start();
         for (CachedBlock block : blocks) {
             block.dropHarvest(noting);
             block.forget();

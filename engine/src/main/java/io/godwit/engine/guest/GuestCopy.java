@@ -16,29 +16,6 @@ import java.util.concurrent.locks.Lock;
  * <p>Threads: any; a migration calls it.
  */
 public final class GuestCopy {
-    /** What is done with the vCPUs, under the lock. */
-    interface Subject {
-        RunState state();
-
-        /**
-         * The guest stands still, and its state is this one.
-         *
-         * @throws VcpuStuckException if it does not
-         */
-        void stopAs(RunState next, String reason);
-
-        /** It runs, with what the token's record has to say written down. */
-        void startWithRight(String reason);
-
-        /** It runs. */
-        void start(String reason);
-
-        /** With the token won: it runs, or is paused. */
-        void goOn(boolean run);
-
-        void become(RunState next, String reason);
-    }
-
     /** What came of the attempt to make a secondary's guest the one that counts. */
     public sealed interface StandbyEnd {
         /** It is. */
@@ -54,12 +31,12 @@ public final class GuestCopy {
 
     private final RightToRun right;
     private final LostRight lost;
-    private final Subject guest;
+    private final VcpuSwitch guest;
     private final Lock lock;
     private boolean standby;
     private Optional<UUID> protection = Optional.empty();
 
-    GuestCopy(RightToRun right, LostRight lost, Subject guest, Lock lock) {
+    GuestCopy(RightToRun right, LostRight lost, VcpuSwitch guest, Lock lock) {
         this.right = right;
         this.lost = lost;
         this.guest = guest;

@@ -5,7 +5,6 @@ package io.godwit.engine.guest;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
-import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.concurrent.locks.Lock;
@@ -20,32 +19,13 @@ final class LostRight {
     private static final System.Logger LOG = System.getLogger(LostRight.class.getName());
     private static final Duration INTERVAL = Duration.ofMillis(200);
 
-    /** What is done with the guest, under the lock. */
-    interface Subject {
-        /** Whether the guest waits here for its right, and nobody else decides what comes next. */
-        boolean waits();
-
-        /**
-         * Makes the guest stand still.
-         *
-         * @throws VcpuStuckException if it does not
-         */
-        void stop();
-
-        /** Lets the guest run, with the token. */
-        void start();
-
-        /** The guest belongs to {@code owner}, which is not this side. */
-        void leaveTo(GuestOwner owner, String reason);
-    }
-
     private final RightToRun right;
-    private final Subject subject;
+    private final VcpuSwitch subject;
     private final Environment environment;
     private final Lock lock;
     private boolean runsWhenWon;
 
-    LostRight(RightToRun right, Subject subject, Environment environment, Lock lock) {
+    LostRight(RightToRun right, VcpuSwitch subject, Environment environment, Lock lock) {
         this.right = right;
         this.subject = subject;
         this.environment = environment;
@@ -104,7 +84,7 @@ final class LostRight {
     private boolean goesOn() {
         try {
             if (runsWhenWon) {
-                subject.start();
+                subject.startWithRight("the right to run is won again");
             }
             LOG.log(System.Logger.Level.WARNING, "a right to run that was lost is won again");
             return true;

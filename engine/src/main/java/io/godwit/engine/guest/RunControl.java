@@ -66,7 +66,7 @@ public final class RunControl {
         this.vcpus = guest.vcpus();
         this.right = new RightToRun(guest, arbiter);
         this.state = initial;
-        VcpuSwitch vcpuSwitch = new VcpuSwitch();
+        VcpuSwitch vcpuSwitch = new Switch();
         this.lost = new LostRight(right, vcpuSwitch, environment, lock);
         this.copy = new GuestCopy(right, lost, vcpuSwitch, lock);
         right.watchLoss(this::lose);
@@ -217,23 +217,15 @@ public final class RunControl {
      * @throws MigrationException.RightToRun if it is lost already, so that the destination must not have the guest
      */
     public void releaseRightToRun() {
-        lock.lock();
-        try {
+        locked(() -> {
             right.requireNotLost();
             right.release();
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** The destination has the guest: this side keeps an empty shell. */
     public void handedOver() {
-        lock.lock();
-        try {
-            become(RunState.POSTMIGRATE, "handed over");
-        } finally {
-            lock.unlock();
-        }
+        locked(() -> become(RunState.POSTMIGRATE, "handed over"));
     }
 
     /**
@@ -294,12 +286,9 @@ public final class RunControl {
 
     /** A postcopy that is given up leaves the guest to {@code owner}, which is not this side. */
     public void leaveTo(GuestOwner owner) {
-        lock.lock();
-        try {
+        locked(() -> {
             boolean _ = standStill(owner, "postcopy is given up") == owner;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
@@ -421,12 +410,7 @@ public final class RunControl {
      * @throws MigrationException.RightToRun if the source took the guest back meanwhile
      */
     public void claimArrived() {
-        lock.lock();
-        try {
-            right.claimOrThrow();
-        } finally {
-            lock.unlock();
-        }
+        locked(() -> right.claimOrThrow());
     }
 
     /**
@@ -449,14 +433,11 @@ public final class RunControl {
 
     /** What is awaited will not come, or came broken. */
     public void arrivalFailed() {
-        lock.lock();
-        try {
+        locked(() -> {
             if (state == RunState.INMIGRATE) {
                 right.release();
             }
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** Ends the guest: vCPUs stopped, the token given back. */
@@ -507,7 +488,7 @@ public final class RunControl {
     }
 
     /** For those who decide over the guest under this one's lock. */
-    private final class VcpuSwitch implements LostRight.Subject, GuestCopy.Subject {
+    private final class Switch implements VcpuSwitch {
         @Override
         public boolean waits() {
             return state == RunState.RUNNING || state == RunState.PAUSED || state == RunState.PRELAUNCH;
@@ -534,11 +515,6 @@ public final class RunControl {
             }
             become(next, reason);
             tell(Listener::stopped);
-        }
-
-        @Override
-        public void start() {
-            letRun("the right to run is won again");
         }
 
         @Override
@@ -586,6 +562,15 @@ public final class RunControl {
         vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);
+    }
+
+    private void locked(Runnable work) {
+        lock.lock();
+        try {
+            work.run();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** The guest's fate does not depend on who listens: an error of theirs is logged. */

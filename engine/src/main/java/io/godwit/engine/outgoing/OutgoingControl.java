@@ -4,6 +4,7 @@ package io.godwit.engine.outgoing;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.outgoing.checkpoint.Decision;
 import io.godwit.engine.outgoing.checkpoint.ProtectionControl;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.postcopy.PostcopyControl;
@@ -39,10 +40,11 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
     private boolean peerBegan;
     private boolean pauseWanted;
     private Optional<Resume> resume = Optional.empty();
-    private boolean secondaryGivenUp;
+    private final Decision decision;
 
     OutgoingControl(OutgoingPlan plan) {
         this.plan = plan;
+        this.decision = new Decision(plan.environment());
         this.lock = plan.environment().newLock();
         this.changed = lock.newCondition();
     }
@@ -84,6 +86,7 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
         lock.lock();
         try {
             ending = true;
+            decision.end();
             if (committed) {
                 abort.raise("this host is ending");
                 changed.signalAll();
@@ -101,6 +104,7 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
             changed.signalAll();
         }
         if (state instanceof OutgoingState.Cancelling) {
+            decision.end();
             abort.raise("the migration was cancelled");
         }
     }
@@ -264,13 +268,8 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
             if (!(state instanceof OutgoingState.Colo)) {
                 throw MigrationException.Refused.noFailover(state.status());
             }
-            if (secondaryGivenUp) {
-                throw new MigrationException.Refused(
-                        "A failover was asked for already; query-colo-status says how it is.");
-            }
-            secondaryGivenUp = true;
+            decision.giveUpSecondary();
             abort.raise("x-colo-lost-heartbeat was asked for");
-            changed.signalAll();
         } finally {
             lock.unlock();
         }
@@ -294,35 +293,8 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
     }
 
     @Override
-    public boolean isSecondaryGivenUp() {
-        lock.lock();
-        try {
-            return secondaryGivenUp;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    @Override
-    public boolean isEnding() {
-        lock.lock();
-        try {
-            return ending || state instanceof OutgoingState.Cancelling;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    @Override
-    public void awaitDecision() {
-        lock.lock();
-        try {
-            while (!secondaryGivenUp && !ending && !(state instanceof OutgoingState.Cancelling)) {
-                changed.awaitUninterruptibly();
-            }
-        } finally {
-            lock.unlock();
-        }
+    public Decision decision() {
+        return decision;
     }
 
     /** There is no secondary any more; a cancel was one way to it. */

@@ -55,6 +55,7 @@ final class OutgoingSession implements AutoCloseable {
     private final Switchover switchover;
     private final boolean forPostcopy;
     private final Optional<ReturnPath> returnPath;
+    private final Questions questions;
     private final boolean colo;
     /** The way back, on which a secondary speaks whether or not the return path is open. */
     private final Optional<ReturnPath> answers;
@@ -99,6 +100,8 @@ final class OutgoingSession implements AutoCloseable {
                 ? Optional.of(new ReturnPath(channel, entries, plan.environment()))
                 : Optional.empty();
         this.returnPath = answers.filter(_ -> asks);
+        this.questions = new Questions(
+                plan, channel.peer(), wire, returnPath, configuration.uuid().isPresent());
     }
 
     /** The guest's blocks, which stay as they are until it is known whether the destination can follow. */
@@ -133,28 +136,19 @@ final class OutgoingSession implements AutoCloseable {
                     OptionalLong.of(pageSizeSummary()), OptionalLong.of(RamBlock.PAGE_BYTES)));
         }
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
-            askForSafety();
+            questions.askForSafety();
         }
         if (colo) {
-            announceColo();
+            questions.askForComparison();
+            wire.command(new Command.EnableColo());
         }
-        holes = freePages.isPresent() && takesHoles();
+        holes = freePages.isPresent() && questions.takesHoles();
         boolean follows = followsRam();
         precopy.begin(holes);
         wire.announceRam(entries);
         if (follows) {
             ram.letChange();
         }
-    }
-
-    /** A Godwit that shares the token may compare; any other secondary gets checkpoints only. */
-    private void announceColo() {
-        boolean periodic = plan.parameters().get().isOn(MigrationParameter.COLO_PERIODIC);
-        if (returnPath.isPresent() && agrees(Extension.COMPARE) && periodic && !agrees(Extension.STANDSTILL)) {
-            throw new MigrationException.Refused("'x-colo-periodic' needs a secondary whose guest can stand still; "
-                    + channel.peer() + " has none. Switch it off");
-        }
-        wire.command(new Command.EnableColo());
     }
 
     /**
@@ -172,7 +166,7 @@ final class OutgoingSession implements AutoCloseable {
                 sender,
                 () -> precopy.sendAllDirty(false),
                 answers.orElseThrow(),
-                asksForOurToken());
+                questions.sharesToken());
         Protection made = new Protection(plan, handover, control, abort, progress.colo, meter);
         made.connect();
         return made;
@@ -180,7 +174,7 @@ final class OutgoingSession implements AutoCloseable {
 
     /** Whether blocks may come and go; if not, who tries is told why from now on. */
     private boolean followsRam() {
-        if (!colo && returnPath.isPresent() && plan.guest().ramPlug().isPresent() && agrees(Extension.PLUG)) {
+        if (!colo && plan.guest().ramPlug().isPresent() && questions.followsRam()) {
             return true;
         }
         ram.keepBecause(
@@ -198,41 +192,11 @@ final class OutgoingSession implements AutoCloseable {
                 + ". The guest is here and runs on as it is.";
     }
 
-    /**
-     * A destination that counts pages must have said that some may be left out; QEMU does not count, and without
-     * answers nobody does.
-     */
-    private boolean takesHoles() {
-        return returnPath.isEmpty()
-                || agrees(Extension.HOLES)
-                || !returnPath.get().peer().isGodwit();
-    }
-
-    /** Asks the destination, and waits for its answer. */
-    private boolean agrees(Extension extension) {
-        ReturnPath answers = returnPath.orElseThrow();
-        wire.command(extension.ask());
-        answers.awaitPong(extension.question(), plan.parameters().get().connectTimeoutMillis() * 1_000_000);
-        return answers.peer().agreed(extension);
-    }
-
     /** What the destination must know of pages that were left out. */
     private List<Command> holes() {
         return holes && returnPath.isPresent()
                 ? returnPath.get().peer().holes(freePages.orElseThrow().leftOut())
                 : List.of();
-    }
-
-    /** Nothing is begun that would not be what was asked for. */
-    private void askForSafety() {
-        if (!agrees(Extension.SAFETY) || !asksForOurToken()) {
-            throw new MigrationException.Refused("'postcopy-safe' needs a Godwit at " + channel.peer()
-                    + (asksForOurToken()
-                            ? " that can hold back what the guest puts out and track what it writes while its memory "
-                                    + "arrives"
-                            : " that shares the token of this guest, by which it is known whether it lives")
-                    + "; this destination does not. Switch 'postcopy-safe' off, or use another destination");
-        }
     }
 
     private long pageSizeSummary() {
@@ -322,7 +286,7 @@ final class OutgoingSession implements AutoCloseable {
 
     /** What {@link Postcopy} goes on with. */
     Postcopy.Handover handover() {
-        return postcopy.orElseThrow().handover(switchover.guestRan(), asksForOurToken());
+        return postcopy.orElseThrow().handover(switchover.guestRan(), questions.sharesToken());
     }
 
     /**
@@ -396,14 +360,7 @@ final class OutgoingSession implements AutoCloseable {
             return true;
         }
         boolean rejected = returnPath.get().verdict() instanceof Verdict.Rejected;
-        return !rejected && !asksForOurToken();
-    }
-
-    /** A token is named after the guest: a destination that was not told who the guest is takes another one. */
-    private boolean asksForOurToken() {
-        return configuration.uuid().isPresent()
-                && returnPath.isPresent()
-                && returnPath.get().peer().agreed(Extension.TOKEN);
+        return !rejected && !questions.sharesToken();
     }
 
     @Override

@@ -91,6 +91,29 @@ class RamCacheRefusalTest {
         }
     }
 
+    /** It may have begun with some of the guest's blocks. */
+    @Test
+    void aTrackerThatDoesNotStartIsStopped() {
+        AtomicInteger stops = new AtomicInteger();
+        try (Secondary secondary = new Secondary(256)) {
+            RamCache cache = RamCache.of(secondary.snapshot(), Environment.SYSTEM, Settings.DEFAULT);
+            assertThatThrownBy(() -> cache.startTracking(new ScriptedTracker() {
+                        @Override
+                        public void start() {
+                            throw new IllegalStateException("no log today");
+                        }
+
+                        @Override
+                        public void stop() {
+                            stops.getAndIncrement();
+                        }
+                    }))
+                    .hasMessage("no log today");
+            cache.close();
+            assertThat(stops).hasValue(1);
+        }
+    }
+
     /** The pages stay marked, and the next flush copies them. */
     @Test
     void aTrackerThatFailsAtOnceLeavesTheGuestAsItWas() {

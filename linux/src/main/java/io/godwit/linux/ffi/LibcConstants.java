@@ -83,6 +83,7 @@ public final class LibcConstants {
     public static final int PR_GET_TIMERSLACK = 30;
     public static final int CLOCK_PROCESS_CPUTIME_ID = 2;
     public static final int CLOCK_THREAD_CPUTIME_ID = 3;
+    public static final int CLOCK_BOOTTIME = 7;
 
     private LibcConstants() {}
 }

@@ -43,7 +43,7 @@ public final class CpuTime {
         return nanos(~threadId << CLOCK_BITS | THREAD_SCHEDULER_CLOCK);
     }
 
-    private static long nanos(int clock) {
+    static long nanos(int clock) {
         MemorySegment time = ThreadScratch.segment();
         int result = ThreadCalls.clockGettime(clock, time.address());
         if (result < 0) {

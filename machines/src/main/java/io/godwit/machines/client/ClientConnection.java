@@ -12,7 +12,7 @@ import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SocketChannel;
 
-/** One connection to a service, for one request at a time. {@link #close} may come from any thread and ends all waits. */
+/** One connection to a service, for one request at a time. Any thread may {@link #close} it, which ends all waits. */
 final class ClientConnection implements AutoCloseable {
     private final SocketChannel channel;
     private final ByteBuffer bytes = ByteBuffer.allocate(ServiceWire.ANSWER_BYTES);

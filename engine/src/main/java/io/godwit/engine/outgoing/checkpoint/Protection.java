@@ -239,16 +239,16 @@ public final class Protection implements AutoCloseable {
         progress.failingOver();
         abort.raise("protection has ended: " + MigrationException.sentence(cause));
         comparing.ifPresent(CompareConnection::close);
-        if (!handover.sharesToken() && !control.isSecondaryGivenUp() && !control.isEnding()) {
+        if (!handover.sharesToken() && !control.decision().isMade()) {
             // Outputs stay held, so that going on does no harm.
             plan.run().copy().goOnFromCheckpoint();
             control.undecided("The secondary at " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
                     + "). It shares no token with this host, so it may go on by itself. The guest runs on here and its "
                     + "outputs are held. If the secondary is dead say x-colo-lost-heartbeat here; if it has taken the "
                     + "guest over, say quit here.");
-            control.awaitDecision();
+            control.decision().await();
         }
-        boolean asked = control.isSecondaryGivenUp() || control.isEnding();
+        boolean asked = control.decision().isMade();
         try {
             goAlone();
         } catch (RuntimeException | Error e) {

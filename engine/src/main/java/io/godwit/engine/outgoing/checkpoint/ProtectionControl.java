@@ -14,12 +14,6 @@ public interface ProtectionControl {
      */
     void undecided(String error);
 
-    /** Whether somebody said that the secondary is lost ({@code x-colo-lost-heartbeat}). */
-    boolean isSecondaryGivenUp();
-
-    /** Whether protection shall end: a cancel, or the end of this host. */
-    boolean isEnding();
-
-    /** Waits until one of the two is so. */
-    void awaitDecision();
+    /** What people have decided. */
+    Decision decision();
 }

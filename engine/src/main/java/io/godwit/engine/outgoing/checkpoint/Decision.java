@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.engine.outgoing.checkpoint;
+
+import io.godwit.engine.environment.Environment;
+import io.godwit.engine.outcome.MigrationException;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.Lock;
+
+/** What people have decided about protection; each decision is made once. Any thread. */
+public final class Decision {
+    private final Lock lock;
+    private final Condition made;
+    private volatile boolean secondaryGivenUp;
+    private volatile boolean ending;
+
+    /** Nothing is decided. */
+    public Decision(Environment environment) {
+        lock = environment.newLock();
+        made = lock.newCondition();
+    }
+
+    /**
+     * The secondary is lost for certain.
+     *
+     * @throws MigrationException.Refused if that was said already
+     */
+    public void giveUpSecondary() {
+        lock.lock();
+        try {
+            if (secondaryGivenUp) {
+                throw new MigrationException.Refused(
+                        "A failover was asked for already; query-colo-status says how it is.");
+            }
+            secondaryGivenUp = true;
+            made.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Protection shall end: a cancel, or the end of this host. */
+    public void end() {
+        lock.lock();
+        try {
+            ending = true;
+            made.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether anything was decided. */
+    boolean isMade() {
+        return secondaryGivenUp || ending;
+    }
+
+    /** Waits until something is. */
+    void await() {
+        lock.lock();
+        try {
+            while (!isMade()) {
+                made.awaitUninterruptibly();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+}

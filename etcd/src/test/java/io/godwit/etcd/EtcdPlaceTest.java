@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.etcd;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.godwit.engine.arbiter.Arbiter;
+import io.godwit.engine.arbiter.ArbiterException;
+import io.godwit.engine.arbiter.ArbiterProvider;
+import java.util.ServiceLoader;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class EtcdPlaceTest {
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', textBlock = """
+                    ttl=5                     | needs its members' addresses
+                    127.0.0.1:2379,ttl=1      | lasts for 2 to 600 s
+                    127.0.0.1:2379,ttl=soon   | lasts for 2 to 600 s
+                    127.0.0.1                 | no address of a member
+                    ,                         | no address of a member
+                    127.0.0.1:2379,user=root  | no address of a member
+                    https://127.0.0.1:2379    | over TLS is not supported
+                    """)
+    void whatIsNoPlaceIsRefusedBySentence(String place, String sentence) {
+        assertThatThrownBy(() -> new EtcdArbiters().open(place))
+                .isInstanceOf(ArbiterException.class)
+                .hasMessageContaining(sentence);
+    }
+
+    @Test
+    void itIsFoundAsAServiceAndAsksNobodyBeforeTheFirstClaim() {
+        ArbiterProvider found =
+                ServiceLoader.load(ArbiterProvider.class).findFirst().orElseThrow();
+        assertThat(found.scheme()).isEqualTo("etcd");
+        try (Arbiter arbiter = found.open("127.0.0.1:1,http://127.0.0.1:2,ttl=2")) {
+            assertThat(arbiter.held()).isFalse();
+            assertThat(arbiter.self())
+                    .contains("process " + ProcessHandle.current().pid());
+        }
+    }
+}
