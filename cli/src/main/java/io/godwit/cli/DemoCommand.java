@@ -30,8 +30,8 @@ import tools.jackson.databind.JsonNode;
 @Command(
         name = "demo",
         description =
-                "Starts two hosts and a busy guest, moves the guest from one to the other, and proves that nothing "
-                        + "was lost.",
+                "Starts two hosts and a busy guest, moves the guest from one to the other, or protects it by both, and"
+                        + " proves that nothing was lost.",
         mixinStandardHelpOptions = true)
 final class DemoCommand implements Callable<Integer> {
     private static final Duration RUN_BEFORE = Duration.ofMillis(1500);
@@ -59,7 +59,8 @@ final class DemoCommand implements Callable<Integer> {
             paramLabel = "MODE",
             defaultValue = "precopy",
             description = "precopy: the guest moves after its memory; postcopy: before its memory; hybrid: after one"
-                    + " pass over it (default: ${DEFAULT-VALUE}).")
+                    + " pass over it; colo: it does not move, but is protected by a second host that runs it too, and"
+                    + " one of the two is killed (default: ${DEFAULT-VALUE}).")
     private DemoMode mode = DemoMode.PRECOPY;
 
     @Option(
@@ -67,6 +68,9 @@ final class DemoCommand implements Callable<Integer> {
             description = "Cut the connection in the middle of the postcopy, and go on from there. The push is held to"
                     + " 100 MB/s, so that there is a middle.")
     private boolean cut;
+
+    @Mixin
+    private ProtectionArguments protection = new ProtectionArguments();
 
     @Mixin
     private ArbiterArgument arbiter = new ArbiterArgument();
@@ -88,6 +92,11 @@ final class DemoCommand implements Callable<Integer> {
             }
             settings.setDefault("max-postcopy-bandwidth", "100000000");
         }
+        if (mode == DemoMode.COLO) {
+            requireService();
+        } else if (protection.areGiven()) {
+            throw new ParameterException(spec.commandLine(), "--kill, --kill-at and --periodic need --mode colo");
+        }
         Machines.Choice choice = Machines.choose(guest.kind());
         if (choice.kind() == GuestKind.OPAQUE) {
             throw new CommandFailure(
@@ -95,23 +104,59 @@ final class DemoCommand implements Callable<Integer> {
         }
         guest.options();
         Report.requireWritable(reportFile);
-        say("Godwit moves " + guest.describe(choice.kind()) + ".");
+        say("Godwit " + (mode == DemoMode.COLO ? "protects " : "moves ") + guest.describe(choice.kind()) + ".");
         if (guest.kind() == GuestKind.AUTO && choice.kind() != GuestKind.KVM) {
             say(choice.reason());
+        }
+        if (mode == DemoMode.COLO) {
+            return protect(hostWords(choice.kind()));
         }
         try (DemoHosts hosts = DemoHosts.start(hostWords(choice.kind()))) {
             try (QmpClient destination = hosts.destination().connect();
                     QmpClient source = hosts.source().connect()) {
                 return move(source, destination, hosts);
             } catch (RuntimeException e) {
-                if (hosts.isInterrupted()) {
-                    throw new CommandFailure("Interrupted: both hosts and the guest are gone.", e);
-                }
-                if (e instanceof CommandFailure) {
-                    throw e;
-                }
-                throw new CommandFailure(e.getMessage() + hosts.lastWords(), e);
+                throw failure(e, hosts);
             }
+        }
+    }
+
+    private static CommandFailure failure(RuntimeException e, DemoHosts hosts) {
+        if (hosts.isInterrupted()) {
+            return new CommandFailure("Interrupted: all hosts and the guest are gone.", e);
+        }
+        return e instanceof CommandFailure told ? told : new CommandFailure(e.getMessage() + hosts.lastWords(), e);
+    }
+
+    /** What can be protected here is a guest whose answers somebody hears. */
+    private void requireService() {
+        if (spec.commandLine().getParseResult().hasMatchedOption("--program") && !guest.isService()) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "--mode colo protects a guest that answers requests:"
+                            + " leave --program out, or say --program service");
+        }
+        guest.becomeService();
+    }
+
+    private int protect(List<String> guestWords) {
+        mode.arrange(settings);
+        settings.setDefault("x-checkpoint-delay", protection.isPeriodic() ? "25" : "500");
+        settings.setDefault("x-colo-periodic", Boolean.toString(protection.isPeriodic()));
+        PrintWriter out = spec.commandLine().getOut();
+        try (DemoHosts hosts = DemoHosts.open();
+                DemoProtection play = new DemoProtection(
+                        hosts, guestWords, protection, settings, transport, new DemoTeller(json, out))) {
+            DemoProtectionReport told;
+            try {
+                told = play.run();
+            } catch (RuntimeException e) {
+                throw failure(e, hosts);
+            }
+            say(told.text());
+            tell(new Report(told.toJson()), out);
+            told.requireFlawless();
+            return 0;
         }
     }
 
@@ -123,7 +168,7 @@ final class DemoCommand implements Callable<Integer> {
                 source,
                 Stream.concat(Stream.of("events"), mode.capabilities().stream()).toList());
         settings.applyCapabilities(destination, mode.capabilities());
-        DemoWire wire = new DemoWire(transport, hosts.directory(), destination);
+        DemoWire wire = new DemoWire(transport, hosts.directory(), "migration", destination);
         Optional<DemoCut> scissors = cut ? Optional.of(new DemoCut(source, destination, wire)) : Optional.empty();
         String uri = wire.listen("migrate-incoming");
         letRun(RUN_BEFORE);

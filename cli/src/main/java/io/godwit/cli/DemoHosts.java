@@ -7,40 +7,57 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
- * The two hosts of a demonstration and the directory of their sockets. All of it is gone after {@link #close}, also
- * after Ctrl-C.
+ * The hosts of a demonstration and the directory of their sockets. All of it is gone after {@link #close}, also after
+ * Ctrl-C.
  */
 final class DemoHosts implements AutoCloseable {
     private final Path directory;
-    private final HostProcess source;
-    private final HostProcess destination;
+    private final List<HostProcess> all = new CopyOnWriteArrayList<>();
     private final AtomicBoolean closed = new AtomicBoolean();
     private volatile boolean interrupted;
 
-    private DemoHosts(Path directory, HostProcess source, HostProcess destination) {
+    private DemoHosts(Path directory) {
         this.directory = directory;
-        this.source = source;
-        this.destination = destination;
     }
 
-    /** Starts both at the same time. */
-    static DemoHosts start(List<String> guestWords) {
+    /** Makes the directory; no host is there yet. */
+    static DemoHosts open() {
         try {
-            Path directory = Files.createTempDirectory("godwit-demo-");
-            List<String> waiting = new ArrayList<>(guestWords);
-            waiting.addAll(List.of("--incoming", "defer", "--verify"));
-            HostProcess source = HostProcess.start("source", directory, guestWords);
-            HostProcess destination = HostProcess.start("destination", directory, waiting);
-            DemoHosts hosts = new DemoHosts(directory, source, destination);
+            DemoHosts hosts = new DemoHosts(Files.createTempDirectory("godwit-demo-"));
             Runtime.getRuntime().addShutdownHook(new Thread(hosts::interrupt, "demo-end"));
             return hosts;
         } catch (IOException e) {
             throw new CommandFailure("No directory for the hosts' sockets can be made: " + e.getMessage() + ".", e);
         }
+    }
+
+    /** Starts a source and a destination at the same time. */
+    static DemoHosts start(List<String> guestWords) {
+        DemoHosts hosts = open();
+        HostProcess _ = hosts.add("source", guestWords);
+        HostProcess _ = hosts.addWaiting("destination", guestWords, List.of("--verify"));
+        return hosts;
+    }
+
+    /** Starts a host and returns at once. */
+    HostProcess add(String name, List<String> words) {
+        HostProcess host = HostProcess.start(name, directory, words);
+        all.add(host);
+        return host;
+    }
+
+    /** The same for a host that waits for its guest. */
+    HostProcess addWaiting(String name, List<String> guestWords, List<String> besides) {
+        List<String> words = new ArrayList<>(guestWords);
+        words.addAll(List.of("--incoming", "defer"));
+        words.addAll(besides);
+        return add(name, words);
     }
 
     /** Whether it is Ctrl-C, or another signal, that ends them: what fails then is no news. */
@@ -58,16 +75,16 @@ final class DemoHosts implements AutoCloseable {
     }
 
     HostProcess source() {
-        return source;
+        return all.getFirst();
     }
 
     HostProcess destination() {
-        return destination;
+        return all.get(1);
     }
 
     /** What the hosts wrote to standard error, to add to a sentence. */
     String lastWords() {
-        return source.lastWords() + destination.lastWords();
+        return all.stream().map(HostProcess::lastWords).collect(Collectors.joining());
     }
 
     @Override
@@ -75,8 +92,7 @@ final class DemoHosts implements AutoCloseable {
         if (!closed.compareAndSet(false, true)) {
             return;
         }
-        source.close();
-        destination.close();
+        all.forEach(HostProcess::close);
         try (Stream<Path> files = Files.list(directory)) {
             for (Path file : files.toList()) {
                 Files.deleteIfExists(file);

@@ -5,19 +5,22 @@ package io.godwit.cli;
 import java.util.List;
 import java.util.function.Predicate;
 
-/** When the guest of a demonstration moves: after its memory, before it, or in between. */
+/** When the guest of a demonstration moves: after its memory, before it, in between, or not at all. */
 enum DemoMode {
     /** After its memory. */
     PRECOPY,
     /** Before its memory. */
     POSTCOPY,
     /** After one pass over its memory; what it wrote meanwhile follows. */
-    HYBRID;
+    HYBRID,
+    /** Not at all: a secondary runs the same guest, and takes the primary's place when that dies. */
+    COLO;
 
     /** What must be on at both sides. */
     List<String> capabilities() {
         return switch (this) {
             case PRECOPY -> List.of();
+            case COLO -> List.of(Protecting.CAPABILITY);
             case POSTCOPY, HYBRID -> List.of("postcopy-ram", "postcopy-preempt");
         };
     }
@@ -25,7 +28,7 @@ enum DemoMode {
     /** Parameters for when the user names no other value. */
     void arrange(Settings settings) {
         switch (this) {
-            case PRECOPY, POSTCOPY -> {}
+            case PRECOPY, POSTCOPY, COLO -> {}
             case HYBRID -> settings.setDefault("postcopy-after-passes", "1");
         }
     }
@@ -36,6 +39,6 @@ enum DemoMode {
     }
 
     boolean isPostcopy() {
-        return this != PRECOPY;
+        return this == POSTCOPY || this == HYBRID;
     }
 }

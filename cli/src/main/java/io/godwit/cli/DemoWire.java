@@ -17,12 +17,19 @@ final class DemoWire {
 
     private final Transport transport;
     private final Path directory;
+    private final String name;
     private final QmpClient destination;
     private int listened;
 
-    DemoWire(Transport transport, Path directory, QmpClient destination) {
+    /**
+     * For one destination.
+     *
+     * @param name of its sockets in the directory
+     */
+    DemoWire(Transport transport, Path directory, String name, QmpClient destination) {
         this.transport = transport;
         this.directory = directory;
+        this.name = name;
         this.destination = destination;
     }
 
@@ -36,7 +43,7 @@ final class DemoWire {
         listened++;
         String asked = switch (transport) {
             case TCP -> "tcp:127.0.0.1:0";
-            case UNIX -> "unix:" + directory.resolve("migration-" + listened + ".sock");
+            case UNIX -> "unix:" + directory.resolve(name + "-" + listened + ".sock");
         };
         destination.execute(command, Json.object().put("uri", asked), Addresses.PATIENCE);
         return switch (transport) {

@@ -27,6 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             HostCommand.class,
             MigrateCommand.class,
+            ProtectCommand.class,
             InspectCommand.class,
             AdviseCommand.class,
             ClientCommand.class,
@@ -34,7 +35,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
-    private static final String COMMANDS = "demo, host, migrate, inspect, advise or client";
+    private static final String COMMANDS = "demo, host, migrate, protect, inspect, advise or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

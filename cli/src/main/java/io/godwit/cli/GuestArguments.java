@@ -126,6 +126,11 @@ final class GuestArguments {
         return program == GuestProgram.SERVICE;
     }
 
+    /** Makes it a guest that answers requests, whatever was said. */
+    void becomeService() {
+        program = GuestProgram.SERVICE;
+    }
+
     GuestKind kind() {
         return kind;
     }

@@ -46,7 +46,7 @@ final class HostProcess implements AutoCloseable {
     /**
      * Starts a host and returns at once.
      *
-     * @param name {@code source} or {@code destination}: names its files in {@code directory}
+     * @param name such as {@code source}: names its files in {@code directory}
      * @param arguments of {@code godwit host}, without {@code --qmp}
      */
     static HostProcess start(String name, Path directory, List<String> arguments) {
@@ -116,6 +116,24 @@ final class HostProcess implements AutoCloseable {
     /** Ends it without a word, as a crash would. */
     void kill() {
         process.destroyForcibly();
+    }
+
+    boolean isAlive() {
+        return process.isAlive();
+    }
+
+    /** Whether it has ended, or does so within this time. */
+    boolean ends(Duration within) {
+        try {
+            return process.waitFor(within.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            return false;
+        }
+    }
+
+    long pid() {
+        return process.pid();
     }
 
     private void readOutput() {

@@ -44,7 +44,10 @@ import tools.jackson.databind.JsonNode;
             "  godwit migrate --recover --qmp DESTINATION-QMP URI   lets the destination listen at URI again",
             "  godwit migrate --resume --qmp SOURCE-QMP URI         connects the source to it",
             "",
-            "or both in one: godwit migrate --resume --qmp SOURCE-QMP --destination DESTINATION-QMP URI"
+            "or both in one: godwit migrate --resume --qmp SOURCE-QMP --destination DESTINATION-QMP URI",
+            "",
+            "With --cap x-colo the guest does not move: the destination becomes its secondary, and this command tells"
+                    + " of that until it ends. godwit protect does the same, and looks beforehand at what is missing."
         },
         mixinStandardHelpOptions = true)
 final class MigrateCommand implements Callable<Integer> {
@@ -180,9 +183,14 @@ final class MigrateCommand implements Callable<Integer> {
                 .map(SourceFigures::statistics)
                 .orElseGet(Json::object);
         Report report = new Report(last, figures, Optional.empty(), Optional.empty(), arrived);
+        if (run.wasProtected() && last.isCompleted()) {
+            report.json().put("x-owner", "here");
+        }
         Optional.ofNullable(reportFile).ifPresent(file -> report.write(file, out));
         conclude(last, destination);
-        if (!json) {
+        if (!json && run.wasProtected()) {
+            say("Protection has ended, and the guest goes on at the source, alone: " + last.protection() + ".");
+        } else if (!json) {
             note.ifPresent(this::say);
             say(Summary.moved(last));
             FaultReport.of(figures.statistics(), arrived)

@@ -35,6 +35,7 @@ final class MigrationRun {
     private final CountDownLatch ended = new CountDownLatch(1);
     private volatile boolean started;
     private volatile boolean postcopy;
+    private volatile boolean guarded;
     private volatile boolean silent;
     private MigrationSample last = MigrationSample.of(Json.object());
 
@@ -73,6 +74,11 @@ final class MigrationRun {
     /** The connection to the source, as it is now. */
     QmpClient source() {
         return client;
+    }
+
+    /** Whether the guest has been protected: then its end is not that of a move. */
+    boolean wasProtected() {
+        return guarded;
     }
 
     /** What was known last, ended or not. */
@@ -121,6 +127,10 @@ final class MigrationRun {
                     + " goes on arriving. query-migrate tells how far it is.");
             return;
         }
+        if (guarded) {
+            System.err.println("godwit: the guest is protected, and stays so; migrate_cancel at the source ends that.");
+            return;
+        }
         client.whenSilent(Addresses.PATIENCE, () -> {}); // The view belongs to the other thread.
         try {
             client.execute("migrate_cancel", Addresses.PATIENCE);
@@ -142,6 +152,7 @@ final class MigrationRun {
         while (true) {
             MigrationSample sample = askSource();
             postcopy = sample.isPostcopy();
+            guarded |= sample.isProtected();
             if (sample.isEnded()) {
                 return sample.hasFigures() ? sample : last.endedAs(sample.status(), sample.error());
             }
@@ -248,8 +259,13 @@ final class MigrationRun {
     private static boolean isAwaited(QmpEvent event) {
         return event.name().equals("MIGRATION")
                 && switch (event.data().path("status").asString("")) {
-                    case "completed", "failed", "cancelled", "postcopy-active", "postcopy-paused", PRE_SWITCHOVER ->
-                        true;
+                    case "completed",
+                            "failed",
+                            "cancelled",
+                            "colo",
+                            "postcopy-active",
+                            "postcopy-paused",
+                            PRE_SWITCHOVER -> true;
                     default -> false;
                 };
     }

@@ -3,6 +3,7 @@
 package io.godwit.cli;
 
 import io.godwit.control.Json;
+import java.util.Locale;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -29,6 +30,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param outlook what a Godwit says of the end
  * @param warning what somebody should know now
  * @param faults what the destination tells, in postcopy, when it is asked and can tell
+ * @param colo what a Godwit tells of its part in COLO, now or before
  */
 record MigrationSample(
         String status,
@@ -49,7 +51,8 @@ record MigrationSample(
         ThrottleSample throttle,
         Optional<OutlookSample> outlook,
         Optional<String> warning,
-        Optional<FaultSample> faults) {
+        Optional<FaultSample> faults,
+        Optional<ColoSample> colo) {
     static MigrationSample of(JsonNode answer) {
         JsonNode ram = answer.path("ram");
         return new MigrationSample(
@@ -71,7 +74,8 @@ record MigrationSample(
                 ThrottleSample.of(answer.path("cpu-throttle-percentage").asInt(0)),
                 OutlookSample.of(answer.path("x-forecast")),
                 Optional.ofNullable(answer.path("x-warning").asString(null)),
-                Optional.empty());
+                Optional.empty(),
+                ColoSample.of(answer.path("x-colo")));
     }
 
     /** The same figures, which are the last there were, with how it ended. */
@@ -127,7 +131,13 @@ record MigrationSample(
                 newThrottle,
                 outlook,
                 warning,
-                newFaults);
+                newFaults,
+                colo);
+    }
+
+    /** Whether a secondary runs the same guest: it goes on so until one side is lost. */
+    boolean isProtected() {
+        return status.equals("colo");
     }
 
     /** Whether the guest lives at the destination while its memory is not all there. */
@@ -162,6 +172,16 @@ record MigrationSample(
         return totalBytes > 0;
     }
 
+    /** What protects the guest, and what that costs. */
+    String protection() {
+        return colo.map(ColoSample::text).orElse("protected; this host tells no figures");
+    }
+
+    /** The same as a line. */
+    String protectionLine() {
+        return String.format(Locale.ROOT, "%s: %.1f s, %s", status, totalTimeMillis / 1e3, protection());
+    }
+
     /** What the guest dirties, in bytes a second. */
     long dirtyBytesPerSecond() {
         return dirtyPagesPerSecond * pageBytes;
@@ -191,6 +211,7 @@ record MigrationSample(
         warning.ifPresent(sentence -> line.put("warning", sentence));
         error.ifPresent(sentence -> line.put("error", sentence));
         faults.ifPresent(told -> line.set("postcopy", told.toJson()));
+        colo.ifPresent(told -> line.set("colo", told.toJson()));
         return line;
     }
 }

@@ -33,7 +33,7 @@ final class PlainProgress implements ProgressView {
     @Override
     public void show(MigrationSample sample) {
         boolean news = !sample.status().equals(lastStatus)
-                || sample.pass() != lastPass
+                || (sample.pass() != lastPass && !sample.isProtected())
                 || sample.warning().isPresent() != warned
                 || (sample.totalTimeMillis() - lastLineMillis
                                 >= (sample.isPostcopy() ? POSTCOPY_LINE_EVERY_MILLIS : LINE_EVERY_MILLIS)
@@ -85,6 +85,9 @@ final class PlainProgress implements ProgressView {
         }
         if (s.isPostcopy()) {
             return postcopyLine(s);
+        }
+        if (s.isProtected()) {
+            return s.protectionLine();
         }
         String line = String.format(
                 Locale.ROOT,

@@ -79,7 +79,8 @@ final class RehearseCommand implements Callable<Integer> {
     }
 
     private static void move(QmpClient source, QmpClient destination, DemoMode mode) {
-        String uri = new DemoWire(DemoWire.Transport.TCP, Path.of(""), destination).listen("migrate-incoming");
+        String uri =
+                new DemoWire(DemoWire.Transport.TCP, Path.of(""), "migration", destination).listen("migrate-incoming");
         long before = Pause.longestGapInTheLastSecond(source);
         PrintWriter nowhere = new PrintWriter(Writer.nullWriter());
         MigrationRun.Plan plan = new MigrationRun.Plan(

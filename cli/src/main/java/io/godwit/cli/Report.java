@@ -17,7 +17,12 @@ import tools.jackson.databind.node.ObjectNode;
  * at the heartbeat of a QEMU guest, say) is null.
  */
 final class Report {
-    private final ObjectNode json = Json.object();
+    private final ObjectNode json;
+
+    /** One with other members. */
+    Report(ObjectNode json) {
+        this.json = json;
+    }
 
     /** What the source alone can tell. */
     Report(MigrationSample last, SourceFigures source) {
@@ -31,6 +36,7 @@ final class Report {
             Optional<Pause> pause,
             Optional<Verification> verification,
             JsonNode destinationStatistics) {
+        this(Json.object());
         json.put("status", last.status());
         putText("guest", source.guest().path("kind"));
         json.put("totalTimeMillis", last.totalTimeMillis());

@@ -55,6 +55,8 @@ final class TerminalProgress implements ProgressView {
             out.print(ESC + "?7l");
             if (sample.isPostcopy() && sample.faults().isPresent()) {
                 drawFaults(sample, sample.faults().get());
+            } else if (sample.isProtected()) {
+                drawProtection(sample);
             } else {
                 drawPasses(sample);
             }
@@ -129,6 +131,28 @@ final class TerminalProgress implements ProgressView {
                 String.format(Locale.ROOT, " %,d faults served", faults.served()),
                 s.totalTimeMillis() / 1e3,
                 ByteSize.decimal(s.transferredBytes())));
+    }
+
+    private void drawProtection(MigrationSample s) {
+        s.colo().ifPresent(colo -> {
+            line(String.format(
+                    Locale.ROOT, "%-14s %,d of %,d pages each", "checkpoints", colo.checkpoints(), colo.pagesEach()));
+            line(String.format(Locale.ROOT, "%-14s %s", "pause", colo.pause()));
+            line(String.format(
+                    Locale.ROOT,
+                    "%-14s %,d held, %,d compared, %,d differed",
+                    "outputs",
+                    colo.heldOutputs(),
+                    colo.compared(),
+                    colo.divergences()));
+        });
+        line(String.format(
+                Locale.ROOT,
+                "%-14s %.1f s, %s sent",
+                s.status(),
+                s.totalTimeMillis() / 1e3,
+                ByteSize.decimal(s.transferredBytes())));
+        s.error().ifPresent(this::line);
     }
 
     private void drawPasses(MigrationSample s) {

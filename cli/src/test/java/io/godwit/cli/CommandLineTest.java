@@ -42,7 +42,7 @@ class CommandLineTest {
             demo --guest xen                                | Invalid value for option '--guest'
             host --tracking guess --qmp tcp:h:1             | Invalid value for option '--tracking'
             demo --transport pigeon                         | Invalid value for option '--transport'
-            demo --program fly | expected one of [idle, dirtier, stepper, ballooner] but was 'fly'
+            demo --program fly | expected one of [idle, dirtier, stepper, ballooner, service] but was 'fly'
             host                                            | Missing required option: '--qmp=ADDRESS'
             demo --mode backwards                           | Invalid value for option '--mode'
             demo --cut                                      | --cut needs --mode postcopy or --mode hybrid

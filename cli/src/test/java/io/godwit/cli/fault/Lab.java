@@ -111,6 +111,14 @@ final class Lab implements AutoCloseable {
         return next;
     }
 
+    /** A host whose guest runs if {@code runs}, else comes; all that it is given besides is in {@code more}. */
+    Host host(boolean runs, String... more) {
+        List<String> arguments = new ArrayList<>(guest);
+        arguments.addAll(runs ? List.of() : List.of("--incoming", "defer"));
+        arguments.addAll(List.of(more));
+        return start(runs ? "first" : "further", arguments);
+    }
+
     private Host start(String role, List<String> arguments) {
         Host host = Host.start(role + "-" + NUMBER.incrementAndGet(), directory, arguments);
         hosts.add(host);
