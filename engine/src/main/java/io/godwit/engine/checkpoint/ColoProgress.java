@@ -5,10 +5,12 @@ package io.godwit.engine.checkpoint;
 import io.godwit.engine.report.ColoExitReason;
 import io.godwit.engine.report.ColoMode;
 import io.godwit.engine.report.ColoStatistics;
+import io.godwit.engine.report.FlushStatistics;
 import io.godwit.engine.report.LatencyHistogram;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.LongSupplier;
+import java.util.stream.Collectors;
 
 /** The figures of protection as they grow, on either side. Any thread. */
 public final class ColoProgress {
@@ -35,6 +37,7 @@ public final class ColoProgress {
      * @param heldOutputs counts the outputs that wait
      */
     public void began(ColoMode as, LongSupplier heldOutputs) {
+        ColoEvents.prepare();
         mode = as;
         held = heldOutputs;
     }
@@ -50,6 +53,11 @@ public final class ColoProgress {
         mode = ColoMode.NONE;
         reason = why;
         failoverNanos = nanos;
+        ColoEvents.Failover event = new ColoEvents.Failover();
+        event.mode = lastMode.publicName();
+        event.reason = why.publicName();
+        event.took = nanos;
+        event.commit();
     }
 
     /** The secondary has got a whole checkpoint. */
@@ -65,12 +73,34 @@ public final class ColoProgress {
         send.record(sendNanos);
         answer.record(wholeNanos - stopNanos - sendNanos);
         pause.record(wholeNanos);
+        ColoEvents.Made event = new ColoEvents.Made();
+        if (event.isEnabled()) {
+            event.pause = wholeNanos;
+            event.stop = stopNanos;
+            event.send = sendNanos;
+            event.answer = wholeNanos - stopNanos - sendNanos;
+            event.heldOutputs = held.getAsLong();
+            event.commit();
+        }
     }
 
-    /** The secondary's guest stood still so long, and its memory was made the primary's in so long of it. */
-    public void loaded(long flushNanos, long wholeNanos) {
-        flush.record(flushNanos);
+    /** The secondary's guest stood still so long, and its memory was made the primary's by this flush. */
+    public void loaded(FlushStatistics flushed, long wholeNanos) {
+        flush.record(flushed.nanos());
         pause.record(wholeNanos);
+        ColoEvents.Loaded event = new ColoEvents.Loaded();
+        if (event.isEnabled()) {
+            event.pause = wholeNanos;
+            event.flush = flushed.nanos();
+            event.pages = flushed.pages();
+            event.pagesByThread = flushed.threads().stream()
+                    .map(part -> Long.toString(part.pages()))
+                    .collect(Collectors.joining(" "));
+            event.nanosByThread = flushed.threads().stream()
+                    .map(part -> Long.toString(part.nanos()))
+                    .collect(Collectors.joining(" "));
+            event.commit();
+        }
     }
 
     /** Both guests gave the same answer. */

@@ -208,7 +208,8 @@ public final class CompareConnection implements AutoCloseable {
             long heardNanos = clock.nanoTime();
             while (!hasEnded()) {
                 long left = heardNanos + timeoutNanos - clock.nanoTime();
-                int n = left <= 0 ? 0 : channel.read(in, buffer.position(), buffer.remaining(), left);
+                // What lies there already counts, however late this thread comes.
+                int n = channel.read(in, buffer.position(), buffer.remaining(), Math.max(0, left));
                 if (n == 0) {
                     throw new MigrationException.Transport(
                             channel.peer() + " has said nothing for " + timeoutNanos / 1_000_000 + " ms");

@@ -29,11 +29,15 @@ public final class GuestCopy {
         record Lost(String why, boolean forGood) implements StandbyEnd {}
     }
 
+    private static final System.Logger LOG = System.getLogger(GuestCopy.class.getName());
+
     private final RightToRun right;
     private final LostRight lost;
     private final VcpuSwitch guest;
     private final Lock lock;
     private boolean standby;
+    private boolean outdated;
+    private boolean runsAfterCheckpoint;
     private Optional<UUID> protection = Optional.empty();
 
     GuestCopy(RightToRun right, LostRight lost, VcpuSwitch guest, Lock lock) {
@@ -58,6 +62,10 @@ public final class GuestCopy {
         if (standby) {
             throw new MigrationException.Refused("This guest is a secondary, which its primary starts and stops; '"
                     + command + "' is for the primary. If that is dead say x-colo-lost-heartbeat here.");
+        }
+        if (outdated) {
+            throw new MigrationException.Refused("This guest was a secondary that was given up: the one that counts has"
+                    + " gone on without it, so that it must not run. End this host (quit).");
         }
     }
 
@@ -104,17 +112,37 @@ public final class GuestCopy {
         });
     }
 
+    /** There is no protection as far as this side is concerned; the record may say otherwise until the guest runs. */
+    public void abandonProtection() {
+        locked(this::forgetProtection);
+    }
+
+    /** Somebody says {@code cont} or {@code stop} in a checkpoint: that holds from its end on. With the lock held. */
+    void runAfterCheckpoint(boolean run) {
+        runsAfterCheckpoint = run;
+    }
+
     /**
-     * Stops the guest for a checkpoint, on either side.
+     * Stops the guest for a checkpoint, on either side; {@code stop} and {@code cont} wait for its end.
      *
      * @return whether it ran
+     * @throws MigrationException.Machine if it has crashed
      */
     public boolean stopForCheckpoint() {
         lock.lock();
         try {
-            boolean ran = guest.state() == RunState.RUNNING;
+            RunState now = guest.state();
+            if (now == RunState.INTERNAL_ERROR) {
+                throw new MigrationException.Machine(
+                        "The guest has crashed: there is nothing to make a checkpoint of.");
+            }
+            boolean ran = now == RunState.RUNNING;
             if (ran) {
                 guest.stopAs(RunState.COLO, "checkpoint");
+                runsAfterCheckpoint = true;
+            } else if (now == RunState.PAUSED) {
+                guest.become(RunState.COLO, "checkpoint of a guest that is paused");
+                runsAfterCheckpoint = false;
             }
             return ran;
         } finally {
@@ -125,12 +153,17 @@ public final class GuestCopy {
     /** Lets the primary's guest go on that {@link #stopForCheckpoint} has stopped, unless something else came. */
     public void goOnFromCheckpoint() {
         locked(() -> {
-            if (guest.state() == RunState.COLO && right.isLost()) {
+            if (guest.state() != RunState.COLO) {
+                return;
+            }
+            if (right.isLost()) {
                 guest.become(RunState.PAUSED, "the right to run is lost");
-                lost.runWhenWon(true);
+                lost.runWhenWon(runsAfterCheckpoint);
                 lost.regainInBackground();
-            } else if (guest.state() == RunState.COLO) {
+            } else if (runsAfterCheckpoint) {
                 guest.start("checkpoint is in");
+            } else {
+                guest.become(RunState.PAUSED, "checkpoint is in");
             }
         });
     }
@@ -162,13 +195,22 @@ public final class GuestCopy {
     public StandbyEnd endStandby(Optional<UUID> under, boolean runs, Duration patience, Runnable takeOver) {
         lock.lock();
         try {
+            if (guest.state() == RunState.INTERNAL_ERROR) {
+                return new StandbyEnd.Lost("the guest here has crashed", true);
+            }
             boolean _ = stopForCheckpoint();
             RightToRun.Attempt attempt = right.winAsSecondary(under, patience);
             if (!attempt.isWon()) {
                 return new StandbyEnd.Lost(attempt.reason(), attempt.owner() == GuestOwner.PEER && attempt.isFinal());
             }
+            try {
+                right.record(Optional.empty());
+                takeOver.run();
+            } catch (RuntimeException e) {
+                right.release();
+                return new StandbyEnd.Lost("it could not be taken over: " + MigrationException.sentence(e), false);
+            }
             standby = false;
-            takeOver.run();
             guest.goOn(runs);
             return new StandbyEnd.Won();
         } finally {
@@ -180,12 +222,23 @@ public final class GuestCopy {
     public void standbyFailed() {
         locked(() -> {
             if (standby) {
-                boolean _ = stopForCheckpoint();
                 standby = false;
+                outdated = true;
                 right.release();
+                stopQuietly();
                 guest.become(RunState.POSTMIGRATE, "the secondary is given up");
             }
         });
+    }
+
+    private void stopQuietly() {
+        try {
+            if (guest.state() == RunState.RUNNING || guest.state() == RunState.INTERNAL_ERROR) {
+                guest.stopAs(RunState.COLO, "the secondary is given up");
+            }
+        } catch (RuntimeException e) {
+            LOG.log(System.Logger.Level.WARNING, "a secondary that nobody hears could not be stopped", e);
+        }
     }
 
     private void locked(Runnable work) {

@@ -104,7 +104,7 @@ public final class RunControl {
                     become(RunState.PAUSED, "stop");
                     tell(Listener::stopped);
                 }
-                case COLO -> become(RunState.PAUSED, "stop");
+                case COLO -> copy.runAfterCheckpoint(false);
                 case PRELAUNCH, PAUSED, POSTMIGRATE, INTERNAL_ERROR, SHUTDOWN -> lost.runWhenWon(false);
                 case INMIGRATE ->
                     throw new MigrationException.Refused("The guest has not arrived yet; there is nothing to stop.");
@@ -130,7 +130,8 @@ public final class RunControl {
         try {
             copy.refuseIfStandby("cont");
             switch (state()) {
-                case RUNNING, COLO -> {}
+                case RUNNING -> {}
+                case COLO -> copy.runAfterCheckpoint(true);
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
                     if (right.isLost()) {
                         lost.runWhenWon(true);

@@ -158,8 +158,16 @@ public final class IncomingMigration implements AutoCloseable {
         } catch (RuntimeException | Error e) {
             control.fail(e);
         } finally {
+            end();
+        }
+    }
+
+    /** Whatever fails here, the end is told. */
+    private void end() {
+        try {
             giveUpUnfinished();
             session.close();
+        } finally {
             finish();
         }
     }

@@ -104,7 +104,7 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
             changed.signalAll();
         }
         if (state instanceof OutgoingState.Cancelling) {
-            decision.end();
+            decision.cancel();
             abort.raise("the migration was cancelled");
         }
     }

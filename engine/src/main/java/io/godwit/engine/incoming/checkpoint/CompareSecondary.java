@@ -68,23 +68,32 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
     private void open() {
         try {
             Channel channel = link.acceptFurther(ConnectionRole.COMPARE);
-            CompareWire.Greeting greeting =
-                    CompareConnection.readGreeting(channel, plan.patience().toNanos());
-            UUID ours = plan.guest().identity();
-            if (!greeting.guest().equals(ours)) {
-                throw new MigrationException.Protocol(
-                        "the compare connection is for guest " + greeting.guest() + ", and this is " + ours);
-            }
-            CompareConnection opened =
-                    new CompareConnection(channel, this, greeting.timeoutMillis(), plan.environment());
-            if (attach(opened)) {
-                protection = Optional.of(greeting.protection());
-                opened.start(plan.environment());
-            } else {
-                opened.close();
+            try {
+                open(channel);
+            } catch (RuntimeException | Error e) {
+                channel.close();
+                throw e;
             }
         } catch (RuntimeException | Error e) {
             link.cut("the compare connection could not be opened: " + MigrationException.sentence(e));
+        }
+    }
+
+    private void open(Channel channel) {
+        CompareWire.Greeting greeting =
+                CompareConnection.readGreeting(channel, plan.patience().toNanos());
+        UUID ours = plan.guest().identity();
+        if (!greeting.guest().equals(ours)) {
+            throw new MigrationException.Protocol(
+                    "the compare connection is for guest " + greeting.guest() + ", and this is " + ours);
+        }
+        protection = Optional.of(greeting.protection());
+        CompareConnection opened =
+                new CompareConnection(channel, this, greeting.timeoutMillis(), plan.environment());
+        if (attach(opened)) {
+            opened.start(plan.environment());
+        } else {
+            opened.close();
         }
     }
 

@@ -35,6 +35,7 @@ import io.godwit.stream.StreamLimits;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.UUID;
 
 /**
  * The secondary's part of COLO, from the end of the stream to the loss of one side. The guest runs here without the
@@ -48,7 +49,10 @@ import java.util.Optional;
  */
 public final class Secondary implements ColoListener, AutoCloseable {
     /** LIMIT: how late it is seen that the token has become free. */
-    private static final Duration LOOK = Duration.ofMillis(20);
+    private static final long LATER_NANOS = 50_000_000;
+
+    private static final long SOON_NANOS = 5_000_000;
+    private static final int SOON_LOOKS = 100;
 
     private final IncomingPlan plan;
     private final Arrival guest;
@@ -63,6 +67,8 @@ public final class Secondary implements ColoListener, AutoCloseable {
     private Optional<PagePlace> checkpointPlace = Optional.empty();
     private boolean begun;
     private boolean runs;
+    /** From the begin of a flush until the devices are loaded the guest is neither what it was nor what it will be. */
+    private boolean broken;
     private long stoppedNanos;
     private volatile long checkpoints;
 
@@ -157,14 +163,14 @@ public final class Secondary implements ColoListener, AutoCloseable {
     public void devicesArrived(Bytes deviceBytes) {
         ColoDevices devices = decode(deviceBytes);
         Optional<RuntimeException> unheard = sayReceived();
-        long began = clock.nanoTime();
+        broken = true;
         FlushStatistics flush = cache.orElseThrow().flush();
-        long flushed = clock.nanoTime();
         runs = load(devices);
+        broken = false;
         checkpoints++;
         progress.checkpoint(flush.pages(), flush.pages() * RamBlock.PAGE_BYTES + deviceBytes.byteLength());
         plan.run().copy().standBy(mayRun());
-        progress.loaded(flushed - began, clock.nanoTime() - stoppedNanos);
+        progress.loaded(flush, clock.nanoTime() - stoppedNanos);
         if (unheard.isPresent()) {
             throw unheard.get();
         }
@@ -205,7 +211,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         long lost = clock.nanoTime();
         progress.failingOver();
         comparing.close();
-        if (!(cause instanceof MigrationException.Transport) && !control.isPrimaryGivenUp()) {
+        if (broken || (!(cause instanceof MigrationException.Transport) && !control.isPrimaryGivenUp())) {
             // What came was no checkpoint, or could not be loaded: the primary lives, and hears that this side is lost.
             ended(ColoExitReason.ERROR, 0);
             giveUp();
@@ -241,6 +247,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     /** Waits for the token as long as it may become free for this side. */
     private GuestCopy.StandbyEnd win(Throwable cause) {
         boolean told = false;
+        int looks = 0;
         while (true) {
             if (control.isEnding()) {
                 return new GuestCopy.StandbyEnd.Lost("this side is ending", true);
@@ -252,19 +259,30 @@ public final class Secondary implements ColoListener, AutoCloseable {
             if (!told) {
                 told = true;
                 control.waiting("The primary of " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
-                        + "), but " + why + ". The guest stands still here and goes on when that changes; if the"
-                        + " primary's host is dead for certain, say x-colo-lost-heartbeat.");
+                        + "), but " + why + ". The guest stands still here and goes on when that changes"
+                        + (sharesToken
+                                ? "; the token of a host that is dead becomes free when its lease ends."
+                                : "; if the primary is dead for certain, say x-colo-lost-heartbeat."));
             }
-            plan.environment().pause(LOOK.toNanos());
+            // A process that has just died frees its token in a moment, a lease later.
+            plan.environment().pause(looks++ < SOON_LOOKS ? SOON_NANOS : LATER_NANOS);
         }
     }
 
     private GuestCopy.StandbyEnd tryToWin() {
+        boolean asGuest = runs && guest.guest().isPresent();
         if (sharesToken) {
-            return plan.run().copy().endStandby(comparing.protection(), runs, LOOK, this::takeOver);
+            Optional<UUID> protection = comparing.protection();
+            return protection.isEmpty()
+                    ? new GuestCopy.StandbyEnd.Lost("it never told under which protection this guest stands by", true)
+                    : plan.run().copy().endStandby(protection, asGuest, Duration.ZERO, this::takeOver);
         }
         if (control.isPrimaryGivenUp()) {
-            return plan.run().copy().endStandby(Optional.empty(), runs, LOOK, this::takeOver);
+            // Somebody's word holds now, and not for whatever becomes free later.
+            return plan.run().copy().endStandby(Optional.empty(), asGuest, Duration.ZERO, this::takeOver)
+                            instanceof GuestCopy.StandbyEnd.Lost(String why, boolean _)
+                    ? new GuestCopy.StandbyEnd.Lost(why, true)
+                    : new GuestCopy.StandbyEnd.Won();
         }
         boolean _ = plan.run().copy().stopForCheckpoint();
         return new GuestCopy.StandbyEnd.Lost(
@@ -285,11 +303,14 @@ public final class Secondary implements ColoListener, AutoCloseable {
 
     @Override
     public void close() {
-        comparing.close();
-        if (begun) {
-            // Harmless where it has won.
-            giveUp();
+        try {
+            comparing.close();
+            if (begun) {
+                // Harmless where it has won.
+                giveUp();
+            }
+        } finally {
+            cache.ifPresent(RamCache::close);
         }
-        cache.ifPresent(RamCache::close);
     }
 }

@@ -14,12 +14,15 @@ import java.util.concurrent.locks.Lock;
 
 /** What the secondary says on the main connection, for {@code mig-outgoing}, which waits for each word in its turn. */
 final class Answers implements ReturnPath.ColoAnswers {
+    private final Runnable onEnd;
     private final Lock lock;
     private final Condition changed;
     private final Deque<ColoMessage> arrived = new ArrayDeque<>();
     private Optional<String> end = Optional.empty();
 
-    Answers(Environment environment) {
+    /** Has {@code onEnd} run when no more can come. */
+    Answers(Environment environment, Runnable onEnd) {
+        this.onEnd = onEnd;
         this.lock = environment.newLock();
         this.changed = lock.newCondition();
     }
@@ -41,6 +44,23 @@ final class Answers implements ReturnPath.ColoAnswers {
         try {
             end = end.or(() -> Optional.of(why));
             changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        onEnd.run();
+    }
+
+    /**
+     * Nothing is awaited, but the wire must be there.
+     *
+     * @throws MigrationException.Transport if it is not
+     */
+    void refuseIfEnded() {
+        lock.lock();
+        try {
+            if (end.isPresent()) {
+                throw new MigrationException.Transport("the secondary " + end.get());
+            }
         } finally {
             lock.unlock();
         }

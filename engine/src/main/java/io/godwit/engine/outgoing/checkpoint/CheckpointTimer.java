@@ -11,7 +11,7 @@ import java.util.function.LongSupplier;
 
 /**
  * Says when the next checkpoint is due: when its time has come, or at once when somebody asks. A wish that comes while
- * a checkpoint is on its way, before the secondary has it, is a wish for that one.
+ * a checkpoint is on its way, before the guest's state is taken for it, is a wish for that one.
  *
  * <p>Threads: {@link #ask} and {@link #wake} any; the rest {@code mig-outgoing}.
  */
@@ -50,11 +50,20 @@ final class CheckpointTimer {
         }
     }
 
-    /** The secondary has the checkpoint: from now on the next one's time runs. */
-    void restart() {
+    /** The guest stands still and its state is taken: what was asked for so far is this checkpoint. */
+    void taken() {
         lock.lock();
         try {
             asked = Optional.empty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The checkpoint is over: from now on the next one's time runs. */
+    void restart() {
+        lock.lock();
+        try {
             sinceNanos = clock.nanoTime();
         } finally {
             lock.unlock();

@@ -105,6 +105,7 @@ final class Comparison {
         lock.lock();
         try {
             generation++;
+            timer.taken();
             ours.clear();
             theirs.clear();
             theirBytes = 0;

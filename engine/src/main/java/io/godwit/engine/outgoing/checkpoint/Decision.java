@@ -12,7 +12,8 @@ public final class Decision {
     private final Lock lock;
     private final Condition made;
     private volatile boolean secondaryGivenUp;
-    private volatile boolean ending;
+    private volatile boolean cancelled;
+    private volatile boolean hostEnds;
 
     /** Nothing is decided. */
     public Decision(Environment environment) {
@@ -39,20 +40,36 @@ public final class Decision {
         }
     }
 
-    /** Protection shall end: a cancel, or the end of this host. */
-    public void end() {
+    /** The guest shall go on here without a secondary. */
+    public void cancel() {
         lock.lock();
         try {
-            ending = true;
+            cancelled = true;
             made.signalAll();
         } finally {
             lock.unlock();
         }
     }
 
+    /** This host ends. */
+    public void end() {
+        lock.lock();
+        try {
+            hostEnds = true;
+            made.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Whether somebody said that the guest is to go on here. */
+    boolean isForThisSide() {
+        return secondaryGivenUp || cancelled;
+    }
+
     /** Whether anything was decided. */
     boolean isMade() {
-        return secondaryGivenUp || ending;
+        return secondaryGivenUp || cancelled || hostEnds;
     }
 
     /** Waits until something is. */

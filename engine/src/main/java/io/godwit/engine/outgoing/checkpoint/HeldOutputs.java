@@ -30,7 +30,8 @@ final class HeldOutputs {
     HeldOutputs(Guest guest, boolean compares, CheckpointTimer timer, ColoProgress progress, Environment environment) {
         this.traffic = compares ? guest.traffic() : Optional.empty();
         this.comparison = traffic.map(one -> new Comparison(one, timer, progress, environment));
-        this.outputs = compares ? Optional.empty() : guest.outputs();
+        // What cannot be compared waits for checkpoints.
+        this.outputs = traffic.isPresent() ? Optional.empty() : guest.outputs();
     }
 
     /** The comparison, where there is one. */

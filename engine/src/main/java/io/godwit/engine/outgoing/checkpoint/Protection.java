@@ -48,7 +48,7 @@ public final class Protection implements AutoCloseable {
     /** LIMIT: how late it is seen that an answer lacks its counterpart, or that a parameter has changed. */
     private static final long LOOK_NANOS = 50_000_000;
 
-    private static final Duration PAUSE = Duration.ofMillis(50);
+    private static final Duration PAUSE = Duration.ofSeconds(5);
     private static final long AGAIN_NANOS = 20_000_000;
 
     /** How it ended. */
@@ -93,6 +93,7 @@ public final class Protection implements AutoCloseable {
     private final CheckpointInterval interval = new CheckpointInterval();
     private final OnRightLost rightLost = new OnRightLost();
     private Optional<CompareConnection> comparing = Optional.empty();
+    private boolean begun;
     private volatile long lostNanos;
 
     /** Prepares; from here on the secondary may say that it runs. */
@@ -111,8 +112,8 @@ public final class Protection implements AutoCloseable {
         this.clock = plan.clock();
         this.beside = handover.returnPath().peer().agreed(Extension.COMPARE);
         this.compares = beside && !handover.returnPath().peer().agreed(Extension.STANDSTILL);
-        this.answers = new Answers(plan.environment());
         this.timer = new CheckpointTimer(plan.environment());
+        this.answers = new Answers(plan.environment(), timer::wake);
         this.outputs = new HeldOutputs(plan.guest(), compares, timer, progress, plan.environment());
         this.mirror = new Mirror(plan.environment());
         this.checkpoint = new Checkpoint(
@@ -143,9 +144,18 @@ public final class Protection implements AutoCloseable {
 
     /** There will be no secondary: everything is as it was before {@link #hold}. */
     public void undo() {
-        comparing.ifPresent(CompareConnection::close);
-        plan.run().copy().endProtection();
+        close();
+        try {
+            plan.run().copy().endProtection();
+        } catch (RuntimeException e) {
+            // Nothing was said since: whoever lets the guest run again writes the record first.
+            LOG.log(System.Logger.Level.WARNING, "the token's record still names a protection that has not begun", e);
+            plan.run().copy().abandonProtection();
+        }
         outputs.alone();
+        if (begun) {
+            progress.ended(ColoExitReason.ERROR, 0);
+        }
     }
 
     /**
@@ -159,6 +169,7 @@ public final class Protection implements AutoCloseable {
         control.begun("the secondary runs");
         plan.run().addListener(rightLost);
         progress.began(ColoMode.PRIMARY, outputs::count);
+        begun = true;
         timer.restart();
         plan.run().copy().beginProtection(ran);
     }
@@ -169,13 +180,20 @@ public final class Protection implements AutoCloseable {
             return;
         }
         Channel channel = plan.connections(plan.uri()).open(ConnectionRole.COMPARE, abort);
-        int timeoutMillis = (int) plan.parameters().get().get(MigrationParameter.HEARTBEAT_TIMEOUT);
-        CompareConnection.greet(channel, new CompareWire.Greeting(plan.guest().identity(), protection, timeoutMillis));
-        CompareConnection connection =
-                new CompareConnection(channel, new FromSecondary(), timeoutMillis, plan.environment());
-        comparing = Optional.of(connection);
-        connection.start(plan.environment());
-        mirror.attach(connection);
+        try {
+            int timeoutMillis = (int) plan.parameters().get().get(MigrationParameter.HEARTBEAT_TIMEOUT);
+            CompareConnection.greet(
+                    channel, new CompareWire.Greeting(plan.guest().identity(), protection, timeoutMillis));
+            CompareConnection connection =
+                    new CompareConnection(channel, new FromSecondary(), timeoutMillis, plan.environment());
+            comparing = Optional.of(connection);
+            connection.start(plan.environment());
+            mirror.attach(connection);
+        } catch (RuntimeException | Error e) {
+            close();
+            channel.close();
+            throw e;
+        }
     }
 
     /** Makes checkpoints until one side is lost, and says how it went on. */
@@ -223,6 +241,7 @@ public final class Protection implements AutoCloseable {
         if (abort.isRaised()) {
             throw new MigrationException.Transport(abort.reason());
         }
+        answers.refuseIfEnded();
         OptionalLong oldest = outputs.oldestUnmatchedNanos();
         if (oldest.isPresent()) {
             long limit = parameters().get(MigrationParameter.COMPARE_TIMEOUT) * 1_000_000;
@@ -239,17 +258,15 @@ public final class Protection implements AutoCloseable {
         progress.failingOver();
         abort.raise("protection has ended: " + MigrationException.sentence(cause));
         comparing.ifPresent(CompareConnection::close);
-        if (!handover.sharesToken() && !control.decision().isMade()) {
-            // Outputs stay held, so that going on does no harm.
-            plan.run().copy().goOnFromCheckpoint();
-            control.undecided("The secondary at " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
-                    + "). It shares no token with this host, so it may go on by itself. The guest runs on here and its "
-                    + "outputs are held. If the secondary is dead say x-colo-lost-heartbeat here; if it has taken the "
-                    + "guest over, say quit here.");
-            control.decision().await();
-        }
-        boolean asked = control.decision().isMade();
         try {
+            plan.run().requireRight();
+            if (!handover.sharesToken() && !control.decision().isMade()) {
+                awaitDecision(cause);
+            }
+            if (!handover.sharesToken() && !control.decision().isForThisSide()) {
+                throw new MigrationException.Transport(
+                        "this host ends, and whether the secondary has taken the guest over is not known", cause);
+            }
             goAlone();
         } catch (RuntimeException | Error e) {
             e.addSuppressed(cause);
@@ -257,13 +274,24 @@ public final class Protection implements AutoCloseable {
             standStill(e);
             return new End.Stopped(e);
         }
-        ColoExitReason reason = asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR;
+        ColoExitReason reason = control.decision().isMade() ? ColoExitReason.REQUEST : ColoExitReason.ERROR;
         progress.ended(reason, clock.nanoTime() - lostNanos);
         return new End.Alone(MigrationException.sentence(cause), reason);
     }
 
+    /** Nobody here can know whether the secondary lives. Outputs stay held, so that the guest may run meanwhile. */
+    private void awaitDecision(Throwable cause) {
+        plan.run().copy().goOnFromCheckpoint();
+        control.undecided("The secondary at " + plan.uri() + " is lost (" + MigrationException.sentence(cause)
+                + "). It shares no token with this host, so it may go on by itself. The guest runs on here and its "
+                + "outputs are held. If the secondary is dead say x-colo-lost-heartbeat here; if it has taken the "
+                + "guest over, say quit here.");
+        control.decision().await();
+    }
+
     /** The secondary may take this guest's place, so nothing that is held may leave. */
     private void standStill(Throwable cause) {
+        plan.run().copy().abandonProtection();
         boolean _ = plan.run().copy().stopForCheckpoint();
         outputs.drop();
         if (cause instanceof MigrationException.RightToRun) {
