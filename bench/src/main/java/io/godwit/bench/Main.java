@@ -15,6 +15,7 @@ import io.godwit.bench.moves.ForecastBenchmark;
 import io.godwit.bench.moves.HintsBenchmark;
 import io.godwit.bench.moves.PauseBenchmark;
 import io.godwit.bench.moves.ProgressBenchmark;
+import io.godwit.bench.moves.ProtectionBenchmark;
 import io.godwit.bench.moves.PushBenchmark;
 import io.godwit.bench.moves.SafeBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
@@ -47,7 +48,8 @@ public final class Main {
               guest that never answers
               colo          a standby's cache, beside C: colo:flush for its flush into the guest, colo:fill for the \
               first fill,
-                            colo:pause for how long the primary stands still
+                            colo:pause for how long the primary stands still, colo:service for a service's throughput,
+                            colo:failover for the time to the next answer
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
@@ -123,8 +125,12 @@ public final class Main {
                 FlushBenchmark.run(count(runs, quick ? 10 : 40));
                 FillBenchmark.run(count(runs, quick ? 3 : 9));
                 CheckpointBenchmark.run(count(runs, quick ? 1 : 3), quick ? 5 : 20);
+                ProtectionBenchmark.service(count(runs, quick ? 1 : 3), quick ? 3 : 10);
+                ProtectionBenchmark.failover(count(runs, quick ? 5 : 100));
             }
             case "colo:pause" -> CheckpointBenchmark.run(count(runs, quick ? 1 : 3), quick ? 5 : 20);
+            case "colo:service" -> ProtectionBenchmark.service(count(runs, quick ? 1 : 3), quick ? 3 : 10);
+            case "colo:failover" -> ProtectionBenchmark.failover(count(runs, quick ? 5 : 100));
             case "colo:flush" -> FlushBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);

@@ -22,7 +22,7 @@ import tools.jackson.databind.JsonNode;
  * @param hasColo whether it knows COLO at all
  * @param switchedOn its capabilities that are on
  * @param machine the guest's machine type; empty where it is not told
- * @param memoryBytes the guest's memory, or the room for it
+ * @param memoryBytes the guest's memory, here or awaited; 0 where whatever comes is kept
  */
 record HostFacts(
         boolean godwit,

@@ -17,6 +17,7 @@ import tools.jackson.databind.node.ObjectNode;
 /** Tells of a protected guest until protection has ended, and then who has the guest. */
 final class ProtectionWatch {
     private static final long LINE_NANOS = TimeUnit.SECONDS.toNanos(1);
+    private static final Duration ANSWER_PATIENCE = Duration.ofSeconds(2);
     private static final Duration END_PATIENCE = Duration.ofSeconds(30);
 
     private final Protecting pair;
@@ -37,16 +38,18 @@ final class ProtectionWatch {
      */
     int follow() {
         long told = System.nanoTime() - LINE_NANOS;
-        Optional<MigrationSample> now = sample(pair.primary());
+        Optional<MigrationSample> primary = sample(pair.primary());
+        Optional<MigrationSample> now = teller(primary);
         while (now.map(MigrationSample::isProtected).orElse(false)) {
             if (System.nanoTime() - told >= LINE_NANOS) {
                 told = System.nanoTime();
-                show(now.get());
+                show(now.get(), primary.isPresent());
             }
             Optional<QmpEvent> _ = Protecting.pause(pair.primary());
-            now = sample(pair.primary());
+            primary = sample(pair.primary());
+            now = teller(primary);
         }
-        String end = ending(now);
+        String end = ending(primary);
         if (json) {
             say(new String(Json.write(Json.object().put("status", "ended").put("note", end)), StandardCharsets.UTF_8));
         } else {
@@ -55,15 +58,26 @@ final class ProtectionWatch {
         return 0;
     }
 
-    private void show(MigrationSample sample) {
+    /** Who tells most: the primary, or the secondary of one that tells no figures or does not answer. */
+    private Optional<MigrationSample> teller(Optional<MigrationSample> primary) {
+        boolean tells = primary.map(told -> !told.isProtected() || told.colo().isPresent())
+                .orElse(false);
+        return tells
+                ? primary
+                : pair.secondary().flatMap(ProtectionWatch::sample).or(() -> primary);
+    }
+
+    private void show(MigrationSample sample, boolean primaryAnswers) {
         if (json) {
             ObjectNode line =
                     Json.object().put("status", sample.status()).put("totalTimeMillis", sample.totalTimeMillis());
             sample.colo().ifPresent(colo -> line.set("colo", colo.toJson()));
             sample.error().ifPresent(error -> line.put("error", error));
+            line.put("primaryAnswers", primaryAnswers);
             say(new String(Json.write(line), StandardCharsets.UTF_8));
         } else {
-            say(sample.error().orElseGet(sample::protectionLine));
+            say(sample.error().orElseGet(sample::protectionLine)
+                    + (primaryAnswers ? "" : "; the primary does not answer"));
         }
     }
 
@@ -96,7 +110,7 @@ final class ProtectionWatch {
 
     private static Optional<MigrationSample> sample(QmpClient host) {
         try {
-            return Optional.of(Protecting.sample(host));
+            return Optional.of(MigrationSample.of(host.execute("query-migrate", ANSWER_PATIENCE)));
         } catch (QmpConnectionException e) {
             return Optional.empty();
         }
@@ -104,9 +118,7 @@ final class ProtectionWatch {
 
     private static boolean runs(QmpClient host) {
         try {
-            return host.execute("query-status", Addresses.PATIENCE)
-                    .path("running")
-                    .asBoolean(false);
+            return host.execute("query-status", ANSWER_PATIENCE).path("running").asBoolean(false);
         } catch (QmpConnectionException | QmpException e) {
             return false;
         }

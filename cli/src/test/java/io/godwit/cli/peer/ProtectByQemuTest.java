@@ -8,7 +8,14 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpServer;
+import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.outcome.MigrationStatus;
+import io.godwit.host.MachineHost;
+import io.godwit.machines.Machines;
+import io.godwit.machines.guest.GuestKind;
+import io.godwit.machines.guest.GuestOptions;
+import io.godwit.machines.guest.Machine;
+import io.godwit.machines.guest.Origin;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -63,6 +70,31 @@ class ProtectByQemuTest {
             assertThat(qemu.execute("query-colo-status")).contains("\"mode\": \"secondary\"");
             primary.migrator.failOver();
             assertThat(primary.outcome().status()).isEqualTo(MigrationStatus.COMPLETED);
+        }
+    }
+
+    @Test
+    void anOpaqueGodwitBecomesTheSecondaryOfAnOldQemu() throws Exception {
+        Optional<String> missing = QemuProcess.oldMissing();
+        assumeTrue(missing.isEmpty(), () -> missing.orElse(""));
+        Machine opaque = Machines.create(GuestOptions.defaults().withKind(GuestKind.OPAQUE), Origin.ARRIVAL);
+        QmpAddress address = new QmpAddress.Unix(directory.resolve("secondary.qmp"));
+        try (MachineHost host = new MachineHost(opaque, new NoArbiter(), Origin.ARRIVAL, false);
+                QmpServer server = QmpServer.open(address, host);
+                QemuProcess qemu =
+                        QemuProcess.startOld(directory, "qemu", List.of("-M", "pc,accel=tcg", "-m", "16M"))) {
+            GodwitProcess protect = GodwitProcess.run(
+                    directory,
+                    PATIENCE,
+                    "protect",
+                    "--qmp",
+                    qemu.qmpAddress(),
+                    "--secondary",
+                    server.address().toString());
+            assertThat(protect.err()).isEmpty();
+            assertThat(protect.status()).isZero();
+            assertThat(protect.out()).contains("cannot run it", "is protected by");
+            assertThat(host.migration().statistics().status()).isEqualTo(MigrationStatus.COLO);
         }
     }
 

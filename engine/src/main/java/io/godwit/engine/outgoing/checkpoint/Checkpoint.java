@@ -14,6 +14,8 @@ import io.godwit.engine.outgoing.wire.RamSender;
 import io.godwit.engine.outgoing.wire.WireMeter;
 import io.godwit.stream.ColoMessage;
 import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import java.util.List;
 
 /**
  * One checkpoint after the other, from the request to the secondary's last word. What the guest has written is sent
@@ -119,8 +121,10 @@ final class Checkpoint {
         sender.beginEnd();
         sendDirty.run();
         sender.endOfRam();
-        wire.checkpointDevices(configuration, GuestState.save(plan.guest(), ran), toGodwit);
+        List<DeviceSection> devices = GuestState.save(plan.guest(), ran);
+        // ORDERING: before the last byte leaves, behind which the secondary may answer already.
         outputs.taken();
+        wire.checkpointDevices(configuration, devices, toGodwit);
     }
 
     private void harvest() {

@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.bench.moves;
+
+import io.godwit.control.Json;
+import io.godwit.machines.client.ClientFigures;
+import io.godwit.machines.client.ClientLoad;
+import io.godwit.machines.client.ClientSettings;
+import io.godwit.machines.service.ServiceAddress;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import tools.jackson.databind.JsonNode;
+
+/** Two hosts of a guest that is a service, of which one protects the other, and the clients of both. */
+final class ProtectedService implements AutoCloseable {
+    private static final long SECOND = 1_000_000_000L;
+    private static final long LOOK_NANOS = 1_000_000;
+    private static final long PATIENCE_NANOS = 60 * SECOND;
+
+    private final Path directory;
+    private final String[] doors;
+    private final Host[] hosts = new Host[2];
+    private int primary;
+
+    /** The first host's guest runs, the second one waits. */
+    ProtectedService() throws Exception {
+        directory = Files.createTempDirectory("godwit-bench-");
+        doors = new String[] {"unix:" + directory + "/a", "unix:" + directory + "/b"};
+        hosts[0] = Host.godwit(arguments(0));
+        hosts[1] = Host.godwit(Host.waitingFor(arguments(1)));
+    }
+
+    private List<String> arguments(int door) {
+        return List.of(
+                "--guest",
+                "kvm",
+                "--memory",
+                "128M",
+                "--program",
+                "service",
+                "--working-set",
+                "32M",
+                "--service",
+                doors[door]);
+    }
+
+    /** Clients that read and add, each with a request at a time. */
+    ClientLoad clients(int count) {
+        return ClientLoad.start(
+                ClientSettings.of(List.of(ServiceAddress.parse(doors[0]), ServiceAddress.parse(doors[1])), count));
+    }
+
+    /** The host whose guest counts. */
+    Host primary() {
+        return hosts[primary];
+    }
+
+    /** The other one. */
+    Host secondary() {
+        return hosts[1 - primary];
+    }
+
+    /** Begins to protect the guest. */
+    void protect(long delayMillis, boolean periodic, long heartbeatMillis) throws InterruptedException {
+        Host from = primary();
+        from.limit(0);
+        from.parameter("x-checkpoint-delay", delayMillis);
+        from.parameter("x-colo-heartbeat-timeout", heartbeatMillis);
+        JsonNode _ = from.ask("migrate-set-parameters", Json.object().put("x-colo-periodic", periodic));
+        from.capabilities("x-colo");
+        secondary().capabilities("x-colo");
+        from.migrate(secondary().listen());
+        awaitColo(from);
+        awaitColo(secondary());
+    }
+
+    private static void awaitColo(Host host) {
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (!host.ask("query-migrate").path("status").asString("").equals("colo")) {
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException("protection has not begun: " + host.ask("query-migrate"));
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+    }
+
+    /** The primary dies; the other host's guest counts, and a new host waits in its place. */
+    void killPrimary(ClientLoad load) throws Exception {
+        Host dead = primary();
+        long answers = load.figures().answers();
+        load.forgetGaps();
+        dead.process().kill();
+        long deadline = System.nanoTime() + PATIENCE_NANOS;
+        while (load.figures().answers() < answers + 50) {
+            refuseFindings(load.figures());
+            if (System.nanoTime() - deadline > 0) {
+                throw new IllegalStateException(
+                        "no answer any more: " + secondary().ask("query-migrate"));
+            }
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+        dead.close();
+        int gone = primary;
+        primary = 1 - primary;
+        hosts[gone] = Host.godwit(Host.waitingFor(arguments(gone)));
+    }
+
+    static void refuseFindings(ClientFigures figures) {
+        if (!figures.findings().isEmpty()) {
+            throw new IllegalStateException("a client was told something wrong: " + figures.findings());
+        }
+    }
+
+    @Override
+    public void close() throws IOException {
+        for (Host host : hosts) {
+            host.close();
+        }
+        for (String door : doors) {
+            boolean _ = Files.deleteIfExists(Path.of(door.substring("unix:".length())));
+        }
+        Files.deleteIfExists(directory);
+    }
+}
