@@ -112,9 +112,13 @@ final class ProtectCommand implements Callable<Integer> {
         Runtime.getRuntime().addShutdownHook(new Thread(() -> cancel(pair.primary()), "cancel"));
         checkpoints.apply(pair.primary());
         String target = prepare(pair, primary, secondary);
-        underWay = true;
-        long nanos = pair.begin(target, Terminal.view(json, spec.commandLine().getOut()), LONGEST);
-        underWay = false;
+        long nanos;
+        try {
+            underWay = true;
+            nanos = pair.begin(target, Terminal.view(json, spec.commandLine().getOut()), LONGEST);
+        } finally {
+            underWay = false;
+        }
         tellProtected(nanos, primary, secondary);
         return watching ? new ProtectionWatch(pair, json, spec.commandLine().getOut()).follow() : 0;
     }

@@ -69,6 +69,7 @@ final class Report {
         }
         putText("x-tracker", source.statistics().path("tracker"));
         putText("x-owner", source.statistics().path("owner"));
+        last.colo().ifPresent(colo -> json.set("x-colo", colo.toJson()));
         if (last.isCompleted()) {
             json.put("x-owner", "peer");
         }
