@@ -31,13 +31,17 @@ public final class ColoProgress {
     private volatile LongSupplier held = () -> 0;
     private volatile long failoverNanos;
 
+    /** Protection will begin: what that needs is loaded while the guest runs. */
+    public void prepare() {
+        ColoEvents.prepare();
+    }
+
     /**
      * Protection has begun.
      *
      * @param heldOutputs counts the outputs that wait
      */
     public void began(ColoMode as, LongSupplier heldOutputs) {
-        ColoEvents.prepare();
         mode = as;
         held = heldOutputs;
     }

@@ -88,8 +88,7 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
                     "the compare connection is for guest " + greeting.guest() + ", and this is " + ours);
         }
         protection = Optional.of(greeting.protection());
-        CompareConnection opened =
-                new CompareConnection(channel, this, greeting.timeoutMillis(), plan.environment());
+        CompareConnection opened = new CompareConnection(channel, this, greeting.timeoutMillis(), plan.environment());
         if (attach(opened)) {
             opened.start(plan.environment());
         } else {

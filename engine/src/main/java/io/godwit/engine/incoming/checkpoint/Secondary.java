@@ -69,6 +69,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     private boolean runs;
     /** From the begin of a flush until the devices are loaded the guest is neither what it was nor what it will be. */
     private boolean broken;
+
     private long stoppedNanos;
     private volatile long checkpoints;
 
@@ -97,6 +98,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
 
     /** From here on the primary may open the connection for comparing. */
     public void prepare() {
+        progress.prepare();
         comparing.start();
     }
 

@@ -128,6 +128,7 @@ public final class Protection implements AutoCloseable {
                 outputs,
                 progress,
                 handover.returnPath().peer().isGodwit());
+        progress.prepare();
         handover.returnPath().allowColo(answers);
     }
 
@@ -166,11 +167,11 @@ public final class Protection implements AutoCloseable {
      */
     public void begin(boolean ran) {
         answers.await(ColoMessage.CHECKPOINT_READY, plan.parameters().get().handoverTimeoutMillis() * 1_000_000);
-        control.begun("the secondary runs");
-        plan.run().addListener(rightLost);
-        progress.began(ColoMode.PRIMARY, outputs::count);
         begun = true;
+        progress.began(ColoMode.PRIMARY, outputs::count);
+        plan.run().addListener(rightLost);
         timer.restart();
+        control.begun("the secondary runs");
         plan.run().copy().beginProtection(ran);
     }
 
