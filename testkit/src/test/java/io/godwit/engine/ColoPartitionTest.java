@@ -28,7 +28,7 @@ import org.junit.jupiter.api.io.TempDir;
  */
 final class ColoPartitionTest {
     private static final long SEED = 12_052;
-    private static final int MOMENTS = 60;
+    private static final int MOMENTS = 42;
     private static final int MOST_BYTES = 400_000;
 
     @TempDir
