@@ -18,8 +18,8 @@ public final class ProtectionBenchmark {
     private ProtectionBenchmark() {}
 
     /**
-     * The service's throughput without protection and with it, in turn. Enough clients, each with one request at a time,
-     * that held answers do not keep the guest idle.
+     * The service's throughput without protection and with it, in turn. There are enough clients, each with one request
+     * at a time, that held answers do not keep the guest idle.
      */
     public static void service(int rounds, int seconds) throws Exception {
         for (int round = 0; round < rounds; round++) {
