@@ -56,7 +56,7 @@ class QmpRefusalTest extends QmpLab {
             {"execute":"migrate-set-capabilities","arguments":{"capabilities":[{"capability":"nope","state":true}]}} \
             | Parameter 'capability' does not accept value 'nope'
             {"execute":"migrate-set-capabilities","arguments":\
-            {"capabilities":[{"capability":"x-colo","state":true}]}} | Capability 'x-colo' is not in this version
+            {"capabilities":[{"capability":"multifd","state":true}]}} | Capability 'multifd' is not in this version
             """)
     void whatIsWrongIsSaidInQemusWords(String request, String sentence) throws IOException {
         try (RawSession session = RawSession.negotiated(server.address())) {

@@ -23,10 +23,10 @@ class AgreementTest {
     void valuesOnTheWireStay() {
         assertThat(Extension.values())
                 .extracting(Extension::question)
-                .containsExactly(0x676f6477, 0x73616665, 0x686f6c65, 0x706c7567);
+                .containsExactly(0x676f6477, 0x73616665, 0x686f6c65, 0x706c7567, 0x636f6c6f, 0x73746e64);
         assertThat(Extension.values())
                 .extracting(Extension::yes)
-                .containsExactly(0x746f6b6e, 0x65706f63, 0x67617073, 0x736c6f74);
+                .containsExactly(0x746f6b6e, 0x65706f63, 0x67617073, 0x736c6f74, 0x636f6d70, 0x7374696c);
         assertThat(Extension.TOKEN.no()).hasValue(0x6e6f746b);
         assertThat(Extension.HOLE_COUNT).isEqualTo(0x6c656674);
     }
