@@ -67,52 +67,51 @@ install_packages() {
 
 kernel_package() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }
 
-# unpack_kernel: only the files of the kernel's package; it is not installed, so the machine's boot loader is left alone.
+# unpack_packages NAME PACKAGE...: the files of packages, which are not installed, into .cache/peers/NAME.new/root.
+unpack_packages() {
+    local staging=$PEERS/$1.new package
+    shift
+    say "peers: unpacking $* into .cache/peers ..."
+    rm -rf "$staging"
+    mkdir -p "$staging"
+    (cd "$staging" && apt download "$@" && for package in ./*.deb; do dpkg-deb -x "$package" root || exit 1; done) || {
+        say "peers: $* could not be downloaded and unpacked."
+        return 1
+    }
+}
+
+# unpack_kernel: not installed, so the machine's boot loader is left alone.
 unpack_kernel() {
-    local package staging=$PEERS/kernel.new
+    local package
     package=$(kernel_package)
     if [[ -z $package ]]; then
         say "peers: apt knows no linux-image-cloud-amd64 (try apt-get update)."
         return 1
     fi
-    say "peers: unpacking $package into .cache/peers ..."
-    rm -rf "$staging"
-    mkdir -p "$staging"
-    (cd "$staging" && apt download "$package" && dpkg-deb -x ./*.deb root) || {
-        say "peers: $package could not be downloaded and unpacked."
-        return 1
-    }
+    unpack_packages kernel "$package" || return 1
     mkdir -p "$PEERS/boot"
-    mv "$staging"/root/boot/vmlinuz-* "$PEERS/boot/"
-    rm -rf "$staging"
+    mv "$PEERS"/kernel.new/root/boot/vmlinuz-* "$PEERS/boot/"
+    rm -rf "$PEERS/kernel.new"
 }
 
-has_old_qemu() { [[ -x $PEERS/qemu-7.2/usr/bin/qemu-system-x86_64 ]]; }
+# has_old_qemu: bookworm's own QEMU 7.2 is beside the installed one; no other release of Debian has it.
+has_old_qemu() { [[ $(debian_codename) != bookworm || -x $PEERS/qemu-7.2/usr/bin/qemu-system-x86_64 ]]; }
 
-# unpack_old_qemu: bookworm's own QEMU 7.2, beside the installed one; it is not installed.
 unpack_old_qemu() {
-    local staging=$PEERS/qemu-7.2.new
-    [[ $(debian_codename) == bookworm ]] || return 0
-    say "peers: unpacking QEMU 7.2 into .cache/peers ..."
-    rm -rf "$staging"
-    mkdir -p "$staging"
-    (cd "$staging" && apt download qemu-system-x86/bookworm qemu-system-common/bookworm qemu-system-data/bookworm seabios &&
-        for package in ./*.deb; do dpkg-deb -x "$package" root || exit 1; done) || {
-        say "peers: QEMU 7.2 could not be downloaded and unpacked."
-        return 1
-    }
+    unpack_packages qemu-7.2 qemu-system-{x86,common,data}/bookworm seabios || return 1
     rm -rf "$PEERS/qemu-7.2"
-    mv "$staging/root" "$PEERS/qemu-7.2"
-    rm -rf "$staging"
+    mv "$PEERS/qemu-7.2.new/root" "$PEERS/qemu-7.2"
+    rm -rf "$PEERS/qemu-7.2.new"
+}
+
+# unpack_missing WHAT: by has_WHAT and unpack_WHAT. The lists may be missing, or older than what the mirror still has.
+unpack_missing() {
+    "has_$1" || "unpack_$1" || { [[ $EUID == 0 ]] && refresh_lists && "unpack_$1"; } || true
 }
 
 prepare_peers() {
     local codename
-    has_old_qemu || [[ $(debian_codename) != bookworm ]] || {
-        mkdir -p "$PEERS"
-        unpack_old_qemu || true
-    }
-    has_qemu && type -P busybox >/dev/null && has_etcd && has_kernel && return 0
+    has_qemu && type -P busybox >/dev/null && has_etcd && has_kernel && has_old_qemu && return 0
     mkdir -p "$PEERS"
     : >"$PEERS/install.log"
     codename=$(debian_codename)
@@ -128,10 +127,7 @@ prepare_peers() {
             say "peers: QEMU >= $QEMU_MAJOR, busybox or etcd is missing and this is not root. Run once, as root: ./dev peers"
         fi
     fi
-    if ! has_kernel && ! unpack_kernel && [[ $EUID == 0 ]]; then
-        # The lists may be missing, or older than what the mirror still has.
-        refresh_lists
-        unpack_kernel || true
-    fi
+    unpack_missing kernel
+    unpack_missing old_qemu
     return 0
 }

@@ -92,7 +92,7 @@ public final class CompareConnection implements AutoCloseable {
                 int n = channel.read(memory, filled, CompareWire.Greeting.BYTES - filled, patienceNanos);
                 if (n <= 0) {
                     throw new MigrationException.Transport(
-                            "the primary opened the compare connection and did not say " + "for which guest");
+                            "the primary opened the compare connection and did not say for which guest");
                 }
                 filled += n;
             }

@@ -4,7 +4,6 @@ package io.godwit.engine.guest;
 
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.locks.Lock;
@@ -50,11 +49,6 @@ public final class GuestCopy {
     /** Under which protection a secondary may take the guest over; with the lock held. */
     Optional<UUID> protection() {
         return protection;
-    }
-
-    /** The right to run is lost: what the record says no longer depends on this side. With the lock held. */
-    void forgetProtection() {
-        protection = Optional.empty();
     }
 
     /** With the lock held. */
@@ -114,7 +108,7 @@ public final class GuestCopy {
 
     /** There is no protection as far as this side is concerned; the record may say otherwise until the guest runs. */
     public void abandonProtection() {
-        locked(this::forgetProtection);
+        locked(() -> protection = Optional.empty());
     }
 
     /** Somebody says {@code cont} or {@code stop} in a checkpoint: that holds from its end on. With the lock held. */
@@ -186,20 +180,20 @@ public final class GuestCopy {
     }
 
     /**
-     * The primary is lost: tries to make this guest the one that counts. It stands still meanwhile.
+     * The primary is lost: tries once to make this guest the one that counts. It stands still from now on.
      *
      * @param under the protection that must be in force still; empty: somebody who knows says that the primary is dead
      * @param runs whether the guest shall run then
      * @param takeOver done with the token won, before the guest runs
      */
-    public StandbyEnd endStandby(Optional<UUID> under, boolean runs, Duration patience, Runnable takeOver) {
+    public StandbyEnd endStandby(Optional<UUID> under, boolean runs, Runnable takeOver) {
         lock.lock();
         try {
             if (guest.state() == RunState.INTERNAL_ERROR) {
                 return new StandbyEnd.Lost("the guest here has crashed", true);
             }
             boolean _ = stopForCheckpoint();
-            RightToRun.Attempt attempt = right.winAsSecondary(under, patience);
+            RightToRun.Attempt attempt = right.winAsSecondary(under);
             if (!attempt.isWon()) {
                 return new StandbyEnd.Lost(attempt.reason(), attempt.owner() == GuestOwner.PEER && attempt.isFinal());
             }

@@ -104,15 +104,14 @@ final class RightToRun {
     }
 
     /**
-     * Takes the token for a guest that has stood by.
+     * Takes the token for a guest that has stood by, if it is free now.
      *
      * @param under the protection that the record must name; empty: whoever ran the guest last
-     * @param patience how long the token may take to become free
      */
-    Attempt winAsSecondary(Optional<UUID> under, Duration patience) {
+    Attempt winAsSecondary(Optional<UUID> under) {
         // A record of this host itself is one of an attempt that went wrong after it.
         Attempt attempt = attempt(
-                patience,
+                Duration.ZERO,
                 last -> under.isEmpty()
                         || last.protection().equals(under)
                         || last.host().equals(arbiter.self()));

@@ -480,7 +480,7 @@ public final class RunControl {
         tell(Listener::rightLost);
         lock.lock();
         try {
-            copy.forgetProtection();
+            copy.abandonProtection();
             lost.runWhenWon(state == RunState.RUNNING);
             lost.begin();
         } finally {

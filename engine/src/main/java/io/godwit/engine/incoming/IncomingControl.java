@@ -151,7 +151,7 @@ final class IncomingControl implements PostcopyControl, SecondaryControl {
             throw MigrationException.Refused.noFailover(state.status());
         }
         if (primaryGivenUp) {
-            throw new MigrationException.Refused("A failover was asked for already; query-colo-status says how it is.");
+            throw MigrationException.Refused.failoverAskedBefore();
         }
         primaryGivenUp = true;
         link.cut("x-colo-lost-heartbeat was asked for");

@@ -95,6 +95,11 @@ public sealed class MigrationException extends RuntimeException {
                     + status.publicName() + "'.");
         }
 
+        /** A failover that was asked for before; either side says so. */
+        public static Refused failoverAskedBefore() {
+            return new Refused("A failover was asked for already; query-colo-status says how it is.");
+        }
+
         /** With what to do instead, and what showed that it is not possible. */
         public Refused(String message, Throwable cause) {
             super(message, Optional.of(cause));

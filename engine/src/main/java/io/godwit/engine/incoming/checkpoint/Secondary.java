@@ -32,7 +32,6 @@ import io.godwit.stream.ColoMessage;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamLimits;
-import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
@@ -71,6 +70,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     private boolean broken;
 
     private long stoppedNanos;
+    private long lostNanos;
     private volatile long checkpoints;
 
     /**
@@ -144,7 +144,10 @@ public final class Secondary implements ColoListener, AutoCloseable {
             stream.send(ColoMessage.CHECKPOINT_READY);
             stream.receiveCheckpoints(this, checkpointPlace.orElseThrow());
         } catch (RuntimeException | Error e) {
-            failOver(e);
+            if (!mayTakeOver(e)) {
+                throw e;
+            }
+            takeOverOrThrow(e);
         }
     }
 
@@ -208,21 +211,28 @@ public final class Secondary implements ColoListener, AutoCloseable {
         return true;
     }
 
-    /** The primary is lost, or this side. */
-    private void failOver(Throwable cause) {
-        long lost = clock.nanoTime();
+    /**
+     * Protection is over: whether it is the primary that is lost. If what came was no checkpoint, or could not be
+     * loaded, the primary lives, and hears that this side is lost.
+     */
+    private boolean mayTakeOver(Throwable cause) {
         progress.failingOver();
+        lostNanos = clock.nanoTime();
         comparing.close();
-        if (broken || (!(cause instanceof MigrationException.Transport) && !control.isPrimaryGivenUp())) {
-            // What came was no checkpoint, or could not be loaded: the primary lives, and hears that this side is lost.
+        boolean primaryLost = cause instanceof MigrationException.Transport || control.isPrimaryGivenUp();
+        if (broken || !primaryLost) {
             ended(ColoExitReason.ERROR, 0);
             giveUp();
-            throw sneaky(cause);
+            return false;
         }
+        return true;
+    }
+
+    private void takeOverOrThrow(Throwable cause) {
         switch (win(cause)) {
             case GuestCopy.StandbyEnd.Won _ -> {
                 boolean asked = control.isPrimaryGivenUp();
-                ended(asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR, clock.nanoTime() - lost);
+                ended(asked ? ColoExitReason.REQUEST : ColoExitReason.ERROR, clock.nanoTime() - lostNanos);
                 control.completed("the guest goes on here, " + MigrationException.sentence(cause));
             }
             case GuestCopy.StandbyEnd.Lost(String why, boolean _) -> {
@@ -237,13 +247,6 @@ public final class Secondary implements ColoListener, AutoCloseable {
     private void ended(ColoExitReason reason, long nanos) {
         progress.ended(reason, nanos);
         MigrationListener.tell(plan.listeners(), l -> l.protectionEnded(ColoMode.SECONDARY, reason));
-    }
-
-    private static RuntimeException sneaky(Throwable cause) {
-        if (cause instanceof Error error) {
-            throw error;
-        }
-        return (RuntimeException) cause;
     }
 
     /** Waits for the token as long as it may become free for this side. */
@@ -277,11 +280,11 @@ public final class Secondary implements ColoListener, AutoCloseable {
             Optional<UUID> protection = comparing.protection();
             return protection.isEmpty()
                     ? new GuestCopy.StandbyEnd.Lost("it never told under which protection this guest stands by", true)
-                    : plan.run().copy().endStandby(protection, asGuest, Duration.ZERO, this::takeOver);
+                    : plan.run().copy().endStandby(protection, asGuest, this::takeOver);
         }
         if (control.isPrimaryGivenUp()) {
             // Somebody's word holds now, and not for whatever becomes free later.
-            return plan.run().copy().endStandby(Optional.empty(), asGuest, Duration.ZERO, this::takeOver)
+            return plan.run().copy().endStandby(Optional.empty(), asGuest, this::takeOver)
                             instanceof GuestCopy.StandbyEnd.Lost(String why, boolean _)
                     ? new GuestCopy.StandbyEnd.Lost(why, true)
                     : new GuestCopy.StandbyEnd.Won();

@@ -15,6 +15,7 @@ import io.godwit.stream.ReturnPathMessage;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
+import java.util.function.Consumer;
 
 /**
  * What this side answers to the source over one connection. Silent until the source has opened the return path.
@@ -56,22 +57,19 @@ public final class ReturnPathOut implements AutoCloseable {
     }
 
     public void send(ReturnPathMessage message) {
-        lock.lock();
-        try {
-            begin();
-            message.encode(buffer);
-            channel.write(memory, 0, buffer.position());
-        } finally {
-            lock.unlock();
-        }
+        send(message::encode);
     }
 
     /** Says a word of COLO, which needs no return path. */
     public void send(ColoMessage message) {
+        send(message::encode);
+    }
+
+    private void send(Consumer<ByteBuffer> message) {
         lock.lock();
         try {
             begin();
-            message.encode(buffer);
+            message.accept(buffer);
             channel.write(memory, 0, buffer.position());
         } finally {
             lock.unlock();

@@ -30,8 +30,7 @@ public final class Decision {
         lock.lock();
         try {
             if (secondaryGivenUp) {
-                throw new MigrationException.Refused(
-                        "A failover was asked for already; query-colo-status says how it is.");
+                throw MigrationException.Refused.failoverAskedBefore();
             }
             secondaryGivenUp = true;
             made.signalAll();
