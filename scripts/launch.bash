@@ -82,7 +82,7 @@ build_unlock() { exec 9>&-; }
 is_stale() {
     local stamp=$ROOT/target/app/stamp
     [[ -e $stamp ]] || return 0
-    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,host,etcd,control,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
+    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,host,etcd,store,control,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
 }
 
 # build_app: jars of our modules and of what they need at run time into target/app, with an ahead-of-time cache beside them.
@@ -119,7 +119,7 @@ java_arguments() {
         -XX:TieredStopAtLevel=1
         -XX:-UsePerfData
         "-Dgodwit.launcher=$ROOT/godwit"
-        --enable-native-access=io.godwit.linux
+        --enable-native-access=io.godwit.linux,com.github.luben.zstd_jni
         -p "$ROOT/target/app"
         # What etcd's arbiter needs. Nothing of it is opened before somebody asks for it.
         -cp "$ROOT/target/app/etcd/*"

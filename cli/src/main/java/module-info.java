@@ -7,6 +7,7 @@ module io.godwit.cli {
     requires io.godwit.engine;
     requires io.godwit.host;
     requires io.godwit.machines;
+    requires io.godwit.store;
     requires io.godwit.stream;
     requires info.picocli;
     requires jdk.unsupported;

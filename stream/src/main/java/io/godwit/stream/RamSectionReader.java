@@ -21,6 +21,8 @@ final class RamSectionReader {
 
     private boolean sharedMemoryIgnored;
     private boolean mappedRam;
+    private boolean mappedRamAllowed;
+    private OptionalLong jump = OptionalLong.empty();
     private boolean postcopyAdvised;
     private long pageSizeSummary;
 
@@ -52,6 +54,18 @@ final class RamSectionReader {
     void advise(OptionalLong summary) {
         postcopyAdvised = summary.isPresent();
         pageSizeSummary = summary.orElse(0);
+    }
+
+    /** Pages may lie in the file, and not in records. */
+    void allowMappedRam() {
+        mappedRamAllowed = true;
+    }
+
+    /** Where in the file the block list goes on, once after each block whose pages lie there. */
+    OptionalLong jump() {
+        OptionalLong taken = jump;
+        jump = OptionalLong.empty();
+        return taken;
     }
 
     /** From now on a PART may hold a block list. */
@@ -118,9 +132,9 @@ final class RamSectionReader {
             blockListBegins(in.getLong(), place(origin + in.position() - 8));
         }
         while (inBlockList) {
-            if (bytesLeftInList == 0) {
+            if (bytesLeftInList == 0 && jump.isEmpty()) {
                 blockListEnds();
-            } else if (!blockEntry(in, origin)) {
+            } else if (jump.isPresent() || !blockEntry(in, origin)) {
                 return false;
             }
         }
@@ -143,7 +157,7 @@ final class RamSectionReader {
             throw place.fail(
                     "Section 'ram' does not start with the block list", "flag 0x4", "0x" + Long.toHexString(word));
         }
-        if (mappedRam) {
+        if (mappedRam && !mappedRamAllowed) {
             throw place.unsupported("The stream has the capability mapped-ram, which this version does not read.");
         }
         if (sharedMemoryIgnored && postcopyAdvised) {
@@ -166,7 +180,11 @@ final class RamSectionReader {
         int fieldsAt = at + 1 + Byte.toUnsignedInt(in.get(at));
         // The 8 bytes after the entry decide whether it has a page size; they are always there, if only as end of
         // section.
-        int needed = fieldsAt + 8 + (sharedMemoryIgnored ? 8 : 0) + (postcopyAdvised ? 8 : 0);
+        int needed = fieldsAt
+                + 8
+                + (sharedMemoryIgnored ? 8 : 0)
+                + (postcopyAdvised ? 8 : 0)
+                + (mappedRam ? MappedBlock.HEADER_BYTES : 0);
         if (in.limit() < needed) {
             return false;
         }
@@ -184,6 +202,11 @@ final class RamSectionReader {
         OptionalLong address = sharedMemoryIgnored ? OptionalLong.of(in.getLong()) : OptionalLong.empty();
         bytesLeftInList -= usedLength;
         entries.add(new RamBlockEntry(name, usedLength, pageSize, address));
+        if (mappedRam) {
+            MappedBlock mapped = MappedBlock.take(in, entries.size() - 1, usedLength, place);
+            jump = OptionalLong.of(mapped.pagesOffset() + usedLength);
+            listener.mappedBlock(mapped);
+        }
         return true;
     }
 

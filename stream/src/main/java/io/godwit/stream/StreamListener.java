@@ -24,6 +24,12 @@ public interface StreamListener {
     default void ramBlocks(List<RamBlockEntry> blocks) {}
 
     /**
+     * A block whose pages lie in the file and come in no record, before {@link #ramBlocks}; only after {@link
+     * StreamReader#allowMappedRam}.
+     */
+    default void mappedBlock(MappedBlock block) {}
+
+    /**
      * The block list has become another one, in a PART section; only after {@link StreamReader#allowChangedBlockList}.
      * {@code blockIndex} from now on is an index into this list: who has the same name as before is the same block, if
      * its length is the same.

@@ -5,6 +5,7 @@ package io.godwit.stream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -201,6 +202,27 @@ public final class StreamReader {
         if (!packagedSeen) {
             ram.allowChangedList();
         }
+    }
+
+    /**
+     * The stream may have {@code mapped-ram}, whose pages lie in the file. Behind each block of the list the stream goes
+     * on elsewhere: {@link #jump}.
+     */
+    public void allowMappedRam() {
+        ram.allowMappedRam();
+    }
+
+    /**
+     * Where the stream goes on, if not behind what {@link #consume} has taken: bytes from the beginning of the file. To
+     * be asked after each consume. What the buffer still has is to be cleared, and {@link #continueAt} to be called.
+     */
+    public OptionalLong jump() {
+        return ram.jump();
+    }
+
+    /** The next byte is this one of the stream; only after a {@link #jump}. */
+    public void continueAt(long streamPosition) {
+        position = streamPosition;
     }
 
     /**

@@ -47,9 +47,22 @@ public final class StreamWriter {
     /** The block list, body of the RAM section's START up to its end record. Needs {@link #ramBlockListBytes}. */
     public static int ramBlockList(ByteBuffer out, List<RamBlockEntry> blocks) {
         int before = out.position();
-        long total = blocks.stream().mapToLong(RamBlockEntry::usedLength).sum();
-        out.putLong(total | Wire.RAM_MEM_SIZE);
+        ramBlockListBegin(
+                out, blocks.stream().mapToLong(RamBlockEntry::usedLength).sum());
         blocks.forEach(block -> block.encode(out));
+        return out.position() - before;
+    }
+
+    /** What stands before the first block of the list: the length of all together. */
+    public static int ramBlockListBegin(ByteBuffer out, long totalBytes) {
+        out.putLong(totalBytes | Wire.RAM_MEM_SIZE);
+        return 8;
+    }
+
+    /** One block of the list. */
+    public static int ramBlockEntry(ByteBuffer out, RamBlockEntry block) {
+        int before = out.position();
+        block.encode(out);
         return out.position() - before;
     }
 

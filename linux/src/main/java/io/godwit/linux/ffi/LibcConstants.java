@@ -23,6 +23,7 @@ public final class LibcConstants {
     public static final int F_SETFL = 4;
     public static final int F_SETPIPE_SZ = 1031;
     public static final int FD_CLOEXEC = 1;
+    public static final int LOCK_SH = 1;
     public static final int LOCK_EX = 2;
     public static final int LOCK_NB = 4;
     public static final int LOCK_UN = 8;

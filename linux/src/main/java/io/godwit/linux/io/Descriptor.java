@@ -164,9 +164,18 @@ public final class Descriptor implements Pollable, AutoCloseable {
      * {@link #unlock}, and when the last copy of this descriptor is closed, also by the death of the process.
      */
     public boolean tryLockExclusive() {
-        int result = flock(LibcConstants.LOCK_EX | LibcConstants.LOCK_NB);
+        return tryLock(LibcConstants.LOCK_EX, "LOCK_EX");
+    }
+
+    /** Takes the lock as {@link #tryLockExclusive}, but beside any number of others who take it in this way. */
+    public boolean tryLockShared() {
+        return tryLock(LibcConstants.LOCK_SH, "LOCK_SH");
+    }
+
+    private boolean tryLock(int operation, String name) {
+        int result = flock(operation | LibcConstants.LOCK_NB);
         if (result < 0 && result != AGAIN) {
-            throw NativeException.of("flock", result, this + ", LOCK_EX | LOCK_NB");
+            throw NativeException.of("flock", result, this + ", " + name + " | LOCK_NB");
         }
         return result >= 0;
     }

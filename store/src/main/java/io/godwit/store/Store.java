@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.store;
+
+import io.godwit.store.objects.DirectoryPlace;
+import io.godwit.store.objects.ObjectName;
+import io.godwit.store.objects.ObjectPlace;
+import io.godwit.store.objects.StoreFiles;
+import io.godwit.store.snapshots.Snapshot;
+import io.godwit.store.snapshots.SnapshotWriter;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/**
+ * A store of guests that stand still. One process writes at a time, any number reads. The format is described in
+ * docs/store.md. All methods throw {@link StoreException} when they cannot do what they should.
+ *
+ * <p>Threads: any number.
+ */
+public final class Store {
+    /** What a store that was begun and not finished has. */
+    private static final Set<String> BEGUN = Set.of(
+            ObjectName.Kind.PACK.folder(), ObjectName.Kind.SNAPSHOT.folder(), "unfinished", StoreFiles.FORMAT + ".new");
+
+    private final ObjectPlace place;
+
+    private Store(ObjectPlace place) {
+        this.place = place;
+    }
+
+    /**
+     * The store in a directory.
+     *
+     * @throws StoreException if it is none, or of a later version
+     */
+    public static Store open(Path directory) {
+        StoreFiles.requireFormat(directory);
+        return new Store(DirectoryPlace.of(directory));
+    }
+
+    /** The store in a directory, which is made if there is nothing. */
+    public static Store openOrCreate(Path directory) {
+        if (!StoreFiles.isStore(directory)) {
+            requireNothing(directory);
+            DirectoryPlace _ = DirectoryPlace.create(directory);
+            StoreFiles.writeFormat(directory);
+        }
+        return open(directory);
+    }
+
+    private static void requireNothing(Path directory) {
+        if (!Files.exists(directory)) {
+            return;
+        }
+        try (Stream<Path> files = Files.list(directory)) {
+            Optional<Path> other = files.filter(
+                            file -> !BEGUN.contains(file.getFileName().toString()))
+                    .findFirst();
+            if (other.isPresent()) {
+                throw new StoreException(directory + " is no store, and it is not empty: it has "
+                        + other.get().getFileName() + ". A store is made in a new or an empty directory.");
+            }
+        } catch (IOException e) {
+            throw StoreFiles.failure(directory + " cannot be made a store", e);
+        }
+    }
+
+    /** Where its objects lie. */
+    public ObjectPlace place() {
+        return place;
+    }
+
+    /** The names of all snapshots, in alphabetical order. */
+    public List<SnapshotName> snapshots() {
+        return place.list(ObjectName.Kind.SNAPSHOT).stream()
+                .flatMap(key -> name(key).stream())
+                .sorted()
+                .toList();
+    }
+
+    /** The name that a key stands for; empty if somebody else put the file there. */
+    private static Optional<SnapshotName> name(String key) {
+        try {
+            return Optional.of(SnapshotName.ofKey(key))
+                    .filter(name -> name.key().equals(key));
+        } catch (StoreException _) {
+            return Optional.empty();
+        }
+    }
+
+    /** Opens a snapshot to read it; it stays until it is closed. */
+    public Snapshot snapshot(SnapshotName name) {
+        return Snapshot.open(place, name);
+    }
+
+    /** Begins a snapshot of a name that nobody has. */
+    public SnapshotWriter write(SnapshotName name) {
+        return new SnapshotWriter(place, name);
+    }
+
+    /** Removes a snapshot that nobody reads. Its pages stay until they are collected. */
+    public void remove(SnapshotName name) {
+        ObjectName object = ObjectName.snapshot(name);
+        if (!place.has(object)) {
+            throw new StoreException("There is no snapshot '" + name + "' in " + place + ".");
+        }
+        try (ObjectPlace.Hold _ = place.lockForRemoval(object)) {
+            place.remove(object);
+        }
+    }
+
+    @Override
+    public String toString() {
+        return place.toString();
+    }
+}

@@ -1,0 +1,227 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.store.objects;
+
+import io.godwit.linux.NativeException;
+import io.godwit.linux.io.Descriptor;
+import io.godwit.store.StoreException;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Stream;
+
+/** Objects as files of a directory. Locks are flock(2), so they end with their process. */
+public final class DirectoryPlace implements ObjectPlace {
+    private static final String LOCK = "lock";
+    private static final String UNFINISHED = "unfinished";
+    private static final String INDEX = "index";
+
+    private final Path root;
+
+    private DirectoryPlace(Path root) {
+        this.root = root;
+    }
+
+    /** The objects below a directory that {@link #create} has made. */
+    public static DirectoryPlace of(Path root) {
+        return new DirectoryPlace(root);
+    }
+
+    /** Makes the directories, for their owner only: guests' memory will lie there. */
+    public static DirectoryPlace create(Path root) {
+        var owner = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+        try {
+            Path _ = Files.createDirectories(root, owner);
+            for (String folder : folders()) {
+                Path _ = Files.createDirectories(root.resolve(folder), owner);
+            }
+            syncDirectory(root);
+        } catch (IOException e) {
+            throw StoreFiles.failure("The store " + root + " cannot be made", e);
+        }
+        return new DirectoryPlace(root);
+    }
+
+    private static List<String> folders() {
+        return List.of(ObjectName.Kind.PACK.folder(), ObjectName.Kind.SNAPSHOT.folder(), UNFINISHED);
+    }
+
+    @Override
+    public NewObject create(ObjectName name) {
+        return NewFile.begin(
+                name, root.resolve(UNFINISHED).resolve(name.key() + name.kind().suffix()), path(name));
+    }
+
+    @Override
+    public StoredObject open(ObjectName name) {
+        return StoredFile.open(name, path(name));
+    }
+
+    @Override
+    public boolean has(ObjectName name) {
+        return Files.exists(path(name));
+    }
+
+    @Override
+    public List<String> list(ObjectName.Kind kind) {
+        return names(kind.folder()).stream()
+                .filter(name -> name.endsWith(kind.suffix()))
+                .map(name -> name.substring(0, name.length() - kind.suffix().length()))
+                .sorted()
+                .toList();
+    }
+
+    @Override
+    public List<String> strangers() {
+        List<String> found = new ArrayList<>();
+        for (ObjectName.Kind kind : ObjectName.Kind.values()) {
+            names(kind.folder()).stream()
+                    .filter(name -> !name.endsWith(kind.suffix()))
+                    .forEach(name -> found.add(kind.folder() + "/" + name));
+        }
+        Set<String> known = Set.of(
+                StoreFiles.FORMAT,
+                LOCK,
+                INDEX,
+                UNFINISHED,
+                ObjectName.Kind.PACK.folder(),
+                ObjectName.Kind.SNAPSHOT.folder());
+        names("").stream().filter(name -> !known.contains(name)).forEach(found::add);
+        return found;
+    }
+
+    private List<String> names(String folder) {
+        try (Stream<Path> files = Files.list(root.resolve(folder))) {
+            return files.map(file -> file.getFileName().toString()).sorted().toList();
+        } catch (IOException e) {
+            throw StoreFiles.failure("The store's directory " + root.resolve(folder) + " cannot be listed", e);
+        }
+    }
+
+    @Override
+    public void remove(ObjectName name) {
+        try {
+            Files.delete(path(name));
+            syncDirectory(path(name).resolveSibling(""));
+        } catch (IOException e) {
+            throw StoreFiles.failure(path(name) + " cannot be removed", e);
+        }
+    }
+
+    @Override
+    public Hold lockForWriting() {
+        Path path = root.resolve(LOCK);
+        Descriptor file = openLock(path);
+        if (!file.tryLockExclusive()) {
+            file.close();
+            throw new StoreException("The store " + root
+                    + " is being written or collected by another process, which holds " + path
+                    + "; try again when it has ended. Reading is possible meanwhile.");
+        }
+        return file::close;
+    }
+
+    private static Descriptor openLock(Path path) {
+        try {
+            return io.godwit.linux.io.Files.openForLock(path);
+        } catch (NativeException e) {
+            throw new StoreException("The store's lock " + path + " cannot be opened: " + e.getMessage() + ".", e);
+        }
+    }
+
+    @Override
+    public Hold holdForReading(ObjectName name) {
+        return hold(name, false);
+    }
+
+    @Override
+    public Hold lockForRemoval(ObjectName name) {
+        return hold(name, true);
+    }
+
+    /** A file that was removed before it was locked is none any more: what counts is the one that has the name now. */
+    private Hold hold(ObjectName name, boolean exclusive) {
+        Path path = path(name);
+        while (true) {
+            if (!Files.exists(path)) {
+                throw missing(name);
+            }
+            Descriptor file;
+            try {
+                file = io.godwit.linux.io.Files.openForRead(path, 0);
+            } catch (NativeException e) {
+                if (!Files.exists(path)) {
+                    throw missing(name);
+                }
+                throw new StoreException(path + " cannot be opened: " + e.getMessage() + ".", e);
+            }
+            if (!(exclusive ? file.tryLockExclusive() : file.tryLockShared())) {
+                file.close();
+                throw new StoreException(
+                        exclusive
+                                ? path + " is being read by another process, and stays."
+                                : path + " is being removed by another process.");
+            }
+            if (isStill(path, file)) {
+                return file::close;
+            }
+            file.close();
+        }
+    }
+
+    private static boolean isStill(Path path, Descriptor file) {
+        try {
+            Object locked = Files.getAttribute(Path.of("/proc/self/fd/" + file.number()), "unix:ino");
+            return locked.equals(Files.getAttribute(path, "unix:ino"));
+        } catch (IOException _) {
+            return false;
+        }
+    }
+
+    private StoreException missing(ObjectName name) {
+        return new StoreException("There is no " + path(name) + ".");
+    }
+
+    @Override
+    public Path scratch() {
+        return root.resolve(UNFINISHED);
+    }
+
+    @Override
+    public Path index() {
+        return root.resolve(INDEX);
+    }
+
+    @Override
+    public void clearUnfinished() {
+        try {
+            for (String name : names(UNFINISHED)) {
+                Files.delete(root.resolve(UNFINISHED).resolve(name));
+            }
+        } catch (IOException e) {
+            throw StoreFiles.failure(root.resolve(UNFINISHED) + " cannot be emptied", e);
+        }
+    }
+
+    private Path path(ObjectName name) {
+        return root.resolve(name.path());
+    }
+
+    @Override
+    public String toString() {
+        return root.toString();
+    }
+
+    /** What was renamed into the directory, or removed from it, lasts. */
+    static void syncDirectory(Path directory) throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
+    }
+}

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.store.pages;
+
+import io.godwit.store.objects.ObjectPlace;
+import io.godwit.stream.Bytes;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.SortedMap;
+import java.util.TreeMap;
+
+/** Puts pages into a store, each content once. One thread, under the store's lock for writing. */
+public final class PageDeposit implements AutoCloseable {
+    private static final byte[] ZEROS = new byte[PageId.PAGE_BYTES];
+
+    private final ObjectPlace place;
+    private final Packs packs;
+    private final PageIndex index;
+    private final ChunkCompressor compressor = ChunkCompressor.forThisMachine();
+    private final SortedMap<Integer, Bytes> identities = new TreeMap<>(Integer::compareUnsigned);
+    private final PageId hasher = new PageId();
+    private final byte[] id = new byte[PageId.BYTES];
+    private Optional<PackWriter> current = Optional.empty();
+    private int lastNumber;
+    private long newPages;
+    private long newBytes;
+
+    /**
+     * Opens the packs of a store for more pages.
+     *
+     * @param expected how many pages may come, a guess
+     */
+    public PageDeposit(ObjectPlace place, long expected) {
+        this.place = place;
+        packs = new Packs(place);
+        for (int number : Packs.numbers(place)) {
+            identities.put(number, packs.pack(number).identity());
+            lastNumber = number;
+        }
+        index = PageIndex.open(place, packs, expected);
+    }
+
+    /** Identities of all packs that last, by their numbers. */
+    public SortedMap<Integer, Bytes> identities() {
+        return identities;
+    }
+
+    /** Pages that were new to the store. */
+    public long newPages() {
+        return newPages;
+    }
+
+    /** Bytes of packs that have been added. */
+    public long newBytes() {
+        return newBytes;
+    }
+
+    /** Puts a page, unless the store has it, and gives its place. */
+    public long put(byte[] content, int at) {
+        if (Arrays.equals(content, at, at + PageId.PAGE_BYTES, ZEROS, 0, PageId.PAGE_BYTES)) {
+            return PlaceNumber.ZERO;
+        }
+        hasher.of(content, at, id, 0);
+        long found = index.find(id, 0, this::hasId);
+        return found == PlaceNumber.ZERO ? add(content, at) : found;
+    }
+
+    private boolean hasId(long candidate, byte[] wanted, int wantedAt) {
+        int number = PlaceNumber.pack(candidate);
+        if (current.isPresent() && current.get().number() == number) {
+            return current.get().hasId(PlaceNumber.page(candidate), wanted, wantedAt);
+        }
+        return identities.containsKey(number) && packs.hasId(candidate, wanted, wantedAt);
+    }
+
+    private long add(byte[] content, int at) {
+        PackWriter writer = writer();
+        long added = PlaceNumber.of(writer.number(), writer.add(content, at, id, 0));
+        newPages++;
+        if (index.isCrowded()) {
+            // What was just added is in the pack that is being written, and so in the new table.
+            index.grow(packs, List.copyOf(identities.keySet()), writer);
+        } else {
+            index.insert(id, 0, added);
+        }
+        return added;
+    }
+
+    private PackWriter writer() {
+        if (current.isPresent() && !current.get().isFull()) {
+            return current.get();
+        }
+        finishPack();
+        PackWriter next = new PackWriter(place, ++lastNumber, compressor);
+        current = Optional.of(next);
+        return next;
+    }
+
+    /** Makes all pages last that have been put. */
+    public void finishPack() {
+        if (current.isPresent()) {
+            PackWriter writer = current.get();
+            PackWriter.Finished finished = writer.finish();
+            writer.close();
+            current = Optional.empty();
+            identities.put(writer.number(), finished.identity());
+            newBytes += finished.byteLength();
+        }
+    }
+
+    /** All that was put lasts: the index can be used again. */
+    public void finish() {
+        finishPack();
+        index.finish(identities);
+    }
+
+    @Override
+    public void close() {
+        compressor.close();
+        current.ifPresent(PackWriter::close);
+        index.close();
+        packs.close();
+    }
+}
