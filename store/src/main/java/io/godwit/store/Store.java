@@ -43,6 +43,11 @@ public final class Store {
         return new Store(DirectoryPlace.of(directory));
     }
 
+    /** The store whose objects lie there; its format has been looked at. */
+    static Store at(ObjectPlace place) {
+        return new Store(place);
+    }
+
     /** The store in a directory, which is made if there is nothing. */
     public static Store openOrCreate(Path directory) {
         if (!StoreFiles.isStore(directory)) {

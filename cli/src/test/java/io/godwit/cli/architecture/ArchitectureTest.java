@@ -129,6 +129,19 @@ class ArchitectureTest {
     }
 
     @Test
+    void theStoreKnowsNoRunningGuest() {
+        mayDependOnlyOn(
+                "io.godwit.store..",
+                "io.godwit.stream..",
+                "io.godwit.linux..",
+                "com.github.luben.zstd..",
+                "java..",
+                "javax..",
+                "jdk..",
+                "org.jspecify..");
+    }
+
+    @Test
     void controlDoesNotKnowTheCommandLine() {
         noClasses()
                 .that()

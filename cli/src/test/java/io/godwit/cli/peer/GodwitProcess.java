@@ -30,7 +30,7 @@ record GodwitProcess(int status, String out, String err) {
             throws IOException, InterruptedException {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
-                "--enable-native-access=io.godwit.linux",
+                "--enable-native-access=io.godwit.linux,com.github.luben.zstd_jni",
                 "-p",
                 System.getProperty("jdk.module.path"),
                 "-m",

@@ -29,7 +29,14 @@ final class RunningLinux implements ParameterResolver, BeforeEachCallback, After
     static final int WORKING_SET_MEBIBYTES = 8;
 
     private static final List<String> CAPABILITIES = List.of(
-            "return-path", "multifd", "xbzrle", "postcopy-preempt", "postcopy-ram", "x-ignore-shared", "x-colo");
+            "return-path",
+            "multifd",
+            "xbzrle",
+            "postcopy-preempt",
+            "postcopy-ram",
+            "x-ignore-shared",
+            "mapped-ram",
+            "x-colo");
 
     /** QEMU's arguments for a machine that waits for this guest. */
     record Waiting(List<String> arguments) {}

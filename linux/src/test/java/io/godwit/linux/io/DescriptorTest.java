@@ -176,6 +176,22 @@ class DescriptorTest {
     }
 
     @Test
+    void aSharedLockHasManyHoldersAndNoExclusiveOneBesideThem(@TempDir Path directory) throws Exception {
+        Path path = java.nio.file.Files.writeString(directory.resolve("read"), "x");
+        try (Descriptor first = Files.openForRead(path, 0);
+                Descriptor second = Files.openForRead(path, 0);
+                Descriptor third = Files.openForRead(path, 0)) {
+            assertThat(first.tryLockShared()).isTrue();
+            assertThat(second.tryLockShared()).isTrue();
+            assertThat(third.tryLockExclusive()).isFalse();
+            first.unlock();
+            second.unlock();
+            assertThat(third.tryLockExclusive()).isTrue();
+            assertThat(first.tryLockShared()).isFalse();
+        }
+    }
+
+    @Test
     void fullDiskNamesTheError() {
         try (NativeMemory memory = NativeMemory.allocate(10);
                 Descriptor full = Files.openForWrite(Path.of("/dev/full"), 0)) {

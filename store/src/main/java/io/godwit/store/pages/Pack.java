@@ -13,6 +13,7 @@ import io.godwit.store.objects.SealedWriter;
 import io.godwit.stream.Bytes;
 import java.util.Arrays;
 import java.util.BitSet;
+import java.util.Optional;
 
 /** An open pack. One thread. */
 public final class Pack implements AutoCloseable {
@@ -24,7 +25,9 @@ public final class Pack implements AutoCloseable {
 
     private final SealedReader file;
     private final PackDirectory directory;
-    private final ZstdDecompressCtx context = new ZstdDecompressCtx();
+    /** Made when it is needed: it has 160 KiB. */
+    private Optional<ZstdDecompressCtx> context = Optional.empty();
+
     private byte[] frame = new byte[0];
 
     private Pack(SealedReader file, PackDirectory directory) {
@@ -150,13 +153,20 @@ public final class Pack implements AutoCloseable {
 
     private void decompress(int chunk, int length, byte[] into, int plainBytes) {
         try {
-            int found = context.decompressByteArray(into, 0, plainBytes, frame, 0, length);
+            int found = context().decompressByteArray(into, 0, plainBytes, frame, 0, length);
             if (found != plainBytes) {
                 throw file.damage("chunk " + chunk + " has " + found + " bytes, not " + plainBytes);
             }
         } catch (ZstdException e) {
             throw file.damage("chunk " + chunk + " cannot be decompressed: " + e.getMessage());
         }
+    }
+
+    private ZstdDecompressCtx context() {
+        if (context.isEmpty()) {
+            context = Optional.of(new ZstdDecompressCtx());
+        }
+        return context.get();
     }
 
     /** What to throw when a page is not what its id says. */
@@ -243,7 +253,8 @@ public final class Pack implements AutoCloseable {
 
     @Override
     public void close() {
-        context.close();
+        context.ifPresent(ZstdDecompressCtx::close);
+        context = Optional.empty();
         file.close();
     }
 }

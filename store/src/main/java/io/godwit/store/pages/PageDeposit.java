@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.store.pages;
 
+import io.godwit.store.DamageException;
 import io.godwit.store.objects.ObjectPlace;
 import io.godwit.stream.Bytes;
 import java.util.Arrays;
@@ -34,11 +35,18 @@ public final class PageDeposit implements AutoCloseable {
     public PageDeposit(ObjectPlace place, long expected) {
         this.place = place;
         packs = new Packs(place);
+        long pages = expected;
         for (int number : Packs.numbers(place)) {
-            identities.put(number, packs.pack(number).identity());
             lastNumber = number;
+            try {
+                Pack pack = packs.pack(number);
+                identities.put(number, pack.identity());
+                pages += pack.pageCount();
+            } catch (DamageException _) {
+                // Nobody builds on a pack that is damaged: its pages are stored again.
+            }
         }
-        index = PageIndex.open(place, packs, expected);
+        index = PageIndex.open(place, packs, identities, pages);
     }
 
     /** Identities of all packs that last, by their numbers. */
@@ -71,7 +79,11 @@ public final class PageDeposit implements AutoCloseable {
         if (current.isPresent() && current.get().number() == number) {
             return current.get().hasId(PlaceNumber.page(candidate), wanted, wantedAt);
         }
-        return identities.containsKey(number) && packs.hasId(candidate, wanted, wantedAt);
+        try {
+            return identities.containsKey(number) && packs.hasId(candidate, wanted, wantedAt);
+        } catch (DamageException _) {
+            return false;
+        }
     }
 
     private long add(byte[] content, int at) {

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -30,7 +31,7 @@ public final class PageIndex implements AutoCloseable {
     private static final int SUM_BYTES = 24;
     private static final int PLACE_BITS = 48;
     private static final long PLACE_MASK = (1L << PLACE_BITS) - 1;
-    private static final long LEAST_SLOTS = 1 << 10;
+    private static final long LEAST_SLOTS = 64;
 
     /** Slots that are read at a time. */
     private static final int WINDOW_SLOTS = 32;
@@ -60,24 +61,18 @@ public final class PageIndex implements AutoCloseable {
     /**
      * Opens the index if it is one of exactly these packs, else makes it anew.
      *
-     * @param expected how many pages may come beside those of the packs
+     * @param identities of the packs, by number
+     * @param pages how many they have, and how many may come
      */
-    static PageIndex open(ObjectPlace place, Packs packs, long expected) {
-        SortedMap<Integer, Bytes> identities = new TreeMap<>(Integer::compareUnsigned);
-        long pages = 0;
-        for (int number : Packs.numbers(place)) {
-            Pack pack = packs.pack(number);
-            identities.put(number, pack.identity());
-            pages += pack.pageCount();
-        }
+    static PageIndex open(ObjectPlace place, Packs packs, SortedMap<Integer, Bytes> identities, long pages) {
         PageIndex found = read(place.index());
         if (found != null && (!found.wasClosed || !found.coveredSum.equals(sum(identities)))) {
             found.close();
             found = null;
         }
         PageIndex index = found == null ? create(place.index()) : found;
-        if (found == null || (pages + expected) * 2 > index.slots) {
-            index.rebuild(packs, List.copyOf(identities.keySet()), slotsFor(pages + expected));
+        if (found == null || pages * 2 > index.slots) {
+            index.rebuild(packs, List.copyOf(identities.keySet()), slotsFor(pages));
         } else {
             index.writeHeader(false, Bytes.copyOf(new byte[SUM_BYTES]));
         }
@@ -183,13 +178,22 @@ public final class PageIndex implements AutoCloseable {
         for (int number : numbers) {
             Pack pack = packs.pack(number);
             for (int chunk = 0; chunk < pack.chunkCount(); chunk++) {
-                if (pack.hasChunk(chunk)) {
-                    pack.ids(chunk, ids);
+                if (pack.hasChunk(chunk) && readIds(pack, chunk, ids)) {
                     for (int i = 0; i < pack.pagesOf(chunk); i++) {
                         insert(ids, i * PageId.BYTES, PlaceNumber.of(number, chunk * Pack.CHUNK_PAGES + i));
                     }
                 }
             }
+        }
+    }
+
+    /** Pages whose ids are damaged cannot be found; who comes with them stores them again. */
+    private static boolean readIds(Pack pack, int chunk, byte[] into) {
+        try {
+            pack.ids(chunk, into);
+            return true;
+        } catch (DamageException _) {
+            return false;
         }
     }
 
@@ -297,6 +301,9 @@ public final class PageIndex implements AutoCloseable {
     }
 
     private void verify(Packs packs, List<Integer> numbers) {
+        Set<Integer> known = Set.copyOf(numbers);
+        Confirmation confirmation =
+                (place, id, at) -> known.contains(PlaceNumber.pack(place)) && packs.hasId(place, id, at);
         byte[] ids = new byte[Pack.CHUNK_PAGES * PageId.BYTES];
         for (int number : numbers) {
             Pack pack = packs.pack(number);
@@ -305,7 +312,7 @@ public final class PageIndex implements AutoCloseable {
                     pack.ids(chunk, ids);
                     for (int i = 0; i < pack.pagesOf(chunk); i++) {
                         int page = chunk * Pack.CHUNK_PAGES + i;
-                        if (find(ids, i * PageId.BYTES, packs::hasId) == PlaceNumber.ZERO) {
+                        if (find(ids, i * PageId.BYTES, confirmation) == PlaceNumber.ZERO) {
                             throw new DamageException(NAME, "page " + page + " of " + pack.name() + " is not found");
                         }
                     }

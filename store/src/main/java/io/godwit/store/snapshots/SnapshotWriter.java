@@ -73,7 +73,7 @@ public final class SnapshotWriter implements AutoCloseable {
             throw new StoreException("The RAM blocks are too long for a snapshot: more than 4 PiB.", e);
         }
         long pages = blocks.stream().mapToLong(SavedBlock::pageCount).sum();
-        deposit = Optional.of(new PageDeposit(place, Math.min(pages, 1 << 20)));
+        deposit = Optional.of(new PageDeposit(place, Math.min(pages / 4, 1 << 20)));
         table = Optional.of(new PageTableDraft(place.scratch().resolve("page-table")));
     }
 
@@ -125,7 +125,7 @@ public final class SnapshotWriter implements AutoCloseable {
      */
     public Manifest finish(
             Map<String, String> facts, Configuration configuration, List<SavedDevice> devices, String vmDescription) {
-        deposit().finishPack();
+        deposit().finish();
         try (SealedWriter file = new SealedWriter(place.create(name), ManifestCodec.MAGIC)) {
             GroupList groups = new GroupList(GroupList.countFor(blocks));
             SortedSet<Integer> used = new TreeSet<>(Integer::compareUnsigned);
@@ -138,7 +138,6 @@ public final class SnapshotWriter implements AutoCloseable {
                     new Manifest(facts, configuration, blocks, devices, vmDescription, counts, List.copyOf(packs));
             file.seal(ManifestCodec.encode(manifest, groups));
             file.publish();
-            deposit().finish();
             return manifest;
         }
     }
