@@ -134,7 +134,7 @@ class StoreCommandTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             import FILE STORE/first                        | There is a snapshot 'first' in
-            import FILE STORE/../x                         | '..' is not 1 to 64 of
+            import FILE STORE/../x                         | is not 1 to 64 of
             import FILE name                               | is no STORE/NAME
             import FILE DIR/one/x                          | cannot be made
             import DIR/nowhere STORE/x                     | There is no file

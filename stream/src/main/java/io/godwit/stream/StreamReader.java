@@ -205,8 +205,8 @@ public final class StreamReader {
     }
 
     /**
-     * The stream may have {@code mapped-ram}, whose pages lie in the file. Behind each block of the list the stream goes
-     * on elsewhere: {@link #jump}.
+     * The stream may have {@code mapped-ram}, whose pages lie in the file. Behind each block of the list the stream
+     * goes on elsewhere: {@link #jump}.
      */
     public void allowMappedRam() {
         ram.allowMappedRam();
