@@ -7,13 +7,25 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.store.care.Collector;
 import io.godwit.store.care.StoreCheck;
+import io.godwit.store.images.ImageSource;
+import io.godwit.store.images.StreamImport;
+import io.godwit.store.objects.DirectoryPlace;
+import io.godwit.store.snapshots.Manifest;
+import io.godwit.store.snapshots.SavedBlock;
 import io.godwit.store.snapshots.Snapshot;
 import io.godwit.store.snapshots.SnapshotWriter;
+import io.godwit.stream.Configuration;
 import io.godwit.stream.RamBlockEntry;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -31,7 +43,7 @@ class WritersAndReadersTest {
     @TempDir
     Path directory = Path.of("");
 
-    private Store store = Store.at(io.godwit.store.objects.DirectoryPlace.of(Path.of("")));
+    private Store store = Store.at(DirectoryPlace.of(Path.of("")));
 
     @BeforeEach
     void makeStore() {
@@ -88,8 +100,8 @@ class WritersAndReadersTest {
         try (SnapshotWriter writer = store.write(new SnapshotName("a"))) {
             byte[] stream = guest(1).stream();
             byte[] half = Arrays.copyOf(stream, stream.length / 2);
-            try (var source = io.godwit.store.images.ImageSource.of(new java.io.ByteArrayInputStream(half), 0)) {
-                assertThatThrownBy(() -> io.godwit.store.images.StreamImport.read(source, writer, java.util.Map.of()))
+            try (var source = ImageSource.of(new ByteArrayInputStream(half), 0)) {
+                assertThatThrownBy(() -> StreamImport.read(source, writer, Map.of()))
                         .hasMessageContaining("standard input is not a whole stream")
                         .hasMessageContaining("Nothing was stored.");
             }
@@ -166,6 +178,33 @@ class WritersAndReadersTest {
     }
 
     @Test
+    void aGuestThatIsMostlyNothingCostsNothing() {
+        long pages = 1L << 28;
+        try (SnapshotWriter writer = store.write(new SnapshotName("big"))) {
+            writer.blocks(
+                    List.of(new SavedBlock("ram", pages * SavedGuest.PAGE, SavedGuest.PAGE, OptionalLong.empty())));
+            writer.page(
+                    0,
+                    (pages - 1) * SavedGuest.PAGE,
+                    SavedGuest.ofPages(1).fill(0, 0, 7).block(0),
+                    0);
+            var _ = writer.finish(Map.of(), Configuration.of("none"), List.of(), "");
+        }
+        try (Snapshot snapshot = store.snapshot(new SnapshotName("big"))) {
+            Manifest.Counts counts = snapshot.manifest().counts();
+            assertThat(counts.content()).isEqualTo(1);
+            assertThat(counts.absent()).isEqualTo(pages - 1);
+            byte[] page = new byte[SavedGuest.PAGE];
+            snapshot.read(0, pages - 1, 1, page, 0);
+            assertThat(page).isEqualTo(SavedGuest.ofPages(1).fill(0, 0, 7).block(0));
+            snapshot.read(0, pages / 2, 1, page, 0);
+            assertThat(page).containsOnly(0);
+            assertThatThrownBy(() -> snapshot.read(0, pages, 1, page, 0)).hasMessageContaining("has 268435456 pages");
+        }
+        assertThat(StoreCheck.check(store).damages()).isEmpty();
+    }
+
+    @Test
     void aStoreIsMadeOnlyWhereNothingElseIs() throws Exception {
         Path other = Files.createDirectory(directory.resolve("other"));
         Path _ = Files.writeString(other.resolve("letter"), "x");
@@ -182,10 +221,9 @@ class WritersAndReadersTest {
         try (var files = Files.walk(directory.resolve("store"))) {
             assertThat(files.map(file -> {
                         try {
-                            return java.nio.file.attribute.PosixFilePermissions.toString(
-                                    Files.getPosixFilePermissions(file));
-                        } catch (java.io.IOException e) {
-                            throw new java.io.UncheckedIOException(e);
+                            return PosixFilePermissions.toString(Files.getPosixFilePermissions(file));
+                        } catch (IOException e) {
+                            throw new UncheckedIOException(e);
                         }
                     }))
                     .allMatch(mode -> mode.endsWith("------"));

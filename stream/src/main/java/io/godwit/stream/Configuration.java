@@ -61,34 +61,6 @@ public record Configuration(
         return capabilities.contains(IGNORE_SHARED);
     }
 
-    /**
-     * Reads a section that is there wholly, from its type byte to its last.
-     *
-     * @throws StreamFormatException if it is not one
-     */
-    public static Configuration decode(Bytes section) {
-        // The section's end shows in the byte after it.
-        ByteBuffer in = ByteBuffer.allocate(section.byteLength() + 1);
-        in.put(section.toBuffer()).put((byte) Wire.EOF).flip();
-        StreamPlace place = StreamPlace.in("configuration");
-        ConfigurationReader reader = new ConfigurationReader(StreamLimits.DEFAULT);
-        Configuration read = reader.read(in, place);
-        while (read == null && reader.hasAdvanced() && in.hasRemaining()) {
-            read = reader.read(in, place);
-        }
-        if (read == null || in.remaining() != 1) {
-            throw place.incomplete("the configuration section is not whole.");
-        }
-        return read;
-    }
-
-    /** The section, from its type byte to its last. */
-    public Bytes encoded() {
-        ByteBuffer out = ByteBuffer.allocate(StreamWriter.MAX_RECORD_BYTES);
-        encode(out);
-        return Bytes.copyOf(out, 0, out.position());
-    }
-
     /** Puts type byte, machine and subsections. */
     void encode(ByteBuffer out) {
         byte[] name = machine.getBytes(StandardCharsets.UTF_8);

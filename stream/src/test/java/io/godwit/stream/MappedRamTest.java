@@ -102,13 +102,14 @@ class MappedRamTest {
 
     @Test
     void aConfigurationIsReadAgainFromItsBytes() {
-        assertThat(Configuration.decode(CONFIGURATION.encoded())).isEqualTo(CONFIGURATION);
+        assertThat(ConfigurationSection.decode(ConfigurationSection.encode(CONFIGURATION)))
+                .isEqualTo(CONFIGURATION);
         assertThat(CONFIGURATION.withMappedRam(false)).isEqualTo(Configuration.of("none"));
-        byte[] cut = CONFIGURATION.encoded().toByteArray();
+        byte[] cut = ConfigurationSection.encode(CONFIGURATION).toByteArray();
         for (int length = 1; length < cut.length; length++) {
             byte[] part = java.util.Arrays.copyOf(cut, length);
             if (length != 9) {
-                assertThatThrownBy(() -> Configuration.decode(Bytes.copyOf(part)))
+                assertThatThrownBy(() -> ConfigurationSection.decode(Bytes.copyOf(part)))
                         .as(length + " bytes")
                         .isInstanceOf(StreamFormatException.class);
             }

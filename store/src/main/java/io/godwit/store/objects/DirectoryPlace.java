@@ -6,10 +6,8 @@ import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
 import io.godwit.store.StoreException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,7 +39,7 @@ public final class DirectoryPlace implements ObjectPlace {
             for (String folder : folders()) {
                 Path _ = Files.createDirectories(root.resolve(folder), owner);
             }
-            syncDirectory(root);
+            StoreFiles.syncDirectory(root);
         } catch (IOException e) {
             throw StoreFiles.failure("The store " + root + " cannot be made", e);
         }
@@ -108,7 +106,7 @@ public final class DirectoryPlace implements ObjectPlace {
     public void remove(ObjectName name) {
         try {
             Files.delete(path(name));
-            syncDirectory(path(name).resolveSibling(""));
+            StoreFiles.syncDirectory(path(name).resolveSibling(""));
         } catch (IOException e) {
             throw StoreFiles.failure(path(name) + " cannot be removed", e);
         }
@@ -216,12 +214,5 @@ public final class DirectoryPlace implements ObjectPlace {
     @Override
     public String toString() {
         return root.toString();
-    }
-
-    /** What was renamed into the directory, or removed from it, lasts. */
-    static void syncDirectory(Path directory) throws IOException {
-        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
-            channel.force(true);
-        }
     }
 }

@@ -91,7 +91,7 @@ final class NewFile implements NewObject {
             channel.force(true);
             Path _ = Files.move(draft, place, StandardCopyOption.ATOMIC_MOVE);
             published = true;
-            DirectoryPlace.syncDirectory(place.resolveSibling(""));
+            StoreFiles.syncDirectory(place.resolveSibling(""));
         } catch (IOException e) {
             throw StoreFiles.failure(place + " cannot be finished", e);
         }

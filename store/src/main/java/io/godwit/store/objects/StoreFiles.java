@@ -11,6 +11,7 @@ import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Set;
@@ -41,8 +42,8 @@ public final class StoreFiles {
                 int _ = channel.write(StandardCharsets.US_ASCII.encode(CONTENT));
                 channel.force(true);
             }
-            Path _ = Files.move(draft, directory.resolve(FORMAT), java.nio.file.StandardCopyOption.ATOMIC_MOVE);
-            DirectoryPlace.syncDirectory(directory);
+            Path _ = Files.move(draft, directory.resolve(FORMAT), StandardCopyOption.ATOMIC_MOVE);
+            syncDirectory(directory);
         } catch (IOException e) {
             throw failure("The store " + directory + " cannot be made", e);
         }
@@ -71,6 +72,13 @@ public final class StoreFiles {
                     + found.lines().skip(1).findFirst().orElse("") + ".");
         }
         throw new DamageException(FORMAT, "it does not say what a store's says");
+    }
+
+    /** What was renamed into the directory, or removed from it, lasts. */
+    static void syncDirectory(Path directory) throws IOException {
+        try (FileChannel channel = FileChannel.open(directory, StandardOpenOption.READ)) {
+            channel.force(true);
+        }
     }
 
     /** Opens a file that is to be written from its beginning, for its owner only. */

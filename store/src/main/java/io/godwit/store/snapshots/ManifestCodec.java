@@ -7,6 +7,7 @@ import io.godwit.store.objects.SealedForm;
 import io.godwit.store.objects.SealedReader;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.Configuration;
+import io.godwit.stream.ConfigurationSection;
 import io.godwit.stream.StreamFormatException;
 import java.io.ByteArrayOutputStream;
 import java.io.DataOutputStream;
@@ -35,6 +36,7 @@ final class ManifestCodec {
     private static final int GROUPS = 8;
     private static final int SHA_BYTES = 32;
     private static final long NO_ADDRESS = -1;
+    private static final int MAX_COUNT = 0xffff;
 
     /** A manifest, and where its page table is. */
     record Decoded(Manifest manifest, GroupList groups) {}
@@ -48,7 +50,8 @@ final class ManifestCodec {
             section(
                     out,
                     CONFIGURATION,
-                    part -> part.write(manifest.configuration().encoded().toByteArray()));
+                    part -> part.write(ConfigurationSection.encode(manifest.configuration())
+                            .toByteArray()));
             section(out, BLOCKS, part -> blocks(part, manifest.blocks()));
             section(out, DEVICES, part -> devices(part, manifest.devices()));
             section(
@@ -93,8 +96,16 @@ final class ManifestCodec {
         out.write(bytes);
     }
 
+    private static void count(DataOutputStream out, int count) throws IOException {
+        if (count > MAX_COUNT) {
+            throw new StoreException(
+                    "A snapshot has at most " + MAX_COUNT + " facts, blocks or devices, and not " + count + ".");
+        }
+        out.writeShort(count);
+    }
+
     private static void facts(DataOutputStream out, Map<String, String> facts) throws IOException {
-        out.writeShort(facts.size());
+        count(out, facts.size());
         for (Map.Entry<String, String> fact : facts.entrySet()) {
             text(out, fact.getKey(), 1);
             text(out, fact.getValue(), 2);
@@ -102,7 +113,7 @@ final class ManifestCodec {
     }
 
     private static void blocks(DataOutputStream out, List<SavedBlock> blocks) throws IOException {
-        out.writeShort(blocks.size());
+        count(out, blocks.size());
         for (SavedBlock block : blocks) {
             text(out, block.idstr(), 1);
             out.writeLong(block.byteLength());
@@ -112,7 +123,7 @@ final class ManifestCodec {
     }
 
     private static void devices(DataOutputStream out, List<SavedDevice> devices) throws IOException {
-        out.writeShort(devices.size());
+        count(out, devices.size());
         for (SavedDevice device : devices) {
             text(out, device.idstr(), 1);
             out.writeInt(device.instanceId());
@@ -156,7 +167,7 @@ final class ManifestCodec {
         ByteBuffer in = file.directory();
         try {
             Map<String, String> facts = readFacts(take(in, FACTS, file));
-            Configuration configuration = Configuration.decode(bytes(take(in, CONFIGURATION, file)));
+            Configuration configuration = ConfigurationSection.decode(bytes(take(in, CONFIGURATION, file)));
             List<SavedBlock> blocks = readBlocks(take(in, BLOCKS, file));
             List<SavedDevice> devices = readDevices(take(in, DEVICES, file));
             String vmDescription =

@@ -10,6 +10,7 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.BitSet;
 
 /**
  * The page table of a snapshot that is being written, in a file: 8 bytes a page, of which a part is in memory. In the
@@ -25,6 +26,7 @@ final class PageTableDraft implements AutoCloseable {
     private final FileChannel file;
     private final long[][] kept = new long[KEPT][];
     private final int[] keptGroups = new int[KEPT];
+    private final BitSet begun = new BitSet();
     private final ByteBuffer buffer = ByteBuffer.allocateDirect(TableGroup.MAX_BYTES);
 
     PageTableDraft(Path path) {
@@ -42,6 +44,11 @@ final class PageTableDraft implements AutoCloseable {
         group(group)[page] = value;
     }
 
+    /** Whether no page of a group has come, so that {@link #group} need not be asked. */
+    boolean isUntouched(int group) {
+        return !begun.get(group);
+    }
+
     /** The values of a group's pages; the caller may change them until the next call. */
     long[] group(int group) {
         int slot = group % KEPT;
@@ -55,7 +62,12 @@ final class PageTableDraft implements AutoCloseable {
         } else {
             write(keptGroups[slot], found);
         }
-        read(group, found);
+        if (begun.get(group)) {
+            read(group, found);
+        } else {
+            Arrays.fill(found, PlaceNumber.ABSENT);
+            begun.set(group);
+        }
         keptGroups[slot] = group;
         return found;
     }

@@ -161,6 +161,11 @@ public final class SnapshotWriter implements AutoCloseable {
             for (long first = 0; first < pages; first += TableGroup.PAGES) {
                 int group = firstGroups[block] + (int) (first >>> GROUP_BITS);
                 int count = (int) Math.min(TableGroup.PAGES, pages - first);
+                if (draft().isUntouched(group)) {
+                    absent += count;
+                    groups.set(group, PlaceNumber.ABSENT, 0, 0);
+                    continue;
+                }
                 long[] values = draft().group(group);
                 for (int i = 0; i < count; i++) {
                     zero += values[i] == PlaceNumber.ZERO ? 1 : 0;
