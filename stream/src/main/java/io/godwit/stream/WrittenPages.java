@@ -8,8 +8,8 @@ import java.util.List;
 /**
  * What a secondary of COLO that keeps no second copy of RAM says behind {@link ColoMessage#CHECKPOINT_REPLY}: which
  * pages its guest has written since the last checkpoint, so that the primary sends them too. Godwit's own. WIRE,
- * big-endian: u32 number of words; for each u32 block as the stream numbers them, u32 word, u64 bits. Bit n of word w is
- * page 64 w + n. A word has a bit at least, and comes once: words ascend within a block, blocks ascend.
+ * big-endian: u32 number of words; for each u32 block as the stream numbers them, u32 word, u64 bits. Bit n of word w
+ * is page 64 w + n. A word has a bit at least, and comes once: words ascend within a block, blocks ascend.
  */
 public final class WrittenPages {
     /** Bytes before the first word. */

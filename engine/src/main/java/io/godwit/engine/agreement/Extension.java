@@ -54,8 +54,8 @@ public enum Extension {
     STANDSTILL(0x73746e64, 0x7374696c, OptionalInt.empty()),
     /**
      * The secondary keeps no second copy of RAM: with each {@code CHECKPOINT_REPLY} it says which pages its guest has
-     * written, see {@link io.godwit.stream.WrittenPages}, and the primary sends these too. WIRE: asked after {@link
-     * #COMPARE}.
+     * written, see {@link io.godwit.stream.WrittenPages}, and the primary sends these too. WIRE: asked of a
+     * Godwit, before ENABLE_COLO.
      */
     WRITTEN(0x77726974, 0x74656e73, OptionalInt.empty());
 

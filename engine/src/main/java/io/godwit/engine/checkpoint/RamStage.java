@@ -21,8 +21,8 @@ import java.util.Optional;
 import java.util.function.LongFunction;
 
 /**
- * The pages of one checkpoint, until it is whole: no second copy of RAM. A page that the guest here has written, and the
- * primary has not, must come from the primary too; {@link #takeWritten} says which these are, at the begin of each
+ * The pages of one checkpoint, until it is whole: no second copy of RAM. A page that the guest here has written, and
+ * the primary has not, must come from the primary too; {@link #takeWritten} says which these are, at the begin of each
  * checkpoint.
  */
 public final class RamStage implements SecondaryRam {

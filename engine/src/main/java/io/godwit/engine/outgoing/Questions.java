@@ -68,15 +68,17 @@ final class Questions {
     /** A Godwit may compare; any other secondary gets checkpoints only. */
     void askForComparison() {
         boolean periodic = plan.parameters().get().isOn(MigrationParameter.COLO_PERIODIC);
-        if (returnPath.isEmpty() || !agrees(Extension.COMPARE)) {
+        if (returnPath.isEmpty()) {
             return;
         }
-        if (periodic && !agrees(Extension.STANDSTILL)) {
+        if (agrees(Extension.COMPARE) && periodic && !agrees(Extension.STANDSTILL)) {
             throw new MigrationException.Refused("'x-colo-periodic' needs a secondary whose guest can stand still; "
                     + peer + " has none. Switch it off");
         }
-        // Whatever it says is followed.
-        boolean _ = agrees(Extension.WRITTEN);
+        if (returnPath.get().peer().isGodwit()) {
+            // Whatever it says is followed.
+            boolean _ = agrees(Extension.WRITTEN);
+        }
     }
 
     /** Asks, and waits for the answer. */

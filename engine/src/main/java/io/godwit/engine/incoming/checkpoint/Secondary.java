@@ -122,7 +122,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         return new MirroredPlace(plan.places().open(blocks), made.mirror(listed));
     }
 
-    /** Nobody writes to a guest that is only kept as bytes; of any other the primary must be told what it has written. */
+    /** Nobody writes to a guest that is kept as bytes; of any other the primary must be told what it has written. */
     private SecondaryRam memoryOf(RamBlocks.Snapshot listed) {
         return tellsWritten || guest.guest().isEmpty()
                 ? RamStage.of(listed, plan.environment(), RamCache.Settings.DEFAULT.threadCount())
