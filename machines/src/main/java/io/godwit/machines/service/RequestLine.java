@@ -73,10 +73,12 @@ final class RequestLine {
         return request;
     }
 
-    /** Begins to be a secondary's. */
+    /** Begins to be a secondary's: what it knows of the guest before the first state is not the primary's. */
     void standBy() {
         secondary = true;
         fed = 0;
+        whole = false;
+        announce();
     }
 
     /** Ends that: what the guest has taken is not needed any more. */

@@ -161,6 +161,18 @@ final class ServiceTrafficTest {
     }
 
     @Test
+    void whatASecondaryHasLoadedBeforeDoesNotCount() {
+        ServiceDevice secondary = DeviceRig.awaited();
+        // As a host does that rehearses with a guest which has never run.
+        secondary.load(secondary.save());
+        secondary.standBy(new Other());
+        secondary.feed(4, content(104));
+        assertThat(isIdle(secondary)).isTrue();
+        secondary.load(state(3, 3));
+        assertThat(serve(secondary)).isEqualTo(104);
+    }
+
+    @Test
     void loadedStateTakesTheSecondaryBackAndWhatWasFedBehindItIsInLineAgain() {
         Other primary = new Other();
         ServiceDevice secondary = DeviceRig.awaited();
