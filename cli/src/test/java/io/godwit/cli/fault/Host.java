@@ -75,6 +75,7 @@ final class Host implements AutoCloseable {
                 // These hosts do not live long enough to be worth more.
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
+                "-Dgodwit.warm-up=false",
                 "--enable-native-access=io.godwit.linux",
                 "-p",
                 System.getProperty("jdk.module.path"),

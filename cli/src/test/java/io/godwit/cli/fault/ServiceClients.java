@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli.fault;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.godwit.machines.client.ClientFigures;
+import io.godwit.machines.client.ClientLoad;
+import io.godwit.machines.client.ClientSettings;
+import io.godwit.machines.service.ServiceAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+
+/** Clients of a service that may be behind several doors. They check every answer. */
+final class ServiceClients implements AutoCloseable {
+    private static final int CLIENTS = 4;
+    /** Of each: not so many that they keep the hosts from their other work. */
+    private static final double REQUESTS_PER_SECOND = 300;
+
+    private static final long ANSWERS = 100;
+    private static final long LOOK_NANOS = 1_000_000;
+
+    private final ClientLoad load;
+
+    /** They begin to ask; {@code seed} is of what they ask. */
+    ServiceClients(List<String> doors, long seed) {
+        load = ClientLoad.start(ClientSettings.of(
+                        doors.stream().map(ServiceAddress::parse).toList(), CLIENTS)
+                .withSeed(seed)
+                .withRequestsPerSecond(REQUESTS_PER_SECOND)
+                .withPatience(Duration.ofSeconds(2), Host.PATIENCE)
+                .withMix(new ClientSettings.Mix(45, 4, 20, 1)));
+    }
+
+    ClientFigures figures() {
+        return load.figures();
+    }
+
+    /** The longest gap begins anew: with the next answer. */
+    void forgetGaps() {
+        load.forgetGaps();
+    }
+
+    /** Waits until some more of them were answered. */
+    void awaitAnswers() {
+        long before = load.figures().answers();
+        await("answers", () -> load.figures().answers() >= before + ANSWERS);
+    }
+
+    /** Waits for it, as long as nobody was told anything wrong. */
+    void await(String what, BooleanSupplier condition) {
+        long deadline = System.nanoTime() + Host.PATIENCE.toNanos();
+        while (!condition.getAsBoolean()) {
+            assertThat(load.figures().findings())
+                    .as("findings of clients while awaiting " + what)
+                    .isEmpty();
+            assertThat(System.nanoTime() - deadline).as(what).isNegative();
+            LockSupport.parkNanos(LOOK_NANOS);
+        }
+    }
+
+    @Override
+    public void close() {
+        load.close();
+    }
+}
