@@ -81,6 +81,7 @@ public final class GuestCopy {
      */
     public void beginProtection(boolean run) {
         locked(() -> {
+            right.requireNotLost();
             if (run) {
                 guest.startWithRight("protected");
             } else {
@@ -104,6 +105,11 @@ public final class GuestCopy {
                 protection = Optional.empty();
             }
         });
+    }
+
+    /** Whether the right to run is not lost; it stays so while the lock is held, as in {@link RunControl#whileStill}. */
+    public boolean hasRight() {
+        return !right.isLost();
     }
 
     /** There is no protection as far as this side is concerned; the record may say otherwise until the guest runs. */
@@ -136,7 +142,7 @@ public final class GuestCopy {
                 runsAfterCheckpoint = true;
             } else if (now == RunState.PAUSED) {
                 guest.become(RunState.COLO, "checkpoint of a guest that is paused");
-                runsAfterCheckpoint = false;
+                runsAfterCheckpoint = lost.willRun();
             }
             return ran;
         } finally {
@@ -152,8 +158,9 @@ public final class GuestCopy {
             }
             if (right.isLost()) {
                 guest.become(RunState.PAUSED, "the right to run is lost");
-                lost.runWhenWon(runsAfterCheckpoint);
-                lost.regainInBackground();
+                // What the record is to say once the right is won again.
+                protection = Optional.empty();
+                lost.regainInBackground(runsAfterCheckpoint);
             } else if (runsAfterCheckpoint) {
                 guest.start("checkpoint is in");
             } else {

@@ -7,6 +7,7 @@ import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
+import java.util.Optional;
 import java.util.concurrent.locks.Lock;
 
 /**
@@ -24,6 +25,8 @@ final class LostRight {
     private final Environment environment;
     private final Lock lock;
     private boolean runsWhenWon;
+    /** A thread tries to win it back, and whether the guest shall run then is said. */
+    private boolean tries;
 
     LostRight(RightToRun right, VcpuSwitch subject, Environment environment, Lock lock) {
         this.right = right;
@@ -37,17 +40,38 @@ final class LostRight {
         runsWhenWon = run;
     }
 
-    /** The right is lost: the guest stands still when this returns, and a thread tries to win it back. */
-    void begin() {
+    /** Whether it will, as far as is known now. */
+    boolean willRun() {
+        return tries && runsWhenWon;
+    }
+
+    /**
+     * The right is lost: the guest stands still when this returns, and a thread tries to win it back. Who comes so late
+     * that it is won back already changes nothing.
+     *
+     * @param ran whether the guest ran
+     */
+    void begin(boolean ran) {
+        if (!right.isLost()) {
+            return;
+        }
         LOG.log(System.Logger.Level.ERROR, right.whyStill().orElse("a right to run is lost"));
         if (subject.waits()) {
             boolean _ = standsStill();
-            regainInBackground();
+            regainInBackground(ran);
         }
     }
 
-    /** Starts the thread that tries to win the right back. */
-    void regainInBackground() {
+    /**
+     * Starts the thread that tries to win the right back, unless one does: whoever made the guest stand still came
+     * first, and knows whether it ran.
+     */
+    void regainInBackground(boolean run) {
+        if (tries) {
+            return;
+        }
+        runsWhenWon = run;
+        tries = true;
         Worker _ = environment.start(ThreadRole.REGAIN, () -> {
             while (regain()) {
                 environment.pause(INTERVAL.toNanos());
@@ -59,32 +83,41 @@ final class LostRight {
     boolean regain() {
         lock.lock();
         try {
-            if (!right.isLost() || !subject.waits()) {
-                return false;
-            }
-            if (!standsStill()) {
-                return true;
-            }
-            RightToRun.Attempt attempt = right.winBackAtOnce();
-            if (attempt.isWon()) {
-                return !goesOn();
-            }
-            if (attempt.isFinal()) {
-                LOG.log(System.Logger.Level.ERROR, "the right to run is lost for good: {0}", attempt.reason());
-                subject.leaveTo(attempt.owner(), attempt.reason());
-                return false;
-            }
-            right.stillLost(attempt.reason());
-            return true;
+            boolean again = isToBeTriedAgain();
+            tries &= again;
+            return again;
         } finally {
             lock.unlock();
         }
+    }
+
+    private boolean isToBeTriedAgain() {
+        if (!right.isLost() || !subject.waits()) {
+            return false;
+        }
+        if (!standsStill()) {
+            return true;
+        }
+        RightToRun.Attempt attempt = right.winBackAtOnce();
+        if (attempt.isWon()) {
+            return !goesOn();
+        }
+        if (attempt.isFinal()) {
+            LOG.log(System.Logger.Level.ERROR, "the right to run is lost for good: {0}", attempt.reason());
+            subject.leaveTo(attempt.owner(), attempt.reason());
+            return false;
+        }
+        right.stillLost(attempt.reason());
+        return true;
     }
 
     private boolean goesOn() {
         try {
             if (runsWhenWon) {
                 subject.startWithRight("the right to run is won again");
+            } else {
+                // Whoever stood by must learn that it is outdated, also of a guest that is paused.
+                right.record(Optional.empty());
             }
             LOG.log(System.Logger.Level.WARNING, "a right to run that was lost is won again");
             return true;

@@ -251,8 +251,7 @@ public final class RunControl {
                 goOn(run);
             } else if (right.isLost() && !attempt.isFinal()) {
                 become(RunState.PAUSED, "the right to run is lost");
-                lost.runWhenWon(run);
-                lost.regainInBackground();
+                lost.regainInBackground(run);
                 return GuestOwner.UNDECIDED;
             } else {
                 return standStill(attempt.owner(), attempt.reason());
@@ -320,7 +319,7 @@ public final class RunControl {
         lock.lock();
         try {
             RunState now = state();
-            if (now == RunState.PAUSED) {
+            if (now == RunState.PAUSED || now == RunState.COLO) {
                 work.run();
                 return true;
             }
@@ -481,8 +480,7 @@ public final class RunControl {
         lock.lock();
         try {
             copy.abandonProtection();
-            lost.runWhenWon(state == RunState.RUNNING);
-            lost.begin();
+            lost.begin(state == RunState.RUNNING);
         } finally {
             lock.unlock();
         }

@@ -19,6 +19,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a host does whose token could not be kept. */
 class LostRightTest {
@@ -31,6 +33,12 @@ class LostRightTest {
     private final RunControl run = new RunControl(guest, arbiter, RunState.PRELAUNCH);
     private final Semaphore resumes = new Semaphore(0);
     private final Semaphore stops = new Semaphore(0);
+    /** Before the arbiter's thread has the lock. */
+    private volatile Step onRightLost = () -> {};
+
+    private interface Step {
+        void call() throws InterruptedException;
+    }
 
     @BeforeEach
     void start() throws Exception {
@@ -43,6 +51,15 @@ class LostRightTest {
             @Override
             public void resumed() {
                 resumes.release();
+            }
+
+            @Override
+            public void rightLost() {
+                try {
+                    onRightLost.call();
+                } catch (InterruptedException e) {
+                    throw new AssertionError(e);
+                }
             }
         });
         run.cont();
@@ -149,6 +166,79 @@ class LostRightTest {
         assertThat(run.state()).isEqualTo(RunState.PAUSED);
     }
 
+    /** The end of the checkpoint comes before the arbiter's thread has the lock, or behind it. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aGuestWhoseRightIsLostInACheckpointGoesOnOnceWhenItIsWonAgain(boolean endIsFirst) throws Exception {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        run.copy().announceProtection(UUID.randomUUID());
+        assertThat(run.copy().stopForCheckpoint()).isTrue();
+        if (endIsFirst) {
+            onRightLost = run.copy()::goOnFromCheckpoint;
+        }
+        arbiter.lose();
+        run.copy().goOnFromCheckpoint();
+        assertGoesOnWhenTheTokenIsWon();
+    }
+
+    @Test
+    void aCheckpointBehindTheLossDoesNotKeepTheGuestFromGoingOn() throws Exception {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        run.copy().announceProtection(UUID.randomUUID());
+        arbiter.lose();
+        assertThat(run.copy().stopForCheckpoint()).isFalse();
+        run.copy().goOnFromCheckpoint();
+        assertGoesOnWhenTheTokenIsWon();
+    }
+
+    private void assertGoesOnWhenTheTokenIsWon() throws InterruptedException {
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertThat(census.running.get()).isZero();
+        arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, Optional.empty()));
+        await(resumes);
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+        assertThat(arbiter.recorded).as("the protection that the record names").isEmpty();
+        assertThat(resumes.availablePermits()).isZero();
+    }
+
+    @Test
+    void aLossThatIsToldAfterTheTokenWasWonAgainStopsNothing() {
+        run.copy().announceProtection(UUID.randomUUID());
+        assertThat(run.copy().stopForCheckpoint()).isTrue();
+        onRightLost = () -> {
+            run.copy().goOnFromCheckpoint();
+            assertThat(resumes.tryAcquire(60, TimeUnit.SECONDS)).isTrue();
+        };
+        arbiter.lose();
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+        assertThat(census.running.get()).isEqualTo(1);
+        assertThat(arbiter.recorded).as("the protection that the record names").isEmpty();
+    }
+
+    @Test
+    void aRightLostInTheSwitchoverLetsTheGuestGoOnWhoeverHearsOfItFirst() throws Exception {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        boolean ran = run.stopForSwitchover();
+        onRightLost = () -> assertThat(run.takeBack(ran, false)).isEqualTo(GuestOwner.UNDECIDED);
+        arbiter.lose();
+        assertGoesOnWhenTheTokenIsWon();
+    }
+
+    /** Else a secondary would wait for this host's death, and take a guest over that is protected by nobody. */
+    @Test
+    void aGuestThatIsPausedLosesItsProtectionTooWhenTheTokenIsWonAgain() throws Exception {
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        run.copy().announceProtection(UUID.randomUUID());
+        run.stop();
+        arbiter.lose();
+        assertThat(arbiter.recorded).isPresent();
+        arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, arbiter.recorded));
+        await(arbiter.wins);
+        assertThat(run.whileStill(Duration.ofSeconds(5), () -> {})).isTrue();
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        assertThat(arbiter.recorded).as("the protection that the record names").isEmpty();
+    }
+
     private static void join(Thread thread) {
         try {
             thread.join();
@@ -171,6 +261,7 @@ class LostRightTest {
         final Semaphore wins = new Semaphore(0);
         final Semaphore releases = new Semaphore(0);
         volatile Answer answer = () -> new Claim.Won(LastRun.NEVER);
+        volatile Optional<UUID> recorded = Optional.empty();
         private volatile boolean held;
         private volatile Runnable lost = () -> {};
 
@@ -191,7 +282,9 @@ class LostRightTest {
         }
 
         @Override
-        public void recordRun(Optional<UUID> protection) {}
+        public void recordRun(Optional<UUID> protection) {
+            recorded = protection;
+        }
 
         @Override
         public long fencingNumber() {

@@ -93,6 +93,7 @@ final class Checkpoint {
         long sent = clock.nanoTime();
         answers.await(ColoMessage.VMSTATE_RECEIVED, patienceNanos);
         plan.run().copy().goOnFromCheckpoint();
+        plan.run().requireRight();
         long pauseNanos = clock.nanoTime() - begin;
         outputs.received();
         progress.paused(stopped - begin, sent - stopped, pauseNanos);

@@ -293,13 +293,22 @@ public final class Protection implements AutoCloseable {
     /** The secondary may take this guest's place, so nothing that is held may leave. */
     private void standStill(Throwable cause) {
         plan.run().copy().abandonProtection();
-        boolean _ = plan.run().copy().stopForCheckpoint();
-        outputs.drop();
         if (cause instanceof MigrationException.RightToRun) {
             // It goes on by itself if the right is won again and the secondary has not gone on.
+            boolean _ = plan.run().whileStill(PAUSE, this::dropUnlessWonAgain);
             plan.run().copy().goOnFromCheckpoint();
         } else {
+            boolean _ = plan.run().copy().stopForCheckpoint();
+            outputs.drop();
             plan.run().leaveTo(GuestOwner.UNDECIDED);
+        }
+    }
+
+    private void dropUnlessWonAgain() {
+        if (plan.run().copy().hasRight()) {
+            outputs.alone();
+        } else {
+            outputs.drop();
         }
     }
 
@@ -307,7 +316,7 @@ public final class Protection implements AutoCloseable {
         // ORDERING: first of all, for what leaves after this the secondary may not know.
         endProtection();
         if (!plan.run().whileStill(PAUSE, outputs::alone)) {
-            // It stands inside a checkpoint.
+            // It has crashed, or one of its vCPUs does not come out.
             outputs.alone();
         }
         plan.run().copy().goOnFromCheckpoint();
