@@ -18,8 +18,10 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 
 /**
  * The wire between a primary and a secondary, which reads what the secondary says of checkpoints, and strikes once
@@ -78,9 +80,13 @@ final class CheckpointTap implements AutoCloseable {
         armed.set(Optional.of(new Blow(moment, action)));
     }
 
-    /** Waits for the blow. */
-    Struck awaitBlow() throws Exception {
-        return struck.get(Host.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+    /** Waits for the blow; {@code why} explains what is instead. */
+    Struck awaitBlow(Supplier<String> why) throws Exception {
+        try {
+            return struck.get(Host.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        } catch (TimeoutException e) {
+            throw new AssertionError("no checkpoint: " + why.get(), e);
+        }
     }
 
     /** The first connection is the stream's, the second one is for comparing. */

@@ -12,6 +12,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 
 /** Clients of a service that may be behind several doors. They check every answer. */
 final class ServiceClients implements AutoCloseable {
@@ -26,12 +27,12 @@ final class ServiceClients implements AutoCloseable {
 
     /** They begin to ask; {@code seed} is of what they ask. */
     ServiceClients(List<String> doors, long seed) {
-        load = ClientLoad.start(ClientSettings.of(
-                        doors.stream().map(ServiceAddress::parse).toList(), CLIENTS)
-                .withSeed(seed)
-                .withRequestsPerSecond(REQUESTS_PER_SECOND)
-                .withPatience(Duration.ofSeconds(2), Host.PATIENCE)
-                .withMix(new ClientSettings.Mix(45, 4, 20, 1)));
+        load = ClientLoad.start(
+                ClientSettings.of(doors.stream().map(ServiceAddress::parse).toList(), CLIENTS)
+                        .withSeed(seed)
+                        .withRequestsPerSecond(REQUESTS_PER_SECOND)
+                        .withPatience(Duration.ofSeconds(2), Host.PATIENCE)
+                        .withMix(new ClientSettings.Mix(45, 4, 20, 1)));
     }
 
     ClientFigures figures() {
@@ -46,18 +47,20 @@ final class ServiceClients implements AutoCloseable {
     /** Waits until some more of them were answered. */
     void awaitAnswers() {
         long before = load.figures().answers();
-        await("answers", () -> load.figures().answers() >= before + ANSWERS);
+        await("answers", LOOK_NANOS, () -> "", () -> load.figures().answers() >= before + ANSWERS);
     }
 
-    /** Waits for it, as long as nobody was told anything wrong. */
-    void await(String what, BooleanSupplier condition) {
+    /** Waits for it, as long as nobody was told anything wrong; {@code why} explains what is instead. */
+    void await(String what, long lookNanos, Supplier<String> why, BooleanSupplier condition) {
         long deadline = System.nanoTime() + Host.PATIENCE.toNanos();
         while (!condition.getAsBoolean()) {
             assertThat(load.figures().findings())
                     .as("findings of clients while awaiting " + what)
                     .isEmpty();
-            assertThat(System.nanoTime() - deadline).as(what).isNegative();
-            LockSupport.parkNanos(LOOK_NANOS);
+            assertThat(System.nanoTime() - deadline)
+                    .as(() -> what + " " + why.get())
+                    .isNegative();
+            LockSupport.parkNanos(lookNanos);
         }
     }
 
