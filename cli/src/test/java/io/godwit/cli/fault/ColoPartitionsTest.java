@@ -234,7 +234,7 @@ class ColoPartitionsTest {
 
     /** Waits until the guest is protected still, or is somewhere for good, and puts a new host in the other's place. */
     private String settle(Network network, ServiceClients clients) {
-        clients.awaitAnswers();
+        clients.awaitAnswers(this::explain);
         clients.await(
                 "an end of it",
                 LOOK_NANOS,

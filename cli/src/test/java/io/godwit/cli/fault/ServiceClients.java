@@ -46,8 +46,13 @@ final class ServiceClients implements AutoCloseable {
 
     /** Waits until some more of them were answered. */
     void awaitAnswers() {
+        awaitAnswers(() -> "");
+    }
+
+    /** The same; {@code why} explains what is instead. */
+    void awaitAnswers(Supplier<String> why) {
         long before = load.figures().answers();
-        await("answers", LOOK_NANOS, () -> "", () -> load.figures().answers() >= before + ANSWERS);
+        await("answers", LOOK_NANOS, why, () -> load.figures().answers() >= before + ANSWERS);
     }
 
     /** Waits for it, as long as nobody was told anything wrong; {@code why} explains what is instead. */
@@ -55,7 +60,7 @@ final class ServiceClients implements AutoCloseable {
         long deadline = System.nanoTime() + Host.PATIENCE.toNanos();
         while (!condition.getAsBoolean()) {
             assertThat(load.figures().findings())
-                    .as("findings of clients while awaiting " + what)
+                    .as(() -> "findings of clients while awaiting " + what + " " + why.get())
                     .isEmpty();
             assertThat(System.nanoTime() - deadline)
                     .as(() -> what + " " + why.get())
