@@ -73,7 +73,7 @@ final class RequestLine {
         return request;
     }
 
-    /** Begins to be a secondary's: what it knows of the guest before the first state is not the primary's. */
+    /** Begins to be a secondary's, of which no state has come: one that was loaded before, in a rehearsal say, is none. */
     void standBy() {
         secondary = true;
         fed = 0;
