@@ -20,6 +20,7 @@ public final class DestinationSide {
     private final Arrival guest;
     private final RunControl run;
     private final boolean postcopy;
+    private final boolean stages;
     private final Set<Extension> agreed = EnumSet.noneOf(Extension.class);
     private boolean godwit;
     private boolean identityArrived;
@@ -31,11 +32,13 @@ public final class DestinationSide {
      * Nothing is agreed yet.
      *
      * @param postcopy whether the source may let the guest run here before its memory has come
+     * @param stages whether a secondary here keeps no second copy of RAM
      */
-    public DestinationSide(Arrival guest, RunControl run, boolean postcopy) {
+    public DestinationSide(Arrival guest, RunControl run, boolean postcopy, boolean stages) {
         this.guest = guest;
         this.run = run;
         this.postcopy = postcopy;
+        this.stages = stages;
     }
 
     /** Whether the source has named its guest. */
@@ -88,6 +91,7 @@ public final class DestinationSide {
             case HOLES -> true;
             case PLUG -> guest.ramPlug().isPresent();
             case COMPARE, STANDSTILL -> guest.guest().isPresent();
+            case WRITTEN -> stages && guest.guest().isPresent();
         };
     }
 

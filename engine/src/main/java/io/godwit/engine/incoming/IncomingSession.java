@@ -44,7 +44,7 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
         this.progress = progress;
         this.control = control;
         this.stream = new SourceStream(plan, progress, this);
-        this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy());
+        this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy(), !plan.secondCopy());
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);
