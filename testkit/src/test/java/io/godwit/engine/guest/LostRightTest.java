@@ -14,6 +14,7 @@ import io.godwit.testkit.guest.CountingGuest;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -85,6 +86,28 @@ class LostRightTest {
     }
 
     @Test
+    void theGuestStandsStillWhileTheArbiterIsAskedToEndAProtection() throws Exception {
+        Semaphore asked = new Semaphore(0);
+        Semaphore answer = new Semaphore(0);
+        run.copy().announceProtection(UUID.randomUUID());
+        arbiter.onRecord = () -> {
+            asked.release();
+            answer.acquireUninterruptibly();
+        };
+        CompletableFuture<Void> end = CompletableFuture.runAsync(run.copy()::endProtection, Thread::startVirtualThread);
+        await(asked);
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        try {
+            CompletableFuture.runAsync(arbiter::lose, Thread::startVirtualThread)
+                    .get(60, TimeUnit.SECONDS);
+            assertThat(census.running.get()).isZero();
+        } finally {
+            answer.release();
+        }
+        assertThatThrownBy(end::join).hasCauseInstanceOf(MigrationException.RightToRun.class);
+    }
+
+    @Test
     void theGuestGoesOnWhenTheTokenIsWonAgainAndNobodyElseRanIt() throws Exception {
         arbiter.answer = () -> {
             throw new ArbiterException("no member answers");
@@ -95,6 +118,30 @@ class LostRightTest {
         await(resumes);
         assertThat(run.state()).isEqualTo(RunState.RUNNING);
         assertThat(run.whyStill()).isEmpty();
+    }
+
+    /** The token is lost before an arbiter answers again, or is not. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aGuestThatIsTakenBackWhileNoArbiterAnswersRunsWhenOneDoes(boolean isLost) throws Exception {
+        Semaphore asked = new Semaphore(0);
+        boolean ran = run.stopForSwitchover();
+        arbiter.onRecord = () -> {
+            asked.release();
+            throw new ArbiterException("no member answers");
+        };
+        assertThat(run.takeBack(ran, false)).isEqualTo(GuestOwner.HERE);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        asked.acquire(2);
+        if (isLost) {
+            arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, Optional.empty()));
+            arbiter.lose();
+            asked.drainPermits();
+            await(asked);
+        }
+        arbiter.onRecord = () -> {};
+        await(resumes);
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
     }
 
     @Test
@@ -262,6 +309,7 @@ class LostRightTest {
         final Semaphore releases = new Semaphore(0);
         volatile Answer answer = () -> new Claim.Won(LastRun.NEVER);
         volatile Optional<UUID> recorded = Optional.empty();
+        volatile Runnable onRecord = () -> {};
         private volatile boolean held;
         private volatile Runnable lost = () -> {};
 
@@ -283,6 +331,7 @@ class LostRightTest {
 
         @Override
         public void recordRun(Optional<UUID> protection) {
+            onRecord.run();
             recorded = protection;
         }
 
