@@ -267,6 +267,26 @@ final class ColoTest {
     }
 
     @Test
+    void whereTwoConnectionsCannotBeItIsRefusedBeforeAnythingBegins() {
+        assertThatThrownBy(() -> primary.migrate("fd:99"))
+                .isInstanceOf(MigrationException.Refused.class)
+                .hasMessageContaining("fd:99 is one connection, and COLO with a Godwit needs two");
+        assertGoesOn(primaryGuest, primaryRun);
+    }
+
+    @Test
+    void aPrimaryThatDoesNotAskWhoItsSecondaryIsIsRefusedBeforeTheFirstPage() throws Exception {
+        Standby standby = new Standby(directory);
+        primary.setCapability(Capability.RETURN_PATH, false);
+        primary.migrate(standby.listen());
+        assertThat(standby.migrator.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(standby.migrator.statistics().error().orElseThrow()).contains("switch 'return-path' on");
+        assertThat(primary.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(primary.statistics().owner()).contains(GuestOwner.HERE);
+        assertGoesOn(primaryGuest, primaryRun);
+    }
+
+    @Test
     void theStandbyCannotBeStoppedNorStartedByHand() {
         Standby standby = protect();
         assertThatThrownBy(standby.run::cont).hasMessageContaining("secondary");

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.stream.ColoDevices;
 import io.godwit.stream.ColoMessage;
@@ -11,6 +12,7 @@ import io.godwit.stream.DeviceSection;
 import io.godwit.stream.GlobalState;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.SectionHeader;
 import io.godwit.stream.SectionKind;
 import io.godwit.stream.StreamWriter;
@@ -26,7 +28,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.UUID;
 
-/** A primary by hand, as a QEMU is one: it shares no token, and says what a test tells it to say. One thread. */
+/** A primary by hand, a Godwit that compares nothing. It says what a test tells it to say. One thread. */
 final class ScriptedPrimary implements AutoCloseable {
     private static final int SECTION = 1;
     private static final int PATIENCE_MILLIS = 20_000;
@@ -51,6 +53,8 @@ final class ScriptedPrimary implements AutoCloseable {
         ByteBuffer out = ByteBuffer.allocate(1 << 20);
         int _ = StreamWriter.header(out);
         int _ = StreamWriter.configuration(out, configuration);
+        int _ = StreamWriter.command(out, new Command.OpenReturnPath());
+        int _ = StreamWriter.command(out, Extension.TOKEN.ask());
         int _ = StreamWriter.command(out, new Command.EnableColo());
         int _ = StreamWriter.ramSetup(out, SECTION, BLOCKS);
         int _ = StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.END, SECTION));
@@ -60,6 +64,8 @@ final class ScriptedPrimary implements AutoCloseable {
         int _ = StreamWriter.endOfRamSection(out, SECTION);
         out.put(StreamWriter.tail(configuration, 2, devices(register)));
         send(bytes(out));
+        // The answer to the question, and its echo.
+        in.skipNBytes(2L * new ReturnPathMessage.Pong(0).byteLength());
     }
 
     private static Configuration configuration() {

@@ -44,7 +44,8 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
         this.progress = progress;
         this.control = control;
         this.stream = new SourceStream(plan, progress, this);
-        this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy());
+        this.agreement = new DestinationSide(
+                plan.guest(), plan.run(), plan.postcopy(), () -> control.link().takesMore());
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);
