@@ -175,12 +175,7 @@ final class ProtectionCheck {
     private void loss(HostFacts primary, Optional<HostFacts> secondary) {
         boolean known = secondary.isPresent();
         boolean godwits = primary.godwit() && secondary.map(HostFacts::godwit).orElse(true);
-        if (godwits) {
-            note((known ? "Who" : "If the secondary is a Godwit, who")
-                    + " goes on when one of them is lost is decided by the token of their arbiter: both must use the"
-                    + " same one, by default the lock files of one machine. With no common one the survivor waits for"
-                    + " x-colo-lost-heartbeat.");
-        } else {
+        if (!godwits) {
             note("A QEMU has no token. When one side is lost the other waits: whoever knows that it is dead says"
                     + " x-colo-lost-heartbeat to the survivor. Said wrongly, there are two guests.");
         }

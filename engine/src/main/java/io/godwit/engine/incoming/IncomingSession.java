@@ -227,8 +227,8 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
 
     @Override
     public void ramBlocks(List<RamBlockEntry> blocks) {
-        if (plan.colo() && secondary.isEmpty() && !agreement.isGodwit()) {
-            // WIRE: a QEMU of today goes by the capability and sends no command.
+        if (plan.colo() && secondary.isEmpty() && plan.guest().guest().isEmpty() && !agreement.isGodwit()) {
+            // WIRE: a QEMU of today goes by the capability and sends no command. A machine of ours has no QEMU sent.
             beginSecondary();
         }
         stream.placeInto(placement.begin(blocks, commands.isAdvised(), secondary));

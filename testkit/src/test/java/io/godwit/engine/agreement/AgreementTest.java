@@ -98,9 +98,8 @@ class AgreementTest {
     @Test
     void theNumberBehindTheHoleCountIsNoQuestion() {
         try (StillGuest guest = new StillGuest(1 << 20, 1)) {
-            DestinationSide destination =
-                    new DestinationSide(
-                            guest, new RunControl(guest, new NoArbiter(), RunState.INMIGRATE), false, () -> true);
+            DestinationSide destination = new DestinationSide(
+                    guest, new RunControl(guest, new NoArbiter(), RunState.INMIGRATE), false, () -> true);
             // Unasked, a count is an ordinary PING.
             answers(destination, Extension.HOLE_COUNT);
             answers(destination, 9);
