@@ -66,7 +66,8 @@ class ColoKillsTest {
         primary.set("x-checkpoint-delay", delayMillis);
         primary.migrate("tcp:127.0.0.1:" + secondary.listen());
         assertThat(primary.await("colo"))
-                .as(() -> primary.error() + "; " + primary.lastWords() + "; " + secondary.lastWords())
+                .as(() -> primary.error() + "; " + primary.lastWords() + "; " + secondary.error() + "; "
+                        + secondary.lastWords())
                 .isEqualTo("colo");
     }
 

@@ -7,7 +7,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 
 /** The first fill: all of memory is looked at, a piece of so many words of 64 pages after the other. */
 final class CacheFill implements FlushCourse {
-    private static final int PIECE_WORDS = 64;
+    private static final int PIECE_WORDS = 16;
 
     private final List<CachedBlock> blocks;
     private final AtomicInteger next = new AtomicInteger();

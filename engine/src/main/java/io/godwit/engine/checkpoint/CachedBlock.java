@@ -18,6 +18,9 @@ final class CachedBlock {
     /** So many words are looked at as one. */
     private static final int SKIPPED_WORDS = 32;
 
+    /** So many pages are filled at a time. The C library writes more past the caches, where fresh memory was cleared. */
+    private static final int FILLED_PAGES = 64;
+
     private final RamBlock block;
     private final NativeMemory memory;
     private final NativeMemory cache;
@@ -194,8 +197,14 @@ final class CachedBlock {
     /** Makes the copy what the guest is, in so many words of 64 pages; leaves out what is zero in both. */
     void fill(int firstWord, int count, FlushHand hand) {
         long end = Math.min((long) (firstWord + count) << 6, block.pageCount());
-        long begin = (long) firstWord << 6;
-        for (long page = begin; page < end; page++) {
+        for (long page = (long) firstWord << 6; page < end; page += FILLED_PAGES) {
+            fillPages(page, Math.min(page + FILLED_PAGES, end), hand);
+        }
+    }
+
+    private void fillPages(long first, long end, FlushHand hand) {
+        long begin = first;
+        for (long page = first; page < end; page++) {
             long offset = page << RamBlock.PAGE_SHIFT;
             if (memory.isZero(offset, RamBlock.PAGE_BYTES)) {
                 copyToCache(begin, page, hand);

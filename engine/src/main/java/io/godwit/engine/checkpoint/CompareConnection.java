@@ -18,11 +18,14 @@ import java.util.concurrent.locks.Lock;
 
 /**
  * One side of the connection of {@link CompareWire}: sends what it is given, in order, and a beat when there is nothing
- * else; hands over what comes; and says once when the other side is lost, because the connection broke or nothing came
- * for too long.
+ * else; hands over what comes; and says once when the other side is lost, because the connection broke, nothing came
+ * for too long, or nothing more can be left for it.
  *
- * <p>Threads: {@link #request} and {@link #answer} any, they leave it and go; {@code mig-mirror} writes, {@code
- * mig-compare} reads.
+ * <p>What it is given goes together with what follows, as long as the secondary's guest has enough before it: so many
+ * requests cost few system calls and few wake-ups.
+ *
+ * <p>Threads: {@link #request} and {@link #answer} any, they leave it and go, and never wait; {@code mig-mirror}
+ * writes, {@code mig-compare} reads.
  */
 public final class CompareConnection implements AutoCloseable {
     /** Hears the other side, on {@code mig-compare}. */
@@ -33,14 +36,26 @@ public final class CompareConnection implements AutoCloseable {
         /** The other guest has said this, after so many checkpoints. */
         void answer(long generation, long number, byte[] content);
 
+        /** All that has come so far was handed over. */
+        void caughtUp();
+
         /** Nothing more comes; said once, and not after {@link CompareConnection#close}. */
         void lost(MigrationException.Transport why);
     }
 
     private static final int BUFFER_BYTES = CompareWire.MAX_CONTENT_BYTES + CompareWire.HEAD_BYTES;
 
-    /** LIMIT: what may wait to be sent; who has more to say than the other side takes is slowed down by that. */
+    /** LIMIT: what may wait to be sent; a side that takes so little is lost. */
     private static final long MAX_QUEUED_BYTES = 8L << 20;
+
+    /**
+     * Requests are sent when they are this part of those that the secondary has not answered, its answers when its
+     * guest has nothing more before it.
+     */
+    private static final int DUE_PART = 4;
+
+    /** What is not due goes after this time. */
+    private static final long MOST_DELAY_NANOS = 1_000_000;
 
     /** A beat is due so many times within the time that a side may be silent. */
     private static final int BEATS_WITHIN_TIMEOUT = 5;
@@ -60,7 +75,13 @@ public final class CompareConnection implements AutoCloseable {
     private Optional<Worker> reader = Optional.empty();
     private Optional<Worker> writer = Optional.empty();
     private long queuedBytes;
+    private boolean idle;
+    private boolean overfull;
     private boolean ended;
+    /** The last request or answer that was said here. */
+    private long said;
+    /** The last one of the other kind that was heard. */
+    private volatile long heard;
 
     /** Takes over a channel whose greeting was sent or read. */
     public CompareConnection(Channel channel, Listener listener, long timeoutMillis, Environment environment) {
@@ -121,39 +142,46 @@ public final class CompareConnection implements AutoCloseable {
             throw new IllegalArgumentException("a request or an answer has at most " + CompareWire.MAX_CONTENT_BYTES
                     + " bytes, this one has " + frame.content().length);
         }
+        if (!leave(frame)) {
+            // Who writes fails by that, and says that the other side is lost.
+            channel.abort(channel.peer() + " takes too little: " + MAX_QUEUED_BYTES + " bytes wait for it");
+        }
+    }
+
+    /** False if that is too much for a connection that has not ended. */
+    private boolean leave(Frame frame) {
         lock.lock();
         try {
-            // LIMIT: bounded by the wait of whoever speaks; a connection that takes nothing is lost soon.
-            while (queuedBytes > MAX_QUEUED_BYTES && !ended) {
-                changed.awaitUninterruptibly();
-            }
-            if (!ended) {
+            overfull |= queuedBytes > MAX_QUEUED_BYTES;
+            if (!ended && !overfull) {
                 queue.add(frame);
                 queuedBytes += frame.content().length;
-                changed.signalAll();
+                said = frame.number();
+                if (idle || isDue()) {
+                    changed.signal();
+                }
             }
+            return ended || !overfull;
         } finally {
             lock.unlock();
         }
     }
 
+    /** Whether what waits is to be sent now; with the lock held. */
+    private boolean isDue() {
+        if (queue.isEmpty() || queuedBytes >= CompareWire.MAX_CONTENT_BYTES / 2) {
+            return !queue.isEmpty();
+        }
+        long behind = Math.abs(said - heard);
+        return queue.element().type() == CompareWire.REQUEST ? queue.size() >= behind / DUE_PART : behind == 0;
+    }
+
     private void write() {
         try {
-            long beats = 0;
-            while (true) {
-                Frame next = awaitFrame(timeoutNanos / BEATS_WITHIN_TIMEOUT)
-                        .orElse(new Frame(CompareWire.BEAT, 0, beats, new byte[0]));
-                if (hasEnded()) {
-                    return;
-                }
-                beats++;
-                ByteBuffer buffer = out.buffer(0, BUFFER_BYTES);
-                put(buffer, next);
-                // Who waits in line goes along: one system call for many.
-                Optional<Frame> more = takeFitting(buffer.remaining());
-                while (more.isPresent()) {
-                    put(buffer, more.get());
-                    more = takeFitting(buffer.remaining());
+            ByteBuffer buffer = out.buffer(0, BUFFER_BYTES);
+            for (long beats = 0; await(timeoutNanos / BEATS_WITHIN_TIMEOUT); beats++) {
+                if (!fill(buffer.clear())) {
+                    CompareWire.encodeHead(buffer, CompareWire.BEAT, 0, beats, 0);
                 }
                 channel.write(out, 0, buffer.position());
             }
@@ -162,19 +190,21 @@ public final class CompareConnection implements AutoCloseable {
         }
     }
 
-    private static void put(ByteBuffer buffer, Frame frame) {
-        CompareWire.encodeHead(buffer, frame.type(), frame.generation(), frame.number(), frame.content().length);
-        buffer.put(frame.content());
-    }
-
-    private Optional<Frame> awaitFrame(long nanos) {
+    /** Waits until something is due, or for so long; false once it has ended. */
+    private boolean await(long beatNanos) {
         lock.lock();
         try {
-            long left = nanos;
+            long left = MOST_DELAY_NANOS;
+            while (!isDue() && !ended && left > 0) {
+                left = changed.awaitNanos(left);
+            }
+            left = beatNanos;
+            idle = true;
             while (queue.isEmpty() && !ended && left > 0) {
                 left = changed.awaitNanos(left);
             }
-            return take();
+            idle = false;
+            return !ended;
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new MigrationException.Transport("this side is ending", e);
@@ -183,23 +213,22 @@ public final class CompareConnection implements AutoCloseable {
         }
     }
 
-    private Optional<Frame> takeFitting(int room) {
+    /** Takes what waits, as far as there is room; whether that was anything. */
+    private boolean fill(ByteBuffer buffer) {
         lock.lock();
         try {
             Frame next = queue.peek();
-            return next != null && CompareWire.HEAD_BYTES + next.content().length <= room ? take() : Optional.empty();
+            while (next != null && CompareWire.HEAD_BYTES + next.content().length <= buffer.remaining()) {
+                queue.remove();
+                queuedBytes -= next.content().length;
+                CompareWire.encodeHead(buffer, next.type(), next.generation(), next.number(), next.content().length);
+                buffer.put(next.content());
+                next = queue.peek();
+            }
+            return buffer.position() > 0;
         } finally {
             lock.unlock();
         }
-    }
-
-    private Optional<Frame> take() {
-        Optional<Frame> next = Optional.ofNullable(queue.poll());
-        next.ifPresent(frame -> {
-            queuedBytes -= frame.content().length;
-            changed.signalAll();
-        });
-        return next;
     }
 
     private void read() {
@@ -221,6 +250,7 @@ public final class CompareConnection implements AutoCloseable {
                 buffer.position(buffer.position() + n).flip();
                 while (frame(buffer)) {}
                 buffer.compact();
+                listener.caughtUp();
                 channel.acknowledgeAtOnce();
             }
         } catch (RuntimeException | Error e) {
@@ -253,8 +283,11 @@ public final class CompareConnection implements AutoCloseable {
         switch (type) {
             case CompareWire.REQUEST -> listener.request(number, content);
             case CompareWire.ANSWER -> listener.answer(generation, number, content);
-            default -> {}
+            default -> {
+                return true;
+            }
         }
+        heard = number;
         return true;
     }
 

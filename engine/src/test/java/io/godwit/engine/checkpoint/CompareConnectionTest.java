@@ -16,6 +16,7 @@ import java.util.UUID;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -24,8 +25,11 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Frames on the compare connection have these bytes, others end it with a sentence, and so does silence. */
 final class CompareConnectionTest {
     private static final long LONG_MILLIS = 60_000;
+    /** Of a request with one byte. */
+    private static final int FRAME_BYTES = 22;
 
     private final BlockingQueue<String> heard = new LinkedBlockingQueue<>();
+    private final Semaphore caughtUp = new Semaphore(0);
     private final Pipe pipe = new Pipe();
 
     private final CompareConnection.Listener listener = new CompareConnection.Listener() {
@@ -41,6 +45,11 @@ final class CompareConnectionTest {
         }
 
         @Override
+        public void caughtUp() {
+            caughtUp.release();
+        }
+
+        @Override
         public void lost(MigrationException.Transport why) {
             heard.add("lost: " + why.getMessage());
         }
@@ -52,6 +61,7 @@ final class CompareConnectionTest {
         final BlockingQueue<byte[]> fromUs = new LinkedBlockingQueue<>();
         final CountDownLatch aborted = new CountDownLatch(1);
         volatile boolean takesNothing;
+        volatile String reason = "";
 
         @Override
         public void write(IoVector vector) {
@@ -66,7 +76,7 @@ final class CompareConnectionTest {
                 } catch (InterruptedException e) {
                     Thread.currentThread().interrupt();
                 }
-                throw new MigrationException.Transport("aborted");
+                throw new MigrationException.Transport(reason);
             }
             byte[] bytes = new byte[length];
             memory.copyTo(offset, bytes, 0, length);
@@ -90,7 +100,7 @@ final class CompareConnectionTest {
                 Thread.currentThread().interrupt();
             }
             if (aborted.getCount() == 0) {
-                throw new MigrationException.Transport("aborted");
+                throw new MigrationException.Transport(reason);
             }
             return 0;
         }
@@ -101,7 +111,8 @@ final class CompareConnectionTest {
         }
 
         @Override
-        public void abort(String reason) {
+        public void abort(String why) {
+            reason = reason.isEmpty() ? why : reason;
             aborted.countDown();
         }
 
@@ -239,17 +250,46 @@ final class CompareConnectionTest {
         assertThat(heard).isEmpty();
     }
 
-    /** Who speaks to a side that takes nothing waits, and not longer than for the loss. */
+    /** Nobody who speaks waits for it: what is left for it has a limit, and it is lost then. */
     @Test
-    void aSideThatTakesNothingHoldsNobodyUpForEver() throws Exception {
+    void aSideThatTakesNothingIsLostAndHoldsNobodyUp() throws Exception {
         pipe.takesNothing = true;
-        try (CompareConnection connection = start(500)) {
+        try (CompareConnection connection = start(LONG_MILLIS)) {
             byte[] most = new byte[CompareWire.MAX_CONTENT_BYTES];
             for (int number = 1; number <= 200; number++) {
                 connection.request(number, most);
             }
-            assertThat(next()).startsWith("lost: ");
+            assertThat(next()).isEqualTo("lost: the other side takes too little: 8388608 bytes wait for it");
         }
+        assertThat(heard).isEmpty();
+    }
+
+    /** A request goes with what follows as long as the other guest has enough before it, but not for ever. */
+    @Test
+    void aRequestWithoutFollowersGoesByItself() throws Exception {
+        try (CompareConnection connection = start(10 * LONG_MILLIS)) {
+            int written = 0;
+            for (int number = 1; number <= 100; number++) {
+                connection.request(number, hex("01"));
+            }
+            while (written < 100 * FRAME_BYTES) {
+                written += written().length;
+            }
+            connection.request(101, hex("01"));
+            assertThat(written()).hasSize(FRAME_BYTES);
+        }
+    }
+
+    @Test
+    void whatComesTogetherIsCaughtUpWithOnce() throws Exception {
+        try (CompareConnection _ = start(LONG_MILLIS)) {
+            pipe.toUs.add(hex(
+                    "02 0000000000000000 0000000000000001 00000000" + "02 0000000000000000 0000000000000002 00000000"));
+            assertThat(next()).isEqualTo("answer 0 1 ");
+            assertThat(next()).isEqualTo("answer 0 2 ");
+            assertThat(caughtUp.tryAcquire(20, TimeUnit.SECONDS)).isTrue();
+        }
+        assertThat(caughtUp.availablePermits()).isZero();
     }
 
     @Test

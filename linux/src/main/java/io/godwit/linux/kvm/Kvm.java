@@ -26,6 +26,7 @@ public final class Kvm implements AutoCloseable {
         KvmCapability.MP_STATE,
         KvmCapability.VCPU_EVENTS,
         KvmCapability.DEBUGREGS,
+        KvmCapability.SYNC_REGS,
         KvmCapability.IMMEDIATE_EXIT,
         KvmCapability.MANUAL_DIRTY_LOG_PROTECT2,
     };

@@ -28,6 +28,8 @@ public enum KvmCapability {
     GET_TSC_KHZ(61),
     /** The highest number of vCPUs. */
     MAX_VCPUS(66),
+    /** Registers can be shared with the process. The value has bit 0 for the general ones. */
+    SYNC_REGS(74),
     /** {@link KvmVcpu#immediateExit} works. */
     IMMEDIATE_EXIT(136),
     /** Reading the dirty log and clearing it are two requests. The value is the mask of its flags. */

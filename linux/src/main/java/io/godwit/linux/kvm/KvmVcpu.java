@@ -28,6 +28,10 @@ public final class KvmVcpu implements AutoCloseable {
     private static final int IO_PORT = 34;
     private static final int IO_COUNT = 36;
     private static final int IO_DATA_OFFSET = 40;
+    private static final int VALID_REGISTERS = 288;
+    private static final int DIRTY_REGISTERS = 296;
+    private static final int REGISTERS = 304;
+    private static final long GENERAL_REGISTERS = 1;
 
     private static final int EXIT_IO = 2;
     private static final int EXIT_HLT = 5;
@@ -154,6 +158,32 @@ public final class KvmVcpu implements AutoCloseable {
                 default -> throw new IllegalStateException("port access of " + byteLength + " bytes");
             }
         }
+    }
+
+    /**
+     * From now on each {@link #run} leaves the general registers where {@link #register(int)} finds them, without a
+     * request to the kernel.
+     */
+    public void shareRegisters() {
+        run.set(JAVA_LONG, VALID_REGISTERS, GENERAL_REGISTERS);
+    }
+
+    /**
+     * A general register as the last {@link #run} left it; only after {@link #shareRegisters}.
+     *
+     * @param index in the order rax rbx rcx rdx rsi rdi rsp rbp r8 to r15, rip, rflags
+     */
+    public long register(int index) {
+        return run.get(JAVA_LONG, REGISTERS + (long) index * Long.BYTES);
+    }
+
+    /**
+     * Sets a general register; all others are as the last {@link #run} left them. Takes effect in the next one, so that
+     * run must come before the state is read.
+     */
+    public void register(int index, long value) {
+        run.set(JAVA_LONG, REGISTERS + (long) index * Long.BYTES, value);
+        run.set(JAVA_LONG, DIRTY_REGISTERS, GENERAL_REGISTERS);
     }
 
     /** The last exit in words, with the numbers that KVM gives for it. */

@@ -29,6 +29,9 @@ final class KvmHelloTest {
     private static final int CODE = 0x1000;
     private static final int PML4 = 0x2000;
     private static final int COUNTER_PAGE = 0x200;
+    private static final int RAX = 0;
+    private static final int RBX = 1;
+    private static final int RDX = 3;
 
     // in eax, dx; add [0x200000], rax (by rbx); jmp back
     private static final byte[] LOOP = {(byte) 0xed, 0x48, 0x01, 0x03, (byte) 0xeb, (byte) 0xfa};
@@ -56,6 +59,30 @@ final class KvmHelloTest {
                 assertThat(log.word(COUNTER_PAGE / 64)).isEqualTo(1);
                 log.fetch();
                 assertThat(log.word(COUNTER_PAGE / 64)).isZero();
+            }
+        }
+    }
+
+    @Test
+    void sharedRegistersAreSetWithTheAnswerToAPort() {
+        try (Arena arena = Arena.ofShared();
+                Kvm kvm = Kvm.open();
+                KvmVm vm = kvm.createVm()) {
+            MemorySegment ram = boot(arena, vm);
+            try (KvmVcpu vcpu = start(kvm, vm)) {
+                vcpu.shareRegisters();
+                assertThat(vcpu.run()).isEqualTo(KvmExit.IO_IN);
+                vcpu.answerIo(5);
+                assertThat(vcpu.run()).isEqualTo(KvmExit.IO_IN);
+                assertThat(vcpu.register(RBX)).isEqualTo(0x200000);
+                assertThat(vcpu.register(RDX)).isEqualTo(0x660);
+                vcpu.answerIo(0x8000_0007);
+                vcpu.register(RAX, 0x8000_0007L);
+                vcpu.register(RBX, 0x200008);
+                assertThat(vcpu.run()).isEqualTo(KvmExit.IO_IN);
+                assertThat(ram.get(JAVA_LONG, 0x200000)).isEqualTo(5);
+                assertThat(ram.get(JAVA_LONG, 0x200008)).isEqualTo(0x8000_0007L);
+                assertThat(vcpu.register(RBX)).isEqualTo(0x200008);
             }
         }
     }

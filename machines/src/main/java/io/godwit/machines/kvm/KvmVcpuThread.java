@@ -53,10 +53,7 @@ final class KvmVcpuThread extends VcpuThread {
             KvmExit exit = vcpu.run();
             accessPending = exit == KvmExit.IO_IN || exit == KvmExit.IO_OUT;
             switch (exit) {
-                case IO_IN -> {
-                    vcpu.answerIo(read(port));
-                    accessPending = !deliverRequest();
-                }
+                case IO_IN -> vcpu.answerIo(read(port));
                 // ORDERING: cleared before the flag is read again: a pause that was taken back meanwhile, since it came
                 // too late, must not keep the guest out for ever.
                 case INTERRUPTED -> {
@@ -90,18 +87,6 @@ final class KvmVcpuThread extends VcpuThread {
             // What a port without a device reads as.
             default -> -1;
         };
-    }
-
-    /** Whether the access was that of a service which gets a request: then it is finished, and the words are there. */
-    private boolean deliverRequest() {
-        if (service.isEmpty() || !service.get().isTaken()) {
-            return false;
-        }
-        finishAccess();
-        service.get().deliver();
-        // ORDERING: as after an interruption: the flag that asks for a pause is read next.
-        vcpu.immediateExit(false);
-        return true;
     }
 
     /**

@@ -138,6 +138,11 @@ final class CompareSecondary implements CompareConnection.Listener, Traffic.Peer
     }
 
     @Override
+    public void caughtUp() {
+        // Each request was fed as it came.
+    }
+
+    @Override
     public void lost(MigrationException.Transport why) {
         link.cut(MigrationException.sentence(why));
     }

@@ -17,7 +17,7 @@ import java.util.concurrent.locks.Lock;
  * Compares what the two guests say. An answer of ours that the other guest gives too may leave; one that differs asks
  * for a checkpoint, behind which both are the same again. Answers of before a checkpoint are covered by it.
  *
- * <p>Threads: {@link #ours} the guest's, {@link #theirs} {@code mig-compare}, the rest {@code mig-outgoing}.
+ * <p>Threads: {@link #ours} the guest's, {@link #theirs} and {@link #release} {@code mig-compare}, the rest {@code mig-outgoing}.
  */
 final class Comparison {
     /** LIMIT: what the other guest may have said ahead of ours. */
@@ -38,6 +38,8 @@ final class Comparison {
     private long theirBytes;
     private long generation;
     private boolean diverged;
+    /** Up to which answer what both have said may leave, and has not been let go; empty if there is none. */
+    private OptionalLong agreed = OptionalLong.empty();
 
     Comparison(Traffic traffic, CheckpointTimer timer, ColoProgress progress, Environment environment) {
         this.traffic = traffic;
@@ -59,12 +61,12 @@ final class Comparison {
     }
 
     /**
-     * The other guest has answered, after so many checkpoints.
+     * The other guest has answered, after so many checkpoints. What both have said leaves with the next {@link
+     * #release}.
      *
      * @throws MigrationException.Protocol if it says more than anybody can use
      */
     void theirs(long theirGeneration, long number, byte[] content) {
-        OptionalLong same;
         lock.lock();
         try {
             if (theirGeneration != generation) {
@@ -75,14 +77,27 @@ final class Comparison {
                 throw new MigrationException.Protocol("the secondary is " + theirs.size() + " answers ahead");
             }
             theirs.add(new Answer(number, content, clock.nanoTime()));
-            same = compare();
+            OptionalLong same = compare();
+            agreed = same.isPresent() ? same : agreed;
         } finally {
             lock.unlock();
         }
-        same.ifPresent(traffic::release);
     }
 
-    /** Up to which answer both agree now; empty if no further than before. Let go without the lock. */
+    /** Lets go what both have said. */
+    void release() {
+        OptionalLong upTo;
+        lock.lock();
+        try {
+            upTo = agreed;
+            agreed = OptionalLong.empty();
+        } finally {
+            lock.unlock();
+        }
+        upTo.ifPresent(traffic::release);
+    }
+
+    /** Up to which answer both agree now; empty if no further than before. */
     private OptionalLong compare() {
         OptionalLong same = OptionalLong.empty();
         while (!diverged && !ours.isEmpty() && !theirs.isEmpty()) {

@@ -351,6 +351,11 @@ public final class Protection implements AutoCloseable {
         }
 
         @Override
+        public void caughtUp() {
+            outputs.comparison().ifPresent(Comparison::release);
+        }
+
+        @Override
         public void lost(MigrationException.Transport why) {
             Protection.this.lost();
             abort.raise(MigrationException.sentence(why));

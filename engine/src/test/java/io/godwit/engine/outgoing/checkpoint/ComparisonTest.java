@@ -95,12 +95,30 @@ final class ComparisonTest {
         }
     }
 
+    /** The other guest's answer comes alone. */
+    private void theirs(long generation, long number, byte[] content) {
+        comparison.theirs(generation, number, content);
+        comparison.release();
+    }
+
     @Test
-    void equalAnswersLeaveInOrder() {
+    void answersThatComeTogetherLeaveTogether() {
         assertThat(comparison.ours(1, text("a"))).isFalse();
         assertThat(comparison.ours(2, text("b"))).isFalse();
         comparison.theirs(0, 1, text("a"));
         comparison.theirs(0, 2, text("b"));
+        assertThat(released).isEmpty();
+        comparison.release();
+        comparison.release();
+        assertThat(released).containsExactly(2L);
+    }
+
+    @Test
+    void equalAnswersLeaveInOrder() {
+        assertThat(comparison.ours(1, text("a"))).isFalse();
+        assertThat(comparison.ours(2, text("b"))).isFalse();
+        theirs(0, 1, text("a"));
+        theirs(0, 2, text("b"));
         assertThat(released).containsExactly(1L, 2L);
         assertThat(comparison.oldestNanos()).isEmpty();
         assertThat(asked()).isEqualTo(NOT_DUE);
@@ -108,7 +126,7 @@ final class ComparisonTest {
 
     @Test
     void anAnswerThatTheOtherGuestGaveBeforeMayLeaveAtOnce() {
-        comparison.theirs(0, 1, text("a"));
+        theirs(0, 1, text("a"));
         assertThat(comparison.ours(1, text("a"))).isTrue();
         assertThat(released).isEmpty();
     }
@@ -116,16 +134,16 @@ final class ComparisonTest {
     @Test
     void aDivergenceAsksForACheckpointAndReleasesNothingBeforeIt() {
         assertThat(comparison.ours(1, text("a"))).isFalse();
-        comparison.theirs(0, 1, text("x"));
+        theirs(0, 1, text("x"));
         assertThat(asked()).isEqualTo("the two guests differ in answer 1");
         assertThat(comparison.ours(2, text("b"))).isFalse();
-        comparison.theirs(0, 2, text("b"));
+        theirs(0, 2, text("b"));
         assertThat(released).isEmpty();
         assertThat(comparison.oldestNanos()).isEmpty();
         comparison.taken();
         timer.restart();
         assertThat(comparison.ours(3, text("c"))).isFalse();
-        comparison.theirs(1, 3, text("c"));
+        theirs(1, 3, text("c"));
         assertThat(released).containsExactly(3L);
         assertThat(asked()).isEqualTo(NOT_DUE);
     }
@@ -133,7 +151,7 @@ final class ComparisonTest {
     @Test
     void anAnswerThatTheOtherGuestLeavesOutIsADivergence() {
         assertThat(comparison.ours(1, text("a"))).isFalse();
-        comparison.theirs(0, 2, text("a"));
+        theirs(0, 2, text("a"));
         assertThat(released).isEmpty();
         assertThat(asked()).isEqualTo("the two guests differ in answer 1");
     }
@@ -142,12 +160,12 @@ final class ComparisonTest {
     void answersOfAnotherGenerationAreNotHeard() {
         assertThat(comparison.ours(1, text("a"))).isFalse();
         comparison.taken();
-        comparison.theirs(0, 1, text("a"));
+        theirs(0, 1, text("a"));
         assertThat(comparison.ours(2, text("b"))).isFalse();
-        comparison.theirs(0, 2, text("b"));
-        comparison.theirs(2, 2, text("b"));
+        theirs(0, 2, text("b"));
+        theirs(2, 2, text("b"));
         assertThat(released).isEmpty();
-        comparison.theirs(1, 2, text("b"));
+        theirs(1, 2, text("b"));
         assertThat(released).containsExactly(2L);
     }
 
@@ -156,8 +174,8 @@ final class ComparisonTest {
     void anAnswerOfBeforeOursIsPassedOver() {
         comparison.taken();
         assertThat(comparison.ours(5, text("e"))).isFalse();
-        comparison.theirs(1, 4, text("d"));
-        comparison.theirs(1, 5, text("e"));
+        theirs(1, 4, text("d"));
+        theirs(1, 5, text("e"));
         assertThat(released).containsExactly(5L);
         assertThat(asked()).isEqualTo(NOT_DUE);
     }
@@ -169,7 +187,7 @@ final class ComparisonTest {
         long first = comparison.oldestNanos().orElseThrow();
         assertThat(comparison.ours(2, text("b"))).isFalse();
         assertThat(comparison.oldestNanos()).hasValue(first);
-        comparison.theirs(0, 1, text("a"));
+        theirs(0, 1, text("a"));
         assertThat(comparison.oldestNanos().orElseThrow()).isGreaterThanOrEqualTo(first);
         comparison.taken();
         assertThat(comparison.oldestNanos()).isEmpty();
@@ -179,9 +197,9 @@ final class ComparisonTest {
     void theOtherGuestIsAheadOnlySoFar() {
         byte[] most = new byte[64 << 10];
         for (int number = 1; number <= 256; number++) {
-            comparison.theirs(0, number, most);
+            theirs(0, number, most);
         }
-        assertThatThrownBy(() -> comparison.theirs(0, 257, most))
+        assertThatThrownBy(() -> theirs(0, 257, most))
                 .isInstanceOf(MigrationException.Protocol.class)
                 .hasMessageContaining("256 answers ahead");
     }
