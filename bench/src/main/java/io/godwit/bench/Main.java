@@ -18,6 +18,7 @@ import io.godwit.bench.moves.ProgressBenchmark;
 import io.godwit.bench.moves.ProtectionBenchmark;
 import io.godwit.bench.moves.PushBenchmark;
 import io.godwit.bench.moves.SafeBenchmark;
+import io.godwit.bench.moves.StageBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
 import io.godwit.bench.moves.SwitchBenchmark;
 import io.godwit.bench.moves.TransferBenchmark;
@@ -46,8 +47,9 @@ public final class Main {
                             converge:limit for dirty-limit beside auto-converge when one vCPU writes much and one little
               hints         the first pass with and without the guest's hints of free pages; hints:unanswered for a \
               guest that never answers
-              colo          a standby's cache, beside C: colo:flush for its flush into the guest, colo:fill for the \
-              first fill,
+              colo          a standby's second copy, beside C: colo:flush for its flush into the guest, colo:fill for \
+              the first fill,
+                            colo:stage for a standby without one, beside one with it,
                             colo:pause for how long the primary stands still, colo:service for a service's throughput,
                             colo:failover for the time to the next answer
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
@@ -123,6 +125,7 @@ public final class Main {
             case "hints:unanswered" -> UnansweredBenchmark.run(count(runs, quick ? 3 : 9));
             case "colo" -> {
                 FlushBenchmark.run(count(runs, quick ? 10 : 40));
+                StageBenchmark.run(count(runs, quick ? 10 : 40));
                 FillBenchmark.run(count(runs, quick ? 3 : 9));
                 CheckpointBenchmark.run(count(runs, quick ? 1 : 3), quick ? 5 : 20);
                 ProtectionBenchmark.service(count(runs, quick ? 1 : 3), quick ? 3 : 10);
@@ -132,6 +135,7 @@ public final class Main {
             case "colo:service" -> ProtectionBenchmark.service(count(runs, quick ? 1 : 3), quick ? 3 : 10);
             case "colo:failover" -> ProtectionBenchmark.failover(count(runs, quick ? 5 : 100));
             case "colo:flush" -> FlushBenchmark.run(count(runs, quick ? 10 : 40));
+            case "colo:stage" -> StageBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);

@@ -57,6 +57,7 @@ class CaptureTest {
                     false,
                     false,
                     false,
+                    false,
                     List.of(),
                     Environment.SYSTEM,
                     new SystemTransports(Descriptors.ANY_NUMBER)));

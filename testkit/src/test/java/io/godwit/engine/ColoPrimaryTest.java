@@ -22,6 +22,7 @@ import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.StreamLimits;
 import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
+import io.godwit.stream.WrittenPages;
 import io.godwit.testkit.guest.CountingGuest;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -42,7 +43,11 @@ final class ColoPrimaryTest {
         SILENCE,
         WRONG,
         UNKNOWN,
-        CLOSE
+        CLOSE,
+        /** It tells what its guest has written, of a block that there is not. */
+        WROTE_NONSENSE,
+        /** The same, and not to the end. */
+        WROTE_A_PART
     }
 
     @TempDir
@@ -103,17 +108,34 @@ final class ColoPrimaryTest {
             try {
                 if (words < wrongWord) {
                     word(message.value());
+                    if (tellsWritten() && message == ColoMessage.CHECKPOINT_REPLY) {
+                        word(0);
+                    }
                 } else if (words == wrongWord) {
                     switch (instead) {
                         case SILENCE -> {}
                         case WRONG -> word((message.value() + 1) % 7);
                         case UNKNOWN -> word(0x00070000);
                         case CLOSE -> socket.close();
+                        case WROTE_NONSENSE -> written(7, 16);
+                        case WROTE_A_PART -> written(0, 9);
                     }
                 }
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
+        }
+
+        private boolean tellsWritten() {
+            return instead == Instead.WROTE_NONSENSE || instead == Instead.WROTE_A_PART;
+        }
+
+        private void written(int block, int bytes) throws IOException {
+            word(ColoMessage.CHECKPOINT_REPLY.value());
+            word(1);
+            ByteBuffer record = ByteBuffer.allocate(WrittenPages.WORD_BYTES);
+            WrittenPages.putWord(record, block, 0, 1);
+            socket.getOutputStream().write(record.array(), 0, bytes);
         }
 
         private void word(int value) throws IOException {
@@ -126,6 +148,8 @@ final class ColoPrimaryTest {
                 if (command instanceof Command.Ping(int value)) {
                     if (value == Extension.TOKEN.question()) {
                         pong(Extension.TOKEN.yes());
+                    } else if (value == Extension.WRITTEN.question() && tellsWritten()) {
+                        pong(Extension.WRITTEN.yes());
                     }
                     pong(value);
                 }
@@ -181,21 +205,24 @@ final class ColoPrimaryTest {
     /** The first word is READY; then each checkpoint has three. */
     @ParameterizedTest
     @CsvSource({
-        "1, SILENCE, did not say CHECKPOINT_READY within 300 ms",
+        "1, SILENCE, did not say CHECKPOINT_READY within 1500 ms",
         "1, CLOSE, ''",
-        "2, SILENCE, did not say CHECKPOINT_REPLY within 300 ms",
+        "2, SILENCE, did not say CHECKPOINT_REPLY within 1500 ms",
         "2, WRONG, said VMSTATE_SEND where CHECKPOINT_REPLY was due",
         "2, UNKNOWN, the unknown 458752",
         "2, CLOSE, ''",
-        "3, SILENCE, did not say VMSTATE_RECEIVED within 300 ms",
+        "3, SILENCE, did not say VMSTATE_RECEIVED within 1500 ms",
         "3, WRONG, said VMSTATE_LOADED where VMSTATE_RECEIVED was due",
         "3, UNKNOWN, the unknown 458752",
         "3, CLOSE, ''",
-        "4, SILENCE, did not say VMSTATE_LOADED within 300 ms",
+        "4, SILENCE, did not say VMSTATE_LOADED within 1500 ms",
         "4, WRONG, said CHECKPOINT_READY where VMSTATE_LOADED was due",
         "4, CLOSE, ''",
-        "9, SILENCE, did not say VMSTATE_RECEIVED within 300 ms",
-        "9, CLOSE, ''"
+        "9, SILENCE, did not say VMSTATE_RECEIVED within 1500 ms",
+        "9, CLOSE, ''",
+        "2, WROTE_NONSENSE, 'block: expected at most 0, found 7'",
+        "5, WROTE_NONSENSE, 'block: expected at most 0, found 7'",
+        "2, WROTE_A_PART, did not say CHECKPOINT_REPLY within 1500 ms"
     })
     void thePrimarysGuestGoesOn(int wrongWord, Instead instead, String sentence) throws Exception {
         CountingGuest.Census census = new CountingGuest.Census();
@@ -206,7 +233,7 @@ final class ColoPrimaryTest {
             try (Migrator primary = new Migrator(guest, run)) {
                 primary.setParameters(MigrationParameters.DEFAULTS
                         .with(MigrationParameter.MAX_BANDWIDTH, 0)
-                        .with(MigrationParameter.HANDOVER_TIMEOUT, 300)
+                        .with(MigrationParameter.HANDOVER_TIMEOUT, 1500)
                         .with(MigrationParameter.CONNECT_TIMEOUT, 5000)
                         .with(MigrationParameter.CHECKPOINT_DELAY, 2));
                 primary.setCapability(Capability.X_COLO, true);

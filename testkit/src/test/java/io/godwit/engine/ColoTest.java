@@ -33,6 +33,7 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A secondary is what its primary was at the last checkpoint, and takes its place, or the primary goes on alone. */
@@ -147,10 +148,11 @@ final class ColoTest {
     }
 
     @ParameterizedTest
-    @ValueSource(longs = {0, 1})
-    void eachCheckpointMakesTheSecondaryThePrimary(long periodic) {
+    @CsvSource({"0, 0", "0, 1", "1, 0", "1, 1"})
+    void eachCheckpointMakesTheSecondaryThePrimary(long periodic, long secondCopy) {
         primary.setParameters(primary.parameters().with(MigrationParameter.COLO_PERIODIC, periodic));
         Standby standby = new Standby(directory);
+        standby.migrator.setParameters(parameters().with(MigrationParameter.COLO_SECOND_COPY, secondCopy));
         AtomicReference<byte[]> sent = new AtomicReference<>(new byte[0]);
         AtomicInteger compared = new AtomicInteger();
         AtomicInteger different = new AtomicInteger();

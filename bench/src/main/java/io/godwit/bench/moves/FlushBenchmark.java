@@ -4,9 +4,11 @@ package io.godwit.bench.moves;
 
 import io.godwit.engine.checkpoint.FlushShape;
 import io.godwit.engine.checkpoint.RamCache;
+import io.godwit.engine.checkpoint.RamStage;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.guest.DirtyTracker;
 import io.godwit.engine.memory.PageBitmap;
+import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.Advice;
@@ -61,8 +63,11 @@ public final class FlushBenchmark {
     private final NativeMemory memory = NativeMemory.mapAnonymous((long) MEBIBYTES << 20);
     private final RamBlock block = new RamBlock("ram", memory);
     private final GivenLog log = new GivenLog();
+    private final RamBlocks.Snapshot ram;
     private final RamCache cache;
     private final CopyFloor floor;
+    private final Map<String, RamStage> stages = new LinkedHashMap<>();
+    private final NativeMemory page = NativeMemory.allocate(RamBlock.PAGE_BYTES);
 
     /** Says what it was told that the guest has written, as the log of a kernel does. */
     private static final class GivenLog implements DirtyTracker {
@@ -113,10 +118,11 @@ public final class FlushBenchmark {
         for (long page = 0; page < block.pageCount(); page++) {
             memory.putLong(page * RamBlock.PAGE_BYTES, page + 1);
         }
-        cache = RamCache.of(
-                new RamBlocks(List.of(block)).snapshot(),
-                Environment.SYSTEM,
-                RamCache.Settings.DEFAULT.withThreads(THREADS));
+        ram = new RamBlocks(List.of(block)).snapshot();
+        cache = RamCache.of(ram, Environment.SYSTEM, RamCache.Settings.DEFAULT.withThreads(THREADS));
+        stages.put("stage, one thread", RamStage.of(ram, Environment.SYSTEM, 1));
+        stages.put("stage, " + THREADS + " threads", RamStage.of(ram, Environment.SYSTEM, THREADS));
+        page.fillRandom(0, page.byteLength(), SEED);
         var _ = cache.fill();
         cache.startTracking(log);
         floor = new CopyFloor(MEBIBYTES, THREADS);
@@ -161,8 +167,21 @@ public final class FlushBenchmark {
             cache.use(RamCache.Settings.DEFAULT.withShape(way.shape).withThreads(way.threads));
             add(all, way.name, cache.flush().nanos());
         }
+        for (Map.Entry<String, RamStage> stage : stages.entrySet()) {
+            stage(dirty.words(random), stage.getValue().place(ram));
+            add(all, stage.getKey(), stage.getValue().flush().nanos());
+        }
         add(all, "C, one thread", floor.flush(dirty.words(random), 1));
         add(all, "C, " + THREADS + " threads", floor.flush(dirty.words(random), THREADS));
+    }
+
+    /** The pages of a checkpoint have come just before its flush. */
+    private void stage(long[] words, PagePlace place) {
+        for (int word = 0; word < words.length; word++) {
+            for (long rest = words[word]; rest != 0; rest &= rest - 1) {
+                place.place(0, ((long) word * 64 + Long.numberOfTrailingZeros(rest)) * RamBlock.PAGE_BYTES, page, 0);
+            }
+        }
     }
 
     private static void add(Map<String, Series> all, String name, long nanos) {
@@ -190,12 +209,20 @@ public final class FlushBenchmark {
                                 "; %.2f of one thread's speed, %.2f of C's",
                                 one / series.median(),
                                 (name.equals(WAYS.getFirst().name) ? floorOne : floorAll) / series.median())));
-        System.out.printf(Locale.ROOT, "  C with %d threads against one: %.2f%n", THREADS, floorOne / floorAll);
+        System.out.printf(
+                Locale.ROOT,
+                "  %d threads against one: the stage %.2f, C %.2f%n",
+                THREADS,
+                series(all, "stage, one thread").median()
+                        / series(all, "stage, " + THREADS + " threads").median(),
+                floorOne / floorAll);
     }
 
     private void close() throws Exception {
         floor.close();
         cache.close();
+        stages.values().forEach(RamStage::close);
+        page.close();
         memory.close();
     }
 }

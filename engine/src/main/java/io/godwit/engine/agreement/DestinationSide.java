@@ -22,6 +22,7 @@ public final class DestinationSide {
     private final RunControl run;
     private final boolean postcopy;
     private final BooleanSupplier takesMore;
+    private final boolean stages;
     private final Set<Extension> agreed = EnumSet.noneOf(Extension.class);
     private boolean godwit;
     private boolean identityArrived;
@@ -34,12 +35,15 @@ public final class DestinationSide {
      *
      * @param postcopy whether the source may let the guest run here before its memory has come
      * @param takesMore whether more than one connection can come
+     * @param stages whether a secondary here keeps no second copy of RAM
      */
-    public DestinationSide(Arrival guest, RunControl run, boolean postcopy, BooleanSupplier takesMore) {
+    public DestinationSide(
+            Arrival guest, RunControl run, boolean postcopy, BooleanSupplier takesMore, boolean stages) {
         this.guest = guest;
         this.run = run;
         this.postcopy = postcopy;
         this.takesMore = takesMore;
+        this.stages = stages;
     }
 
     /** Whether the source has named its guest. */
@@ -93,6 +97,7 @@ public final class DestinationSide {
             case PLUG -> guest.ramPlug().isPresent();
             case COMPARE -> guest.guest().isPresent() && takesMore.getAsBoolean();
             case STANDSTILL -> guest.guest().isPresent();
+            case WRITTEN -> stages && guest.guest().isPresent();
         };
     }
 

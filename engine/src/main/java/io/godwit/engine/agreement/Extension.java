@@ -51,7 +51,13 @@ public enum Extension {
      */
     COMPARE(0x636f6c6f, 0x636f6d70, OptionalInt.empty()),
     /** The secondary's guest stands still until it is needed. WIRE: asked after {@link #COMPARE}. */
-    STANDSTILL(0x73746e64, 0x7374696c, OptionalInt.empty());
+    STANDSTILL(0x73746e64, 0x7374696c, OptionalInt.empty()),
+    /**
+     * The secondary keeps no second copy of RAM: with each {@code CHECKPOINT_REPLY} it says which pages its guest has
+     * written, see {@link io.godwit.stream.WrittenPages}, and the primary sends these too. WIRE: asked of a
+     * Godwit, before ENABLE_COLO.
+     */
+    WRITTEN(0x77726974, 0x74656e73, OptionalInt.empty());
 
     /** Value of the PING whose successor's value is the number of pages that are left out, see {@link #HOLES}. */
     public static final int HOLE_COUNT = 0x6c656674;

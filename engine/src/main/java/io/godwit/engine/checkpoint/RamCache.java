@@ -14,9 +14,6 @@ import io.godwit.linux.memory.NativeMemory;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.function.Supplier;
 
 /**
  * A second copy of a guest's RAM: what the primary has sent, while the guest here runs and writes to its own. A
@@ -33,18 +30,14 @@ import java.util.function.Supplier;
  * <p>Threads: one at a time, which makes the calls in turn; a call beside a flush or a fill is refused. Others
  * ({@code mig-flush}) help with a flush and sleep in between.
  */
-public final class RamCache implements AutoCloseable {
-    private final Environment environment;
+public final class RamCache implements SecondaryRam {
     private final List<CachedBlock> blocks;
-    private final FlushThreads threads;
+    private final FlushCrew crew;
     private final RangesFlush ranges;
     private final RunsFlush runs;
-    private final List<FlushHand> hands = new ArrayList<>();
-    private final AtomicBoolean busy = new AtomicBoolean();
 
     private Settings settings;
     private Optional<DirtyTracker> tracker = Optional.empty();
-    private boolean closed;
 
     /**
      * How a flush is done.
@@ -77,7 +70,8 @@ public final class RamCache implements AutoCloseable {
             return new Settings(other, threads, fewPages);
         }
 
-        private int threadCount() {
+        /** How many threads that is here. */
+        public int threadCount() {
             return threads == 0 ? Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) : threads;
         }
     }
@@ -129,15 +123,11 @@ public final class RamCache implements AutoCloseable {
     }
 
     private RamCache(List<CachedBlock> blocks, Environment environment, Settings settings) {
-        this.environment = environment;
         this.blocks = List.copyOf(blocks);
         this.settings = settings;
-        this.threads = new FlushThreads(environment, settings.threadCount());
+        this.crew = new FlushCrew(environment, settings.threadCount());
         this.ranges = new RangesFlush(this.blocks);
         this.runs = new RunsFlush(this.blocks, environment);
-        for (int i = 0; i < threads.count(); i++) {
-            hands.add(new FlushHand());
-        }
     }
 
     /** Changes how the next flushes and fills are done; there are never more threads than at first. */
@@ -151,11 +141,13 @@ public final class RamCache implements AutoCloseable {
      * @param listed the blocks as the stream numbers them
      * @throws MigrationException.Protocol if one of them is not in the copy
      */
+    @Override
     public PagePlace mirror(RamBlocks.Snapshot listed) {
         return new Place(inOrder(listed), false);
     }
 
     /** Where the pages of a checkpoint go: into the copy only, marked. As {@link #mirror}. */
+    @Override
     public PagePlace place(RamBlocks.Snapshot listed) {
         return new Place(inOrder(listed), true);
     }
@@ -181,7 +173,7 @@ public final class RamCache implements AutoCloseable {
 
         @Override
         public void place(int blockIndex, long offset, NativeMemory content, long position) {
-            refuseBeside();
+            crew.refuseBeside();
             CachedBlock block = listed[blockIndex];
             block.put(offset, content, position);
             if (marked) {
@@ -191,7 +183,7 @@ public final class RamCache implements AutoCloseable {
 
         @Override
         public void placeZero(int blockIndex, long offset) {
-            refuseBeside();
+            crew.refuseBeside();
             CachedBlock block = listed[blockIndex];
             block.putZero(offset);
             if (marked) {
@@ -205,15 +197,9 @@ public final class RamCache implements AutoCloseable {
         }
     }
 
-    private void refuseBeside() {
-        if (busy.get()) {
-            throw new IllegalStateException("a page comes into the cache while it is being flushed or filled");
-        }
-    }
-
     /** Makes the copy what the guest is, whose memory is all here and who stands still. */
     public FlushStatistics fill() {
-        return alone(() -> share(new CacheFill(blocks), threadCount()));
+        return crew.alone(() -> crew.share(new CacheFill(blocks), threadCount()));
     }
 
     /**
@@ -222,6 +208,7 @@ public final class RamCache implements AutoCloseable {
      *
      * @param noting the guest's, which nobody else uses until {@link #close}
      */
+    @Override
     public void startTracking(DirtyTracker noting) {
         // Before it starts, so that it is stopped if it cannot track all of the guest.
         tracker = Optional.of(noting);
@@ -238,14 +225,15 @@ public final class RamCache implements AutoCloseable {
      *
      * @throws RuntimeException the tracker's: before anything was copied, or after all was
      */
+    @Override
     public FlushStatistics flush() {
-        return alone(() -> {
+        return crew.alone(() -> {
             List<FlushStatistics.Part> parts;
             try {
                 for (CachedBlock block : blocks) {
                     tracker.ifPresent(block::beginHarvest);
                 }
-                parts = share(course(), threadCount());
+                parts = crew.share(course(), threadCount());
             } finally {
                 blocks.forEach(CachedBlock::endHarvest);
             }
@@ -262,7 +250,7 @@ public final class RamCache implements AutoCloseable {
     }
 
     private int threadCount() {
-        return Math.min(settings.threadCount(), threads.count());
+        return Math.min(settings.threadCount(), crew.count());
     }
 
     private FlushCourse course() {
@@ -272,64 +260,15 @@ public final class RamCache implements AutoCloseable {
         };
     }
 
-    private List<FlushStatistics.Part> share(FlushCourse course, int count) {
-        hands.forEach(FlushHand::clear);
-        AtomicInteger woken = new AtomicInteger();
-        threads.begin(thread -> timed(hands.get(thread), () -> course.help(hands.get(thread))));
-        try {
-            timed(
-                    hands.getFirst(),
-                    () -> course.lead(hands.getFirst(), () -> {
-                        woken.set(count - 1);
-                        threads.wake(count - 1);
-                    }));
-        } finally {
-            threads.end();
-        }
-        return hands.stream().limit(woken.get() + 1).map(FlushHand::picture).toList();
-    }
-
-    private void timed(FlushHand hand, Runnable part) {
-        long begin = environment.clock().nanoTime();
-        part.run();
-        hand.worked(environment.clock().nanoTime() - begin);
-    }
-
-    /** One at a time. */
-    private FlushStatistics alone(Supplier<List<FlushStatistics.Part>> work) {
-        if (!busy.compareAndSet(false, true)) {
-            throw new IllegalStateException("the cache is being flushed or filled already");
-        }
-        try {
-            if (closed) {
-                throw new IllegalStateException("the cache was closed");
-            }
-            long begin = environment.clock().nanoTime();
-            List<FlushStatistics.Part> parts = work.get();
-            return new FlushStatistics(environment.clock().nanoTime() - begin, parts);
-        } finally {
-            busy.set(false);
-        }
-    }
-
     /**
      * Drops the copy and what came into it since the last flush; the guest stays as it is, and its tracker is free
      * again. Harmless when repeated.
      */
     @Override
     public void close() {
-        if (!busy.compareAndSet(false, true)) {
-            throw new IllegalStateException("the cache is being flushed or filled, and cannot be closed meanwhile");
-        }
-        try {
-            if (!closed) {
-                closed = true;
-                threads.close();
-                tracker.ifPresent(DirtyTracker::stop);
-                blocks.forEach(CachedBlock::close);
-            }
-        } finally {
-            busy.set(false);
-        }
+        crew.close(() -> {
+            tracker.ifPresent(DirtyTracker::stop);
+            blocks.forEach(CachedBlock::close);
+        });
     }
 }

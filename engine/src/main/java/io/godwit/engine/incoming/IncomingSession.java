@@ -45,7 +45,7 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
         this.control = control;
         this.stream = new SourceStream(plan, progress, this);
         this.agreement = new DestinationSide(
-                plan.guest(), plan.run(), plan.postcopy(), () -> control.link().takesMore());
+                plan.guest(), plan.run(), plan.postcopy(), () -> control.link().takesMore(), !plan.secondCopy());
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);

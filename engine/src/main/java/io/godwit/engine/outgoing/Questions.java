@@ -68,9 +68,16 @@ final class Questions {
     /** A Godwit may compare; any other secondary gets checkpoints only. */
     void askForComparison() {
         boolean periodic = plan.parameters().get().isOn(MigrationParameter.COLO_PERIODIC);
-        if (returnPath.isPresent() && agrees(Extension.COMPARE) && periodic && !agrees(Extension.STANDSTILL)) {
+        if (returnPath.isEmpty()) {
+            return;
+        }
+        if (agrees(Extension.COMPARE) && periodic && !agrees(Extension.STANDSTILL)) {
             throw new MigrationException.Refused("'x-colo-periodic' needs a secondary whose guest can stand still; "
                     + peer + " has none. Switch it off");
+        }
+        if (returnPath.get().peer().isGodwit()) {
+            // Whatever it says is followed.
+            boolean _ = agrees(Extension.WRITTEN);
         }
     }
 

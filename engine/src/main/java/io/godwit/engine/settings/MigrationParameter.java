@@ -75,7 +75,12 @@ public enum MigrationParameter {
      * With {@code x-colo}, whether the secondary's guest stands still and outputs wait for the next checkpoint, so that
      * nothing is compared; Godwit's own.
      */
-    COLO_PERIODIC("x-colo-periodic", false);
+    COLO_PERIODIC("x-colo-periodic", false),
+    /**
+     * With {@code x-colo}, whether a secondary keeps a second copy of RAM, so that the primary need not send what only
+     * the secondary's guest has written; the secondary's holds. Godwit's own.
+     */
+    COLO_SECOND_COPY("x-colo-second-copy", false);
 
     private final String publicName;
     private final boolean isSwitch;

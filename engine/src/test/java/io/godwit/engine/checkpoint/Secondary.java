@@ -2,6 +2,8 @@
 // Copyright the Godwit authors
 package io.godwit.engine.checkpoint;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import io.godwit.engine.memory.PagePlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
@@ -12,6 +14,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /**
  * A guest that is nothing but memory, and the model of its primary: one number a page, which every word of the page
@@ -93,6 +96,19 @@ final class Secondary implements AutoCloseable {
                 send(place, block, page);
             }
         }
+    }
+
+    /** The primary sends what was written here, as it is there. */
+    void primaryAnswers(RamStage stage, PagePlace place) {
+        int told = stage.takeWritten();
+        AtomicInteger heard = new AtomicInteger();
+        stage.written((block, word, bits) -> {
+            heard.getAndIncrement();
+            for (long rest = bits; rest != 0; rest &= rest - 1) {
+                send(place, block, (word << 6) + Long.numberOfTrailingZeros(rest));
+            }
+        });
+        assertThat(heard).hasValue(told);
     }
 
     private void send(PagePlace place, int block, int page) {

@@ -73,10 +73,12 @@ final class RequestLine {
         return request;
     }
 
-    /** Begins to be a secondary's. */
+    /** Begins to be a secondary's, of which no state has come: one that was loaded before, in a rehearsal say, is none. */
     void standBy() {
         secondary = true;
         fed = 0;
+        whole = false;
+        announce();
     }
 
     /** Ends that: what the guest has taken is not needed any more. */

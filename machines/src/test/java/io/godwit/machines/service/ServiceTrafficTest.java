@@ -219,6 +219,19 @@ final class ServiceTrafficTest {
         assertThat(serve(secondary)).isEqualTo(1);
     }
 
+    /** A host loads its guest's own state in rehearsals, and requests may come before the primary's state. */
+    @Test
+    void aStateThatWasLoadedInARehearsalSaysNothingOfWhichRequestIsNext() {
+        ServiceDevice secondary = DeviceRig.awaited();
+        secondary.load(secondary.save());
+        secondary.standBy(new Other());
+        secondary.feed(7, content(107));
+        assertThat(secondary.isWaiting()).isFalse();
+        secondary.load(state(5, 5, 106));
+        assertThat(serve(secondary)).isEqualTo(106);
+        assertThat(serve(secondary)).isEqualTo(107);
+    }
+
     @Test
     void secondaryKeepsTwiceWhatIsToldBetweenTwoStates() {
         ServiceDevice secondary = DeviceRig.awaited();

@@ -23,10 +23,10 @@ class AgreementTest {
     void valuesOnTheWireStay() {
         assertThat(Extension.values())
                 .extracting(Extension::question)
-                .containsExactly(0x676f6477, 0x73616665, 0x686f6c65, 0x706c7567, 0x636f6c6f, 0x73746e64);
+                .containsExactly(0x676f6477, 0x73616665, 0x686f6c65, 0x706c7567, 0x636f6c6f, 0x73746e64, 0x77726974);
         assertThat(Extension.values())
                 .extracting(Extension::yes)
-                .containsExactly(0x746f6b6e, 0x65706f63, 0x67617073, 0x736c6f74, 0x636f6d70, 0x7374696c);
+                .containsExactly(0x746f6b6e, 0x65706f63, 0x67617073, 0x736c6f74, 0x636f6d70, 0x7374696c, 0x74656e73);
         assertThat(Extension.TOKEN.no()).hasValue(0x6e6f746b);
         assertThat(Extension.HOLE_COUNT).isEqualTo(0x6c656674);
     }
@@ -71,7 +71,7 @@ class AgreementTest {
     void aDestinationSaysYesBeforeItsEchoAndNothingThatItCannot() {
         try (StillGuest guest = new StillGuest(1 << 20, 1)) {
             RunControl run = new RunControl(guest, new NoArbiter(), RunState.INMIGRATE);
-            DestinationSide destination = new DestinationSide(guest, run, true, () -> true);
+            DestinationSide destination = new DestinationSide(guest, run, true, () -> true, true);
             assertThat(answers(destination, 5)).containsExactly(5);
             assertThat(answers(destination, Extension.HOLES.question()))
                     .containsExactly(Extension.HOLES.yes(), Extension.HOLES.question());
@@ -89,7 +89,7 @@ class AgreementTest {
     void whereOneConnectionCanComeNothingIsCompared() {
         try (StillGuest guest = new StillGuest(1 << 20, 1)) {
             RunControl run = new RunControl(guest, new NoArbiter(), RunState.INMIGRATE);
-            DestinationSide destination = new DestinationSide(guest, run, false, () -> false);
+            DestinationSide destination = new DestinationSide(guest, run, false, () -> false, true);
             assertThat(answers(destination, Extension.COMPARE.question()))
                     .containsExactly(Extension.COMPARE.question());
         }
@@ -99,7 +99,7 @@ class AgreementTest {
     void theNumberBehindTheHoleCountIsNoQuestion() {
         try (StillGuest guest = new StillGuest(1 << 20, 1)) {
             DestinationSide destination = new DestinationSide(
-                    guest, new RunControl(guest, new NoArbiter(), RunState.INMIGRATE), false, () -> true);
+                    guest, new RunControl(guest, new NoArbiter(), RunState.INMIGRATE), false, () -> true, true);
             // Unasked, a count is an ordinary PING.
             answers(destination, Extension.HOLE_COUNT);
             answers(destination, 9);

@@ -6,6 +6,8 @@ import io.godwit.engine.agreement.DestinationSide;
 import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.checkpoint.RamCache;
+import io.godwit.engine.checkpoint.RamStage;
+import io.godwit.engine.checkpoint.SecondaryRam;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Guest;
@@ -62,7 +64,8 @@ public final class Secondary implements ColoListener, AutoCloseable {
     private final CompareSecondary comparing;
     private final boolean sharesToken;
     private final boolean standsStill;
-    private Optional<RamCache> cache = Optional.empty();
+    private final boolean tellsWritten;
+    private Optional<SecondaryRam> memory = Optional.empty();
     private Optional<PagePlace> checkpointPlace = Optional.empty();
     private boolean begun;
     private boolean runs;
@@ -92,6 +95,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         this.progress = progress;
         this.clock = plan.clock();
         this.standsStill = agreement.agreed(Extension.STANDSTILL);
+        this.tellsWritten = agreement.agreed(Extension.WRITTEN);
         this.sharesToken = compares && agreement.agreed(Extension.TOKEN);
         this.comparing = new CompareSecondary(plan, link, compares, () -> checkpoints);
     }
@@ -106,16 +110,23 @@ public final class Secondary implements ColoListener, AutoCloseable {
      * The guest's blocks are known.
      *
      * @return where their pages go until the guest has arrived
-     * @throws MigrationException.Refused if there is not enough memory for a second copy
+     * @throws MigrationException.Refused if a second copy of RAM is needed and there is not enough memory for it
      */
     public PrecopyPlace placeOf(List<RamBlockEntry> blocks) {
-        RamCache made = RamCache.of(guest.ram().snapshot(), plan.environment(), RamCache.Settings.DEFAULT);
-        cache = Optional.of(made);
         RamBlocks.Snapshot listed = guest.ram()
                 .snapshot()
                 .inOrder(blocks.stream().map(RamBlockEntry::idstr).toList());
+        SecondaryRam made = memoryOf(listed);
+        memory = Optional.of(made);
         checkpointPlace = Optional.of(made.place(listed));
         return new MirroredPlace(plan.places().open(blocks), made.mirror(listed));
+    }
+
+    /** Nobody writes to a guest that is kept as bytes; of any other the primary must be told what it has written. */
+    private SecondaryRam memoryOf(RamBlocks.Snapshot listed) {
+        return tellsWritten || guest.guest().isEmpty()
+                ? RamStage.of(listed, plan.environment(), RamCache.Settings.DEFAULT.threadCount())
+                : RamCache.of(listed, plan.environment(), RamCache.Settings.DEFAULT);
     }
 
     /**
@@ -125,7 +136,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
      */
     public void begin(boolean ran) {
         runs = ran;
-        cache.orElseThrow().startTracking(guest.dirtyTracker());
+        memory.orElseThrow().startTracking(guest.dirtyTracker());
         guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::hold);
         progress.began(ColoMode.SECONDARY, sharesToken, () -> 0);
         control.standsBy("the guest is here as the secondary");
@@ -155,7 +166,11 @@ public final class Secondary implements ColoListener, AutoCloseable {
     public void checkpointRequested() {
         stoppedNanos = clock.nanoTime();
         boolean _ = plan.run().copy().stopForCheckpoint();
-        stream.send(ColoMessage.CHECKPOINT_REPLY);
+        if (tellsWritten && memory.orElseThrow() instanceof RamStage stage) {
+            stream.reply(stage.takeWritten(), stage::written);
+        } else {
+            stream.send(ColoMessage.CHECKPOINT_REPLY);
+        }
     }
 
     @Override
@@ -169,7 +184,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         ColoDevices devices = decode(deviceBytes);
         Optional<RuntimeException> unheard = sayReceived();
         broken = true;
-        FlushStatistics flush = cache.orElseThrow().flush();
+        FlushStatistics flush = memory.orElseThrow().flush();
         runs = load(devices);
         broken = false;
         checkpoints++;
@@ -297,7 +312,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     /** With the token won, guest standing still. */
     private void takeOver() {
         // Its tracker is free again: the next secondary's.
-        cache.ifPresent(RamCache::close);
+        memory.ifPresent(SecondaryRam::close);
         guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::drop);
         guest.guest().flatMap(Guest::traffic).ifPresent(Traffic::takeOver);
     }
@@ -315,7 +330,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
                 giveUp();
             }
         } finally {
-            cache.ifPresent(RamCache::close);
+            memory.ifPresent(SecondaryRam::close);
         }
     }
 }

@@ -8,6 +8,7 @@ import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.settings.Settings;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.Transports;
@@ -22,6 +23,7 @@ import java.util.List;
  * @param withDigests whether to hash each page as it comes, for a later comparison with the source
  * @param postcopy whether the source may let the guest run here before its memory has come
  * @param colo whether the guest may stay a secondary here
+ * @param secondCopy whether a secondary here keeps a second copy of RAM
  */
 public record IncomingPlan(
         Arrival guest,
@@ -32,6 +34,7 @@ public record IncomingPlan(
         boolean withDigests,
         boolean postcopy,
         boolean colo,
+        boolean secondCopy,
         List<MigrationListener> listeners,
         Environment environment,
         Transports transports) {
@@ -54,6 +57,7 @@ public record IncomingPlan(
                 settings.verifying(),
                 settings.has(Capability.POSTCOPY_RAM),
                 settings.has(Capability.X_COLO),
+                settings.parameters().isOn(MigrationParameter.COLO_SECOND_COPY),
                 listeners,
                 environment,
                 transports);

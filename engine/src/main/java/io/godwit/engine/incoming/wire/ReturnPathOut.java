@@ -12,6 +12,7 @@ import io.godwit.stream.ColoMessage;
 import io.godwit.stream.PageRequestWriter;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathMessage;
+import io.godwit.stream.WrittenPages;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.locks.Lock;
@@ -71,6 +72,26 @@ public final class ReturnPathOut implements AutoCloseable {
             begin();
             message.accept(buffer);
             channel.write(memory, 0, buffer.position());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Says that the guest stands still, and what it has written; see {@link WrittenPages}.
+     *
+     * @param words how many words of it there are
+     */
+    public void sendReply(int words, Consumer<ByteBuffer> written) {
+        int length = ColoMessage.BYTES + WrittenPages.HEAD_BYTES + Math.multiplyExact(words, WrittenPages.WORD_BYTES);
+        lock.lock();
+        try (NativeMemory whole = NativeMemory.allocate(length)) {
+            begin();
+            ByteBuffer out = whole.buffer(0, length);
+            ColoMessage.CHECKPOINT_REPLY.encode(out);
+            WrittenPages.putHead(out, words);
+            written.accept(out);
+            channel.write(whole, 0, length);
         } finally {
             lock.unlock();
         }

@@ -20,10 +20,12 @@ import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.StreamLimits;
 import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
+import io.godwit.stream.WrittenPages;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 
 /**
@@ -227,6 +229,14 @@ public final class SourceStream {
     /** Says a word of COLO to the primary. */
     public void send(ColoMessage message) {
         returnPath().send(message);
+    }
+
+    /** Says that the guest stands still, and what it has written: so many words, and what tells them. */
+    public void reply(int words, Consumer<WrittenPages.Listener> written) {
+        returnPath()
+                .sendReply(
+                        words,
+                        out -> written.accept((block, word, bits) -> WrittenPages.putWord(out, block, word, bits)));
     }
 
     /** A new connection is there: the stream goes on with commands. */

@@ -3,8 +3,9 @@
 package io.godwit.engine.outgoing.checkpoint;
 
 import io.godwit.engine.environment.Environment;
+import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
-import io.godwit.engine.outgoing.wire.ReturnPath;
+import io.godwit.engine.outgoing.wire.ColoWords;
 import io.godwit.stream.ColoMessage;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -13,18 +14,20 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.Lock;
 
 /** What the secondary says on the main connection, for {@code mig-outgoing}, which waits for each word in its turn. */
-final class Answers implements ReturnPath.ColoAnswers {
+final class Answers implements ColoWords.Listener {
     /** LIMIT: a secondary that keeps to the order never says more than three words before it is asked again. */
     private static final int MAX_AHEAD = 4;
 
+    private final RamBlocks.Snapshot ram;
     private final Runnable onEnd;
     private final Lock lock;
     private final Condition changed;
     private final Deque<ColoMessage> arrived = new ArrayDeque<>();
     private Optional<String> end = Optional.empty();
 
-    /** Has {@code onEnd} run when no more can come. */
-    Answers(Environment environment, Runnable onEnd) {
+    /** Has {@code onEnd} run when no more can come; what the secondary has written is to be sent as if written here. */
+    Answers(RamBlocks.Snapshot ram, Environment environment, Runnable onEnd) {
+        this.ram = ram;
         this.onEnd = onEnd;
         this.lock = environment.newLock();
         this.changed = lock.newCondition();
@@ -43,6 +46,11 @@ final class Answers implements ReturnPath.ColoAnswers {
         } finally {
             lock.unlock();
         }
+    }
+
+    @Override
+    public void written(int blockIndex, int word, long bits) {
+        ram.blocks().get(blockIndex).dirtyBitmap().or(word, bits);
     }
 
     @Override

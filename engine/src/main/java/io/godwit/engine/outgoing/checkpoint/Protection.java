@@ -111,7 +111,7 @@ public final class Protection implements AutoCloseable {
         this.beside = handover.returnPath().peer().agreed(Extension.COMPARE);
         this.compares = beside && !handover.returnPath().peer().agreed(Extension.STANDSTILL);
         this.timer = new CheckpointTimer(plan.environment());
-        this.answers = new Answers(plan.environment(), timer::wake);
+        this.answers = new Answers(handover.ram(), plan.environment(), timer::wake);
         this.outputs = new HeldOutputs(plan.guest(), compares, timer, progress, plan.environment());
         this.mirror = new Mirror(plan.environment());
         this.parting = new Parting(plan, outputs);

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.outgoing.wire;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.agreement.SourceSide;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
@@ -12,7 +13,6 @@ import io.godwit.engine.transport.Channel;
 import io.godwit.linux.NativeException;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Bytes;
-import io.godwit.stream.ColoMessage;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.ReturnPathListener;
 import io.godwit.stream.ReturnPathMessage;
@@ -47,15 +47,6 @@ public final class ReturnPath {
         void pong(int value, long readNanos);
     }
 
-    /** Hears what the secondary of COLO says once it runs, on the thread that reads. */
-    public interface ColoAnswers {
-        /** One word. */
-        void message(ColoMessage message);
-
-        /** No more can come. */
-        void ended(String why);
-    }
-
     private record Begun(PostcopyAnswers answers, List<RamBlockEntry> blocks) {}
 
     private final Channel channel;
@@ -66,7 +57,7 @@ public final class ReturnPath {
     private final Condition changed;
     private Optional<Worker> thread = Optional.empty();
     private volatile Optional<Begun> postcopy = Optional.empty();
-    private volatile Optional<ColoAnswers> colo = Optional.empty();
+    private volatile Optional<ColoWords.Listener> colo = Optional.empty();
     private Verdict verdict = new Verdict.Silent("");
     private boolean decided;
     private int lastPong;
@@ -107,7 +98,7 @@ public final class ReturnPath {
     }
 
     /** From here on the destination may become a secondary. Before the last byte of the stream is sent. */
-    public void allowColo(ColoAnswers answers) {
+    public void allowColo(ColoWords.Listener answers) {
         colo = Optional.of(answers);
     }
 
@@ -256,7 +247,9 @@ public final class ReturnPath {
                 }
                 reader.consume(buffer);
                 if (reader.isColo()) {
-                    readColo(colo.orElseThrow(), memory, buffer);
+                    awaited = true;
+                    new ColoWords(channel, blocks, peer.agreed(Extension.WRITTEN), colo.orElseThrow())
+                            .read(memory, buffer);
                     return;
                 }
                 buffer.compact();
@@ -266,31 +259,6 @@ public final class ReturnPath {
             String why = "broke off: " + MigrationException.sentence(e);
             // Else it was not the wire: this side has ended it, or could not make sense of what came.
             decide(e.getCause() instanceof NativeException ? hungUp(why) : new Verdict.Silent(why));
-        }
-    }
-
-    /** The return path has ended; from here on the destination says words of COLO. */
-    private void readColo(ColoAnswers answers, NativeMemory memory, ByteBuffer buffer) {
-        answers.message(ColoMessage.CHECKPOINT_READY);
-        awaited = true;
-        try {
-            long position = 0;
-            while (true) {
-                while (buffer.remaining() >= ColoMessage.BYTES) {
-                    answers.message(ColoMessage.take(buffer, position));
-                    position += ColoMessage.BYTES;
-                }
-                buffer.compact();
-                channel.acknowledgeAtOnce();
-                int n = channel.read(memory, buffer.position(), buffer.remaining());
-                if (n < 0) {
-                    answers.ended("closed the connection");
-                    return;
-                }
-                buffer.position(buffer.position() + n).flip();
-            }
-        } catch (RuntimeException | Error e) {
-            answers.ended("broke off: " + MigrationException.sentence(e));
         }
     }
 
