@@ -99,15 +99,18 @@ final class DemoProtection implements AutoCloseable {
         teller.say(CLIENTS + " clients ask it and check every answer; when they are hung up they try the other host.");
         Pair pair = protect(primary, connect(NAMES.get(1), second));
         clients.forgetGaps();
+        ClientFigures begin = clients.figures();
         DemoProtectionReport.Protected before = watch(pair, isOver(pair));
-        long gapBefore = clients.figures().longestGapNanos();
+        ClientFigures end = clients.figures();
         Side survivor = kill(pair);
         ColoSample failover = awaitFailover(survivor);
         awaitAnswers(clients.figures().answers() + CLIENTS);
         long gapAcross = clients.figures().longestGapNanos();
         teller.say("The " + survivor.name() + " goes on alone, " + TimeSpan.text(failover.failoverNanos())
                 + " after it noticed. The clients waited for " + TimeSpan.text(gapAcross) + ".");
+        ClientFigures alone = clients.figures();
         letRun(ALONE);
+        DemoProtectionReport.Work work = DemoProtectionReport.Work.of(begin, end, alone, clients.figures());
         clients.forgetGaps();
         Pair anew = protect(survivor, connect(NAMES.get(2), startWaiting(NAMES.get(2))));
         DemoProtectionReport.Protected after = watch(anew, both(after(AGAIN), madeCheckpoints(anew)));
@@ -117,8 +120,9 @@ final class DemoProtection implements AutoCloseable {
                 survivor.equals(pair.primary()) ? "secondary" : "primary",
                 before,
                 after,
+                work,
                 failover.failoverNanos(),
-                gapBefore,
+                end.longestGapNanos(),
                 gapAcross,
                 figures);
     }

@@ -15,6 +15,7 @@ import tools.jackson.databind.node.ObjectNode;
  * @param killed which host was
  * @param before both sides, when they were looked at last before that
  * @param after both sides of the second protection
+ * @param work of the guest with the first protection and without
  * @param failoverNanos from the loss until the guest went on alone, as the survivor says
  * @param gapBeforeNanos longest time in which no client was answered, while the guest was protected
  * @param gapAcrossNanos the same from the kill until clients were answered again
@@ -25,6 +26,7 @@ record DemoProtectionReport(
         String killed,
         Protected before,
         Protected after,
+        Work work,
         long failoverNanos,
         long gapBeforeNanos,
         long gapAcrossNanos,
@@ -56,6 +58,38 @@ record DemoProtectionReport(
         }
     }
 
+    /**
+     * What the guest did of what its clients asked.
+     *
+     * @param protectedRate answers a second while it was protected
+     * @param aloneRate the same while the survivor was alone
+     */
+    record Work(double protectedRate, double aloneRate) {
+        /** From the clients' figures at the begin and the end of both times. */
+        static Work of(ClientFigures begin, ClientFigures end, ClientFigures aloneBegin, ClientFigures aloneEnd) {
+            return new Work(rate(begin, end), rate(aloneBegin, aloneEnd));
+        }
+
+        private static double rate(ClientFigures begin, ClientFigures end) {
+            long nanos = end.nanos() - begin.nanos();
+            return nanos <= 0 ? 0 : (end.answers() - begin.answers()) * 1e9 / nanos;
+        }
+
+        /** The part of its unprotected work that it did under protection; 0 if it did none alone. */
+        double share() {
+            return aloneRate == 0 ? 0 : protectedRate / aloneRate;
+        }
+
+        private String text() {
+            return String.format(
+                    Locale.ROOT,
+                    "%.0f %% of what it does alone: %,.0f answers a second under protection, %,.0f without",
+                    100 * share(),
+                    protectedRate,
+                    aloneRate);
+        }
+    }
+
     /** For people. */
     String text() {
         String nl = System.lineSeparator();
@@ -73,6 +107,8 @@ record DemoProtectionReport(
                 + " was killed (before: " + TimeSpan.text(gapBeforeNanos) + ", when protected again: "
                 + TimeSpan.text(clients.longestGapNanos()) + ")"
                 + nl
+                + "  work      " + work.text()
+                + nl
                 + "  failover  " + TimeSpan.text(failoverNanos) + " from the loss until the survivor went on alone"
                 + nl
                 + "  first     " + before.text()
@@ -86,6 +122,9 @@ record DemoProtectionReport(
                 .put("periodic", periodic)
                 .put("killed", killed)
                 .put("answers", clients.answers())
+                .put("answersPerSecondProtected", work.protectedRate())
+                .put("answersPerSecondAlone", work.aloneRate())
+                .put("workShare", work.share())
                 .put("failoverNanos", failoverNanos)
                 .put("longestGapNanos", Math.max(gapAcrossNanos, Math.max(gapBeforeNanos, clients.longestGapNanos())))
                 .put("gapBeforeNanos", gapBeforeNanos)

@@ -175,7 +175,11 @@ final class ProtectionCheck {
     private void loss(HostFacts primary, Optional<HostFacts> secondary) {
         boolean known = secondary.isPresent();
         boolean godwits = primary.godwit() && secondary.map(HostFacts::godwit).orElse(true);
-        if (!godwits) {
+        if (godwits) {
+            note((known ? "Who" : "If the secondary is a Godwit, who")
+                    + " goes on when one of them is lost is decided by the token of their arbiter, if both use the same"
+                    + " one. Whether they do is told when the guest is protected.");
+        } else {
             note("A QEMU has no token. When one side is lost the other waits: whoever knows that it is dead says"
                     + " x-colo-lost-heartbeat to the survivor. Said wrongly, there are two guests.");
         }

@@ -65,6 +65,10 @@ class DemoProtectionTest {
         assertThat(report.path("answers").asLong(0)).isPositive();
         assertThat(report.path("failoverNanos").asLong(0)).isPositive();
         assertThat(report.path("findings").isEmpty()).isTrue();
+        assertThat(report.path("workShare").asDouble(0))
+                .isPositive()
+                .isEqualTo(report.path("answersPerSecondProtected").asDouble(0)
+                        / report.path("answersPerSecondAlone").asDouble(0));
         for (String protection : List.of("first", "again")) {
             JsonNode sides = report.path(protection);
             assertThat(sides.path("primary").path("mode").asString("")).isEqualTo("primary");
@@ -72,7 +76,8 @@ class DemoProtectionTest {
         }
         assertThat(report.path("again").path("primary").path("checkpoints").asLong(0))
                 .isPositive();
-        assertThat(out.toString()).contains("nothing lost, doubled or wrong", "is killed (SIGKILL)");
+        assertThat(out.toString())
+                .contains("nothing lost, doubled or wrong", "is killed (SIGKILL)", "% of what it does alone");
     }
 
     @Test

@@ -2,7 +2,11 @@
 // Copyright the Godwit authors
 package io.godwit.etcd;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.etcd.jetcd.ByteSequence;
 import io.etcd.jetcd.Client;
+import io.etcd.jetcd.ClientBuilder;
 import io.godwit.engine.arbiter.ArbiterException;
 import java.net.URI;
 import java.time.Duration;
@@ -14,8 +18,10 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import java.util.logging.Level;
 import java.util.logging.Logger;
+import javax.net.ssl.SSLException;
 
 /**
  * The members of one cluster, each with a connection of its own. A question goes to the one that answered last; if it
@@ -40,23 +46,19 @@ final class EtcdMembers implements AutoCloseable {
 
     /** A way to one member. */
     private static final class Connection {
-        private final URI address;
+        private final Supplier<Client> opening;
         private Client client;
         private long openedNanos;
         private volatile boolean failed;
 
-        Connection(URI address) {
-            this.address = address;
+        Connection(Supplier<Client> opening) {
+            this.opening = opening;
             client = open();
         }
 
         private Client open() {
             openedNanos = System.nanoTime();
-            return Client.builder()
-                    .endpoints(address)
-                    .retryMaxAttempts(0)
-                    .waitForReady(false)
-                    .build();
+            return opening.get();
         }
 
         /** A connection that has failed is made anew: gRPC would wait for longer and longer before it tries again. */
@@ -70,9 +72,42 @@ final class EtcdMembers implements AutoCloseable {
         }
     }
 
-    EtcdMembers(List<URI> addresses) {
-        this.addresses = List.copyOf(addresses);
-        addresses.forEach(address -> connections.add(new Connection(address)));
+    /**
+     * Begins to connect, and waits for nobody.
+     *
+     * @throws ArbiterException if a file with certificates cannot be used
+     */
+    EtcdMembers(EtcdPlace place) {
+        addresses = place.members();
+        for (URI address : addresses) {
+            connections.add(new Connection(builder(place, address)::build));
+        }
+        // A first question loads classes, connects and logs in, which a guest that is handed over need not wait for.
+        connections.forEach(connection -> {
+            CompletableFuture<?> _ = connection.client.getKVClient().get(ByteSequence.from("godwit", UTF_8));
+        });
+    }
+
+    static ClientBuilder builder(EtcdPlace place, URI address) {
+        ClientBuilder builder =
+                Client.builder().endpoints(address).retryMaxAttempts(0).waitForReady(false);
+        place.user()
+                .ifPresent(user -> builder.user(ByteSequence.from(user.name(), UTF_8))
+                        .password(ByteSequence.from(user.password(), UTF_8)));
+        if (place.isSecure()) {
+            try {
+                // The certificate must be for the address that the operator said.
+                return builder.authority(address.getAuthority()).sslContext(tls -> {
+                    place.ca().ifPresent(file -> tls.trustManager(file.toFile()));
+                    place.certificate()
+                            .ifPresent(own -> tls.keyManager(
+                                    own.chain().toFile(), own.key().toFile()));
+                });
+            } catch (SSLException | IllegalArgumentException e) {
+                throw new ArbiterException("etcd: the certificates cannot be used: " + sentence(e), e);
+            }
+        }
+        return builder;
     }
 
     /**
@@ -149,12 +184,16 @@ final class EtcdMembers implements AutoCloseable {
         }
     }
 
+    /** What gRPC says, and why: of a handshake or a password that failed it says itself only that it did. */
     private static String sentence(Throwable failure) {
-        Throwable cause = failure;
-        while (cause instanceof CompletionException && cause.getCause() != null) {
-            cause = cause.getCause();
+        List<String> said = new ArrayList<>();
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+            if (!(cause instanceof CompletionException) && said.stream().noneMatch(last -> last.contains(message))) {
+                said.add(message);
+            }
         }
-        return cause.getMessage() == null ? cause.toString() : cause.getMessage();
+        return String.join(": ", said);
     }
 
     @Override

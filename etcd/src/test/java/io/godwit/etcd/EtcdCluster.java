@@ -28,10 +28,12 @@ final class EtcdCluster implements AutoCloseable {
     private final List<Integer> clientPorts;
     private final List<Integer> peerPorts;
     private final List<String> options;
+    private final String access;
     private final List<Process> members = new ArrayList<>();
 
-    private EtcdCluster(Path directory, int count, List<String> options) {
+    private EtcdCluster(Path directory, int count, String access, List<String> options) {
         this.directory = directory;
+        this.access = access;
         this.options = options;
         List<Integer> ports = freePorts(2 * count);
         clientPorts = ports.subList(0, count);
@@ -40,11 +42,29 @@ final class EtcdCluster implements AutoCloseable {
 
     /** Starts so many members and waits until they work together. */
     static EtcdCluster start(Path directory, int count, String... options) {
+        return start(directory, count, "", List.of(options));
+    }
+
+    /** The same with TLS, for clients with certificates only: of {@code member} for members, {@code host} for hosts. */
+    static EtcdCluster startSecure(Path directory, int count, TestCertificates certificates) {
+        String ca = certificates.certificate("ca").toString();
+        return start(
+                directory,
+                count,
+                ",ca=" + ca + ",cert=" + certificates.certificate("host") + ",key=" + certificates.key("host"),
+                List.of(
+                        "--cert-file=" + certificates.certificate("member"),
+                        "--key-file=" + certificates.key("member"),
+                        "--client-cert-auth",
+                        "--trusted-ca-file=" + ca));
+    }
+
+    private static EtcdCluster start(Path directory, int count, String access, List<String> options) {
         assumeTrue(
                 List.of("/usr/bin/etcd", "/usr/local/bin/etcd").stream()
                         .anyMatch(path -> Files.isExecutable(Path.of(path))),
                 "etcd is not installed (Debian: apt-get install etcd-server, or ./dev peers)");
-        EtcdCluster cluster = new EtcdCluster(directory, count, List.of(options));
+        EtcdCluster cluster = new EtcdCluster(directory, count, access, options);
         IntStream.range(0, count).forEach(member -> cluster.members.add(cluster.launch(member)));
         cluster.awaitAnswer();
         return cluster;
@@ -56,8 +76,12 @@ final class EtcdCluster implements AutoCloseable {
 
     /** The place that an arbiter is opened with. */
     String place(int ttlSeconds) {
-        return clientPorts.stream().map(port -> "127.0.0.1:" + port).collect(Collectors.joining(",")) + ",ttl="
-                + ttlSeconds;
+        return addresses() + access + ",ttl=" + ttlSeconds;
+    }
+
+    /** Where its members are. */
+    String addresses() {
+        return clientPorts.stream().map(port -> "127.0.0.1:" + port).collect(Collectors.joining(","));
     }
 
     int size() {
@@ -117,7 +141,7 @@ final class EtcdCluster implements AutoCloseable {
         String peers = IntStream.range(0, peerPorts.size())
                 .mapToObj(i -> "m" + i + "=http://127.0.0.1:" + peerPorts.get(i))
                 .collect(Collectors.joining(","));
-        String client = "http://127.0.0.1:" + clientPorts.get(member);
+        String client = (access.isEmpty() ? "http" : "https") + "://127.0.0.1:" + clientPorts.get(member);
         String peer = "http://127.0.0.1:" + peerPorts.get(member);
         List<String> command = new ArrayList<>(List.of(
                 "etcd",

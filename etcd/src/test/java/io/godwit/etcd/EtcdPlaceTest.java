@@ -21,8 +21,15 @@ class EtcdPlaceTest {
                     127.0.0.1:2379,ttl=soon   | lasts for 2 to 600 s
                     127.0.0.1                 | no address of a member
                     ,                         | no address of a member
-                    127.0.0.1:2379,user=root  | no address of a member
-                    https://127.0.0.1:2379    | over TLS is not supported
+                    127.0.0.1:2379,user=root  | user= and password-file= belong together
+                    127.0.0.1:2379,name=root  | no address of a member
+                    127.0.0.1:2379,ttl=5,ttl=6 | ttl= is there twice
+                    https://127.0.0.1:2379,http://127.0.0.1:2380 | all with TLS or all without it
+                    https://127.0.0.1:2379,cert=/dev/null | cert= and key= belong together
+                    127.0.0.1:2379,cert=/dev/null,key=/dev/null | for members with TLS
+                    127.0.0.1:2379,ca=/none/such | ca=/none/such: there is no such file
+                    127.0.0.1:2379,ca=/dev/null | certificates cannot be used
+                    https://127.0.0.1:2379,cert=/dev/null,key=/dev/null | certificates cannot be used
                     """)
     void whatIsNoPlaceIsRefusedBySentence(String place, String sentence) {
         assertThatThrownBy(() -> new EtcdArbiters().open(place))
@@ -31,7 +38,7 @@ class EtcdPlaceTest {
     }
 
     @Test
-    void itIsFoundAsAServiceAndAsksNobodyBeforeTheFirstClaim() {
+    void itIsFoundAsAServiceAndWaitsForNobodyBeforeTheFirstClaim() {
         ArbiterProvider found =
                 ServiceLoader.load(ArbiterProvider.class).findFirst().orElseThrow();
         assertThat(found.scheme()).isEqualTo("etcd");

@@ -25,6 +25,9 @@ public final class Machines {
      */
     public record Choice(GuestKind kind, String reason) {}
 
+    /** Tests that start very many hosts say no. */
+    private static final boolean WARMS_UP = !"false".equals(System.getProperty("godwit.warm-up"));
+
     private static final Set<GuestKind> WARM = ConcurrentHashMap.newKeySet();
     private static final Set<GuestKind> POSTCOPY_WARM = ConcurrentHashMap.newKeySet();
 
@@ -81,7 +84,7 @@ public final class Machines {
             }
             return new OpaqueGuest(options.memoryBytes());
         }
-        if (WARM.add(kind)) {
+        if (WARMS_UP && WARM.add(kind)) {
             WarmUp.of(kind, Machines::make);
         }
         return switch (tracking) {
@@ -97,7 +100,7 @@ public final class Machines {
      * @param kind any but AUTO; nothing happens for an opaque guest, which has no vCPU that waits for pages
      */
     public static void rehearsePostcopy(GuestKind kind) {
-        if (kind != GuestKind.OPAQUE && POSTCOPY_WARM.add(kind)) {
+        if (WARMS_UP && kind != GuestKind.OPAQUE && POSTCOPY_WARM.add(kind)) {
             PostcopyWarmUp.of(kind, Machines::make);
         }
     }

@@ -5,6 +5,7 @@ package io.godwit.cli.fault;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.cli.Main;
+import io.godwit.cli.architecture.SourceTree;
 import io.godwit.control.Json;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
@@ -48,11 +49,15 @@ final class Host implements AutoCloseable {
         this.address = address;
     }
 
-    /** Starts it and returns at once. */
-    static Host start(String name, Path directory, List<String> arguments) {
+    /**
+     * Starts it and returns at once.
+     *
+     * @param godwit the words that start Godwit in one process, as {@link #java} or {@link #launcher}
+     */
+    static Host start(String name, Path directory, List<String> godwit, List<String> arguments) {
         QmpAddress address = new QmpAddress.Unix(directory.resolve(name + ".qmp"));
         Path log = directory.resolve(name + ".log");
-        List<String> command = new ArrayList<>(java());
+        List<String> command = new ArrayList<>(godwit);
         command.addAll(List.of("host", "--end-with-stdin", "--qmp", address.toString()));
         command.addAll(arguments);
         try {
@@ -75,11 +80,22 @@ final class Host implements AutoCloseable {
                 // These hosts do not live long enough to be worth more.
                 "-XX:TieredStopAtLevel=1",
                 "-XX:+UseSerialGC",
+                "-Dgodwit.warm-up=false",
                 "--enable-native-access=io.godwit.linux",
                 "-p",
                 System.getProperty("jdk.module.path"),
                 "-m",
                 "io.godwit.cli/" + Main.class.getName());
+    }
+
+    /** The words that start Godwit as it was built, with all that users have. */
+    static List<String> launcher() {
+        return List.of(
+                "env",
+                "GODWIT_NO_BUILD=1",
+                "GODWIT_JAVA_OPTIONS=-Dgodwit.warm-up=false",
+                "GODWIT_JAVA_HOME=" + System.getProperty("java.home"),
+                SourceTree.root().resolve("godwit").toString());
     }
 
     /** The QMP session with it, from the first call on, when it is ready. */
@@ -130,7 +146,12 @@ final class Host implements AutoCloseable {
 
     /** Waits for a guest at a port that the kernel chooses; which one is the result. */
     int listen() {
-        ask("migrate-incoming", Json.object().put("uri", "tcp:127.0.0.1:0"));
+        return listen("127.0.0.1");
+    }
+
+    /** The same at this address. */
+    int listen(String address) {
+        ask("migrate-incoming", Json.object().put("uri", "tcp:" + address + ":0"));
         return port();
     }
 

@@ -113,14 +113,23 @@ final class Lab implements AutoCloseable {
 
     /** A host whose guest runs if {@code runs}, else comes; all that it is given besides is in {@code more}. */
     Host host(boolean runs, String... more) {
+        return host(Host.java(), runs, more);
+    }
+
+    /** The same with the words that start Godwit. */
+    Host host(List<String> godwit, boolean runs, String... more) {
         List<String> arguments = new ArrayList<>(guest);
         arguments.addAll(runs ? List.of() : List.of("--incoming", "defer"));
         arguments.addAll(List.of(more));
-        return start(runs ? "first" : "further", arguments);
+        return start(runs ? "first" : "further", godwit, arguments);
     }
 
     private Host start(String role, List<String> arguments) {
-        Host host = Host.start(role + "-" + NUMBER.incrementAndGet(), directory, arguments);
+        return start(role, Host.java(), arguments);
+    }
+
+    private Host start(String role, List<String> godwit, List<String> arguments) {
+        Host host = Host.start(role + "-" + NUMBER.incrementAndGet(), directory, godwit, arguments);
         hosts.add(host);
         return host;
     }

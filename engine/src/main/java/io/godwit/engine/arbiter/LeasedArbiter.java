@@ -44,6 +44,7 @@ public final class LeasedArbiter implements Arbiter {
         private volatile LastRun lastRun;
         private volatile long sentNanos;
         private volatile boolean gone;
+        private volatile String reason = "it was not renewed in time";
         private final AtomicBoolean ended = new AtomicBoolean();
 
         Token(Duration lease, LastRun lastRun, long sentNanos) {
@@ -157,20 +158,32 @@ public final class LeasedArbiter implements Arbiter {
             throw new ArbiterException("taking the token took longer than its lease of "
                     + taken.lease().toMillis() + " ms allows; it is given back");
         }
-        Worker _ = environment.start(ThreadRole.LEASE, () -> keep(ours));
+        Worker _ = environment.start(ThreadRole.LEASE, () -> watch(ours));
+        Worker _ = environment.start(ThreadRole.RENEWAL, () -> renew(ours));
         fencingNumber = taken.fencingNumber();
         token = Optional.of(ours);
         return new Claim.Won(taken.lastRun());
     }
 
-    /** Renews a token until it is given back, or lost. */
-    private void keep(Token ours) {
-        long interval = ours.lease.dividedBy(RENEWALS_IN_A_LEASE).toNanos();
+    /** Tells of the loss when it is due, whatever the server does meanwhile. */
+    private void watch(Token ours) {
         long look = ours.lease.dividedBy(LOOKS_IN_A_LEASE).toNanos();
-        String reason = "it was not renewed in time";
-        long triedNanos = ours.sentNanos;
         while (ours.lasts(now())) {
             // In short pieces: where the machine has slept, its clock has gone on and waits have not.
+            environment.pause(look);
+        }
+        if (ours.end()) {
+            LOG.log(System.Logger.Level.ERROR, "the token of a guest is lost: {0}", ours.reason);
+            lost.run();
+        }
+    }
+
+    /** Renews a token until it is given back, or lost. */
+    private void renew(Token ours) {
+        long interval = ours.lease.dividedBy(RENEWALS_IN_A_LEASE).toNanos();
+        long look = ours.lease.dividedBy(LOOKS_IN_A_LEASE).toNanos();
+        long triedNanos = ours.sentNanos;
+        while (ours.lasts(now())) {
             if (now() - triedNanos < interval) {
                 environment.pause(look);
                 continue;
@@ -180,18 +193,14 @@ public final class LeasedArbiter implements Arbiter {
                 if (ask(server::renew)) {
                     ours.sentNanos = triedNanos;
                 } else {
+                    ours.reason = "it has ended, or somebody took it away";
                     ours.gone = true;
-                    reason = "it has ended, or somebody took it away";
                 }
             } catch (ArbiterException e) {
-                reason = e.getMessage();
+                ours.reason = String.valueOf(e.getMessage());
                 // Soon again, for an answer may come from another server.
                 triedNanos = now() - interval + look;
             }
-        }
-        if (ours.end()) {
-            LOG.log(System.Logger.Level.ERROR, "the token of a guest is lost: {0}", reason);
-            lost.run();
         }
     }
 

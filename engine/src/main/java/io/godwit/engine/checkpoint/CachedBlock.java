@@ -18,7 +18,7 @@ final class CachedBlock {
     /** So many words are looked at as one. */
     private static final int SKIPPED_WORDS = 32;
 
-    /** So many pages are filled at a time. The C library writes more past the caches, where fresh memory was cleared. */
+    /** So many pages are filled at a time: the C library writes more past the caches, which have fresh memory. */
     private static final int FILLED_PAGES = 64;
 
     private final RamBlock block;

@@ -34,8 +34,10 @@ public enum ThreadRole {
     STOP("mig-stop", true),
     /** Tries to win back a right to run that was lost. */
     REGAIN("right-to-run", false),
-    /** Keeps a token that ends by itself unless renewed. */
+    /** Tells that a token which ends by itself was not renewed in time. */
     LEASE("arbiter-lease", false),
+    /** Renews it. */
+    RENEWAL("arbiter-renewal", false),
     /** Measures how fast the guest writes. */
     DIRTY_RATE("dirty-rate", false),
     /** Limits what vCPUs write. */

@@ -98,13 +98,24 @@ public final class GuestCopy {
      *     take the guest over
      */
     public void endProtection() {
-        locked(() -> {
-            right.requireNotLost();
-            if (protection.isPresent()) {
-                right.record(Optional.empty());
+        right.requireNotLost();
+        if (isProtected()) {
+            // Without the lock: if the right is lost while the arbiter is asked, the guest must be stopped meanwhile.
+            right.record(Optional.empty());
+            locked(() -> {
+                right.requireNotLost();
                 protection = Optional.empty();
-            }
-        });
+            });
+        }
+    }
+
+    private boolean isProtected() {
+        lock.lock();
+        try {
+            return protection.isPresent();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Whether the right to run is not lost; it stays so while the lock is held, as in {@link RunControl#whileStill}. */

@@ -55,6 +55,25 @@ class LeasedArbiterTest {
     }
 
     @Test
+    void aLossIsToldInTimeWhileAServerDoesNotAnswer() throws Exception {
+        won();
+        Semaphore asked = new Semaphore(0);
+        Semaphore answer = new Semaphore(0);
+        server.onRenew = () -> {
+            asked.release();
+            answer.acquireUninterruptibly();
+        };
+        pass(LASTS.minusNanos(1));
+        await(asked);
+        pass(Duration.ofNanos(1));
+        try {
+            await(losses);
+        } finally {
+            answer.release(Integer.MAX_VALUE / 2);
+        }
+    }
+
+    @Test
     void theLeaseCountsFromBeforeTheRequest() {
         server.duringTake = () -> pass(LASTS.dividedBy(2));
         won();
@@ -142,6 +161,7 @@ class LeasedArbiterTest {
         volatile boolean silent;
         volatile Runnable duringTake = () -> {};
         volatile Runnable onTake = () -> {};
+        volatile Runnable onRenew = () -> {};
         private LastRun lastRun = LastRun.NEVER;
         private long number;
 
@@ -168,6 +188,7 @@ class LeasedArbiterTest {
 
         @Override
         public boolean renew(Duration limit) {
+            onRenew.run();
             if (silent) {
                 throw new ArbiterException("no answer");
             }

@@ -14,6 +14,7 @@ import io.godwit.testkit.guest.CountingGuest;
 import java.time.Duration;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -82,6 +83,28 @@ class LostRightTest {
         assertThat(stops.availablePermits()).isEqualTo(1);
         assertThat(run.state()).isEqualTo(RunState.PAUSED);
         assertThat(run.whyStill().orElseThrow()).contains("is lost", "goes on by itself");
+    }
+
+    @Test
+    void theGuestStandsStillWhileTheArbiterIsAskedToEndAProtection() throws Exception {
+        Semaphore asked = new Semaphore(0);
+        Semaphore answer = new Semaphore(0);
+        run.copy().announceProtection(UUID.randomUUID());
+        arbiter.onRecord = () -> {
+            asked.release();
+            answer.acquireUninterruptibly();
+        };
+        CompletableFuture<Void> end = CompletableFuture.runAsync(run.copy()::endProtection, Thread::startVirtualThread);
+        await(asked);
+        arbiter.answer = () -> new Arbiter.Claim.Lost(OTHER, LastRun.NEVER);
+        try {
+            CompletableFuture.runAsync(arbiter::lose, Thread::startVirtualThread)
+                    .get(60, TimeUnit.SECONDS);
+            assertThat(census.running.get()).isZero();
+        } finally {
+            answer.release();
+        }
+        assertThatThrownBy(end::join).hasCauseInstanceOf(MigrationException.RightToRun.class);
     }
 
     @Test
@@ -262,6 +285,7 @@ class LostRightTest {
         final Semaphore releases = new Semaphore(0);
         volatile Answer answer = () -> new Claim.Won(LastRun.NEVER);
         volatile Optional<UUID> recorded = Optional.empty();
+        volatile Runnable onRecord = () -> {};
         private volatile boolean held;
         private volatile Runnable lost = () -> {};
 
@@ -283,6 +307,7 @@ class LostRightTest {
 
         @Override
         public void recordRun(Optional<UUID> protection) {
+            onRecord.run();
             recorded = protection;
         }
 

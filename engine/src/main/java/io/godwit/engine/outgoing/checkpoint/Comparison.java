@@ -17,7 +17,8 @@ import java.util.concurrent.locks.Lock;
  * Compares what the two guests say. An answer of ours that the other guest gives too may leave; one that differs asks
  * for a checkpoint, behind which both are the same again. Answers of before a checkpoint are covered by it.
  *
- * <p>Threads: {@link #ours} the guest's, {@link #theirs} and {@link #release} {@code mig-compare}, the rest {@code mig-outgoing}.
+ * <p>Threads: {@link #ours} the guest's, {@link #theirs} and {@link #release} {@code mig-compare}, the rest {@code
+ * mig-outgoing}.
  */
 final class Comparison {
     /** LIMIT: what the other guest may have said ahead of ours. */

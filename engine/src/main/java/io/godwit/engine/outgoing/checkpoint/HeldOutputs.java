@@ -46,10 +46,10 @@ final class HeldOutputs {
         return comparison;
     }
 
-    /** The guest stands still: from now on outputs are held, and {@code peer} hears of traffic. */
-    void hold(Traffic.Peer peer) {
+    /** The guest stands still: from now on outputs are held, and the secondary hears of requests. */
+    void hold(Mirror mirror) {
         held = true;
-        traffic.ifPresent(one -> one.replicate(peer));
+        traffic.ifPresent(one -> one.replicate(new ToSecondary(mirror)));
         outputs.ifPresent(Outputs::hold);
     }
 
@@ -102,5 +102,25 @@ final class HeldOutputs {
     /** When the oldest answer was given that the other guest has not given yet; empty if there is none. */
     OptionalLong oldestUnmatchedNanos() {
         return comparison.map(Comparison::oldestNanos).orElse(OptionalLong.empty());
+    }
+
+    /** What goes to the secondary, on the guest's and its clients' threads. */
+    private final class ToSecondary implements Traffic.Peer {
+        private final Mirror mirror;
+
+        ToSecondary(Mirror mirror) {
+            this.mirror = mirror;
+        }
+
+        @Override
+        public void request(long number, byte[] content) {
+            mirror.request(number, content);
+            told();
+        }
+
+        @Override
+        public boolean answer(long number, byte[] content) {
+            return comparison.isPresent() && comparison.get().ours(number, content);
+        }
     }
 }

@@ -9,7 +9,6 @@ import io.godwit.engine.checkpoint.CompareWire;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
-import io.godwit.engine.guest.Traffic;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -139,7 +138,7 @@ public final class Protection implements AutoCloseable {
         if (handover.sharesToken()) {
             plan.run().copy().announceProtection(protection);
         }
-        outputs.hold(new ToSecondary());
+        outputs.hold(mirror);
     }
 
     /** There will be no secondary: everything is as it was before {@link #hold}. */
@@ -320,22 +319,6 @@ public final class Protection implements AutoCloseable {
             Protection.this.lost();
             abort.raise("the right to run is lost");
             timer.wake();
-        }
-    }
-
-    /** What goes to the secondary, on the guest's and its clients' threads. */
-    private final class ToSecondary implements Traffic.Peer {
-        @Override
-        public void request(long number, byte[] content) {
-            mirror.request(number, content);
-            outputs.told();
-        }
-
-        @Override
-        public boolean answer(long number, byte[] content) {
-            return outputs.comparison()
-                    .map(comparison -> comparison.ours(number, content))
-                    .orElse(false);
         }
     }
 
