@@ -100,7 +100,7 @@ public final class GuestCopy {
     public void endProtection() {
         right.requireNotLost();
         if (isProtected()) {
-            // Without the lock: if the right is lost while the arbiter is asked, the guest must be stopped meanwhile.
+            // Without the lock: if the right is lost meanwhile, the guest must be stopped.
             right.record(Optional.empty());
             locked(() -> {
                 right.requireNotLost();

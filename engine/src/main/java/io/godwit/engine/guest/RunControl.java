@@ -101,6 +101,7 @@ public final class RunControl {
             switch (state()) {
                 case RUNNING -> {
                     vcpus.pause(PAUSE_DEADLINE);
+                    lost.runWhenWon(false);
                     become(RunState.PAUSED, "stop");
                     tell(Listener::stopped);
                 }
@@ -291,7 +292,7 @@ public final class RunControl {
         });
     }
 
-    /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
+    /** With the token won back. A guest that cannot be started is paused: {@code cont}, or its arbiter, starts it. */
     private void goOn(boolean run) {
         if (run) {
             try {
@@ -302,6 +303,7 @@ public final class RunControl {
                         System.Logger.Level.ERROR,
                         "guest " + guest.identity() + " is here but could not be started",
                         e);
+                lost.startLater(e);
             }
         }
         become(RunState.PAUSED, "taken back");
