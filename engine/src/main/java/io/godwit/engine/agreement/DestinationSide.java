@@ -105,6 +105,11 @@ public final class DestinationSide {
         return agreed.contains(extension);
     }
 
+    /** Whether more than one connection can come. */
+    public boolean takesMore() {
+        return takesMore.getAsBoolean();
+    }
+
     /** Whether the source is a Godwit, which knows that every page must come. */
     public boolean isGodwit() {
         return godwit;

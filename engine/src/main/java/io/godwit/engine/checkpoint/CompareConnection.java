@@ -7,6 +7,7 @@ import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import java.nio.ByteBuffer;
@@ -117,7 +118,12 @@ public final class CompareConnection implements AutoCloseable {
                 }
                 filled += n;
             }
-            return CompareWire.Greeting.decode(memory.buffer(0, CompareWire.Greeting.BYTES));
+            CompareWire.Greeting greeting = CompareWire.Greeting.decode(memory.buffer(0, CompareWire.Greeting.BYTES));
+            if (!MigrationParameter.HEARTBEAT_TIMEOUT.isAllowed(greeting.timeoutMillis())) {
+                throw new MigrationException.Protocol("the primary says that a side may be silent for "
+                        + greeting.timeoutMillis() + " ms, which is no time-out");
+            }
+            return greeting;
         }
     }
 

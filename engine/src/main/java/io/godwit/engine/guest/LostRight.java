@@ -94,8 +94,13 @@ final class LostRight {
     boolean regain() {
         lock.lock();
         try {
-            boolean again = isToBeTriedAgain();
-            tries &= again;
+            boolean again = false;
+            try {
+                again = isToBeTriedAgain();
+            } finally {
+                // Also where it failed: another thread may try then.
+                tries &= again;
+            }
             return again;
         } finally {
             lock.unlock();

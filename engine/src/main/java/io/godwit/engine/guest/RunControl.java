@@ -136,6 +136,8 @@ public final class RunControl {
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
                     if (right.isLost()) {
                         lost.runWhenWon(true);
+                        // The loss may not have come so far: what is recorded next must not name a secondary.
+                        copy.abandonProtection();
                         boolean _ = lost.regain();
                         requireRight();
                     } else {

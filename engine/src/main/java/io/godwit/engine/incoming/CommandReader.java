@@ -123,6 +123,10 @@ final class CommandReader implements AutoCloseable {
             throw new MigrationException.Protocol("the source wants COLO and has not opened the return path, without"
                     + " which it cannot know that this is a Godwit; switch 'return-path' on at the source");
         }
+        if (!agreement.takesMore() && plan.guest().guest().isPresent()) {
+            throw new MigrationException.Protocol("the source wants COLO over one connection, and a Godwit needs"
+                    + " another one for heartbeats and for what is compared; use tcp: or unix:");
+        }
         colo = true;
     }
 

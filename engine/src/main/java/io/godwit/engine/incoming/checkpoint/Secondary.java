@@ -182,6 +182,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
     public void devicesArrived(Bytes deviceBytes) {
         ColoDevices devices = decode(deviceBytes);
+        memory.orElseThrow().requireWhole();
         Optional<RuntimeException> unheard = sayReceived();
         broken = true;
         FlushStatistics flush = memory.orElseThrow().flush();

@@ -59,7 +59,9 @@ final class Parting {
         if (cause instanceof MigrationException.RightToRun) {
             plan.run().copy().abandonProtection();
             // It goes on by itself if the right is won again and the secondary has not gone on.
-            boolean _ = plan.run().whileStill(PAUSE, this::dropUnlessWonAgain);
+            if (!plan.run().whileStill(PAUSE, this::dropUnlessWonAgain)) {
+                outputs.drop();
+            }
             plan.run().copy().goOnFromCheckpoint();
         } else {
             leave(GuestOwner.UNDECIDED);
