@@ -138,7 +138,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         runs = ran;
         memory.orElseThrow().startTracking(guest.dirtyTracker());
         guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::hold);
-        progress.began(ColoMode.SECONDARY, () -> 0);
+        progress.began(ColoMode.SECONDARY, sharesToken, () -> 0);
         control.standsBy("the guest is here as the secondary");
         begun = true;
         plan.run().copy().standBy(mayRun());
