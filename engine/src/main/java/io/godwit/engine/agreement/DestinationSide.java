@@ -37,8 +37,7 @@ public final class DestinationSide {
      * @param takesMore whether more than one connection can come
      * @param stages whether a secondary here keeps no second copy of RAM
      */
-    public DestinationSide(
-            Arrival guest, RunControl run, boolean postcopy, BooleanSupplier takesMore, boolean stages) {
+    public DestinationSide(Arrival guest, RunControl run, boolean postcopy, BooleanSupplier takesMore, boolean stages) {
         this.guest = guest;
         this.run = run;
         this.postcopy = postcopy;

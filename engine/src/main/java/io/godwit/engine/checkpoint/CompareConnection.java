@@ -155,7 +155,7 @@ public final class CompareConnection implements AutoCloseable {
             overfull |= queuedBytes > MAX_QUEUED_BYTES;
             if (!ended && !overfull) {
                 queue.add(frame);
-                queuedBytes += frame.content().length;
+                queuedBytes += bytes(frame);
                 said = frame.number();
                 if (idle || isDue()) {
                     changed.signal();
@@ -218,9 +218,9 @@ public final class CompareConnection implements AutoCloseable {
         lock.lock();
         try {
             Frame next = queue.peek();
-            while (next != null && CompareWire.HEAD_BYTES + next.content().length <= buffer.remaining()) {
+            while (next != null && bytes(next) <= buffer.remaining()) {
                 queue.remove();
-                queuedBytes -= next.content().length;
+                queuedBytes -= bytes(next);
                 CompareWire.encodeHead(buffer, next.type(), next.generation(), next.number(), next.content().length);
                 buffer.put(next.content());
                 next = queue.peek();
@@ -229,6 +229,10 @@ public final class CompareConnection implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    private static int bytes(Frame frame) {
+        return CompareWire.HEAD_BYTES + frame.content().length;
     }
 
     private void read() {

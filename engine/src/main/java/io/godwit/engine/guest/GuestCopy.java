@@ -118,7 +118,7 @@ public final class GuestCopy {
         }
     }
 
-    /** Whether the right to run is not lost; it stays so while the lock is held, as in {@link RunControl#whileStill}. */
+    /** Whether the right to run is not lost; it stays so while the lock is held, see {@link RunControl#whileStill}. */
     public boolean hasRight() {
         return !right.isLost();
     }
