@@ -12,6 +12,7 @@ import tools.jackson.databind.node.ObjectNode;
  * What a Godwit said of its part in COLO at one moment; a QEMU tells none of it.
  *
  * @param mode primary, secondary or none
+ * @param sharesToken whether the survivor goes on by itself
  * @param checkpoints that the secondary has received whole
  * @param pages that these had
  * @param pause how long the guest stood still for each, on the side that was asked
@@ -23,6 +24,7 @@ import tools.jackson.databind.node.ObjectNode;
  */
 record ColoSample(
         String mode,
+        boolean sharesToken,
         long checkpoints,
         long pages,
         Times pause,
@@ -60,6 +62,7 @@ record ColoSample(
         return told.isObject()
                 ? Optional.of(new ColoSample(
                         told.path("mode").asString("none"),
+                        told.path("shares-token").asBoolean(false),
                         told.path("checkpoints").asLong(0),
                         told.path("pages").asLong(0),
                         Times.of(told.path("pause-nanos")),
@@ -91,6 +94,7 @@ record ColoSample(
     ObjectNode toJson() {
         ObjectNode json = Json.object()
                 .put("mode", mode)
+                .put("sharesToken", sharesToken)
                 .put("checkpoints", checkpoints)
                 .put("pages", pages)
                 .put("comparedAnswers", compared)

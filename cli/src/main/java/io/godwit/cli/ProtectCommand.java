@@ -119,7 +119,7 @@ final class ProtectCommand implements Callable<Integer> {
         } finally {
             underWay = false;
         }
-        tellProtected(nanos, primary, secondary);
+        tellProtected(nanos, primary, secondary, sharesToken(pair.primary()));
         return watching ? new ProtectionWatch(pair, json, spec.commandLine().getOut()).follow() : 0;
     }
 
@@ -170,11 +170,19 @@ final class ProtectCommand implements Callable<Integer> {
         ordered.forEach(finding -> say((finding.blocks() ? "Missing: " : "Note: ") + finding.sentence()));
     }
 
-    private void tellProtected(long nanos, HostFacts primary, Optional<HostFacts> secondary) {
+    /** Empty where it is a QEMU that was asked. */
+    private static Optional<Boolean> sharesToken(QmpClient primary) {
+        return MigrationSample.of(primary.execute("query-migrate", Addresses.PATIENCE))
+                .colo()
+                .map(ColoSample::sharesToken);
+    }
+
+    private void tellProtected(
+            long nanos, HostFacts primary, Optional<HostFacts> secondary, Optional<Boolean> sharesToken) {
         if (json) {
-            say(new String(
-                    Json.write(Json.object().put("status", "protected").put("setUpMillis", nanos / 1_000_000)),
-                    StandardCharsets.UTF_8));
+            ObjectNode line = Json.object().put("status", "protected").put("setUpMillis", nanos / 1_000_000);
+            sharesToken.ifPresent(shared -> line.put("sharesToken", shared));
+            say(new String(Json.write(line), StandardCharsets.UTF_8));
             return;
         }
         String there = secondaryQmp == null ? String.valueOf(uri) : secondaryQmp;
@@ -189,6 +197,11 @@ final class ProtectCommand implements Callable<Integer> {
                                 + " checkpoint."
                         : "What the guest says leaves the primary "
                                 + (primary.godwit() ? "after the next checkpoint." : "as its QEMU is set up for it."));
+        sharesToken.ifPresent(shared -> say(
+                shared
+                        ? "Both ask for the same token: when one is lost the other goes on by itself."
+                        : "They share no token: when one is lost the other waits until somebody says"
+                                + " x-colo-lost-heartbeat to it."));
         say("To end it: x-colo-lost-heartbeat at the side that shall go on, or migrate_cancel at the primary.");
     }
 

@@ -177,9 +177,8 @@ final class ProtectionCheck {
         boolean godwits = primary.godwit() && secondary.map(HostFacts::godwit).orElse(true);
         if (godwits) {
             note((known ? "Who" : "If the secondary is a Godwit, who")
-                    + " goes on when one of them is lost is decided by the token of their arbiter: both must use the"
-                    + " same one, by default the lock files of one machine. With no common one the survivor waits for"
-                    + " x-colo-lost-heartbeat.");
+                    + " goes on when one of them is lost is decided by the token of their arbiter, if both use the same"
+                    + " one. Whether they do is told when the guest is protected.");
         } else {
             note("A QEMU has no token. When one side is lost the other waits: whoever knows that it is dead says"
                     + " x-colo-lost-heartbeat to the survivor. Said wrongly, there are two guests.");

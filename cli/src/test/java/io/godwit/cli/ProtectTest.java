@@ -72,7 +72,10 @@ class ProtectTest {
                     .as(err::toString)
                     .isZero();
             assertThat(out.toString())
-                    .contains("is protected by", "Protection has ended: the guest goes on at the primary, alone.");
+                    .contains(
+                            "is protected by",
+                            "Both ask for the same token",
+                            "Protection has ended: the guest goes on at the primary, alone.");
         }
     }
 }

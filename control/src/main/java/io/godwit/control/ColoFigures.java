@@ -25,6 +25,7 @@ final class ColoFigures {
     static void figures(JsonGenerator out, ColoStatistics colo) {
         out.writeObjectPropertyStart("x-colo");
         out.writeStringProperty("mode", colo.mode().publicName());
+        out.writeBooleanProperty("shares-token", colo.sharesToken());
         out.writeNumberProperty("checkpoints", colo.checkpoints());
         out.writeNumberProperty("pages", colo.pages());
         out.writeNumberProperty("bytes", colo.bytes());

@@ -52,8 +52,11 @@ record EtcdPlace(
         for (String word : place.split(",", -1)) {
             int equals = word.indexOf('=');
             String name = equals < 0 ? "" : word.substring(0, equals);
-            if (!WORDS.contains(name)) {
+            if (equals < 0) {
                 addresses.add(word);
+            } else if (!WORDS.contains(name)) {
+                throw new ArbiterException(
+                        "etcd: there is no " + name + "=; it knows " + String.join("=, ", WORDS) + "=.");
             } else if (words.put(name, word.substring(equals + 1)) != null) {
                 throw new ArbiterException("etcd: " + name + "= is there twice.");
             }
@@ -130,6 +133,10 @@ record EtcdPlace(
         String scheme = secure ? "https" : "http";
         try {
             URI address = URI.create(word.contains("://") ? word : scheme + "://" + word);
+            if (address.getUserInfo() != null) {
+                throw new ArbiterException(
+                        "etcd: an address of a member has no user and no password; say user=NAME,password-file=FILE.");
+            }
             if (address.getHost() != null && address.getPort() > 0) {
                 if (!scheme.equals(address.getScheme())) {
                     throw new ArbiterException("'" + word + "': members are asked all with TLS or all without it.");

@@ -22,7 +22,8 @@ class EtcdPlaceTest {
                     127.0.0.1                 | no address of a member
                     ,                         | no address of a member
                     127.0.0.1:2379,user=root  | user= and password-file= belong together
-                    127.0.0.1:2379,name=root  | no address of a member
+                    127.0.0.1:2379,password=secret | there is no password=; it knows ttl=
+                    http://root:secret@127.0.0.1:2379 | has no user and no password
                     127.0.0.1:2379,ttl=5,ttl=6 | ttl= is there twice
                     https://127.0.0.1:2379,http://127.0.0.1:2380 | all with TLS or all without it
                     https://127.0.0.1:2379,cert=/dev/null | cert= and key= belong together

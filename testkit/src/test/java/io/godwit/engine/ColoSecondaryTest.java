@@ -16,6 +16,7 @@ import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.ColoMessage;
 import io.godwit.testkit.guest.CountingGuest;
 import java.io.IOException;
+import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -65,6 +66,10 @@ final class ColoSecondaryTest {
         final byte[] memory = new byte[CountingGuest.RAM_BYTES];
 
         Lab() throws IOException {
+            this(false);
+        }
+
+        Lab(boolean compares) throws IOException {
             guest.idle = true;
             secondary.setParameters(MigrationParameters.DEFAULTS
                     .with(MigrationParameter.HANDOVER_TIMEOUT, 5000)
@@ -72,7 +77,7 @@ final class ColoSecondaryTest {
             secondary.setCapability(Capability.X_COLO, true);
             assertThat(token.claim(identity, Duration.ZERO)).isInstanceOf(FileLockArbiter.Claim.Won.class);
             secondary.migrateIncoming("tcp:127.0.0.1:0");
-            primary = new ScriptedPrimary(secondary.statistics().listenAddress().orElseThrow());
+            primary = new ScriptedPrimary(secondary.statistics().listenAddress().orElseThrow(), compares);
             SortedMap<Integer, Long> first = words(1);
             primary.sendStream(identity, first, 1);
             note(first);
@@ -214,6 +219,27 @@ final class ColoSecondaryTest {
     void whatIsNoCheckpointEndsTheSecondaryWithASentence(String sentence, String bytes) throws Exception {
         try (Lab lab = new Lab()) {
             lab.primary.send(HexFormat.of().parseHex(bytes.replace(" ", "")));
+            lab.assertGaveUp(sentence);
+            lab.assertIs(2);
+        }
+    }
+
+    static Stream<Arguments> frames() {
+        return Stream.of(
+                Arguments.of("is for guest", false, ""),
+                Arguments.of("a frame of unknown type 9", true, "09 0000000000000000 0000000000000001 00000000"),
+                Arguments.of("a frame of 65537 bytes", true, "01 0000000000000000 0000000000000001 00010001"),
+                Arguments.of("a frame of 4294967295 bytes", true, "00 0000000000000000 0000000000000001 ffffffff"),
+                Arguments.of("an answer, which only", true, "02 0000000000000000 0000000000000001 00000000"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("frames")
+    void whatDoesNotBelongOnTheCompareConnectionEndsTheSecondary(String sentence, boolean ours, String bytes)
+            throws Exception {
+        try (Lab lab = new Lab(true);
+                Socket _ = lab.primary.compare(
+                        ours ? lab.identity : UUID.randomUUID(), HexFormat.of().parseHex(bytes.replace(" ", "")))) {
             lab.assertGaveUp(sentence);
             lab.assertIs(2);
         }

@@ -167,6 +167,8 @@ final class ColoTest {
         awaitCheckpoints(standby, 20);
         assertThat(primary.statistics().status()).isEqualTo(MigrationStatus.COLO);
         assertThat(standby.migrator.statistics().status()).isEqualTo(MigrationStatus.COLO);
+        assertThat(colo(primary).sharesToken()).isTrue();
+        assertThat(colo(standby.migrator).sharesToken()).isTrue();
         assertThat(colo(primary).mode()).isEqualTo(ColoMode.PRIMARY);
         assertThat(colo(standby.migrator).mode()).isEqualTo(ColoMode.SECONDARY);
         assertThat(compared.get()).isGreaterThan(20);
@@ -211,9 +213,73 @@ final class ColoTest {
         assertThat(primaryGuest.counter()).isGreaterThan(fromPrimary);
         assertThat(standby.migrator.awaitEnd(Pair.PATIENCE)).isTrue();
         assertThat(standby.migrator.statistics().status()).isEqualTo(MigrationStatus.FAILED);
+        assertThat(standby.migrator.statistics().error().orElseThrow())
+                .contains("the guest that stood by here will not run again");
         assertThat(standby.run.state()).isEqualTo(RunState.POSTMIGRATE);
         kill();
         assertThatThrownBy(standby.migrator::failOver).isInstanceOf(MigrationException.Refused.class);
+    }
+
+    /** Nothing is lost for whoever asks a host of two to end: the other one has the guest. */
+    @ParameterizedTest
+    @ValueSource(longs = {0, 1})
+    void aPrimaryThatEndsLeavesItsGuestToTheSecondary(long periodic) throws Exception {
+        primary.setParameters(primary.parameters().with(MigrationParameter.COLO_PERIODIC, periodic));
+        Standby standby = protect();
+        primary.close();
+        assertThat(standby.migrator.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(standby.migrator.statistics().status())
+                .as(standby.migrator.statistics().toString())
+                .isEqualTo(MigrationStatus.COMPLETED);
+        assertGoesOn(standby.guest, standby.run);
+        assertThat(primary.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(primary.statistics().owner()).contains(GuestOwner.PEER);
+        assertThat(primary.statistics().error().orElseThrow()).contains("leaves the guest to its secondary");
+        assertThat(primaryRun.state()).isEqualTo(RunState.POSTMIGRATE);
+        assertThat(primaryArbiter.held()).isFalse();
+    }
+
+    @Test
+    void stopAndContReachTheSecondaryBeforeTheNextCheckpointIsDue() {
+        primary.setParameters(primary.parameters().with(MigrationParameter.CHECKPOINT_DELAY, 3_600_000));
+        Standby standby = new Standby(directory);
+        primary.migrate(standby.listen());
+        await("the secondary runs", () -> standby.run.state() == RunState.RUNNING);
+        await("the primary runs", () -> primary.statistics().status() == MigrationStatus.COLO);
+        primaryRun.stop();
+        await("a checkpoint of the stopped guest", () -> colo(standby.migrator).checkpoints() == 1);
+        await("the secondary stands still", () -> standby.run.state() == RunState.COLO);
+        await("the checkpoint is over", () -> primaryRun.state() == RunState.PAUSED);
+        primaryRun.cont();
+        await(
+                "a checkpoint of the guest that runs",
+                () -> colo(standby.migrator).checkpoints() == 2);
+        await("the secondary runs again", () -> standby.run.state() == RunState.RUNNING);
+        assertThat(primaryRun.state()).isEqualTo(RunState.RUNNING);
+    }
+
+    /** The upper bound is an hour; between the bounds it goes by what a checkpoint costs. */
+    @Test
+    void theIntervalAdaptsToWhatCheckpointsCost() {
+        primary.setParameters(primary.parameters()
+                .with(MigrationParameter.CHECKPOINT_DELAY, 3_600_000)
+                .with(MigrationParameter.CHECKPOINT_MIN_DELAY, 1));
+        Standby standby = new Standby(directory);
+        primary.migrate(standby.listen());
+        awaitCheckpoints(standby, 3);
+    }
+
+    @Test
+    void aGodwitThatOnlyMovesItsGuestIsNoPrimaryEvenIfItAsksNothing() throws Exception {
+        Standby standby = new Standby(directory);
+        primary.setCapability(Capability.X_COLO, false);
+        primary.setCapability(Capability.RETURN_PATH, false);
+        primary.migrate(standby.listen());
+        assertThat(standby.migrator.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(standby.migrator.statistics().status())
+                .as(standby.migrator.statistics().toString())
+                .isEqualTo(MigrationStatus.COMPLETED);
+        assertGoesOn(standby.guest, standby.run);
     }
 
     @Test
@@ -265,6 +331,26 @@ final class ColoTest {
         assertThat(standby.migrator.awaitEnd(Pair.PATIENCE)).isTrue();
         assertThat(primary.statistics().status()).isEqualTo(MigrationStatus.FAILED);
         assertThat(standby.migrator.statistics().error().orElseThrow()).contains("'x-colo' on at both sides");
+        assertGoesOn(primaryGuest, primaryRun);
+    }
+
+    @Test
+    void whereTwoConnectionsCannotBeItIsRefusedBeforeAnythingBegins() {
+        assertThatThrownBy(() -> primary.migrate("fd:99"))
+                .isInstanceOf(MigrationException.Refused.class)
+                .hasMessageContaining("fd:99 is one connection, and COLO with a Godwit needs two");
+        assertGoesOn(primaryGuest, primaryRun);
+    }
+
+    @Test
+    void aPrimaryThatDoesNotAskWhoItsSecondaryIsIsRefusedBeforeTheFirstPage() throws Exception {
+        Standby standby = new Standby(directory);
+        primary.setCapability(Capability.RETURN_PATH, false);
+        primary.migrate(standby.listen());
+        assertThat(standby.migrator.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(standby.migrator.statistics().error().orElseThrow()).contains("switch 'return-path' on");
+        assertThat(primary.awaitEnd(Pair.PATIENCE)).isTrue();
+        assertThat(primary.statistics().owner()).contains(GuestOwner.HERE);
         assertGoesOn(primaryGuest, primaryRun);
     }
 

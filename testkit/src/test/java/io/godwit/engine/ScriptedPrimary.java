@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine;
 
+import io.godwit.engine.agreement.Extension;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.stream.ColoDevices;
 import io.godwit.stream.ColoMessage;
@@ -11,6 +12,7 @@ import io.godwit.stream.DeviceSection;
 import io.godwit.stream.GlobalState;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
+import io.godwit.stream.ReturnPathMessage;
 import io.godwit.stream.SectionHeader;
 import io.godwit.stream.SectionKind;
 import io.godwit.stream.StreamWriter;
@@ -26,7 +28,7 @@ import java.util.Map;
 import java.util.SortedMap;
 import java.util.UUID;
 
-/** A primary by hand, as a QEMU is one: it shares no token, and says what a test tells it to say. One thread. */
+/** A primary by hand. It says what a test tells it to say. One thread. */
 final class ScriptedPrimary implements AutoCloseable {
     private static final int SECTION = 1;
     private static final int PATIENCE_MILLIS = 20_000;
@@ -35,9 +37,12 @@ final class ScriptedPrimary implements AutoCloseable {
 
     private final Socket socket;
     private final DataInputStream in;
+    private final boolean compares;
     private final PageRecordWriter writer = new PageRecordWriter(BLOCKS);
 
-    ScriptedPrimary(String address) throws IOException {
+    /** With {@code compares} it asks for the connection that {@link #compare} opens. */
+    ScriptedPrimary(String address, boolean compares) throws IOException {
+        this.compares = compares;
         int port = Integer.parseInt(address.substring(address.lastIndexOf(':') + 1));
         socket = new Socket(InetAddress.getLoopbackAddress(), port);
         socket.setTcpNoDelay(true);
@@ -51,6 +56,11 @@ final class ScriptedPrimary implements AutoCloseable {
         ByteBuffer out = ByteBuffer.allocate(1 << 20);
         int _ = StreamWriter.header(out);
         int _ = StreamWriter.configuration(out, configuration);
+        int _ = StreamWriter.command(out, new Command.OpenReturnPath());
+        int _ = StreamWriter.command(out, Extension.TOKEN.ask());
+        if (compares) {
+            int _ = StreamWriter.command(out, Extension.COMPARE.ask());
+        }
         int _ = StreamWriter.command(out, new Command.EnableColo());
         int _ = StreamWriter.ramSetup(out, SECTION, BLOCKS);
         int _ = StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.END, SECTION));
@@ -60,6 +70,19 @@ final class ScriptedPrimary implements AutoCloseable {
         int _ = StreamWriter.endOfRamSection(out, SECTION);
         out.put(StreamWriter.tail(configuration, 2, devices(register)));
         send(bytes(out));
+        // The answer to each question, and its echo.
+        in.skipNBytes((compares ? 4L : 2L) * new ReturnPathMessage.Pong(0).byteLength());
+    }
+
+    /** Opens the compare connection and says this; what the secondary says there is not read. */
+    Socket compare(UUID guest, byte[] frames) throws IOException {
+        Socket opened = new Socket(socket.getInetAddress(), socket.getPort());
+        ByteBuffer greeting = ByteBuffer.allocate(4 + 16 + 16 + 4).putInt(0x4757434f);
+        for (UUID one : List.of(guest, UUID.randomUUID())) {
+            greeting.putLong(one.getMostSignificantBits()).putLong(one.getLeastSignificantBits());
+        }
+        opened.getOutputStream().write(joined(greeting.putInt(60_000).array(), frames));
+        return opened;
     }
 
     private static Configuration configuration() {

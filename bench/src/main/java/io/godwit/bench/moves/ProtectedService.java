@@ -49,8 +49,14 @@ final class ProtectedService implements AutoCloseable {
 
     /** Clients that read and add, each with a request at a time. */
     ClientLoad clients(int count) {
+        return clients(count, 0);
+    }
+
+    /** The same at a pace: so many requests a second of each; 0: as many as it can. */
+    ClientLoad clients(int count, double requestsPerSecond) {
         return ClientLoad.start(
-                ClientSettings.of(List.of(ServiceAddress.parse(doors[0]), ServiceAddress.parse(doors[1])), count));
+                ClientSettings.of(List.of(ServiceAddress.parse(doors[0]), ServiceAddress.parse(doors[1])), count)
+                        .withRequestsPerSecond(requestsPerSecond));
     }
 
     /** The host whose guest counts. */
@@ -77,9 +83,13 @@ final class ProtectedService implements AutoCloseable {
         awaitColo(secondary());
     }
 
+    private static boolean isColo(Host host) {
+        return host.ask("query-migrate").path("status").asString("").equals("colo");
+    }
+
     private static void awaitColo(Host host) {
         long deadline = System.nanoTime() + PATIENCE_NANOS;
-        while (!host.ask("query-migrate").path("status").asString("").equals("colo")) {
+        while (!isColo(host)) {
             if (System.nanoTime() - deadline > 0) {
                 throw new IllegalStateException("protection has not begun: " + host.ask("query-migrate"));
             }
@@ -90,6 +100,10 @@ final class ProtectedService implements AutoCloseable {
     /** The primary dies; the other host's guest counts, and a new host waits in its place. */
     void killPrimary(ClientLoad load) throws Exception {
         Host dead = primary();
+        if (!isColo(dead) || !isColo(secondary())) {
+            throw new IllegalStateException("protection has ended by itself, on a machine with too much to do: "
+                    + dead.ask("query-migrate") + secondary().ask("query-migrate"));
+        }
         long answers = load.figures().answers();
         load.forgetGaps();
         dead.process().kill();

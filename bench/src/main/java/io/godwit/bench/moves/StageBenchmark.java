@@ -65,10 +65,23 @@ public final class StageBenchmark {
             second.round(dirty, i >= WARM_UPS);
             staged.round(dirty, i >= WARM_UPS);
         }
+        Series hashing = new Series("hash", "us");
+        NativeMemory memory = ram.blocks().getFirst().memory();
+        for (int i = 0; i < WARM_UPS + runs; i++) {
+            long begin = System.nanoTime();
+            long sum = 0;
+            for (int page = 0; page < pages; page++) {
+                sum += memory.hash(random.nextLong(pageCount) * RamBlock.PAGE_BYTES, RamBlock.PAGE_BYTES);
+            }
+            if (i >= WARM_UPS && sum != 0) {
+                hashing.add((System.nanoTime() - begin) / 1e3);
+            }
+        }
         System.out.printf(Locale.ROOT, "%d single pages of %d MiB, %d threads%n", pages, MEBIBYTES, THREADS);
         second.print("second copy", second);
         staged.print("stage", second);
         System.out.printf(Locale.ROOT, "  the stage holds %d MiB%n", stage.heldBytes() >> 20);
+        System.out.printf(Locale.ROOT, "  what one side would need to know which pages are equal: %s%n", hashing);
     }
 
     private final class Timed {

@@ -3,6 +3,7 @@
 package io.godwit.cli.fault;
 
 import io.godwit.stream.ColoMessage;
+import io.godwit.stream.WrittenPages;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
 import java.io.IOException;
@@ -55,6 +56,9 @@ final class CheckpointTap implements AutoCloseable {
      * @param whole whether the secondary had all of the checkpoint
      */
     record Struck(String when, boolean whole) {}
+
+    /** WIRE: the PONG of a secondary that says behind each reply what its guest has written. */
+    private static final int TELLS_WRITTEN = 0x74656e73;
 
     private final ServerSocket listener;
     private final int secondaryPort;
@@ -162,14 +166,26 @@ final class CheckpointTap implements AutoCloseable {
         DataInputStream in = new DataInputStream(from);
         DataOutputStream out = new DataOutputStream(to);
         // WIRE: before READY, which is 0, there are messages with a head of a type and a length, 16 bits each.
+        boolean tellsWritten = false;
         for (int head = in.readInt(); head != 0; head = in.readInt()) {
             byte[] payload = in.readNBytes(head & 0xffff);
+            tellsWritten |=
+                    payload.length == Integer.BYTES && ByteBuffer.wrap(payload).getInt() == TELLS_WRITTEN;
             out.writeInt(head);
             out.write(payload);
         }
         out.writeInt(0);
         try {
-            while (word(ColoMessage.take(ByteBuffer.wrap(in.readNBytes(ColoMessage.BYTES)), 0), out)) {}
+            boolean passes = true;
+            while (passes) {
+                ColoMessage word = ColoMessage.take(ByteBuffer.wrap(in.readNBytes(ColoMessage.BYTES)), 0);
+                passes = word(word, out);
+                if (passes && tellsWritten && word == ColoMessage.CHECKPOINT_REPLY) {
+                    int words = in.readInt();
+                    out.writeInt(words);
+                    out.write(in.readNBytes(words * WrittenPages.WORD_BYTES));
+                }
+            }
         } catch (BufferUnderflowException e) {
             // The secondary is gone.
         }

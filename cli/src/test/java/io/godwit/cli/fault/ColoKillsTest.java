@@ -29,7 +29,7 @@ import org.junit.jupiter.api.io.TempDir;
  *
  * <p>Every fifth dies inside a checkpoint, by what the two sides say of it on their wire. Some secondaries die while
  * they are being made. The system property {@code godwit.kills} says how many die, {@code godwit.kills.guest} of which
- * kind the guest is.
+ * kind the guest is, {@code godwit.kills.arbiter} who keeps the token.
  */
 @Tag("kernel")
 @Timeout(7200)
@@ -47,6 +47,7 @@ class ColoKillsTest {
     private Path directory = Path.of("");
 
     private final String kind = System.getProperty("godwit.kills.guest", "kvm");
+    private final String arbiter = System.getProperty("godwit.kills.arbiter", "lock");
     private final SplittableRandom random = Lab.seeded("kills of hosts of " + kind + " guests");
     private final KillCounts counts = new KillCounts();
     private final Map<Host, String> doors = new HashMap<>();
@@ -60,7 +61,8 @@ class ColoKillsTest {
 
     private Host start(boolean runs) {
         String door = freeDoors.remove();
-        Host host = lab.host(runs, "--service", door);
+        // Only what is built as a whole has arbiters beside the lock.
+        Host host = lab.host(arbiter.equals("lock") ? Host.java() : Host.launcher(), runs, "--service", door);
         doors.put(host, door);
         return host;
     }
@@ -69,7 +71,18 @@ class ColoKillsTest {
     void hostsAreKilledAndClientsAreToldNothingWrong() throws Exception {
         Lab.needs(kind);
         lab = new Lab(
-                directory, List.of("--guest", kind, "--memory", "32M", "--program", "service", "--working-set", "8M"));
+                directory,
+                List.of(
+                        "--guest",
+                        kind,
+                        "--memory",
+                        "32M",
+                        "--program",
+                        "service",
+                        "--working-set",
+                        "8M",
+                        "--arbiter",
+                        arbiter));
         // One host runs the guest, one is its secondary, and one is started ahead.
         List<String> all = IntStream.range(0, 3)
                 .mapToObj(i -> "unix:" + directory.resolve("door-" + i))

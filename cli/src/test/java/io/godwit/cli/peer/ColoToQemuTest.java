@@ -85,7 +85,7 @@ class ColoToQemuTest {
             primary.run.stop();
             awaitCheckpoints(primary, 2);
             primary.migrator.close();
-            assertThat(primary.migrator.statistics().owner()).contains(GuestOwner.HERE);
+            assertThat(primary.migrator.statistics().owner()).contains(GuestOwner.UNDECIDED);
 
             qemu.execute("x-colo-lost-heartbeat");
             String _ = qemu.awaitEvent("COLO_EXIT", PATIENCE, "\"mode\": \"secondary\"");

@@ -8,6 +8,7 @@ import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Command;
 import java.util.EnumSet;
 import java.util.Set;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntConsumer;
 
 /**
@@ -20,6 +21,7 @@ public final class DestinationSide {
     private final Arrival guest;
     private final RunControl run;
     private final boolean postcopy;
+    private final BooleanSupplier takesMore;
     private final boolean stages;
     private final Set<Extension> agreed = EnumSet.noneOf(Extension.class);
     private boolean godwit;
@@ -32,12 +34,14 @@ public final class DestinationSide {
      * Nothing is agreed yet.
      *
      * @param postcopy whether the source may let the guest run here before its memory has come
+     * @param takesMore whether more than one connection can come
      * @param stages whether a secondary here keeps no second copy of RAM
      */
-    public DestinationSide(Arrival guest, RunControl run, boolean postcopy, boolean stages) {
+    public DestinationSide(Arrival guest, RunControl run, boolean postcopy, BooleanSupplier takesMore, boolean stages) {
         this.guest = guest;
         this.run = run;
         this.postcopy = postcopy;
+        this.takesMore = takesMore;
         this.stages = stages;
     }
 
@@ -90,7 +94,8 @@ public final class DestinationSide {
                         && guest.guest().get().dirtyTracker().worksWhileArriving();
             case HOLES -> true;
             case PLUG -> guest.ramPlug().isPresent();
-            case COMPARE, STANDSTILL -> guest.guest().isPresent();
+            case COMPARE -> guest.guest().isPresent() && takesMore.getAsBoolean();
+            case STANDSTILL -> guest.guest().isPresent();
             case WRITTEN -> stages && guest.guest().isPresent();
         };
     }
@@ -98,6 +103,11 @@ public final class DestinationSide {
     /** Whether this side has said yes. */
     public boolean agreed(Extension extension) {
         return agreed.contains(extension);
+    }
+
+    /** Whether more than one connection can come. */
+    public boolean takesMore() {
+        return takesMore.getAsBoolean();
     }
 
     /** Whether the source is a Godwit, which knows that every page must come. */

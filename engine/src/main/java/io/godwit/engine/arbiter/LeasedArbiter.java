@@ -27,6 +27,10 @@ public final class LeasedArbiter implements Arbiter {
     private static final int RENEWALS_IN_A_LEASE = 5;
     private static final int MARGINS_IN_A_LEASE = 4;
     private static final int LOOKS_IN_A_LEASE = 100;
+
+    /** LIMIT: how late it is seen that a token has gone to which nothing could be recorded. */
+    private static final long MOST_LOOK_NANOS = 50_000_000;
+
     private static final long RETRY_NANOS = 50_000_000;
     // A server may look for tokens that have ended only now and then.
     private static final Duration SERVER_DELAY = Duration.ofSeconds(1);
@@ -167,11 +171,16 @@ public final class LeasedArbiter implements Arbiter {
 
     /** Tells of the loss when it is due, whatever the server does meanwhile. */
     private void watch(Token ours) {
-        long look = ours.lease.dividedBy(LOOKS_IN_A_LEASE).toNanos();
+        long look =
+                Math.min(MOST_LOOK_NANOS, ours.lease.dividedBy(LOOKS_IN_A_LEASE).toNanos());
         while (ours.lasts(now())) {
             // In short pieces: where the machine has slept, its clock has gone on and waits have not.
             environment.pause(look);
         }
+        tellLoss(ours);
+    }
+
+    private void tellLoss(Token ours) {
         if (ours.end()) {
             LOG.log(System.Logger.Level.ERROR, "the token of a guest is lost: {0}", ours.reason);
             lost.run();
@@ -195,6 +204,8 @@ public final class LeasedArbiter implements Arbiter {
                 } else {
                     ours.reason = "it has ended, or somebody took it away";
                     ours.gone = true;
+                    // At once: another host may have it already.
+                    tellLoss(ours);
                 }
             } catch (ArbiterException e) {
                 ours.reason = String.valueOf(e.getMessage());

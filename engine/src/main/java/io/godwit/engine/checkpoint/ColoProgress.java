@@ -28,6 +28,7 @@ public final class ColoProgress {
     private volatile ColoMode mode = ColoMode.NONE;
     private volatile ColoMode lastMode = ColoMode.NONE;
     private volatile ColoExitReason reason = ColoExitReason.NONE;
+    private volatile boolean sharesToken;
     private volatile LongSupplier held = () -> 0;
     private volatile long failoverNanos;
 
@@ -39,9 +40,11 @@ public final class ColoProgress {
     /**
      * Protection has begun.
      *
+     * @param tokenIsShared whether both sides ask for the same token, and both know
      * @param heldOutputs counts the outputs that wait
      */
-    public void began(ColoMode as, LongSupplier heldOutputs) {
+    public void began(ColoMode as, boolean tokenIsShared, LongSupplier heldOutputs) {
+        sharesToken = tokenIsShared;
         mode = as;
         held = heldOutputs;
     }
@@ -71,8 +74,11 @@ public final class ColoProgress {
         long _ = bytes.addAndGet(byteCount);
     }
 
-    /** The primary's guest stood still so long for a checkpoint: until vCPUs stood, until all was written, in all. */
-    public void paused(long stopNanos, long sendNanos, long wholeNanos) {
+    /**
+     * The primary's guest stood still so long for a checkpoint: until vCPUs stood, until all was written, in all; so
+     * many outputs had waited for it.
+     */
+    public void paused(long stopNanos, long sendNanos, long wholeNanos, long heldOutputs) {
         stop.record(stopNanos);
         send.record(sendNanos);
         answer.record(wholeNanos - stopNanos - sendNanos);
@@ -83,7 +89,7 @@ public final class ColoProgress {
             event.stop = stopNanos;
             event.send = sendNanos;
             event.answer = wholeNanos - stopNanos - sendNanos;
-            event.heldOutputs = held.getAsLong();
+            event.heldOutputs = heldOutputs;
             event.commit();
         }
     }
@@ -131,6 +137,7 @@ public final class ColoProgress {
                 mode,
                 lastMode,
                 reason,
+                sharesToken,
                 checkpoints.get(),
                 pages.get(),
                 bytes.get(),

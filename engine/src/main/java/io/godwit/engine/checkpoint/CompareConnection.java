@@ -7,6 +7,7 @@ import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.transport.Channel;
 import io.godwit.linux.memory.NativeMemory;
 import java.nio.ByteBuffer;
@@ -117,7 +118,12 @@ public final class CompareConnection implements AutoCloseable {
                 }
                 filled += n;
             }
-            return CompareWire.Greeting.decode(memory.buffer(0, CompareWire.Greeting.BYTES));
+            CompareWire.Greeting greeting = CompareWire.Greeting.decode(memory.buffer(0, CompareWire.Greeting.BYTES));
+            if (!MigrationParameter.HEARTBEAT_TIMEOUT.isAllowed(greeting.timeoutMillis())) {
+                throw new MigrationException.Protocol("the primary says that a side may be silent for "
+                        + greeting.timeoutMillis() + " ms, which is no time-out");
+            }
+            return greeting;
         }
     }
 
@@ -155,7 +161,7 @@ public final class CompareConnection implements AutoCloseable {
             overfull |= queuedBytes > MAX_QUEUED_BYTES;
             if (!ended && !overfull) {
                 queue.add(frame);
-                queuedBytes += frame.content().length;
+                queuedBytes += bytes(frame);
                 said = frame.number();
                 if (idle || isDue()) {
                     changed.signal();
@@ -218,9 +224,9 @@ public final class CompareConnection implements AutoCloseable {
         lock.lock();
         try {
             Frame next = queue.peek();
-            while (next != null && CompareWire.HEAD_BYTES + next.content().length <= buffer.remaining()) {
+            while (next != null && bytes(next) <= buffer.remaining()) {
                 queue.remove();
-                queuedBytes -= next.content().length;
+                queuedBytes -= bytes(next);
                 CompareWire.encodeHead(buffer, next.type(), next.generation(), next.number(), next.content().length);
                 buffer.put(next.content());
                 next = queue.peek();
@@ -229,6 +235,10 @@ public final class CompareConnection implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    private static int bytes(Frame frame) {
+        return CompareWire.HEAD_BYTES + frame.content().length;
     }
 
     private void read() {

@@ -249,6 +249,12 @@ public final class RamCache implements SecondaryRam {
         });
     }
 
+    /** It has a page for each page of the guest. */
+    @Override
+    public void requireWhole() {
+        // Whatever comes, what was there before stays right.
+    }
+
     private int threadCount() {
         return Math.min(settings.threadCount(), crew.count());
     }

@@ -207,7 +207,7 @@ public final class RamStage implements SecondaryRam {
     @Override
     public FlushStatistics flush() {
         return crew.alone(() -> {
-            refuseUnlessWhole();
+            requireWhole();
             List<FlushStatistics.Part> parts = crew.share(new StageFlush(pages, FEW_PAGES), crew.count());
             pages.clear();
             // Our own writes are none of the guest's.
@@ -218,7 +218,8 @@ public final class RamStage implements SecondaryRam {
         });
     }
 
-    private void refuseUnlessWhole() {
+    @Override
+    public void requireWhole() {
         for (int i = 0; i < blocks.size(); i++) {
             long missing = owed.get(i).count();
             if (missing > 0) {

@@ -36,6 +36,13 @@ public sealed interface SecondaryRam extends AutoCloseable permits RamCache, Ram
     void startTracking(DirtyTracker noting);
 
     /**
+     * Nothing of a checkpoint is missing; before the primary hears that all of it is here.
+     *
+     * @throws MigrationException.Protocol if it is: the guest is as it was
+     */
+    void requireWhole();
+
+    /**
      * Makes the guest what the primary was, while it stands still: the checkpoint is whole.
      *
      * @throws MigrationException.Protocol if it is not: the guest is as it was

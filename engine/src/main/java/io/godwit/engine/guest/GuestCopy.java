@@ -100,7 +100,7 @@ public final class GuestCopy {
     public void endProtection() {
         right.requireNotLost();
         if (isProtected()) {
-            // Without the lock: if the right is lost while the arbiter is asked, the guest must be stopped meanwhile.
+            // Without the lock: if the right is lost meanwhile, the guest must be stopped.
             right.record(Optional.empty());
             locked(() -> {
                 right.requireNotLost();
@@ -118,7 +118,7 @@ public final class GuestCopy {
         }
     }
 
-    /** Whether the right to run is not lost; it stays so while the lock is held, as in {@link RunControl#whileStill}. */
+    /** Whether the right to run is not lost; it stays so while the lock is held, see {@link RunControl#whileStill}. */
     public boolean hasRight() {
         return !right.isLost();
     }

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
+import io.godwit.engine.arbiter.ArbiterException;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.ThreadRole;
 import io.godwit.engine.environment.Worker;
@@ -27,6 +28,8 @@ final class LostRight {
     private boolean runsWhenWon;
     /** A thread tries to win it back, and whether the guest shall run then is said. */
     private boolean tries;
+    /** The guest shall run, and the right to is here. */
+    private boolean startsLate;
 
     LostRight(RightToRun right, VcpuSwitch subject, Environment environment, Lock lock) {
         this.right = right;
@@ -79,12 +82,25 @@ final class LostRight {
         });
     }
 
+    /** The guest is here and could not be started: if that is since no arbiter answered, it starts when one does. */
+    void startLater(Throwable why) {
+        if (why instanceof ArbiterException || why instanceof MigrationException.RightToRun) {
+            startsLate = true;
+            regainInBackground(true);
+        }
+    }
+
     /** Tries once to win the right back, and lets the guest go on with it; whether to try again. */
     boolean regain() {
         lock.lock();
         try {
-            boolean again = isToBeTriedAgain();
-            tries &= again;
+            boolean again = false;
+            try {
+                again = isToBeTriedAgain();
+            } finally {
+                // Also where it failed: another thread may try then.
+                tries &= again;
+            }
             return again;
         } finally {
             lock.unlock();
@@ -92,8 +108,12 @@ final class LostRight {
     }
 
     private boolean isToBeTriedAgain() {
-        if (!right.isLost() || !subject.waits()) {
+        if (!subject.waits()) {
             return false;
+        }
+        if (!right.isLost()) {
+            startsLate &= isStillToStart();
+            return startsLate;
         }
         if (!standsStill()) {
             return true;
@@ -109,6 +129,19 @@ final class LostRight {
         }
         right.stillLost(attempt.reason());
         return true;
+    }
+
+    private boolean isStillToStart() {
+        if (!startsLate || !runsWhenWon || subject.state() != RunState.PAUSED) {
+            return false;
+        }
+        try {
+            subject.startWithRight("an arbiter answers again");
+            return false;
+        } catch (ArbiterException | MigrationException.RightToRun e) {
+            LOG.log(System.Logger.Level.DEBUG, "the guest cannot be started yet", e);
+            return true;
+        }
     }
 
     private boolean goesOn() {

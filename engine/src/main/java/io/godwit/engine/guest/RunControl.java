@@ -101,6 +101,7 @@ public final class RunControl {
             switch (state()) {
                 case RUNNING -> {
                     vcpus.pause(PAUSE_DEADLINE);
+                    lost.runWhenWon(false);
                     become(RunState.PAUSED, "stop");
                     tell(Listener::stopped);
                 }
@@ -135,6 +136,8 @@ public final class RunControl {
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
                     if (right.isLost()) {
                         lost.runWhenWon(true);
+                        // The loss may not have come so far: what is recorded next must not name a secondary.
+                        copy.abandonProtection();
                         boolean _ = lost.regain();
                         requireRight();
                     } else {
@@ -291,7 +294,7 @@ public final class RunControl {
         });
     }
 
-    /** With the token won back. A guest that cannot be started is paused, so that {@code cont} can try again. */
+    /** With the token won back. A guest that cannot be started is paused: {@code cont}, or its arbiter, starts it. */
     private void goOn(boolean run) {
         if (run) {
             try {
@@ -302,6 +305,7 @@ public final class RunControl {
                         System.Logger.Level.ERROR,
                         "guest " + guest.identity() + " is here but could not be started",
                         e);
+                lost.startLater(e);
             }
         }
         become(RunState.PAUSED, "taken back");

@@ -119,6 +119,14 @@ final class CommandReader implements AutoCloseable {
             throw new MigrationException.Protocol("the source wants COLO and has opened the return path, on which a"
                     + " QEMU takes the first word of COLO for nonsense; switch 'return-path' off at the source");
         }
+        if (!stream.returnPath().isOpen() && plan.guest().guest().isPresent()) {
+            throw new MigrationException.Protocol("the source wants COLO and has not opened the return path, without"
+                    + " which it cannot know that this is a Godwit; switch 'return-path' on at the source");
+        }
+        if (!agreement.takesMore() && plan.guest().guest().isPresent()) {
+            throw new MigrationException.Protocol("the source wants COLO over one connection, and a Godwit needs"
+                    + " another one for heartbeats and for what is compared; use tcp: or unix:");
+        }
         colo = true;
     }
 

@@ -184,7 +184,9 @@ final class IncomingControl implements PostcopyControl, SecondaryControl {
         }
         plan.run().arrivalFailed();
         String message = "The migration from " + plan.uri() + " failed: " + MigrationException.sentence(cause)
-                + "; the guest was not started here and belongs to the source.";
+                + (state instanceof IncomingState.Colo
+                        ? "; the guest that stood by here will not run again, and belongs to the primary."
+                        : "; the guest was not started here and belongs to the source.");
         become(new IncomingState.Failed(message, GuestOwner.PEER), message);
     }
 

@@ -44,7 +44,8 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
         this.progress = progress;
         this.control = control;
         this.stream = new SourceStream(plan, progress, this);
-        this.agreement = new DestinationSide(plan.guest(), plan.run(), plan.postcopy(), !plan.secondCopy());
+        this.agreement = new DestinationSide(
+                plan.guest(), plan.run(), plan.postcopy(), () -> control.link().takesMore(), !plan.secondCopy());
         this.placement = new Placement(plan, progress);
         this.commands = new CommandReader(plan, stream, agreement, placement);
         this.takeover = new Takeover(plan, progress, stream);
@@ -226,8 +227,8 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
 
     @Override
     public void ramBlocks(List<RamBlockEntry> blocks) {
-        if (plan.colo() && secondary.isEmpty() && !agreement.isGodwit()) {
-            // WIRE: a QEMU of today goes by the capability and sends no command.
+        if (plan.colo() && secondary.isEmpty() && plan.guest().guest().isEmpty() && !agreement.isGodwit()) {
+            // WIRE: a QEMU of today goes by the capability and sends no command. A machine of ours has no QEMU sent.
             beginSecondary();
         }
         stream.placeInto(placement.begin(blocks, commands.isAdvised(), secondary));

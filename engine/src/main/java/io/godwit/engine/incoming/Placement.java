@@ -24,6 +24,8 @@ import java.util.Optional;
 final class Placement implements AutoCloseable {
     private static final String STILL_ARRIVING = "Memory can neither be added nor taken away now: the guest's memory is"
             + " still arriving. When query-migrate says completed, try again.";
+    private static final String SECONDARY = "Memory can neither be added nor taken away now: the guest is a secondary,"
+            + " whose memory must be the same as its primary's. When query-migrate says completed, try again.";
 
     private final IncomingPlan plan;
     private final IncomingProgress progress;
@@ -48,7 +50,7 @@ final class Placement implements AutoCloseable {
     PagePlace begin(List<RamBlockEntry> blocks, boolean advised, Optional<Secondary> secondary) {
         plan.guest().acceptRam(blocks);
         if (secondary.isPresent()) {
-            holdRam();
+            holdRam(SECONDARY);
             PrecopyPlace mirrored = secondary.get().placeOf(blocks);
             place = Optional.of(mirrored);
             return mirrored;
@@ -75,7 +77,11 @@ final class Placement implements AutoCloseable {
 
     /** Pages, faults and epochs go by the list as it is, until {@link #letRamChange}. */
     void holdRam() {
-        hold = hold.or(() -> Optional.of(plan.guest().ram().hold(STILL_ARRIVING)));
+        holdRam(STILL_ARRIVING);
+    }
+
+    private void holdRam(String why) {
+        hold = hold.or(() -> Optional.of(plan.guest().ram().hold(why)));
     }
 
     /** All memory is here: blocks may come and go. */

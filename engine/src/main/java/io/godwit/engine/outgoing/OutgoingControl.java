@@ -81,13 +81,13 @@ final class OutgoingControl implements PostcopyControl, ProtectionControl {
         }
     }
 
-    /** This side is ending: as a cancel, and in postcopy the connection is cut and nobody will resume. */
+    /** This side is ending: as a cancel; in postcopy and COLO the connection is cut for good. */
     void end() {
         lock.lock();
         try {
             ending = true;
             decision.end();
-            if (committed) {
+            if (committed || state instanceof OutgoingState.Colo) {
                 abort.raise("this host is ending");
                 changed.signalAll();
             } else {

@@ -123,9 +123,19 @@ public final class OutgoingMigration implements AutoCloseable {
         control.resume(uri);
     }
 
-    /** This side is ending: cancels, or in postcopy cuts the connection for good. Returns at once. */
+    /**
+     * This side is ending: cancels, in postcopy cuts the connection for good, and leaves a protected guest to its
+     * secondary. Returns at once.
+     */
     @Override
     public void close() {
+        if (control.state() instanceof OutgoingState.Colo) {
+            LOG.log(
+                    System.Logger.Level.WARNING,
+                    "This host ends, and leaves its guest to the secondary at {0}. To end the guest say migrate_cancel"
+                            + " first, then quit.",
+                    plan.uri());
+        }
         control.end();
     }
 
@@ -257,10 +267,10 @@ public final class OutgoingMigration implements AutoCloseable {
                     MigrationListener.tell(plan.listeners(), l -> l.protectionEnded(ColoMode.PRIMARY, reason));
                     control.alone(why);
                 }
-                case Protection.End.Stopped(Throwable cause) -> {
-                    MigrationListener.tell(
-                            plan.listeners(), l -> l.protectionEnded(ColoMode.PRIMARY, ColoExitReason.ERROR));
-                    control.fail(cause, GuestOwner.UNDECIDED);
+                case Protection.End.Stopped(Throwable cause, GuestOwner owner) -> {
+                    ColoExitReason reason = owner == GuestOwner.PEER ? ColoExitReason.REQUEST : ColoExitReason.ERROR;
+                    MigrationListener.tell(plan.listeners(), l -> l.protectionEnded(ColoMode.PRIMARY, reason));
+                    control.fail(cause, owner);
                 }
             }
         }

@@ -8,6 +8,7 @@ package io.godwit.engine.report;
  * @param mode what this side is now
  * @param lastMode what it was before protection ended
  * @param reason why protection ended
+ * @param sharesToken whether both sides ask for the same token, so that the survivor goes on by itself
  * @param checkpoints checkpoints that the secondary has received whole
  * @param pages pages of 4096 bytes that these had
  * @param bytes bytes of these, devices included
@@ -27,6 +28,7 @@ public record ColoStatistics(
         ColoMode mode,
         ColoMode lastMode,
         ColoExitReason reason,
+        boolean sharesToken,
         long checkpoints,
         long pages,
         long bytes,
@@ -45,6 +47,7 @@ public record ColoStatistics(
             ColoMode.NONE,
             ColoMode.NONE,
             ColoExitReason.NONE,
+            false,
             0,
             0,
             0,

@@ -70,6 +70,11 @@ public final class CapabilityRules {
                             + " is one connection, and " + (preempt ? "postcopy-preempt" : "postcopy-safe")
                             + " needs more.");
                 }
+                if (colo && capabilities.contains(Capability.RETURN_PATH)) {
+                    throw new MigrationException.Refused("Migration requires multi-channel URIs (e.g. tcp): " + target
+                            + " is one connection, and COLO with a Godwit needs two, for heartbeats and for what is"
+                            + " compared. Use tcp: or unix:; for a QEMU switch 'return-path' off.");
+                }
             }
             case MigrationUri.Exec _, MigrationUri.File _ -> {
                 if (colo) {

@@ -119,13 +119,18 @@ public enum MigrationParameter {
         return defaultValue;
     }
 
+    /** Whether a value is in the range. */
+    public boolean isAllowed(long value) {
+        return value >= min && value <= max;
+    }
+
     /**
      * Checks a value.
      *
      * @throws IllegalArgumentException with the range
      */
     void check(long value) {
-        if (value < min || value > max) {
+        if (!isAllowed(value)) {
             throw new IllegalArgumentException(publicName + " = " + value + ": must be from " + min + " to " + max);
         }
     }

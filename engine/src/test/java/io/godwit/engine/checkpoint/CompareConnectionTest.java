@@ -21,6 +21,7 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Frames on the compare connection have these bytes, others end it with a sentence, and so does silence. */
 final class CompareConnectionTest {
@@ -180,6 +181,15 @@ final class CompareConnectionTest {
         assertThatThrownBy(() -> CompareConnection.readGreeting(pipe, 20_000_000_000L))
                 .isInstanceOf(MigrationException.Transport.class)
                 .hasMessageContaining("did not say for which guest");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"00000000", "80000000", "7fffffff"})
+    void aGreetingWhoseTimeoutIsNoneIsRefused(String millis) {
+        pipe.toUs.add(hex("4757434f 0000000000000001 0000000000000002 0000000000000003 0000000000000004" + millis));
+        assertThatThrownBy(() -> CompareConnection.readGreeting(pipe, 20_000_000_000L))
+                .isInstanceOf(MigrationException.Protocol.class)
+                .hasMessageContaining("which is no time-out");
     }
 
     @Test

@@ -73,7 +73,7 @@ final class RequestLine {
         return request;
     }
 
-    /** Begins to be a secondary's, of which no state has come: one that was loaded before, in a rehearsal say, is none. */
+    /** Begins to be a secondary's, of which no state has come: one that was loaded in a rehearsal is none. */
     void standBy() {
         secondary = true;
         fed = 0;

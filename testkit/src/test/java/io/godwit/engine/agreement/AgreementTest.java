@@ -71,7 +71,7 @@ class AgreementTest {
     void aDestinationSaysYesBeforeItsEchoAndNothingThatItCannot() {
         try (StillGuest guest = new StillGuest(1 << 20, 1)) {
             RunControl run = new RunControl(guest, new NoArbiter(), RunState.INMIGRATE);
-            DestinationSide destination = new DestinationSide(guest, run, true, true);
+            DestinationSide destination = new DestinationSide(guest, run, true, () -> true, true);
             assertThat(answers(destination, 5)).containsExactly(5);
             assertThat(answers(destination, Extension.HOLES.question()))
                     .containsExactly(Extension.HOLES.yes(), Extension.HOLES.question());
@@ -86,10 +86,20 @@ class AgreementTest {
     }
 
     @Test
+    void whereOneConnectionCanComeNothingIsCompared() {
+        try (StillGuest guest = new StillGuest(1 << 20, 1)) {
+            RunControl run = new RunControl(guest, new NoArbiter(), RunState.INMIGRATE);
+            DestinationSide destination = new DestinationSide(guest, run, false, () -> false, true);
+            assertThat(answers(destination, Extension.COMPARE.question()))
+                    .containsExactly(Extension.COMPARE.question());
+        }
+    }
+
+    @Test
     void theNumberBehindTheHoleCountIsNoQuestion() {
         try (StillGuest guest = new StillGuest(1 << 20, 1)) {
-            DestinationSide destination =
-                    new DestinationSide(guest, new RunControl(guest, new NoArbiter(), RunState.INMIGRATE), false, true);
+            DestinationSide destination = new DestinationSide(
+                    guest, new RunControl(guest, new NoArbiter(), RunState.INMIGRATE), false, () -> true, true);
             // Unasked, a count is an ordinary PING.
             answers(destination, Extension.HOLE_COUNT);
             answers(destination, 9);

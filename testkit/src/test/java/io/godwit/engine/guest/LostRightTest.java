@@ -120,6 +120,30 @@ class LostRightTest {
         assertThat(run.whyStill()).isEmpty();
     }
 
+    /** The token is lost before an arbiter answers again, or is not. */
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aGuestThatIsTakenBackWhileNoArbiterAnswersRunsWhenOneDoes(boolean isLost) throws Exception {
+        Semaphore asked = new Semaphore(0);
+        boolean ran = run.stopForSwitchover();
+        arbiter.onRecord = () -> {
+            asked.release();
+            throw new ArbiterException("no member answers");
+        };
+        assertThat(run.takeBack(ran, false)).isEqualTo(GuestOwner.HERE);
+        assertThat(run.state()).isEqualTo(RunState.PAUSED);
+        asked.acquire(2);
+        if (isLost) {
+            arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(SELF, Optional.empty()));
+            arbiter.lose();
+            asked.drainPermits();
+            await(asked);
+        }
+        arbiter.onRecord = () -> {};
+        await(resumes);
+        assertThat(run.state()).isEqualTo(RunState.RUNNING);
+    }
+
     @Test
     void aGuestThatRanElsewhereMeanwhileIsForTheOperator() throws Exception {
         arbiter.answer = () -> new Arbiter.Claim.Won(new LastRun(OTHER, Optional.empty()));

@@ -138,7 +138,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
         runs = ran;
         memory.orElseThrow().startTracking(guest.dirtyTracker());
         guest.guest().flatMap(Guest::outputs).ifPresent(Outputs::hold);
-        progress.began(ColoMode.SECONDARY, () -> 0);
+        progress.began(ColoMode.SECONDARY, sharesToken, () -> 0);
         control.standsBy("the guest is here as the secondary");
         begun = true;
         plan.run().copy().standBy(mayRun());
@@ -182,6 +182,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     @SuppressWarnings("NonAtomicVolatileUpdate") // one writer
     public void devicesArrived(Bytes deviceBytes) {
         ColoDevices devices = decode(deviceBytes);
+        memory.orElseThrow().requireWhole();
         Optional<RuntimeException> unheard = sayReceived();
         broken = true;
         FlushStatistics flush = memory.orElseThrow().flush();

@@ -15,6 +15,9 @@ import java.util.concurrent.locks.Lock;
 
 /** What the secondary says on the main connection, for {@code mig-outgoing}, which waits for each word in its turn. */
 final class Answers implements ColoWords.Listener {
+    /** LIMIT: a secondary that keeps to the order never says more than three words before it is asked again. */
+    private static final int MAX_AHEAD = 4;
+
     private final RamBlocks.Snapshot ram;
     private final Runnable onEnd;
     private final Lock lock;
@@ -34,6 +37,10 @@ final class Answers implements ColoWords.Listener {
     public void message(ColoMessage message) {
         lock.lock();
         try {
+            if (arrived.size() == MAX_AHEAD) {
+                throw new MigrationException.Protocol(
+                        "it said " + message + " before it was asked for " + MAX_AHEAD + " other words");
+            }
             arrived.add(message);
             changed.signalAll();
         } finally {

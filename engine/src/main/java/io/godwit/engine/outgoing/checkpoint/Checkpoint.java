@@ -42,6 +42,7 @@ final class Checkpoint {
     private final ColoProgress progress;
     private final MonotonicClock clock;
     private final boolean toGodwit;
+    private boolean ran;
 
     /**
      * Made of {@code ram}, which stays as it is; {@code sendDirty} sends every page whose bit is set; {@code toGodwit}:
@@ -87,19 +88,25 @@ final class Checkpoint {
         wire.message(ColoMessage.VMSTATE_SEND);
         sendWhileRunning();
         long begin = clock.nanoTime();
-        boolean ran = plan.run().copy().stopForCheckpoint();
+        ran = plan.run().copy().stopForCheckpoint();
         long stopped = clock.nanoTime();
-        sendRest(ran);
+        sendRest();
         long sent = clock.nanoTime();
         answers.await(ColoMessage.VMSTATE_RECEIVED, patienceNanos);
         plan.run().copy().goOnFromCheckpoint();
         plan.run().requireRight();
         long pauseNanos = clock.nanoTime() - begin;
+        long waited = outputs.count();
         outputs.received();
-        progress.paused(stopped - begin, sent - stopped, pauseNanos);
+        progress.paused(stopped - begin, sent - stopped, pauseNanos, waited);
         progress.checkpoint(meter.pages() - pagesBefore, meter.bytes() - bytesBefore);
         answers.await(ColoMessage.VMSTATE_LOADED, patienceNanos);
         return pauseNanos;
+    }
+
+    /** Whether the guest ran when it was stopped for the last one: so it does at the secondary. */
+    boolean guestRan() {
+        return ran;
     }
 
     /** Passes until another gains nothing. */
@@ -117,7 +124,7 @@ final class Checkpoint {
         }
     }
 
-    private void sendRest(boolean ran) {
+    private void sendRest() {
         harvest();
         sender.beginEnd();
         sendDirty.run();

@@ -24,6 +24,8 @@ final class Comparison {
     /** LIMIT: what the other guest may have said ahead of ours. */
     private static final long MAX_AHEAD_BYTES = 16L << 20;
 
+    private static final int MAX_AHEAD = 262_144;
+
     @SuppressWarnings("ArrayRecordComponent") // compared by hand
     private record Answer(long number, byte[] content, long nanos) {}
 
@@ -72,7 +74,7 @@ final class Comparison {
                 return;
             }
             theirBytes += content.length;
-            if (theirBytes > MAX_AHEAD_BYTES) {
+            if (theirBytes > MAX_AHEAD_BYTES || theirs.size() == MAX_AHEAD) {
                 throw new MigrationException.Protocol("the secondary is " + theirs.size() + " answers ahead");
             }
             theirs.add(new Answer(number, content, clock.nanoTime()));

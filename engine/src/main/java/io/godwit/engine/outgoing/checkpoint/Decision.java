@@ -66,6 +66,11 @@ public final class Decision {
         return secondaryGivenUp || cancelled;
     }
 
+    /** Whether this host ends, and nobody said that the guest is to go on here. */
+    boolean isForTheOtherSide() {
+        return hostEnds && !isForThisSide();
+    }
+
     /** Whether anything was decided. */
     boolean isMade() {
         return secondaryGivenUp || cancelled || hostEnds;

@@ -9,12 +9,18 @@ import io.godwit.engine.guest.Outputs;
 import io.godwit.engine.guest.Traffic;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.atomic.AtomicLong;
 
 /**
  * What the primary's guest says to the world until the secondary can stand for it: held until the other guest says the
- * same ({@link Comparison}), or until the next checkpoint is in. Threads: {@code mig-outgoing}.
+ * same ({@link Comparison}), or until the next checkpoint is in. Threads: {@code mig-outgoing}, but for {@link #told}.
  */
 final class HeldOutputs {
+    /** LIMIT: half of what a guest's traffic tells before it makes its clients wait for the next checkpoint. */
+    static final long MANY_REQUESTS = 65_536;
+
+    private final CheckpointTimer timer;
+    private final AtomicLong told = new AtomicLong();
     private final Optional<Outputs> outputs;
     private final Optional<Traffic> traffic;
     private final Optional<Comparison> comparison;
@@ -28,6 +34,7 @@ final class HeldOutputs {
      * @param compares whether the other guest's answers come; else all outputs wait for checkpoints
      */
     HeldOutputs(Guest guest, boolean compares, CheckpointTimer timer, ColoProgress progress, Environment environment) {
+        this.timer = timer;
         this.traffic = compares ? guest.traffic() : Optional.empty();
         this.comparison = traffic.map(one -> new Comparison(one, timer, progress, environment));
         // What cannot be compared waits for checkpoints.
@@ -46,8 +53,17 @@ final class HeldOutputs {
         outputs.ifPresent(Outputs::hold);
     }
 
+    /** The secondary was told of a request, which it keeps until a checkpoint covers it. On a client's thread. */
+    void told() {
+        if (told.incrementAndGet() == MANY_REQUESTS) {
+            timer.ask(MANY_REQUESTS + " requests have come since the last one");
+        }
+    }
+
     /** The guest stands still and its state is taken. */
     void taken() {
+        told.set(0);
+        timer.taken();
         takenAnswer = traffic.map(Traffic::answered).orElse(0L);
         takenEpoch = outputs.map(Outputs::closeEpoch).orElse(0L);
         comparison.ifPresent(Comparison::taken);
@@ -99,6 +115,7 @@ final class HeldOutputs {
         @Override
         public void request(long number, byte[] content) {
             mirror.request(number, content);
+            told();
         }
 
         @Override

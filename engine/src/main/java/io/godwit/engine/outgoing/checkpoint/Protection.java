@@ -3,12 +3,12 @@
 package io.godwit.engine.outgoing.checkpoint;
 
 import io.godwit.engine.agreement.Extension;
-import io.godwit.engine.arbiter.ArbiterException;
 import io.godwit.engine.checkpoint.ColoProgress;
 import io.godwit.engine.checkpoint.CompareConnection;
 import io.godwit.engine.checkpoint.CompareWire;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -27,7 +27,6 @@ import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.ConnectionRole;
 import io.godwit.stream.ColoMessage;
 import io.godwit.stream.Configuration;
-import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.UUID;
@@ -47,16 +46,13 @@ public final class Protection implements AutoCloseable {
     /** LIMIT: how late it is seen that an answer lacks its counterpart, or that a parameter has changed. */
     private static final long LOOK_NANOS = 50_000_000;
 
-    private static final Duration PAUSE = Duration.ofSeconds(5);
-    private static final long AGAIN_NANOS = 20_000_000;
-
     /** How it ended. */
     public sealed interface End {
         /** The guest goes on here, alone. */
         record Alone(String why, ColoExitReason reason) implements End {}
 
-        /** The guest stands still here: it cannot be known, or this host may not run it. */
-        record Stopped(Throwable cause) implements End {}
+        /** The guest stands still here: it cannot be known, or this host may not run it, or ends. */
+        record Stopped(Throwable cause, GuestOwner owner) implements End {}
     }
 
     /**
@@ -89,10 +85,12 @@ public final class Protection implements AutoCloseable {
     private final HeldOutputs outputs;
     private final Checkpoint checkpoint;
     private final Mirror mirror;
+    private final Parting parting;
     private final CheckpointInterval interval = new CheckpointInterval();
     private final OnRightLost rightLost = new OnRightLost();
     private Optional<CompareConnection> comparing = Optional.empty();
     private boolean begun;
+    private boolean secondaryRuns;
     private volatile long lostNanos;
 
     /** Prepares; from here on the secondary may say that it runs. */
@@ -115,6 +113,7 @@ public final class Protection implements AutoCloseable {
         this.answers = new Answers(handover.ram(), plan.environment(), timer::wake);
         this.outputs = new HeldOutputs(plan.guest(), compares, timer, progress, plan.environment());
         this.mirror = new Mirror(plan.environment());
+        this.parting = new Parting(plan, outputs);
         this.checkpoint = new Checkpoint(
                 plan,
                 handover.configuration(),
@@ -167,9 +166,10 @@ public final class Protection implements AutoCloseable {
     public void begin(boolean ran) {
         answers.await(ColoMessage.CHECKPOINT_READY, plan.parameters().get().handoverTimeoutMillis() * 1_000_000);
         begun = true;
-        progress.began(ColoMode.PRIMARY, outputs::count);
+        progress.began(ColoMode.PRIMARY, handover.sharesToken() && beside, outputs::count);
         plan.run().addListener(rightLost);
         timer.restart();
+        secondaryRuns = ran;
         control.begun("the secondary runs");
         plan.run().copy().beginProtection(ran);
     }
@@ -208,6 +208,7 @@ public final class Protection implements AutoCloseable {
                         why);
                 long pauseNanos = checkpoint.make(patienceNanos());
                 timer.restart();
+                secondaryRuns = checkpoint.guestRan();
                 interval.made(pauseNanos);
             }
         } catch (RuntimeException | Error e) {
@@ -242,6 +243,10 @@ public final class Protection implements AutoCloseable {
             throw new MigrationException.Transport(abort.reason());
         }
         answers.refuseIfEnded();
+        RunState state = plan.run().state();
+        if (state == (secondaryRuns ? RunState.PAUSED : RunState.RUNNING)) {
+            timer.ask("the guest is " + state.publicName() + " by hand, and the secondary's is not");
+        }
         OptionalLong oldest = outputs.oldestUnmatchedNanos();
         if (oldest.isPresent()) {
             long limit = parameters().get(MigrationParameter.COMPARE_TIMEOUT) * 1_000_000;
@@ -260,6 +265,13 @@ public final class Protection implements AutoCloseable {
         comparing.ifPresent(CompareConnection::close);
         try {
             plan.run().requireRight();
+            if (handover.sharesToken() && control.decision().isForTheOtherSide()) {
+                parting.leave(GuestOwner.PEER);
+                progress.ended(ColoExitReason.REQUEST, 0);
+                return new End.Stopped(
+                        new MigrationException.Transport("this host ends, and leaves the guest to its secondary"),
+                        GuestOwner.PEER);
+            }
             if (!handover.sharesToken() && !control.decision().isMade()) {
                 awaitDecision(cause);
             }
@@ -267,12 +279,12 @@ public final class Protection implements AutoCloseable {
                 throw new MigrationException.Transport(
                         "this host ends, and whether the secondary has taken the guest over is not known", cause);
             }
-            goAlone();
+            parting.goAlone();
         } catch (RuntimeException | Error e) {
             e.addSuppressed(cause);
             progress.ended(ColoExitReason.ERROR, 0);
-            standStill(e);
-            return new End.Stopped(e);
+            parting.standStill(e);
+            return new End.Stopped(e, GuestOwner.UNDECIDED);
         }
         ColoExitReason reason = control.decision().isMade() ? ColoExitReason.REQUEST : ColoExitReason.ERROR;
         progress.ended(reason, clock.nanoTime() - lostNanos);
@@ -289,65 +301,17 @@ public final class Protection implements AutoCloseable {
         control.decision().await();
     }
 
-    /** The secondary may take this guest's place, so nothing that is held may leave. */
-    private void standStill(Throwable cause) {
-        plan.run().copy().abandonProtection();
-        if (cause instanceof MigrationException.RightToRun) {
-            // It goes on by itself if the right is won again and the secondary has not gone on.
-            boolean _ = plan.run().whileStill(PAUSE, this::dropUnlessWonAgain);
-            plan.run().copy().goOnFromCheckpoint();
-        } else {
-            boolean _ = plan.run().copy().stopForCheckpoint();
-            outputs.drop();
-            plan.run().leaveTo(GuestOwner.UNDECIDED);
-        }
-    }
-
-    private void dropUnlessWonAgain() {
-        if (plan.run().copy().hasRight()) {
-            outputs.alone();
-        } else {
-            outputs.drop();
-        }
-    }
-
-    private void goAlone() {
-        // ORDERING: first of all, for what leaves after this the secondary may not know.
-        endProtection();
-        if (!plan.run().whileStill(PAUSE, outputs::alone)) {
-            // It has crashed, or one of its vCPUs does not come out.
-            outputs.alone();
-        }
-        plan.run().copy().goOnFromCheckpoint();
-    }
-
-    /** An arbiter that does not answer may do so again before its token is lost; outputs stay held meanwhile. */
-    private void endProtection() {
-        long deadline = clock.nanoTime() + patienceNanos();
-        while (true) {
-            try {
-                plan.run().copy().endProtection();
-                return;
-            } catch (ArbiterException e) {
-                if (clock.nanoTime() - deadline > 0) {
-                    throw e;
-                }
-                LOG.log(System.Logger.Level.DEBUG, "the token's record cannot be changed yet", e);
-                plan.environment().pause(AGAIN_NANOS);
-            }
-        }
-    }
-
     /** Without the right to run there is no primary; on the arbiter's thread. */
     private final class OnRightLost implements RunControl.Listener {
         @Override
         public void stopped() {
-            // For a checkpoint, or by hand: no concern of protection.
+            // By hand, maybe.
+            timer.wake();
         }
 
         @Override
         public void resumed() {
-            // As stopped.
+            timer.wake();
         }
 
         @Override

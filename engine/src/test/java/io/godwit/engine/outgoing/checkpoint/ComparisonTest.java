@@ -203,4 +203,14 @@ final class ComparisonTest {
                 .isInstanceOf(MigrationException.Protocol.class)
                 .hasMessageContaining("256 answers ahead");
     }
+
+    @Test
+    void alsoEmptyAnswersFillWhatIsKept() {
+        for (int number = 1; number <= 262_144; number++) {
+            comparison.theirs(0, number, new byte[0]);
+        }
+        assertThatThrownBy(() -> comparison.theirs(0, 262_145, new byte[0]))
+                .isInstanceOf(MigrationException.Protocol.class)
+                .hasMessageContaining("262144 answers ahead");
+    }
 }
