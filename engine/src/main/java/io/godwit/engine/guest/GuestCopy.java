@@ -169,8 +169,6 @@ public final class GuestCopy {
             }
             if (right.isLost()) {
                 guest.become(RunState.PAUSED, "the right to run is lost");
-                // What the record is to say once the right is won again.
-                protection = Optional.empty();
                 lost.regainInBackground(runsAfterCheckpoint);
             } else if (runsAfterCheckpoint) {
                 guest.start("checkpoint is in");

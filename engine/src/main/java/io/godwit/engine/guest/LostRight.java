@@ -146,10 +146,11 @@ final class LostRight {
 
     private boolean goesOn() {
         try {
+            // Whoever stood by must learn that it is outdated, also of a guest that is paused.
+            subject.abandonProtection();
             if (runsWhenWon) {
                 subject.startWithRight("the right to run is won again");
             } else {
-                // Whoever stood by must learn that it is outdated, also of a guest that is paused.
                 right.record(Optional.empty());
             }
             LOG.log(System.Logger.Level.WARNING, "a right to run that was lost is won again");

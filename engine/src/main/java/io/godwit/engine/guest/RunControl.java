@@ -136,8 +136,6 @@ public final class RunControl {
                 case PRELAUNCH, PAUSED, POSTMIGRATE -> {
                     if (right.isLost()) {
                         lost.runWhenWon(true);
-                        // The loss may not have come so far: what is recorded next must not name a secondary.
-                        copy.abandonProtection();
                         boolean _ = lost.regain();
                         requireRight();
                     } else {
@@ -172,16 +170,13 @@ public final class RunControl {
      * @throws MigrationException.Refused if none is awaited
      */
     public void pauseOnArrival() {
-        lock.lock();
-        try {
+        locked(() -> {
             if (state != RunState.INMIGRATE) {
                 throw new MigrationException.Refused(
                         "No guest is awaited here; this one is " + state().publicName() + ". 'stop' stops it.");
             }
             waitsForCont = true;
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /**
@@ -481,13 +476,10 @@ public final class RunControl {
     private void lose() {
         guest.guest().flatMap(Guest::traffic).ifPresent(Traffic::drop);
         tell(Listener::rightLost);
-        lock.lock();
-        try {
+        locked(() -> {
             copy.abandonProtection();
             lost.begin(state == RunState.RUNNING);
-        } finally {
-            lock.unlock();
-        }
+        });
     }
 
     /** For those who decide over the guest under this one's lock. */
@@ -521,15 +513,18 @@ public final class RunControl {
         }
 
         @Override
+        public void abandonProtection() {
+            copy.abandonProtection();
+        }
+
+        @Override
         public void startWithRight(String reason) {
             letRun(reason);
         }
 
         @Override
         public void start(String reason) {
-            vcpus.resume();
-            become(RunState.RUNNING, reason);
-            tell(Listener::resumed);
+            startVcpus(reason);
         }
 
         @Override
@@ -562,6 +557,10 @@ public final class RunControl {
     private void letRun(String reason) {
         right.record(copy.protection());
         right.requireNotLost();
+        startVcpus(reason);
+    }
+
+    private void startVcpus(String reason) {
         vcpus.resume();
         become(RunState.RUNNING, reason);
         tell(Listener::resumed);

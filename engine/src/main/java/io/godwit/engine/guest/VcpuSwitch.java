@@ -29,6 +29,9 @@ interface VcpuSwitch {
      */
     void stopAs(RunState next, String reason);
 
+    /** What the token's record says next names no secondary any more. */
+    void abandonProtection();
+
     /** It runs, with what the token's record has to say written down. */
     void startWithRight(String reason);
 
