@@ -12,19 +12,26 @@ import java.util.function.Supplier;
 
 /** Who flushes: the threads, what each has in its hands, and that they do one thing at a time. */
 final class FlushCrew {
+    static final int MOST_THREADS = 64;
+
     private final Environment environment;
     private final FlushThreads threads;
     private final List<FlushHand> hands = new ArrayList<>();
     private final AtomicBoolean busy = new AtomicBoolean();
     private boolean closed;
 
-    /** So many with the calling thread, or as many as the system gives. */
-    FlushCrew(Environment environment, int count) {
+    /** So many with the calling thread, see {@link #threads}, or as many as the system gives. */
+    FlushCrew(Environment environment, int wanted) {
         this.environment = environment;
-        this.threads = new FlushThreads(environment, count);
+        this.threads = new FlushThreads(environment, threads(wanted));
         for (int i = 0; i < threads.count(); i++) {
             hands.add(new FlushHand());
         }
+    }
+
+    /** How many threads that is here: 0 = as many as there are processors. */
+    static int threads(int wanted) {
+        return wanted == 0 ? Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) : wanted;
     }
 
     /** How many there are. */

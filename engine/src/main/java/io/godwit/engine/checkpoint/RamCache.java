@@ -50,13 +50,11 @@ public final class RamCache implements SecondaryRam {
         /** What was fastest. A thread needs as long to wake as another one to copy some hundred pages. */
         public static final Settings DEFAULT = new Settings(FlushShape.RUNS, 0, 256);
 
-        private static final int MOST_THREADS = 64;
-
         /** LIMIT: 64 threads. */
         public Settings {
-            if (threads < 0 || threads > MOST_THREADS) {
+            if (threads < 0 || threads > FlushCrew.MOST_THREADS) {
                 throw new IllegalArgumentException(
-                        "a flush with " + threads + " threads: 0 to " + MOST_THREADS + " are possible");
+                        "a flush with " + threads + " threads: 0 to " + FlushCrew.MOST_THREADS + " are possible");
             }
         }
 
@@ -68,11 +66,6 @@ public final class RamCache implements SecondaryRam {
         /** With this shape. */
         public Settings withShape(FlushShape other) {
             return new Settings(other, threads, fewPages);
-        }
-
-        /** How many threads that is here. */
-        public int threadCount() {
-            return threads == 0 ? Math.min(MOST_THREADS, Runtime.getRuntime().availableProcessors()) : threads;
         }
     }
 
@@ -99,10 +92,15 @@ public final class RamCache implements SecondaryRam {
         }
     }
 
-    private static CachedBlock cached(RamBlock block, CacheRoom room) {
+    /** Keeps its memory mapped, until its use is ended. */
+    static void use(RamBlock block) {
         if (!block.beginUse()) {
             throw new MigrationException.Refused("RAM block " + block.idstr() + " was just taken away. Try again.");
         }
+    }
+
+    private static CachedBlock cached(RamBlock block, CacheRoom room) {
+        use(block);
         try {
             return new CachedBlock(block, room.allocator());
         } catch (OutOfMemoryError e) {
@@ -125,7 +123,7 @@ public final class RamCache implements SecondaryRam {
     private RamCache(List<CachedBlock> blocks, Environment environment, Settings settings) {
         this.blocks = List.copyOf(blocks);
         this.settings = settings;
-        this.crew = new FlushCrew(environment, settings.threadCount());
+        this.crew = new FlushCrew(environment, settings.threads());
         this.ranges = new RangesFlush(this.blocks);
         this.runs = new RunsFlush(this.blocks, environment);
     }
@@ -256,7 +254,7 @@ public final class RamCache implements SecondaryRam {
     }
 
     private int threadCount() {
-        return Math.min(settings.threadCount(), crew.count());
+        return Math.min(FlushCrew.threads(settings.threads()), crew.count());
     }
 
     private FlushCourse course() {

@@ -29,11 +29,6 @@ public final class RamStage implements SecondaryRam {
     /** LIMIT: so much is left to others when the checkpoint is larger than thought. */
     private static final long RESERVE_BYTES = 256L << 20;
 
-    private static final int FEW_PAGES = 256;
-
-    /** So many words are looked at as one. */
-    private static final int LOOK_WORDS = 32;
-
     private static final PagePlace NOWHERE = new PagePlace() {
         @Override
         public void place(int blockIndex, long offset, NativeMemory content, long position) {}
@@ -57,7 +52,7 @@ public final class RamStage implements SecondaryRam {
      * An empty one.
      *
      * @param ram the blocks, as the stream numbers them
-     * @param threads how many flush at most, the calling one too
+     * @param threads how many flush at most, the calling one too; 0 = as many as there are processors
      */
     public static RamStage of(RamBlocks.Snapshot ram, Environment environment, int threads) {
         return of(ram, environment, threads, RamStage::allocate);
@@ -65,12 +60,14 @@ public final class RamStage implements SecondaryRam {
 
     static RamStage of(RamBlocks.Snapshot ram, Environment environment, int threads, LongFunction<NativeMemory> from) {
         List<RamBlock> used = new ArrayList<>();
-        for (RamBlock block : ram.blocks()) {
-            if (!block.beginUse()) {
-                used.forEach(RamBlock::endUse);
-                throw new MigrationException.Refused("RAM block " + block.idstr() + " was just taken away. Try again.");
+        try {
+            for (RamBlock block : ram.blocks()) {
+                RamCache.use(block);
+                used.add(block);
             }
-            used.add(block);
+        } catch (MigrationException.Refused e) {
+            used.forEach(RamBlock::endUse);
+            throw e;
         }
         return new RamStage(ram, environment, threads, from);
     }
@@ -171,21 +168,13 @@ public final class RamStage implements SecondaryRam {
             tracker.ifPresent(noting -> {
                 long _ = noting.harvest(block, bits);
             });
-            for (int word = 0; word < bits.wordCount(); word += LOOK_WORDS) {
-                int count = Math.min(LOOK_WORDS, bits.wordCount() - word);
-                if (!bits.isClear(word, count) || !block.dirtyBitmap().isClear(word, count)) {
-                    words += takeMarked(block, bits, word, word + count);
-                }
+            PageBitmap marked = block.dirtyBitmap();
+            for (int word = marked.nextWord(0); word < marked.wordCount(); word = marked.nextWord(word + 1)) {
+                bits.or(word, marked.fetchAndClear(word));
             }
-        }
-        return words;
-    }
-
-    private static int takeMarked(RamBlock block, PageBitmap bits, int first, int behind) {
-        int words = 0;
-        for (int word = first; word < behind; word++) {
-            bits.or(word, block.dirtyBitmap().fetchAndClear(word));
-            words += bits.peek(word) != 0 ? 1 : 0;
+            for (int word = bits.nextWord(0); word < bits.wordCount(); word = bits.nextWord(word + 1)) {
+                words++;
+            }
         }
         return words;
     }
@@ -194,12 +183,8 @@ public final class RamStage implements SecondaryRam {
     public void written(WrittenPages.Listener to) {
         for (int i = 0; i < blocks.size(); i++) {
             PageBitmap bits = owed.get(i);
-            for (int word = 0; word < bits.wordCount(); word++) {
-                if (word % LOOK_WORDS == 0 && bits.isClear(word, Math.min(LOOK_WORDS, bits.wordCount() - word))) {
-                    word += LOOK_WORDS - 1;
-                } else if (bits.peek(word) != 0) {
-                    to.written(i, word, bits.peek(word));
-                }
+            for (int word = bits.nextWord(0); word < bits.wordCount(); word = bits.nextWord(word + 1)) {
+                to.written(i, word, bits.peek(word));
             }
         }
     }
@@ -208,7 +193,8 @@ public final class RamStage implements SecondaryRam {
     public FlushStatistics flush() {
         return crew.alone(() -> {
             requireWhole();
-            List<FlushStatistics.Part> parts = crew.share(new StageFlush(pages, FEW_PAGES), crew.count());
+            List<FlushStatistics.Part> parts =
+                    crew.share(new StageFlush(pages, RamCache.Settings.DEFAULT.fewPages()), crew.count());
             pages.clear();
             // Our own writes are none of the guest's.
             if (tracker.filter(DirtyTracker::seesHostWrites).isPresent()) {

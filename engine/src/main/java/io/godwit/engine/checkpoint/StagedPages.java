@@ -73,12 +73,12 @@ final class StagedPages {
     }
 
     private int slot(int block, long page) {
-        int segment = (int) (page >>> SEGMENT_SHIFT);
+        int segment = segment(page);
         if (slots[block][segment].length == 0) {
             slots[block][segment] = new int[1 << SEGMENT_SHIFT];
         }
         int[] here = slots[block][segment];
-        int at = (int) page & ((1 << SEGMENT_SHIFT) - 1);
+        int at = place(page);
         if (here[at] == 0) {
             if (count == pages.length) {
                 pages = Arrays.copyOf(pages, 2 * count);
@@ -87,6 +87,23 @@ final class StagedPages {
             here[at] = ++count;
         }
         return here[at] - 1;
+    }
+
+    private static int segment(long page) {
+        return (int) (page >>> SEGMENT_SHIFT);
+    }
+
+    /** Within its segment. */
+    private static int place(long page) {
+        return (int) page & ((1 << SEGMENT_SHIFT) - 1);
+    }
+
+    private int block(int slot) {
+        return (int) ((pages[slot] & ~ZERO) >>> BLOCK_SHIFT);
+    }
+
+    private long page(int slot) {
+        return pages[slot] & ((1L << BLOCK_SHIFT) - 1);
     }
 
     private NativeMemory chunk(int slot) {
@@ -112,9 +129,8 @@ final class StagedPages {
     }
 
     private void copyRun(int slot, int length) {
-        long page = pages[slot] & ~ZERO;
-        NativeMemory memory = blocks.get((int) (page >>> BLOCK_SHIFT)).memory();
-        long to = (page & (1L << BLOCK_SHIFT) - 1) << RamBlock.PAGE_SHIFT;
+        NativeMemory memory = blocks.get(block(slot)).memory();
+        long to = page(slot) << RamBlock.PAGE_SHIFT;
         long bytes = (long) length << RamBlock.PAGE_SHIFT;
         if (pages[slot] >= 0) {
             NativeMemory.copyByDowncall(chunk(slot), offset(slot), memory, to, bytes);
@@ -135,9 +151,7 @@ final class StagedPages {
     /** Drops all pages. A chunk that was of no use this time is given back: memory follows the need slowly. */
     void clear() {
         for (int i = 0; i < count; i++) {
-            long page = pages[i] & (1L << BLOCK_SHIFT) - 1;
-            int block = (int) ((pages[i] & ~ZERO) >>> BLOCK_SHIFT);
-            slots[block][(int) (page >>> SEGMENT_SHIFT)][(int) page & ((1 << SEGMENT_SHIFT) - 1)] = 0;
+            slots[block(i)][segment(page(i))][place(page(i))] = 0;
         }
         if (chunks.size() > 1 && (chunks.size() - 1L) << CHUNK_SHIFT >= count) {
             chunks.removeLast().close();

@@ -17,6 +17,9 @@ import java.util.concurrent.atomic.LongAdder;
 public final class PageBitmap {
     private static final VarHandle WORD = MethodHandles.arrayElementVarHandle(long[].class);
 
+    /** So many words are looked at as one. */
+    private static final int LOOK_WORDS = 32;
+
     private final long pageCount;
     private final long[] words;
     private final LongAdder newlySet = new LongAdder();
@@ -143,6 +146,18 @@ public final class PageBitmap {
         int last = firstWord + count - 1;
         // Words whose first is zero, and that equal themselves moved by one, are zero.
         return words[firstWord] == 0 && Arrays.mismatch(words, firstWord, last, words, firstWord + 1, last + 1) < 0;
+    }
+
+    /**
+     * The first word from {@code from} on that has a bit; {@link #wordCount} if there is none. As {@link #isClear}.
+     */
+    public int nextWord(int from) {
+        int word = from;
+        while (word < words.length && peek(word) == 0) {
+            int count = Math.min(LOOK_WORDS, words.length - word);
+            word += isClear(word, count) ? count : 1;
+        }
+        return word;
     }
 
     /** Takes the bits of one word: returns them and leaves zero, in one atomic step. */

@@ -183,4 +183,18 @@ class PageBitmapTest {
         assertThat(out.array()).containsExactly(1, 2, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0);
         assertThat(out.remaining()).isZero();
     }
+
+    @Test
+    void nextWordFindsEachWordThatHasABitAndNoOther() {
+        PageBitmap bitmap = new PageBitmap(100 * 64 + 3);
+        assertThat(bitmap.nextWord(0)).isEqualTo(bitmap.wordCount());
+        List<Integer> expected = List.of(0, 1, 31, 32, 33, 64, 99, 100);
+        expected.forEach(word -> bitmap.set(word * 64L + 2));
+        List<Integer> found = new ArrayList<>();
+        for (int word = bitmap.nextWord(0); word < bitmap.wordCount(); word = bitmap.nextWord(word + 1)) {
+            found.add(word);
+        }
+        assertThat(found).isEqualTo(expected);
+        assertThat(bitmap.nextWord(101)).isEqualTo(101);
+    }
 }

@@ -125,7 +125,7 @@ public final class Secondary implements ColoListener, AutoCloseable {
     /** Nobody writes to a guest that is kept as bytes; of any other the primary must be told what it has written. */
     private SecondaryRam memoryOf(RamBlocks.Snapshot listed) {
         return tellsWritten || guest.guest().isEmpty()
-                ? RamStage.of(listed, plan.environment(), RamCache.Settings.DEFAULT.threadCount())
+                ? RamStage.of(listed, plan.environment(), 0)
                 : RamCache.of(listed, plan.environment(), RamCache.Settings.DEFAULT);
     }
 
