@@ -2,7 +2,7 @@
 # Copyright the Godwit authors
 #
 # The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 beside it, a static
-# busybox, Debian's cloud kernel and etcd.
+# busybox, Debian's cloud kernel, etcd, and ip (iproute2), which makes networks for them.
 # Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
 # still missing afterwards is not an error here: the tests that need it report themselves as not run.
 
@@ -17,6 +17,9 @@ has_qemu() {
 }
 
 has_etcd() { type -P etcd >/dev/null; }
+
+# has_installed: all that a package manager installs.
+has_installed() { has_qemu && type -P busybox >/dev/null && has_etcd && type -P ip >/dev/null; }
 
 has_kernel() {
     local image
@@ -47,19 +50,21 @@ add_backports() {
 
 refresh_lists() { apt update || say "peers: apt-get update failed; going on with the package lists as they are."; }
 
-# install_packages: QEMU, busybox and etcd, with root's rights.
+# install_packages: QEMU, busybox, etcd and ip, with root's rights.
 install_packages() {
     local codename=$1 release=()
     if [[ $codename == bookworm ]]; then
         add_backports
         release=(-t bookworm-backports)
     fi
-    say "peers: installing QEMU, busybox and etcd with apt-get (log: .cache/peers/install.log) ..."
+    say "peers: installing QEMU, busybox, etcd and iproute2 with apt-get (log: .cache/peers/install.log) ..."
     refresh_lists
     has_qemu || apt install -y --no-install-recommends "${release[@]}" qemu-system-x86 ||
         say "peers: apt-get could not install qemu-system-x86."
     type -P busybox >/dev/null || apt install -y --no-install-recommends busybox-static ||
         say "peers: apt-get could not install busybox-static."
+    type -P ip >/dev/null || apt install -y --no-install-recommends iproute2 ||
+        say "peers: apt-get could not install iproute2."
     # The tests start their own members; the service that the package brings is not wanted.
     has_etcd || RUNLEVEL=1 apt install -y --no-install-recommends etcd-server ||
         say "peers: apt-get could not install etcd-server."
@@ -111,20 +116,20 @@ unpack_missing() {
 
 prepare_peers() {
     local codename
-    has_qemu && type -P busybox >/dev/null && has_etcd && has_kernel && has_old_qemu && return 0
+    has_installed && has_kernel && has_old_qemu && return 0
     mkdir -p "$PEERS"
     : >"$PEERS/install.log"
     codename=$(debian_codename)
     if [[ -z $codename ]] || ! type -P apt-get >/dev/null; then
-        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd and a static busybox, and put a kernel image" \
+        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd, iproute2 and a static busybox, and put a kernel image" \
             "with virtio and serial console built in at .cache/peers/boot/vmlinuz-VERSION."
         return 0
     fi
-    if ! has_qemu || ! type -P busybox >/dev/null || ! has_etcd; then
+    if ! has_installed; then
         if [[ $EUID == 0 ]]; then
             install_packages "$codename"
         else
-            say "peers: QEMU >= $QEMU_MAJOR, busybox or etcd is missing and this is not root. Run once, as root: ./dev peers"
+            say "peers: QEMU >= $QEMU_MAJOR, busybox, etcd or ip is missing and this is not root. Run once, as root: ./dev peers"
         fi
     fi
     unpack_missing kernel
