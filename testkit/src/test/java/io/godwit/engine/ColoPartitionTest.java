@@ -42,13 +42,7 @@ final class ColoPartitionTest {
     }
 
     private static MigrationParameters parameters() {
-        return MigrationParameters.DEFAULTS
-                .with(MigrationParameter.MAX_BANDWIDTH, 0)
-                .with(MigrationParameter.HANDOVER_TIMEOUT, 5000)
-                .with(MigrationParameter.CONNECT_TIMEOUT, 5000)
-                .with(MigrationParameter.CHECKPOINT_DELAY, 2)
-                .with(MigrationParameter.COLO_PERIODIC, 1)
-                .with(MigrationParameter.HEARTBEAT_TIMEOUT, 20_000);
+        return ColoSettings.everyMillis(2).with(MigrationParameter.COLO_PERIODIC, 1);
     }
 
     private static void await(String what, BooleanSupplier condition) {

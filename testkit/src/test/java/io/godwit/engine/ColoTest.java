@@ -69,12 +69,7 @@ final class ColoTest {
     }
 
     private static MigrationParameters parameters() {
-        return MigrationParameters.DEFAULTS
-                .with(MigrationParameter.MAX_BANDWIDTH, 0)
-                .with(MigrationParameter.HANDOVER_TIMEOUT, 5000)
-                .with(MigrationParameter.CONNECT_TIMEOUT, 5000)
-                .with(MigrationParameter.CHECKPOINT_DELAY, 5)
-                .with(MigrationParameter.HEARTBEAT_TIMEOUT, 20_000);
+        return ColoSettings.everyMillis(5);
     }
 
     @BeforeEach

@@ -16,12 +16,8 @@ import java.nio.BufferUnderflowException;
 import java.nio.ByteBuffer;
 import java.util.Optional;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
@@ -47,8 +43,6 @@ final class CheckpointTap implements AutoCloseable {
         record Bytes(long count, boolean passes) implements Moment {}
     }
 
-    private record Blow(Moment moment, Runnable action) {}
-
     /**
      * What the blow hit.
      *
@@ -63,8 +57,7 @@ final class CheckpointTap implements AutoCloseable {
     private final ServerSocket listener;
     private final int secondaryPort;
     private final Set<Socket> sockets = ConcurrentHashMap.newKeySet();
-    private final AtomicReference<Optional<Blow>> armed = new AtomicReference<>(Optional.empty());
-    private final CompletableFuture<Struck> struck = new CompletableFuture<>();
+    private final Blow<Moment, Struck> blow = new Blow<>();
     /** Bytes that went to the secondary since it began with a checkpoint; negative outside of one. */
     private final AtomicLong checkpointBytes = new AtomicLong(Long.MIN_VALUE);
 
@@ -81,16 +74,12 @@ final class CheckpointTap implements AutoCloseable {
 
     /** Strikes in the next checkpoint. */
     void arm(Moment moment, Runnable action) {
-        armed.set(Optional.of(new Blow(moment, action)));
+        blow.arm(moment, action);
     }
 
     /** Waits for the blow; {@code why} explains what is instead. */
     Struck awaitBlow(Supplier<String> why) throws Exception {
-        try {
-            return struck.get(Host.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
-        } catch (TimeoutException e) {
-            throw new AssertionError("no checkpoint: " + why.get(), e);
-        }
+        return blow.await(() -> "no checkpoint: " + why.get());
     }
 
     /** The first connection is the stream's, the second one is for comparing. */
@@ -145,14 +134,14 @@ final class CheckpointTap implements AutoCloseable {
         for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
             int before = 0;
             long sent = checkpointBytes.get();
-            Optional<Blow> blow = armed.get();
-            if (blow.isPresent()
-                    && blow.get().moment() instanceof Moment.Bytes(long count, boolean passes)
+            Optional<Moment> moment = blow.moment();
+            if (moment.isPresent()
+                    && moment.get() instanceof Moment.Bytes(long count, boolean passes)
                     && sent >= 0
                     && sent + n > count) {
                 before = Math.toIntExact(Math.max(0, count - sent));
                 out.write(chunk, 0, before);
-                strike(new Struck("after " + (sent + before) + " bytes", false));
+                blow.fall(new Struck("after " + (sent + before) + " bytes", false));
                 if (!passes) {
                     return;
                 }
@@ -196,10 +185,10 @@ final class CheckpointTap implements AutoCloseable {
         if (word == ColoMessage.CHECKPOINT_REPLY) {
             checkpointBytes.set(0);
         }
-        Optional<Moment> moment = armed.get().map(Blow::moment);
+        Optional<Moment> moment = blow.moment();
         boolean passes = true;
         if (moment.isPresent() && isDue(moment.get(), word)) {
-            strike(new Struck("at " + word, word != ColoMessage.CHECKPOINT_REPLY));
+            blow.fall(new Struck("at " + word, word != ColoMessage.CHECKPOINT_REPLY));
             passes = moment.get() instanceof Moment.Word(ColoMessage _, boolean heard) && heard;
         }
         if (word == ColoMessage.VMSTATE_LOADED) {
@@ -216,18 +205,6 @@ final class CheckpointTap implements AutoCloseable {
             case Moment.Word(ColoMessage due, boolean _) -> word == due;
             case Moment.Bytes _ -> word == ColoMessage.VMSTATE_LOADED && checkpointBytes.get() >= 0;
         };
-    }
-
-    private void strike(Struck blown) {
-        Optional<Blow> blow = armed.getAndSet(Optional.empty());
-        if (blow.isPresent()) {
-            try {
-                blow.get().action().run();
-                struck.complete(blown);
-            } catch (RuntimeException | Error e) {
-                struck.completeExceptionally(e);
-            }
-        }
     }
 
     private void closeAll() {

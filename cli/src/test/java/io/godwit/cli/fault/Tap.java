@@ -11,10 +11,7 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.util.Optional;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.atomic.AtomicReference;
 
 /**
  * The wire between a source and a destination, which strikes once: after a chosen byte, or when the destination says
@@ -24,12 +21,11 @@ final class Tap implements AutoCloseable {
     /** WIRE: SHUT on the return path. */
     private static final int SHUT = 1;
 
-    private record Blow(long afterBytes, Runnable action) {}
-
     private final ServerSocket listener;
     private final int destinationPort;
-    private final AtomicReference<Optional<Blow>> armed = new AtomicReference<>(Optional.empty());
-    private final CompletableFuture<Boolean> struck = new CompletableFuture<>();
+    /** After so many bytes. */
+    private final Blow<Long, Boolean> blow = new Blow<>();
+
     private volatile boolean verdictIsLost;
     private volatile boolean cutsAtBlow;
     private final AtomicLong forwardedBytes = new AtomicLong();
@@ -49,7 +45,7 @@ final class Tap implements AutoCloseable {
 
     /** Strikes when that many bytes have passed; at once with the next byte if more have. */
     void arm(long afterBytes, Runnable action) {
-        armed.set(Optional.of(new Blow(afterBytes, action)));
+        blow.arm(afterBytes, action);
     }
 
     /** What the destination says after the blow does not reach the source any more. */
@@ -68,7 +64,7 @@ final class Tap implements AutoCloseable {
 
     /** Waits for the blow. */
     void awaitBlow() throws Exception {
-        struck.get(Host.PATIENCE.toMillis(), TimeUnit.MILLISECONDS);
+        boolean _ = blow.await(() -> "the blow has not fallen; " + forwardedBytes + " bytes have passed");
     }
 
     private void connect() {
@@ -90,12 +86,12 @@ final class Tap implements AutoCloseable {
             InputStream in = source.orElseThrow().getInputStream();
             OutputStream out = destination.orElseThrow().getOutputStream();
             for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
-                Optional<Blow> blow = armed.get();
+                Optional<Long> afterBytes = blow.moment();
                 int before = 0;
-                if (blow.isPresent() && blow.get().afterBytes() < forwardedBytes.get() + n) {
-                    before = Math.toIntExact(Math.max(0, blow.get().afterBytes() - forwardedBytes.get()));
+                if (afterBytes.isPresent() && afterBytes.get() < forwardedBytes.get() + n) {
+                    before = Math.toIntExact(Math.max(0, afterBytes.get() - forwardedBytes.get()));
                     out.write(chunk, 0, before);
-                    strike();
+                    blow.fall(true);
                     if (cutsAtBlow) {
                         break;
                     }
@@ -119,7 +115,7 @@ final class Tap implements AutoCloseable {
                 in.readFully(message);
                 boolean accepts = message[1] == SHUT && message[7] == 0;
                 if (accepts) {
-                    strike();
+                    blow.fall(true);
                 }
                 if (!accepts || !verdictIsLost) {
                     out.write(message);
@@ -135,18 +131,6 @@ final class Tap implements AutoCloseable {
             source.orElseThrow().shutdownOutput();
         } catch (IOException e) {
             closeBoth();
-        }
-    }
-
-    private void strike() {
-        Optional<Blow> blow = armed.getAndSet(Optional.empty());
-        if (blow.isPresent()) {
-            try {
-                blow.get().action().run();
-                struck.complete(true);
-            } catch (RuntimeException | Error e) {
-                struck.completeExceptionally(e);
-            }
         }
     }
 
