@@ -208,7 +208,7 @@ public final class FlushBenchmark {
                                 Locale.ROOT,
                                 "; %.2f of one thread's speed, %.2f of C's",
                                 one / series.median(),
-                                (name.equals(WAYS.getFirst().name) ? floorOne : floorAll) / series.median())));
+                                (name.endsWith("one thread") ? floorOne : floorAll) / series.median())));
         System.out.printf(
                 Locale.ROOT,
                 "  %d threads against one: the stage %.2f, C %.2f%n",
