@@ -82,7 +82,7 @@ build_unlock() { exec 9>&-; }
 is_stale() {
     local stamp=$ROOT/target/app/stamp
     [[ -e $stamp ]] || return 0
-    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,host,etcd,store,control,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
+    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,host,etcd,store,control,qemu,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
 }
 
 # build_app: jars of our modules and of what they need at run time into target/app, with an ahead-of-time cache beside them.

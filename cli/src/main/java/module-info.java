@@ -7,6 +7,7 @@ module io.godwit.cli {
     requires io.godwit.engine;
     requires io.godwit.host;
     requires io.godwit.machines;
+    requires io.godwit.qemu;
     requires io.godwit.store;
     requires io.godwit.stream;
     requires info.picocli;

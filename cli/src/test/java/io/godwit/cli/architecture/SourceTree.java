@@ -13,7 +13,7 @@ import java.util.stream.Stream;
 public final class SourceTree {
     /** Modules whose classes are on this test's path, lowest first. */
     static final List<String> MODULES =
-            List.of("linux", "stream", "engine", "testkit", "machines", "host", "store", "control", "cli");
+            List.of("linux", "stream", "engine", "testkit", "machines", "host", "store", "control", "qemu", "cli");
 
     private SourceTree() {}
 
