@@ -2,12 +2,15 @@
 // Copyright the Godwit authors
 package io.godwit.etcd;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.engine.arbiter.Arbiter;
 import io.godwit.engine.arbiter.ArbiterException;
 import io.godwit.engine.arbiter.LastRun;
+import io.godwit.engine.arbiter.LeasedArbiter;
+import io.godwit.engine.arbiter.TokenServer;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
@@ -17,6 +20,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -32,6 +37,10 @@ import org.junit.jupiter.api.io.TempDir;
 @Tag("peer")
 class EtcdArbiterTest {
     private static final int TTL = 4;
+
+    /** Longer than three members on a loaded machine need to choose a leader. */
+    private static final int LONG_TTL = 30;
+
     private static final Duration PATIENCE = Duration.ofMillis(200);
 
     @TempDir
@@ -116,7 +125,9 @@ class EtcdArbiterTest {
     @Test
     void aMemberThatIsKilledOrStoppedCostsNothing() throws Exception {
         Semaphore losses = new Semaphore(0);
-        try (Arbiter one = arbiter()) {
+        EtcdPlace place = EtcdPlace.parse(cluster.place(LONG_TTL));
+        RenewedTokens tokens = new RenewedTokens(new EtcdTokens(new EtcdMembers(place), LONG_TTL));
+        try (Arbiter one = new LeasedArbiter(tokens)) {
             LastRun _ = wonAfter(one.claim(guest, PATIENCE));
             one.watchLoss(losses::release);
             long number = one.fencingNumber();
@@ -127,8 +138,12 @@ class EtcdArbiterTest {
                 } else {
                     cluster.signal("STOP", member);
                 }
-                // As long as a lease, in which it must have been renewed.
-                assertThat(losses.tryAcquire(TTL, TimeUnit.SECONDS)).as("lost").isFalse();
+                int asked = tokens.asked.get();
+                for (int renewal = 0; renewal <= asked; ) {
+                    renewal = requireNonNull(tokens.renewed.poll(2 * LONG_TTL, TimeUnit.SECONDS), "no renewal");
+                    assertThat(renewal).as("renewed").isPositive();
+                }
+                assertThat(losses.availablePermits()).as("lost").isZero();
                 one.recordRun(Optional.empty());
                 if (member == 0) {
                     cluster.restart(member);
@@ -138,6 +153,55 @@ class EtcdArbiterTest {
             }
             assertThat(one.held()).isTrue();
             assertThat(one.fencingNumber()).isEqualTo(number);
+        }
+    }
+
+    /** Tells which of the renewals that were asked for, counted from 1, came true; 0 stands for the loss of a token. */
+    private static final class RenewedTokens implements TokenServer {
+        private final TokenServer tokens;
+        private final AtomicInteger asked = new AtomicInteger();
+        private final BlockingQueue<Integer> renewed = new LinkedBlockingQueue<>();
+
+        RenewedTokens(TokenServer tokens) {
+            this.tokens = tokens;
+        }
+
+        @Override
+        public String self() {
+            return tokens.self();
+        }
+
+        @Override
+        public Duration lease() {
+            return tokens.lease();
+        }
+
+        @Override
+        public Answer take(UUID guest, Duration limit) {
+            return tokens.take(guest, limit);
+        }
+
+        @Override
+        public boolean renew(Duration limit) {
+            int number = asked.incrementAndGet();
+            boolean ours = tokens.renew(limit);
+            renewed.add(ours ? number : 0);
+            return ours;
+        }
+
+        @Override
+        public boolean record(LastRun run, Duration limit) {
+            return tokens.record(run, limit);
+        }
+
+        @Override
+        public void giveBack(Duration limit) {
+            tokens.giveBack(limit);
+        }
+
+        @Override
+        public void close() {
+            tokens.close();
         }
     }
 
