@@ -124,7 +124,7 @@ java_arguments() {
         -p "$ROOT/target/app"
         # What etcd's arbiter and stores in buckets need. Nothing of it is opened before somebody asks for it.
         -cp "$ROOT/target/app/etcd/*:$ROOT/target/app/bucket/*"
-        --add-modules java.logging,java.management,java.naming
+        --add-modules java.logging,java.management,java.naming,jdk.net
         --sun-misc-unsafe-memory-access=allow
     )
 }
