@@ -2,12 +2,14 @@
 // Copyright the Godwit authors
 package io.godwit.bucket;
 
+import io.godwit.store.StoreException;
 import java.net.URI;
 import java.time.Duration;
 import java.util.Map;
 import java.util.Optional;
 import software.amazon.awssdk.core.checksums.RequestChecksumCalculation;
 import software.amazon.awssdk.core.checksums.ResponseChecksumValidation;
+import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.http.apache5.Apache5HttpClient;
 import software.amazon.awssdk.regions.Region;
 import software.amazon.awssdk.services.s3.S3Client;
@@ -24,18 +26,35 @@ final class S3 {
 
     private S3() {}
 
-    private static final class Holder {
-        private static final S3Client CLIENT = builder(endpoint(System.getenv()), System.getenv("AWS_REGION") != null)
-                .build();
+    private static Optional<S3Client> made = Optional.empty();
+
+    /**
+     * The client.
+     *
+     * @throws StoreException if what the environment says cannot be
+     */
+    static synchronized S3Client client() {
+        try {
+            S3Client client = made.isPresent() ? made.get() : ofEnvironment(System.getenv());
+            made = Optional.of(client);
+            return client;
+        } catch (SdkException | IllegalArgumentException | NullPointerException e) {
+            throw new StoreException(
+                    "Buckets cannot be used: " + e.getMessage()
+                            + " Look at AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL_S3 and ~/.aws.",
+                    e);
+        }
     }
 
-    static S3Client client() {
-        return Holder.CLIENT;
+    static S3Client ofEnvironment(Map<String, String> environment) {
+        return builder(endpoint(environment), environment.containsKey("AWS_REGION"))
+                .build();
     }
 
     private static Optional<URI> endpoint(Map<String, String> environment) {
         return Optional.ofNullable(environment.get("AWS_ENDPOINT_URL_S3"))
                 .or(() -> Optional.ofNullable(environment.get("AWS_ENDPOINT_URL")))
+                .filter(address -> !address.isEmpty())
                 .map(URI::create);
     }
 
