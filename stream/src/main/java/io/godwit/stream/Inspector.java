@@ -2,17 +2,21 @@
 // Copyright the Godwit authors
 package io.godwit.stream;
 
+import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.nio.channels.ReadableByteChannel;
+import java.nio.channels.SeekableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.OptionalLong;
 
 /** Counts what a stream contains. */
 public final class Inspector implements StreamListener {
@@ -26,16 +30,21 @@ public final class Inspector implements StreamListener {
     private long commandCount;
     private long total;
     private long partCount;
+    private long multifdFlushes;
+    private final List<MappedBlock> mappedBlocks = new ArrayList<>();
+    private Optional<SeekableByteChannel> mapped = Optional.empty();
+    private long base;
     private boolean ramEnded;
     private int passes;
     private int lastBlock = Integer.MAX_VALUE;
     private long lastOffset;
-    private List<StreamInspection.Device> devices = List.of();
+    private List<DeviceSection> devices = List.of();
     private long vmDescriptionBytes;
 
     private Inspector(StreamLimits limits) {
         reader = StreamReader.forSnapshots(this, limits);
         reader.allowChangedBlockList();
+        reader.allowOtherRecords();
     }
 
     /**
@@ -49,12 +58,71 @@ public final class Inspector implements StreamListener {
     }
 
     /**
+     * The same of a file, whose pages may lie outside of the stream ({@code mapped-ram}).
+     *
+     * @param file stands at the stream's first byte
+     * @throws IOException if the file cannot be read
+     */
+    public static StreamInspection inspect(SeekableByteChannel file, StreamLimits limits) throws IOException {
+        Inspector inspector = new Inspector(limits);
+        inspector.mapped = Optional.of(file);
+        inspector.base = file.position();
+        inspector.reader.allowMappedRam();
+        return inspector.read(file);
+    }
+
+    /**
      * Reads a stream as {@link #inspect(ReadableByteChannel, StreamLimits)} with the default limits.
      *
      * @throws IOException if the source cannot be read
      */
     public static StreamInspection inspect(InputStream source) throws IOException {
         return inspect(Channels.newChannel(source), StreamLimits.DEFAULT);
+    }
+
+    /** Goes on where the block list does, behind the pages of a block. */
+    private void jump(ByteBuffer buffer) throws IOException {
+        OptionalLong jump = reader.jump();
+        if (jump.isPresent()) {
+            SeekableByteChannel _ = mapped.orElseThrow().position(jump.getAsLong());
+            reader.continueAt(jump.getAsLong() - base);
+            total = jump.getAsLong() - base;
+            buffer.position(buffer.limit());
+        }
+    }
+
+    @Override
+    public void mappedBlock(MappedBlock block) {
+        mappedBlocks.add(block);
+    }
+
+    /** The pages whose bits are set are in the file; the others are zeros, and not there. */
+    private void countMapped(MappedBlock block, RamBlockEntry entry) throws IOException {
+        SeekableByteChannel file = mapped.orElseThrow();
+        ByteBuffer bits = ByteBuffer.allocate(BUFFER_BYTES);
+        long length = MappedBlock.bitmapBytes(entry.usedLength());
+        long before = file.position();
+        for (long done = 0; done < length; ) {
+            bits.clear().limit((int) Math.min(BUFFER_BYTES, length - done));
+            while (bits.hasRemaining()) {
+                if (file.position(block.bitmapOffset() + done + bits.position()).read(bits) < 0) {
+                    throw new EOFException("it ends before byte " + (block.bitmapOffset() + length)
+                            + ", in the bitmap of RAM block '" + entry.idstr() + "'");
+                }
+            }
+            bits.flip();
+            for (int i = 0; i < bits.limit(); i++) {
+                for (int b = Byte.toUnsignedInt(bits.get(i)); b != 0; b &= b - 1) {
+                    long page = (done + i) * Byte.SIZE + Integer.numberOfTrailingZeros(b);
+                    if (page < entry.pageCount()) {
+                        counts[block.blockIndex()].normal++;
+                        counts[block.blockIndex()].see(page, true);
+                    }
+                }
+            }
+            done += bits.limit();
+        }
+        SeekableByteChannel _ = file.position(before);
     }
 
     private StreamInspection read(ReadableByteChannel source) throws IOException {
@@ -67,6 +135,7 @@ public final class Inspector implements StreamListener {
                 if (reader.isComplete()) {
                     buffer.position(buffer.limit());
                 }
+                jump(buffer);
                 buffer.compact();
             }
             reader.endOfInput();
@@ -94,6 +163,7 @@ public final class Inspector implements StreamListener {
                 commands,
                 commandCount,
                 partCount,
+                multifdFlushes,
                 snapshot ? OptionalInt.empty() : OptionalInt.of(passes),
                 devices,
                 vmDescriptionBytes,
@@ -107,7 +177,8 @@ public final class Inspector implements StreamListener {
         var blocks = new ArrayList<StreamInspection.Block>();
         for (int i = 0; i < entries.size(); i++) {
             PageCounts count = counts[i];
-            blocks.add(new StreamInspection.Block(entries.get(i), count.normal, count.zero, count.distinct));
+            blocks.add(new StreamInspection.Block(
+                    entries.get(i), count.normal, count.zero, count.encoded, count.distinct, count::kind));
         }
         return blocks;
     }
@@ -145,6 +216,13 @@ public final class Inspector implements StreamListener {
     public void ramBlocks(List<RamBlockEntry> blocks) {
         entries = blocks;
         counts = blocks.stream().map(_ -> new PageCounts()).toArray(PageCounts[]::new);
+        for (MappedBlock block : mappedBlocks) {
+            try {
+                countMapped(block, blocks.get(block.blockIndex()));
+            } catch (IOException e) {
+                throw new UncheckedIOException(e);
+            }
+        }
     }
 
     @Override
@@ -161,41 +239,74 @@ public final class Inspector implements StreamListener {
     @Override
     public void page(int blockIndex, long offset, ByteBuffer buffer, int index) {
         counts[blockIndex].normal++;
-        seen(blockIndex, offset);
+        seen(blockIndex, offset, true);
     }
 
     @Override
     public void zeroPage(int blockIndex, long offset) {
         counts[blockIndex].zero++;
-        seen(blockIndex, offset);
+        seen(blockIndex, offset, false);
     }
 
-    private void seen(int blockIndex, long offset) {
+    @Override
+    public void encodedPage(int blockIndex, long offset, int byteLength) {
+        counts[blockIndex].encoded++;
+        seen(blockIndex, offset, true);
+    }
+
+    @Override
+    public void multifdFlush() {
+        multifdFlushes++;
+    }
+
+    private void seen(int blockIndex, long offset, boolean content) {
         if (blockIndex < lastBlock || (blockIndex == lastBlock && offset <= lastOffset)) {
             passes++;
         }
         lastBlock = blockIndex;
         lastOffset = offset;
-        counts[blockIndex].see(offset >>> Wire.PAGE_BITS);
+        counts[blockIndex].see(offset >>> Wire.PAGE_BITS, content);
     }
 
     @Override
     public void deviceSections(List<DeviceSection> sections, String vmDescription) {
-        devices = sections.stream().map(StreamInspection.Device::of).toList();
+        devices = sections;
         vmDescriptionBytes = vmDescription.getBytes(StandardCharsets.UTF_8).length;
     }
 
-    /** Pages of one block. The bitmap grows with the pages that come, not with the length that was announced. */
+    /** Pages of one block. The bitmaps grow with the pages that come, not with the length that was announced. */
     private static final class PageCounts {
         private static final int CHUNK_BITS = 15;
         private static final long[] NOTHING = new long[0];
 
         private long normal;
         private long zero;
+        private long encoded;
         private long distinct;
+
+        /** A word for 64 pages that have come, and one for those of them with content. */
         private long[][] chunks = new long[0][];
 
-        void see(long page) {
+        StreamInspection.PageKind kind(long page) {
+            int chunk = (int) (page >>> CHUNK_BITS);
+            if (chunk >= chunks.length || chunks[chunk].length == 0) {
+                return StreamInspection.PageKind.ABSENT;
+            }
+            int word = word(page);
+            long bit = 1L << (page & 63);
+            if ((chunks[chunk][word] & bit) == 0) {
+                return StreamInspection.PageKind.ABSENT;
+            }
+            return (chunks[chunk][word + 1] & bit) == 0
+                    ? StreamInspection.PageKind.ZERO
+                    : StreamInspection.PageKind.CONTENT;
+        }
+
+        private static int word(long page) {
+            return 2 * ((int) (page >>> 6) & ((1 << (CHUNK_BITS - 6)) - 1));
+        }
+
+        void see(long page, boolean content) {
             int chunk = (int) (page >>> CHUNK_BITS);
             if (chunk >= chunks.length) {
                 int before = chunks.length;
@@ -203,13 +314,18 @@ public final class Inspector implements StreamListener {
                 Arrays.fill(chunks, before, chunks.length, NOTHING);
             }
             if (chunks[chunk].length == 0) {
-                chunks[chunk] = new long[1 << (CHUNK_BITS - 6)];
+                chunks[chunk] = new long[2 << (CHUNK_BITS - 6)];
             }
-            int word = (int) (page >>> 6) & ((1 << (CHUNK_BITS - 6)) - 1);
+            int word = word(page);
             long bit = 1L << (page & 63);
             if ((chunks[chunk][word] & bit) == 0) {
                 chunks[chunk][word] |= bit;
                 distinct++;
+            }
+            if (content) {
+                chunks[chunk][word + 1] |= bit;
+            } else {
+                chunks[chunk][word + 1] &= ~bit;
             }
         }
     }

@@ -13,16 +13,26 @@ final class PageRecordReader {
     private static final int INCOMPLETE = 0;
     private static final int NO_PAGE = -1;
 
+    /** Encoding (1) and length (2). */
+    private static final int XBZRLE_HEAD_BYTES = 3;
+
     private final StreamListener listener;
     private final String section;
     private final List<RamBlockEntry> blocks;
     private final BlockNames names;
     private final long[] lastPageOffsets;
+    private final boolean takesOthers;
     /** Per channel, kept across sections: what CONTINUE continues. */
     private int lastBlock = BlockNames.NO_BLOCK;
 
     /** {@code section} is what errors say is being read. */
     PageRecordReader(StreamListener listener, String section, List<RamBlockEntry> blocks) {
+        this(listener, section, blocks, false);
+    }
+
+    /** With {@code takesOthers}, XBZRLE and flushes of multifd are told of. */
+    PageRecordReader(StreamListener listener, String section, List<RamBlockEntry> blocks, boolean takesOthers) {
+        this.takesOthers = takesOthers;
         this.listener = listener;
         this.section = section;
         this.blocks = blocks;
@@ -46,13 +56,53 @@ final class PageRecordReader {
      */
     boolean read(ByteBuffer in, long origin) {
         int at = in.position();
-        int end = page(in, at, origin);
+        int end = record(in, at, origin);
         while (end > 0) {
             at = end;
-            end = page(in, at, origin);
+            end = record(in, at, origin);
         }
         in.position(at);
         return end == NO_PAGE && other(in, in.getLong(at), place(origin + at));
+    }
+
+    private int record(ByteBuffer in, int at, long origin) {
+        int end = page(in, at, origin);
+        return end == NO_PAGE && takesOthers ? otherRecord(in, at, origin) : end;
+    }
+
+    /** Takes a record that is no page, but has to do with some. As {@link #page}. */
+    private int otherRecord(ByteBuffer in, int at, long origin) {
+        long word = in.getLong(at);
+        if (word == Wire.RAM_MULTIFD_FLUSH) {
+            listener.multifdFlush();
+            return at + 8;
+        }
+        int flags = (int) word & Wire.FLAG_MASK;
+        if ((flags & ~Wire.RAM_CONTINUE) != Wire.RAM_XBZRLE) {
+            return NO_PAGE;
+        }
+        int head = (flags & Wire.RAM_CONTINUE) != 0 ? at + 8 : named(in, at + 8, origin);
+        if (head < 0 || head + XBZRLE_HEAD_BYTES > in.limit()) {
+            return INCOMPLETE;
+        }
+        StreamPlace place = place(origin + at);
+        place.require("Encoding of an XBZRLE page", 1, Byte.toUnsignedInt(in.get(head)));
+        int byteLength = Short.toUnsignedInt(in.getShort(head + 1));
+        place.requireAtMost("Bytes of an XBZRLE page", Wire.PAGE_BYTES, byteLength);
+        int end = head + XBZRLE_HEAD_BYTES + byteLength;
+        if (end > in.limit()) {
+            return INCOMPLETE;
+        }
+        long offset = word & ~(long) Wire.FLAG_MASK;
+        requirePage(offset, place);
+        listener.encodedPage(lastBlock, offset, byteLength);
+        return end;
+    }
+
+    private void requirePage(long offset, StreamPlace place) {
+        if (lastBlock < 0 || offset < 0 || offset > lastPageOffsets[lastBlock]) {
+            throw badPage(lastBlock, offset, place);
+        }
     }
 
     private StreamPlace place(long position) {
@@ -134,7 +184,7 @@ final class PageRecordReader {
         int flags = (int) word & Wire.FLAG_MASK;
         throw switch (flags & ~Wire.RAM_CONTINUE) {
             case Wire.RAM_XBZRLE ->
-                place.unsupported("An XBZRLE page, which this version does not read: turn the capability xbzrle off at"
+                place.unsupported("An XBZRLE page, which is not taken here: turn the capability xbzrle off at"
                         + " the source.");
             case Wire.RAM_MULTIFD_FLUSH -> multifd(place);
             case Wire.RAM_COMPRESS_PAGE ->
@@ -152,6 +202,6 @@ final class PageRecordReader {
 
     static StreamFormatException multifd(StreamPlace place) {
         return place.unsupported(
-                "The source uses multifd, which this version does not read: turn the capability multifd off.");
+                "The source uses multifd, which is not taken here: turn the capability multifd off.");
     }
 }

@@ -22,6 +22,7 @@ final class RamSectionReader {
     private boolean sharedMemoryIgnored;
     private boolean mappedRam;
     private boolean mappedRamAllowed;
+    private boolean takesOthers;
     private OptionalLong jump = OptionalLong.empty();
     private boolean postcopyAdvised;
     private long pageSizeSummary;
@@ -59,6 +60,11 @@ final class RamSectionReader {
     /** Pages may lie in the file, and not in records. */
     void allowMappedRam() {
         mappedRamAllowed = true;
+    }
+
+    /** XBZRLE and flushes of multifd are told of. */
+    void allowOtherRecords() {
+        takesOthers = true;
     }
 
     /** Where in the file the block list goes on, once after each block whose pages lie there. */
@@ -144,7 +150,11 @@ final class RamSectionReader {
         long word = in.getLong();
         StreamPlace place = place(origin + in.position() - 8);
         if (word == Wire.RAM_MULTIFD_FLUSH) {
-            throw PageRecordReader.multifd(place);
+            if (!takesOthers) {
+                throw PageRecordReader.multifd(place);
+            }
+            listener.multifdFlush();
+            return blockList(in, origin);
         }
         if (word != Wire.RAM_EOS) {
             throw place.fail("After the block list", "0x10 (end of section)", "0x" + Long.toHexString(word));
@@ -248,7 +258,7 @@ final class RamSectionReader {
     private void blockListEnds() {
         inBlockList = false;
         blockListSeen = true;
-        pages = new PageRecordReader(listener, SECTION, entries);
+        pages = new PageRecordReader(listener, SECTION, entries, takesOthers);
         if (kind == SectionKind.START) {
             listener.ramBlocks(List.copyOf(entries));
         } else {

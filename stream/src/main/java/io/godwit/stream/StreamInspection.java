@@ -14,6 +14,7 @@ import java.util.OptionalInt;
  * @param commands commands in order, the first {@value #MAX_COMMANDS} of them
  * @param commandCount all commands
  * @param partCount PART sections of RAM
+ * @param multifdFlushes how often pages that went over other connections were waited for; they are in none of the blocks
  * @param passes how often the walk through RAM began anew: 1 for a guest that did not write, 0 if there are no pages;
  * empty for a background snapshot, which sends each page once and in the order of the guest's writes
  * @param devices device sections in order; empty if the vmdesc did not arrive
@@ -29,8 +30,9 @@ public record StreamInspection(
         List<PlacedCommand> commands,
         long commandCount,
         long partCount,
+        long multifdFlushes,
         OptionalInt passes,
-        List<Device> devices,
+        List<DeviceSection> devices,
         long vmDescriptionBytes,
         long byteLength,
         long trailingBytes,
@@ -69,37 +71,35 @@ public record StreamInspection(
      * @param entry its line in the block list
      * @param normalPages page records with content
      * @param zeroPages page records of zeros
-     * @param distinctPages different pages among both
+     * @param encodedPages page records of what differs from the content before, by XBZRLE
+     * @param distinctPages different pages among all of them
+     * @param kinds what each page was the last time that it came
      */
-    public record Block(RamBlockEntry entry, long normalPages, long zeroPages, long distinctPages) {}
+    public record Block(
+            RamBlockEntry entry,
+            long normalPages,
+            long zeroPages,
+            long encodedPages,
+            long distinctPages,
+            PageKinds kinds) {}
+
+    /** What pages are. */
+    @FunctionalInterface
+    public interface PageKinds {
+        /** Of the page with this number in its block. */
+        PageKind of(long page);
+    }
+
+    /** What a page is. */
+    public enum PageKind {
+        /** It did not come. */
+        ABSENT,
+        /** It is all zero. */
+        ZERO,
+        /** It has content. */
+        CONTENT
+    }
 
     /** A command and the stream position where it begins. */
     public record PlacedCommand(long position, Command command) {}
-
-    /**
-     * A device section.
-     *
-     * @param byteLength bytes of its payload
-     * @param description name of its layout; empty for old-style devices
-     * @param subsections names of the subsections that were sent
-     */
-    public record Device(
-            String idstr, int instanceId, int versionId, int byteLength, String description, List<String> subsections) {
-        /** Copies the list. */
-        public Device {
-            subsections = List.copyOf(subsections);
-        }
-
-        static Device of(DeviceSection section) {
-            return new Device(
-                    section.idstr(),
-                    section.instanceId(),
-                    section.versionId(),
-                    section.payload().byteLength(),
-                    section.description().name(),
-                    section.description().subsections().stream()
-                            .map(VmStateDescription::name)
-                            .toList());
-        }
-    }
 }

@@ -48,6 +48,20 @@ public interface StreamListener {
     /** A page of zeros. As {@link #page}. */
     void zeroPage(int blockIndex, long offset);
 
+    /**
+     * A page as XBZRLE tells it: what differs from its content before. As {@link #zeroPage}; only after {@link
+     * StreamReader#allowOtherRecords}.
+     *
+     * @param byteLength bytes of the differences
+     */
+    default void encodedPage(int blockIndex, long offset, int byteLength) {}
+
+    /**
+     * Pages have gone over other connections: here they wait for each other. Only after {@link
+     * StreamReader#allowOtherRecords}.
+     */
+    default void multifdFlush() {}
+
     /** The section's body and its footer have been read. */
     default void sectionEnd(SectionHeader section) {}
 

@@ -213,6 +213,14 @@ public final class StreamReader {
     }
 
     /**
+     * For who only looks: pages by XBZRLE are told of, without their content, and flushes of multifd, whose pages go
+     * over other connections. The buffer needs 3 bytes more than {@link #MIN_BUFFER_BYTES}.
+     */
+    public void allowOtherRecords() {
+        ram.allowOtherRecords();
+    }
+
+    /**
      * Where the stream goes on, if not behind what {@link #consume} has taken: bytes from the beginning of the file. To
      * be asked after each consume. What the buffer still has is to be cleared, and {@link #continueAt} to be called.
      */

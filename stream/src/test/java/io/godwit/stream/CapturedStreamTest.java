@@ -61,9 +61,9 @@ final class CapturedStreamTest {
         assertThat(found.configuration().orElseThrow().machine()).isEqualTo("none");
         assertThat(found.configuration().orElseThrow().uuid())
                 .contains(UUID.fromString("11111111-2222-3333-4444-555555555555"));
-        assertThat(found.devices()).extracting(StreamInspection.Device::idstr).containsExactly("timer", "globalstate");
+        assertThat(found.devices()).extracting(DeviceSection::idstr).containsExactly("timer", "globalstate");
         assertThat(found.devices())
-                .extracting(StreamInspection.Device::byteLength)
+                .extracting(device -> device.payload().byteLength())
                 .containsExactly(24, 104);
         assertThat(found.byteLength()).isEqualTo(captured.length);
         assertThat(found.commands())

@@ -38,7 +38,7 @@ final class QemuPeerTest {
         assertThat(found.complete()).as(found.remark()).isTrue();
         assertThat(found.byteLength()).isEqualTo(Files.size(file));
         assertThat(found.configuration()).contains(Configuration.of("none"));
-        assertThat(found.devices()).extracting(StreamInspection.Device::idstr).containsExactly("timer", "globalstate");
+        assertThat(found.devices()).extracting(DeviceSection::idstr).containsExactly("timer", "globalstate");
     }
 
     @Test
@@ -52,7 +52,7 @@ final class QemuPeerTest {
                 .allSatisfy(block -> assertThat(block.distinctPages())
                         .isEqualTo(block.entry().pageCount()));
         assertThat(found.devices())
-                .extracting(StreamInspection.Device::idstr)
+                .extracting(DeviceSection::idstr)
                 .contains("cpu", "hpet", "fw_cfg")
                 .endsWith("globalstate");
         assertThat(found.devices().size()).isGreaterThan(20);

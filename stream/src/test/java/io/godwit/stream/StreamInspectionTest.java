@@ -37,7 +37,7 @@ final class StreamInspectionTest {
         assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
         assertThat(found.byteLength()).isEqualTo(stream.length);
         assertThat(found.trailingBytes()).isEqualTo(behind);
-        assertThat(found.devices()).extracting(StreamInspection.Device::idstr).containsExactly("cpu", "globalstate");
+        assertThat(found.devices()).extracting(DeviceSection::idstr).containsExactly("cpu", "globalstate");
     }
 
     @ParameterizedTest

@@ -3,11 +3,10 @@
 package io.godwit.store.care;
 
 import io.godwit.store.snapshots.SavedDevice;
+import io.godwit.stream.StateField;
 import io.godwit.stream.StreamFormatException;
 import io.godwit.stream.VmDescription;
 import io.godwit.stream.VmStateDescription;
-import io.godwit.stream.VmStateField;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
@@ -15,18 +14,7 @@ import java.util.Map;
 
 /** The fields of stored devices by their names, as the vmdesc describes them. */
 public final class DeviceFields {
-    /** Type byte, length of the name, version. */
-    private static final int SUBSECTION_HEADER_BYTES = 6;
-
     private final Map<String, VmStateDescription> states = new HashMap<>();
-
-    /**
-     * A field of a device.
-     *
-     * @param path its name, behind those of the structures that it is in, with dots between
-     * @param offset in the device's payload
-     */
-    public record Field(String path, int offset, int byteLength) {}
 
     private DeviceFields() {}
 
@@ -51,41 +39,11 @@ public final class DeviceFields {
     }
 
     /** All fields of a device, in order; those of structures instead of the structures. */
-    public List<Field> of(SavedDevice device) {
-        List<Field> found = new ArrayList<>();
+    public List<StateField> of(SavedDevice device) {
         VmStateDescription state = states.get(key(device.idstr(), device.instanceId()));
-        if (state != null) {
-            long _ = walk(state, "", 0, device.payload().byteLength(), found);
-        }
-        return found;
-    }
-
-    private static long walk(VmStateDescription state, String prefix, long from, int end, List<Field> found) {
-        long at = from;
-        for (VmStateField field : state.fields()) {
-            String path = prefix
-                    + field.name()
-                    + (field.index().isPresent() ? "[" + field.index().getAsInt() + "]" : "");
-            int elements = field.struct().isPresent() ? field.arrayLength().orElse(1) : 1;
-            for (int i = 0; i < elements; i++) {
-                String element = path + (elements > 1 ? "[" + i + "]" : "");
-                if (field.struct().isPresent()) {
-                    long _ = walk(field.struct().get(), element + ".", at, end, found);
-                    at += field.byteLength();
-                } else {
-                    long length = field.totalByteLength();
-                    if (length > 0 && at + length <= end) {
-                        found.add(new Field(element, (int) at, (int) length));
-                    }
-                    at += length;
-                }
-            }
-        }
-        for (VmStateDescription subsection : state.subsections()) {
-            at += SUBSECTION_HEADER_BYTES + subsection.name().length();
-            at = walk(subsection, prefix + subsection.name() + ".", at, end, found);
-        }
-        return at;
+        return state == null
+                ? List.of()
+                : StateField.of(state, device.payload().byteLength());
     }
 
     /** Names of the fields whose bytes differ. */
@@ -103,7 +61,7 @@ public final class DeviceFields {
                         second,
                         field.offset(),
                         field.offset() + field.byteLength()))
-                .map(Field::path)
+                .map(StateField::path)
                 .toList();
     }
 }
