@@ -28,20 +28,26 @@ public final class Destination implements AutoCloseable {
 
     private final QmpClient qmp;
     private final Optional<Supplier<String>> addresses;
+    private final boolean runsGuest;
 
-    private Destination(QmpClient qmp, Optional<Supplier<String>> addresses) {
+    private Destination(QmpClient qmp, Optional<Supplier<String>> addresses, boolean runsGuest) {
         this.qmp = qmp;
+        this.runsGuest = runsGuest;
         this.addresses = addresses;
     }
 
     /** One that somebody else has started; it listens at one address again and again. */
     public static Destination at(QmpAddress address) {
-        return new Destination(QmpClient.connect(address, PATIENCE), Optional.empty());
+        return new Destination(QmpClient.connect(address, PATIENCE), Optional.empty(), false);
     }
 
-    /** One of ours, which listens at a new address each time. */
-    static Destination launched(QmpClient qmp, Supplier<String> addresses) {
-        return new Destination(qmp, Optional.of(addresses));
+    /**
+     * One of ours, which listens at a new address each time.
+     *
+     * @param runsGuest whether the guest shall run, even if it was paused when it was captured
+     */
+    static Destination launched(QmpClient qmp, Supplier<String> addresses, boolean runsGuest) {
+        return new Destination(qmp, Optional.of(addresses), runsGuest);
     }
 
     /** Where it listens the next time. */
@@ -72,9 +78,9 @@ public final class Destination implements AutoCloseable {
         return qmp.execute("query-migrate", PATIENCE).path("status").asString("none");
     }
 
-    /** Lets a guest run that came paused. */
+    /** Lets a guest run that was paused when it was captured, if this destination was started for it to run. */
     void runIfPaused() {
-        if (qmp.execute("query-status", PATIENCE).path("status").asString("").equals("paused")) {
+        if (runsGuest && qmp.execute("query-status", PATIENCE).path("status").asString("").equals("paused")) {
             qmp.execute("cont", PATIENCE);
         }
     }

@@ -34,11 +34,12 @@ public final class LaunchedQemu implements AutoCloseable {
     private final Destination destination;
     private int addresses;
 
-    private LaunchedQemu(Path directory, Process process, boolean detached) throws InterruptedException {
+    private LaunchedQemu(Path directory, Process process, boolean detached, boolean runsGuest)
+            throws InterruptedException {
         this.directory = directory;
         this.process = process;
         this.detached = detached;
-        this.destination = Destination.launched(connect(), this::nextAddress);
+        this.destination = Destination.launched(connect(), this::nextAddress, runsGuest);
     }
 
     /**
@@ -64,7 +65,7 @@ public final class LaunchedQemu implements AutoCloseable {
         try {
             Process process = new ProcessBuilder(all).inheritIO().start();
             try {
-                LaunchedQemu qemu = new LaunchedQemu(directory, process, detached);
+                LaunchedQemu qemu = new LaunchedQemu(directory, process, detached, !command.contains("-S"));
                 started = true;
                 return qemu;
             } finally {
