@@ -55,7 +55,8 @@ final class RestoreCommand implements Callable<Integer> {
     @Parameters(
             index = "1..*",
             paramLabel = "URI",
-            description = "Where the destination listens: tcp:HOST:PORT or unix:PATH; or, behind --, the QEMU to start.")
+            description =
+                    "Where the destination listens: tcp:HOST:PORT or unix:PATH; or, behind --, the QEMU to start.")
     private List<String> words = List.of();
 
     @Mixin

@@ -22,8 +22,7 @@ public record VmStateDescription(
 
     /** A state of which only the length is known: one buffer. */
     public static VmStateDescription opaque(int byteLength) {
-        return new VmStateDescription(
-                "", 0, List.of(VmStateField.plain("data", "buffer", byteLength)), List.of());
+        return new VmStateDescription("", 0, List.of(VmStateField.plain("data", "buffer", byteLength)), List.of());
     }
 
     static VmStateDescription fromJson(Json json, StreamPlace place) {

@@ -51,10 +51,20 @@ class RestoreQemuTest {
         long memoryBytes = (long) StoredLinux.MEMORY_MEBIBYTES << 20;
         Path raw = directory.resolve("raw");
         GodwitProcess export = GodwitProcess.run(
-                directory, PATIENCE, "store", "export", "--form", "raw", "--block", "pc.ram", stored.address(), raw.toString());
+                directory,
+                PATIENCE,
+                "store",
+                "export",
+                "--form",
+                "raw",
+                "--block",
+                "pc.ram",
+                stored.address(),
+                raw.toString());
         assertThat(export.err()).isEmpty();
         // -S: it does not run, so nothing can change.
-        List<String> waiting = Stream.concat(stored.waiting().stream(), Stream.of("-S")).toList();
+        List<String> waiting =
+                Stream.concat(stored.waiting().stream(), Stream.of("-S")).toList();
         try (QemuProcess qemu = QemuProcess.start(directory, "full", waiting)) {
             GodwitProcess run = GodwitProcess.run(
                     directory,
@@ -69,7 +79,9 @@ class RestoreQemuTest {
             assertThat(run.status()).isZero();
             Path loaded = directory.resolve("loaded");
             qemu.savePhysicalMemory(0, memoryBytes, loaded);
-            assertThat(Files.mismatch(loaded, raw)).as("first byte that differs").isEqualTo(-1);
+            assertThat(Files.mismatch(loaded, raw))
+                    .as("first byte that differs")
+                    .isEqualTo(-1);
         }
     }
 }

@@ -38,8 +38,7 @@ final class StoredLinux implements ParameterResolver, BeforeEachCallback {
         static Stored capture() {
             try {
                 Path directory = Files.createTempDirectory("godwit-stored");
-                List<String> machine =
-                        LinuxGuest.prepare(directory).checkingArguments(MEMORY_MEBIBYTES, "q35", "tcg");
+                List<String> machine = LinuxGuest.prepare(directory).checkingArguments(MEMORY_MEBIBYTES, "q35", "tcg");
                 Path stream = directory.resolve("stream");
                 int beats;
                 try (QemuProcess qemu = QemuProcess.start(directory, "captured", machine)) {

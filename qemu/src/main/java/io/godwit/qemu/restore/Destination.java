@@ -80,7 +80,11 @@ public final class Destination implements AutoCloseable {
 
     /** Lets a guest run that was paused when it was captured, if this destination was started for it to run. */
     void runIfPaused() {
-        if (runsGuest && qmp.execute("query-status", PATIENCE).path("status").asString("").equals("paused")) {
+        if (runsGuest
+                && qmp.execute("query-status", PATIENCE)
+                        .path("status")
+                        .asString("")
+                        .equals("paused")) {
             qmp.execute("cont", PATIENCE);
         }
     }

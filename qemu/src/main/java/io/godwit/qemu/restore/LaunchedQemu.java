@@ -59,7 +59,8 @@ public final class LaunchedQemu implements AutoCloseable {
         all.addAll(List.of("-incoming", "defer"));
         all.addAll(List.of("-qmp", "unix:" + directory.resolve("qmp") + ",server=on,wait=off"));
         if (detached) {
-            all.addAll(List.of("-daemonize", "-pidfile", directory.resolve("pid").toString()));
+            all.addAll(
+                    List.of("-daemonize", "-pidfile", directory.resolve("pid").toString()));
         }
         boolean started = false;
         try {
@@ -126,7 +127,8 @@ public final class LaunchedQemu implements AutoCloseable {
             return Optional.of(process.pid());
         }
         try {
-            return Optional.of(Long.valueOf(Files.readString(directory.resolve("pid")).strip()));
+            return Optional.of(
+                    Long.valueOf(Files.readString(directory.resolve("pid")).strip()));
         } catch (IOException | NumberFormatException _) {
             return Optional.empty();
         }

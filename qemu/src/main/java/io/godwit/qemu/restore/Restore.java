@@ -22,7 +22,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
 
 /**
  * One stored guest on its way into one destination. Lazily the guest runs there at once, and its memory follows: what
@@ -122,7 +121,8 @@ public final class Restore implements AutoCloseable {
             startNanos = System.nanoTime();
             migrator.migrate(uri);
         } catch (MigrationException | QmpException | QmpConnectionException e) {
-            throw new RestoreException("The guest was not restored: " + stop(MigrationException.sentence(e)) + unchanged());
+            throw new RestoreException(
+                    "The guest was not restored: " + stop(MigrationException.sentence(e)) + unchanged());
         }
         while (true) {
             switch (changes.take()) {
@@ -197,7 +197,8 @@ public final class Restore implements AutoCloseable {
                 throw incomplete("The destination does not answer any more: " + e.getMessage()
                         + " Nobody can tell whether the guest runs there; end that process, and restore again.");
             } catch (QmpException e) {
-                throw incomplete("The destination refused to go on: " + stop(MigrationException.sentence(e)) + " End it, and restore again.");
+                throw incomplete("The destination refused to go on: " + stop(MigrationException.sentence(e))
+                        + " End it, and restore again.");
             }
             uri = next;
             migrator.resume(uri);
@@ -251,7 +252,8 @@ public final class Restore implements AutoCloseable {
         long missing = missingPages();
         migrator.close();
         return new RestoreException(
-                sentence + " The guest at the destination lacks " + missing + " pages and stands still where it needs one.",
+                sentence + " The guest at the destination lacks " + missing
+                        + " pages and stands still where it needs one.",
                 true);
     }
 

@@ -42,8 +42,7 @@ final class SnapshotPages implements StoredPages {
             int done = 0;
             while (done < batch.count()) {
                 int length = 1;
-                while (done + length < batch.count()
-                        && batch.page(done + length) == batch.page(done) + length) {
+                while (done + length < batch.count() && batch.page(done + length) == batch.page(done) + length) {
                     length++;
                 }
                 snapshot.places(block, batch.page(done), length, places);

@@ -110,9 +110,9 @@ public final class StoredGuest implements Guest {
 
     private static DeviceSection section(SavedDevice device, Map<String, VmStateDescription> states) {
         VmStateDescription state = states.getOrDefault(
-                key(device.idstr(), device.instanceId()), VmStateDescription.opaque(device.payload().byteLength()));
-        return new DeviceSection(
-                device.idstr(), device.instanceId(), device.versionId(), device.payload(), state);
+                key(device.idstr(), device.instanceId()),
+                VmStateDescription.opaque(device.payload().byteLength()));
+        return new DeviceSection(device.idstr(), device.instanceId(), device.versionId(), device.payload(), state);
     }
 
     private static String key(String idstr, int instanceId) {

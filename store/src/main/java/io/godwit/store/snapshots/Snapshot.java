@@ -213,7 +213,8 @@ public final class Snapshot implements AutoCloseable {
         checkPack(number);
         Pack pack = reader.packs().pack(number);
         if (!pack.has(PlaceNumber.page(place))) {
-            throw file.damage("it needs page " + PlaceNumber.page(place) + " of " + pack.name() + ", which is not there");
+            throw file.damage(
+                    "it needs page " + PlaceNumber.page(place) + " of " + pack.name() + ", which is not there");
         }
     }
 
