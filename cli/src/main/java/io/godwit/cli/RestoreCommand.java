@@ -99,7 +99,7 @@ final class RestoreCommand implements Callable<Integer> {
         if (words.size() != 1 || detach) {
             throw new ParameterException(
                     spec.commandLine(),
-                    "Say one URI where the destination listens, or '--' and the QEMU to start; --detach is for the latter");
+                    "Say one URI where the destination listens, or '--' and the QEMU to start, for which --detach is");
         }
         Optional<Destination> destination = qmp.map(text -> Destination.at(QmpAddress.parse(text)));
         try (StoredGuest guest = guest();

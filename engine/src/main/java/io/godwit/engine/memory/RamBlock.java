@@ -207,9 +207,9 @@ public final class RamBlock implements PageSource {
     }
 
     /**
-     * Whether a page may be touched by a Java thread without waiting: always where there is memory, but while the guest
-     * arrives by postcopy. Then touching a page that is not there would stop the whole JVM for ever; only a guest in KVM_RUN or a native
-     * copy may wait for it.
+     * Whether a page may be touched by a Java thread without waiting: always, where there is memory, but while the
+     * guest arrives by postcopy. Then touching a page that is not there would stop the whole JVM for ever; only a guest
+     * in KVM_RUN or a native copy may wait for it.
      */
     public boolean isPresent(long page) {
         Optional<PageBitmap> bitmap = arriving;

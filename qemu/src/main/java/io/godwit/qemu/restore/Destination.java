@@ -24,7 +24,8 @@ public final class Destination implements AutoCloseable {
     /** LIMIT: a destination notices within this time that its source is gone. */
     private static final long NOTICE_NANOS = 10_000_000_000L;
 
-    private static final long LOOK_MILLIS = 5;
+    /** It tells of each change; this is for one that was told before it was looked for. */
+    private static final Duration LOOK = Duration.ofMillis(50);
 
     private final QmpClient qmp;
     private final Optional<Supplier<String>> addresses;
@@ -113,7 +114,7 @@ public final class Destination implements AutoCloseable {
                 throw new RestoreException(
                         "The destination is still '" + status + "' 10 s after the connection was lost", true);
             }
-            Thread.sleep(LOOK_MILLIS);
+            var _ = qmp.nextEvent(LOOK);
         }
     }
 

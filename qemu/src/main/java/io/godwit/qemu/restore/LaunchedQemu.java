@@ -14,6 +14,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
 /**
@@ -108,7 +109,7 @@ public final class LaunchedQemu implements AutoCloseable {
                     throw new RestoreException("QEMU did not answer within 60 s: " + e.getMessage());
                 }
             }
-            Thread.sleep(LOOK_MILLIS);
+            boolean _ = process.waitFor(LOOK_MILLIS, TimeUnit.MILLISECONDS);
         }
     }
 

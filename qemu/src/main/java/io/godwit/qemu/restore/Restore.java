@@ -167,8 +167,8 @@ public final class Restore implements AutoCloseable {
     private void goOn() throws InterruptedException {
         if (guest.damage().isPresent()) {
             throw incomplete(guest.damage().get().getMessage()
-                    + " A page that is not what was stored is given to no guest. 'godwit store check' tells what else is"
-                    + " damaged; end the destination and restore another snapshot.");
+                    + " A page that is not what was stored is given to no guest. 'godwit store check' tells what"
+                    + " else is damaged; end the destination and restore another snapshot.");
         }
         String why = migrator.statistics().error().orElse("the connection was lost");
         LOG.log(System.Logger.Level.WARNING, "{0}", why);
@@ -177,8 +177,8 @@ public final class Restore implements AutoCloseable {
         } else {
             LOG.log(
                     System.Logger.Level.WARNING,
-                    "Say '{'\"execute\": \"migrate-recover\", \"arguments\": '{'\"uri\": \"{0}\"'}}' to the destination;"
-                            + " this goes on then. With --qmp it does that itself.",
+                    "Say migrate-recover with the uri {0} to the destination; this goes on then. With --qmp it does"
+                            + " that itself.",
                     uri);
             awaitOperator(why);
         }
@@ -216,7 +216,7 @@ public final class Restore implements AutoCloseable {
     private void awaitOperator(String why) throws InterruptedException {
         long until = System.nanoTime() + OPERATOR_NANOS;
         do {
-            Thread.sleep(RETRY_MILLIS);
+            MigrationStatus _ = changes.poll(RETRY_MILLIS, TimeUnit.MILLISECONDS);
             migrator.resume(uri);
             if (awaitResumed()) {
                 return;
