@@ -28,7 +28,7 @@ final class Addresses {
     /** Any port of the host that answers QMP there, as a URI to listen at. */
     static String anyPortBeside(QmpAddress address) {
         return switch (address) {
-            case QmpAddress.Unix _ -> "tcp:127.0.0.1:0";
+            case QmpAddress.Unix _, QmpAddress.Libvirt _ -> "tcp:127.0.0.1:0";
             case QmpAddress.Tcp tcp -> "tcp:" + (tcp.host().contains(":") ? "[" + tcp.host() + "]" : tcp.host()) + ":0";
         };
     }
