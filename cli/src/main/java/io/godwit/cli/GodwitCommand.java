@@ -27,6 +27,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             HostCommand.class,
             MigrateCommand.class,
+            CaptureCommand.class,
             ProtectCommand.class,
             InspectCommand.class,
             StoreCommand.class,
@@ -37,7 +38,8 @@ import picocli.CommandLine.UnmatchedArgumentException;
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
-    private static final String COMMANDS = "demo, host, migrate, protect, inspect, store, advise, doctor or client";
+    private static final String COMMANDS =
+            "demo, host, migrate, capture, protect, inspect, store, advise, doctor or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

@@ -34,8 +34,10 @@ class CommandLineTest {
     @CsvSource(delimiter = '|', textBlock = """
             ''                                              | Say what to do
             fly                                             | no such command: 'fly'
-            capture --help                                  | no such command: 'capture'
-            --help capture                                  | no such command: 'capture'
+            fly --help                                      | no such command: 'fly'
+            --help fly                                      | no such command: 'fly'
+            capture --qmp unix:/x                           | Missing required parameter: 'STORE/NAME'
+            capture --qmp unix:/x --pause --quit s/n        | are mutually exclusive
             migrate --qmp unix:/x --patience 0 tcp:h:1      | --patience is 1 to 604800 seconds
             demo --speed 9                                  | Unknown option
             demo --memory 5Q                                | is no size like
