@@ -11,4 +11,5 @@ module io.godwit.qemu {
 
     exports io.godwit.qemu.capture;
     exports io.godwit.qemu.doctor;
+    exports io.godwit.qemu.restore;
 }

@@ -31,6 +31,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ProtectCommand.class,
             InspectCommand.class,
             StoreCommand.class,
+            RestoreCommand.class,
             AdviseCommand.class,
             DoctorCommand.class,
             ClientCommand.class,
@@ -39,7 +40,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
     private static final String COMMANDS =
-            "demo, host, migrate, capture, protect, inspect, store, advise, doctor or client";
+            "demo, host, migrate, capture, restore, protect, inspect, store, advise, doctor" + " or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec
