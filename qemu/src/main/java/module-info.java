@@ -10,4 +10,5 @@ module io.godwit.qemu {
     requires static org.jspecify;
 
     exports io.godwit.qemu.capture;
+    exports io.godwit.qemu.restore;
 }

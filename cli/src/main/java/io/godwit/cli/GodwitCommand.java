@@ -31,13 +31,15 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ProtectCommand.class,
             InspectCommand.class,
             StoreCommand.class,
+            RestoreCommand.class,
             AdviseCommand.class,
             ClientCommand.class,
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
-    private static final String COMMANDS = "demo, host, migrate, capture, protect, inspect, store, advise or client";
+    private static final String COMMANDS =
+            "demo, host, migrate, capture, restore, protect, inspect, store, advise or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

@@ -207,6 +207,18 @@ public final class QemuProcess implements AutoCloseable {
         return console.count();
     }
 
+    /** All console lines so far. */
+    public List<String> console() {
+        return console.all();
+    }
+
+    /** How often a Linux of ours has said {@link LinuxGuest#BEAT}. */
+    public int beats() {
+        return (int) console.all().stream()
+                .filter(line -> line.contains(LinuxGuest.BEAT))
+                .count();
+    }
+
     /** Waits for a console line that contains {@code text} and returns it. */
     public String awaitConsole(String text, Duration atMost) throws IOException, InterruptedException {
         return awaitConsole(0, text, atMost);
