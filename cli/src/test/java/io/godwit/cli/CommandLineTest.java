@@ -80,6 +80,8 @@ class CommandLineTest {
             host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --cap postcopy-preempt    | requires
             migrate --qmp unix:/nowhere/x tcp:127.0.0.1:1   | cannot connect
             inspect /nowhere/x                              | There is no file /nowhere/x.
+            capture --qmp unix:/nowhere/x /nowhere/..       | is no name of a snapshot
+            capture --qmp unix:/nowhere/x /nowhere/a        | cannot connect
             """)
     void whatCannotBeDoneIsSaidInOneSentenceWithStatus1(String words, String sentence) {
         assertThat(run(words.split(" ", -1))).isEqualTo(1);
