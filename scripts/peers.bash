@@ -2,7 +2,7 @@
 # Copyright the Godwit authors
 #
 # The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 beside it, a static
-# busybox, Debian's cloud kernel, etcd, and ip (iproute2), which makes networks for them.
+# busybox, Debian's cloud kernel, etcd, libvirt, and ip (iproute2), which makes networks for them.
 # Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
 # still missing afterwards is not an error here: the tests that need it report themselves as not run.
 
@@ -18,8 +18,11 @@ has_qemu() {
 
 has_etcd() { type -P etcd >/dev/null; }
 
+# has_libvirt: its daemon, the driver for QEMU, virsh. The tests start a daemon of their own, which touches nothing.
+has_libvirt() { PATH=$PATH:/usr/sbin type -P libvirtd >/dev/null && type -P virsh >/dev/null; }
+
 # has_installed: all that a package manager installs.
-has_installed() { has_qemu && type -P busybox >/dev/null && has_etcd && type -P ip >/dev/null; }
+has_installed() { has_qemu && type -P busybox >/dev/null && has_etcd && has_libvirt && type -P ip >/dev/null; }
 
 has_kernel() {
     local image
@@ -50,14 +53,14 @@ add_backports() {
 
 refresh_lists() { apt update || say "peers: apt-get update failed; going on with the package lists as they are."; }
 
-# install_packages: QEMU, busybox, etcd and ip, with root's rights.
+# install_packages: QEMU, busybox, etcd, libvirt and ip, with root's rights.
 install_packages() {
     local codename=$1 release=()
     if [[ $codename == bookworm ]]; then
         add_backports
         release=(-t bookworm-backports)
     fi
-    say "peers: installing QEMU, busybox, etcd and iproute2 with apt-get (log: .cache/peers/install.log) ..."
+    say "peers: installing QEMU, busybox, etcd, libvirt and iproute2 with apt-get (log: .cache/peers/install.log) ..."
     refresh_lists
     has_qemu || apt install -y --no-install-recommends "${release[@]}" qemu-system-x86 ||
         say "peers: apt-get could not install qemu-system-x86."
@@ -68,6 +71,8 @@ install_packages() {
     # The tests start their own members; the service that the package brings is not wanted.
     has_etcd || RUNLEVEL=1 apt install -y --no-install-recommends etcd-server ||
         say "peers: apt-get could not install etcd-server."
+    has_libvirt || RUNLEVEL=1 apt install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients ||
+        say "peers: apt-get could not install libvirt."
 }
 
 kernel_package() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }
@@ -121,7 +126,7 @@ prepare_peers() {
     : >"$PEERS/install.log"
     codename=$(debian_codename)
     if [[ -z $codename ]] || ! type -P apt-get >/dev/null; then
-        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd, iproute2 and a static busybox, and put a kernel image" \
+        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd, libvirt, iproute2 and a static busybox, and put a kernel image" \
             "with virtio and serial console built in at .cache/peers/boot/vmlinuz-VERSION."
         return 0
     fi
@@ -129,7 +134,7 @@ prepare_peers() {
         if [[ $EUID == 0 ]]; then
             install_packages "$codename"
         else
-            say "peers: QEMU >= $QEMU_MAJOR, busybox, etcd or ip is missing and this is not root. Run once, as root: ./dev peers"
+            say "peers: QEMU >= $QEMU_MAJOR, busybox, etcd, libvirt or ip is missing and this is not root. Run once, as root: ./dev peers"
         fi
     fi
     unpack_missing kernel

@@ -10,8 +10,8 @@ import java.util.concurrent.TimeUnit;
 
 /**
  * A lock that lasts while somebody renews it: an object that is written again and again. One that was not written for
- * its {@linkplain Terms duration} belongs to nobody, because its holder has died or cannot reach the bucket; the holder knows that by
- * then, as it counts from before its last renewal, on its own clock.
+ * its {@linkplain Terms duration} belongs to nobody: its holder has died or cannot reach the bucket. The holder knows
+ * that by then, as it counts from before its last renewal, on its own clock.
  *
  * <p>Threads: {@code store-lease} renews; any may ask.
  */

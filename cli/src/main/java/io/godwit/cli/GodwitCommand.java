@@ -27,16 +27,20 @@ import picocli.CommandLine.UnmatchedArgumentException;
             DemoCommand.class,
             HostCommand.class,
             MigrateCommand.class,
+            CaptureCommand.class,
             ProtectCommand.class,
             InspectCommand.class,
             StoreCommand.class,
+            RestoreCommand.class,
             AdviseCommand.class,
+            DoctorCommand.class,
             ClientCommand.class,
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
-    private static final String COMMANDS = "demo, host, migrate, protect, inspect, store, advise or client";
+    private static final String COMMANDS =
+            "demo, host, migrate, capture, restore, protect, inspect, store, advise, doctor" + " or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

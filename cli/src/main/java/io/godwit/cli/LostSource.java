@@ -75,11 +75,18 @@ record LostSource(QmpClient source, Optional<QmpClient> destination, Duration pa
 
     /** A QMP command as a line to type. */
     private static String command(QmpAddress address, String name) {
-        String socket = switch (address) {
-            case QmpAddress.Unix unix -> "UNIX-CONNECT:" + unix.path();
-            case QmpAddress.Tcp tcp -> "TCP:" + tcp.toString().substring("tcp:".length());
-        };
-        return System.lineSeparator() + "  echo '{\"execute\":\"qmp_capabilities\"}{\"execute\":\"" + name
-                + "\"}' | socat -t 5 - " + socket;
+        return System.lineSeparator() + "  "
+                + switch (address) {
+                    case QmpAddress.Unix unix -> socat(name, "UNIX-CONNECT:" + unix.path());
+                    case QmpAddress.Tcp tcp ->
+                        socat(name, "TCP:" + tcp.toString().substring("tcp:".length()));
+                    case QmpAddress.Libvirt(String domain, Optional<String> uri) ->
+                        "virsh " + uri.map(to -> "-c " + to + " ").orElse("") + "qemu-monitor-command " + domain
+                                + " '{\"execute\":\"" + name + "\"}'";
+                };
+    }
+
+    private static String socat(String name, String socket) {
+        return "echo '{\"execute\":\"qmp_capabilities\"}{\"execute\":\"" + name + "\"}' | socat -t 5 - " + socket;
     }
 }

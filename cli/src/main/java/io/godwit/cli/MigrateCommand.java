@@ -65,7 +65,7 @@ final class MigrateCommand implements Callable<Integer> {
             names = "--qmp",
             required = true,
             paramLabel = "ADDRESS",
-            description = "Where the source answers QMP: unix:PATH or tcp:HOST:PORT.")
+            description = "Where the source answers QMP: unix:PATH, tcp:HOST:PORT or libvirt:DOMAIN.")
     private String qmp = "";
 
     @Option(

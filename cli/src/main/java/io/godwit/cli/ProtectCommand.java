@@ -49,7 +49,8 @@ final class ProtectCommand implements Callable<Integer> {
             names = "--qmp",
             required = true,
             paramLabel = "ADDRESS",
-            description = "Where the primary, which has the guest, answers QMP: unix:PATH or tcp:HOST:PORT.")
+            description =
+                    "Where the primary, which has the guest, answers QMP: unix:PATH, tcp:HOST:PORT or libvirt:DOMAIN.")
     private String qmp = "";
 
     @Option(names = "--secondary", paramLabel = "ADDRESS", description = "Where the secondary answers QMP.")

@@ -9,8 +9,12 @@ import java.net.UnixDomainSocketAddress;
 import java.net.UnknownHostException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Optional;
 
-/** Where a host answers QMP: {@code unix:PATH} or {@code tcp:HOST:PORT}. */
+/**
+ * Where a host answers QMP: {@code unix:PATH}, {@code tcp:HOST:PORT} or {@code libvirt:DOMAIN}, with {@code ,uri=URI}
+ * behind it for another libvirt than the one that virsh takes by itself.
+ */
 public sealed interface QmpAddress {
     /** A socket file. */
     record Unix(Path path) implements QmpAddress {
@@ -27,6 +31,20 @@ public sealed interface QmpAddress {
             return "tcp:" + (host.indexOf(':') >= 0 ? "[" + host + "]" : host) + ":" + port;
         }
     }
+
+    /** A domain of libvirt's, by name, number or UUID. Only a client can speak there. */
+    record Libvirt(String name, Optional<String> connection) implements QmpAddress {
+        @Override
+        public String toString() {
+            return LIBVIRT + name + connection.map(uri -> CONNECTION + uri).orElse("");
+        }
+    }
+
+    /** What an address of a domain begins with. */
+    String LIBVIRT = "libvirt:";
+
+    /** What comes before the URI of a connection to libvirt. */
+    String CONNECTION = ",uri=";
 
     /** LIMIT: sun_path of unix(7) has 108 bytes, the last of them zero. */
     int MAX_UNIX_PATH_BYTES = 107;
@@ -49,7 +67,23 @@ public sealed interface QmpAddress {
         if (text.startsWith("tcp:")) {
             return parseTcp(text);
         }
-        throw new IllegalArgumentException("QMP address '" + text + "' is neither unix:PATH nor tcp:HOST:PORT.");
+        if (text.startsWith(LIBVIRT)) {
+            return parseLibvirt(text);
+        }
+        throw new IllegalArgumentException(
+                "QMP address '" + text + "' is neither unix:PATH nor tcp:HOST:PORT nor libvirt:DOMAIN.");
+    }
+
+    private static Libvirt parseLibvirt(String text) {
+        int comma = text.indexOf(CONNECTION);
+        String name = text.substring(LIBVIRT.length(), comma < 0 ? text.length() : comma);
+        Optional<String> connection =
+                comma < 0 ? Optional.empty() : Optional.of(text.substring(comma + CONNECTION.length()));
+        if (name.isBlank() || connection.filter(String::isBlank).isPresent()) {
+            throw new IllegalArgumentException(
+                    "QMP address '" + text + "' lacks a name: write libvirt:DOMAIN or libvirt:DOMAIN,uri=URI.");
+        }
+        return new Libvirt(name, connection);
     }
 
     private static Tcp parseTcp(String text) {
@@ -77,10 +111,14 @@ public sealed interface QmpAddress {
     /**
      * The address for the socket.
      *
-     * @throws QmpConnectionException if the host's name is unknown
+     * @throws QmpConnectionException if the host's name is unknown, or it is a domain
      */
     default SocketAddress toSocketAddress() {
         return switch (this) {
+            case Libvirt _ ->
+                throw new QmpConnectionException("QMP " + this
+                        + ": a domain's QMP is answered by its own QEMU, and reached through libvirt only. To answer"
+                        + " QMP oneself, say unix:PATH or tcp:HOST:PORT.");
             case Unix(Path path) -> UnixDomainSocketAddress.of(path);
             case Tcp(String host, int port) -> {
                 try {

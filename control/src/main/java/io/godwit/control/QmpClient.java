@@ -2,89 +2,37 @@
 // Copyright the Godwit authors
 package io.godwit.control;
 
-import io.godwit.linux.process.Scheduling;
-import java.io.IOException;
-import java.net.SocketTimeoutException;
-import java.net.StandardSocketOptions;
-import java.nio.ByteBuffer;
-import java.nio.channels.ClosedChannelException;
-import java.nio.channels.SocketChannel;
 import java.time.Duration;
-import java.time.Instant;
-import java.time.temporal.ChronoUnit;
-import java.util.Map;
 import java.util.Optional;
-import java.util.concurrent.BlockingQueue;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
-import java.util.concurrent.atomic.AtomicLong;
-import java.util.concurrent.locks.ReentrantLock;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * Drives a host over QMP: Godwit's or QEMU's.
+ * Drives a host over QMP: Godwit's or QEMU's, over a socket or through libvirt.
  *
- * <p>Threads: any may call; one of its own reads answers and events. Every wait has a deadline.
+ * <p>Threads: any may call. Every wait has a deadline.
  */
-public final class QmpClient implements AutoCloseable {
-    /** LIMIT: events nobody has asked for yet; the oldest go first. */
-    private static final int MAX_EVENTS = 4096;
-
-    private static final int READ_BYTES = 16 << 10;
-
-    private final QmpAddress address;
-    private final SocketChannel channel;
-    private final CompletableFuture<ObjectNode> greeting = new CompletableFuture<>();
-    private final Map<Long, CompletableFuture<ObjectNode>> waiting = new ConcurrentHashMap<>();
-    private final BlockingQueue<QmpEvent> events = new LinkedBlockingQueue<>(MAX_EVENTS);
-    private final AtomicLong nextId = new AtomicLong(1);
-    private final ReentrantLock writing = new ReentrantLock();
-    private volatile Optional<QmpConnectionException> lost = Optional.empty();
-    private volatile Silence silence = new Silence(Duration.ofNanos(Long.MAX_VALUE), () -> {});
-
-    private record Silence(Duration after, Runnable told) {}
-
-    private QmpClient(QmpAddress address, SocketChannel channel) {
-        this.address = address;
-        this.channel = channel;
-    }
-
+public interface QmpClient extends AutoCloseable {
     /**
      * Connects, waits for the greeting and negotiates.
      *
-     * @throws QmpConnectionException if nobody listens there, or what listens does not speak QMP within the timeout
+     * @throws QmpConnectionException if nobody answers there, or what answers does not speak QMP within the timeout
      */
-    public static QmpClient connect(QmpAddress address, Duration timeout) {
-        SocketChannel channel = open(address, timeout);
-        QmpClient client = new QmpClient(address, channel);
-        Thread.ofPlatform().daemon().name("qmp-client-read").start(client::read);
-        try {
-            client.await(client.greeting, "a greeting", timeout);
-            client.execute("qmp_capabilities", Json.object(), timeout);
-            return client;
-        } catch (RuntimeException e) {
-            client.close();
-            throw e;
-        }
+    static QmpClient connect(QmpAddress address, Duration timeout) {
+        return switch (address) {
+            case QmpAddress.Libvirt libvirt -> LibvirtClient.connect(libvirt, timeout);
+            case QmpAddress.Tcp _, QmpAddress.Unix _ -> QmpSocketClient.connect(address, timeout);
+        };
     }
 
     /** Whom this talks to. */
-    public QmpAddress address() {
-        return address;
-    }
+    QmpAddress address();
 
     /** What the server said first: version and package. */
-    public ObjectNode greeting() {
-        return greeting.join();
-    }
+    ObjectNode greeting();
 
     /** Whether the server is Godwit, and so knows the commands that start with {@code x-godwit-}. */
-    public boolean isGodwit() {
+    default boolean isGodwit() {
         return greeting()
                 .path("QMP")
                 .path("version")
@@ -94,7 +42,7 @@ public final class QmpClient implements AutoCloseable {
     }
 
     /** Executes a command without arguments. */
-    public JsonNode execute(String command, Duration timeout) {
+    default JsonNode execute(String command, Duration timeout) {
         return execute(command, Json.object(), timeout);
     }
 
@@ -104,206 +52,35 @@ public final class QmpClient implements AutoCloseable {
      * @throws QmpException if the server refuses it
      * @throws QmpConnectionException if the connection is lost or no answer comes in time
      */
-    public JsonNode execute(String command, ObjectNode arguments, Duration timeout) {
-        long id = nextId.getAndIncrement();
-        ObjectNode request = Json.object().put("execute", command);
-        if (!arguments.isEmpty()) {
-            request.set("arguments", arguments);
-        }
-        request.put("id", id);
-        CompletableFuture<ObjectNode> answered = new CompletableFuture<>();
-        waiting.put(id, answered);
-        try {
-            lost.ifPresent(answered::completeExceptionally);
-            send(request);
-            ObjectNode answer = await(answered, "an answer to " + command, timeout);
-            JsonNode error = answer.path("error");
-            if (error.isObject()) {
-                throw new QmpException(
-                        error.path("class").asString(QmpException.GENERIC_ERROR),
-                        error.path("desc").asString("no description"));
-            }
-            return answer.path("return");
-        } finally {
-            waiting.remove(id);
-        }
-    }
+    JsonNode execute(String command, ObjectNode arguments, Duration timeout);
 
-    /** The next event, waiting for it no longer than the timeout. */
-    public Optional<QmpEvent> nextEvent(Duration timeout) throws InterruptedException {
-        return Optional.ofNullable(events.poll(timeout.toNanos(), TimeUnit.NANOSECONDS));
-    }
+    /**
+     * The next event, waiting for it no longer than the timeout. Over a socket an event that a command caused may come
+     * before its answer; through libvirt answers and events have no order between them.
+     */
+    Optional<QmpEvent> nextEvent(Duration timeout) throws InterruptedException;
 
     /**
      * Has {@code told} run, by whoever waits, each time that an answer has not come after so long. The wait goes on up
      * to its own timeout.
      */
-    public void whenSilent(Duration after, Runnable told) {
-        silence = new Silence(after, told);
-    }
+    void whenSilent(Duration after, Runnable told);
 
     /** Whether the server is still there, as far as is known. */
-    public boolean isConnected() {
-        return lost.isEmpty();
-    }
+    boolean isConnected();
 
     /** Ends the connection; commands that wait fail. */
     @Override
-    public void close() {
-        try {
-            channel.close();
-        } catch (IOException e) {
-            // There is nothing left to close.
+    void close();
+
+    /** What an answer returns; an error becomes a {@link QmpException}. */
+    static JsonNode returned(ObjectNode answer) {
+        JsonNode error = answer.path("error");
+        if (error.isObject()) {
+            throw new QmpException(
+                    error.path("class").asString(QmpException.GENERIC_ERROR),
+                    error.path("desc").asString("no description"));
         }
-    }
-
-    private static SocketChannel open(QmpAddress address, Duration timeout) {
-        try {
-            return switch (address) {
-                case QmpAddress.Unix unix -> SocketChannel.open(unix.toSocketAddress());
-                case QmpAddress.Tcp tcp -> {
-                    SocketChannel channel = SocketChannel.open();
-                    try {
-                        channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
-                        channel.socket().connect(tcp.toSocketAddress(), Math.toIntExact(timeout.toMillis()));
-                    } catch (IOException e) {
-                        channel.close();
-                        throw e;
-                    }
-                    yield channel;
-                }
-            };
-        } catch (SocketTimeoutException e) {
-            throw new QmpConnectionException(
-                    "QMP " + address + ": nobody answered within " + timeout.toMillis() + " ms.", e);
-        } catch (IOException e) {
-            throw new QmpConnectionException("QMP " + address + ": cannot connect: " + e.getMessage() + ".", e);
-        }
-    }
-
-    private void send(ObjectNode request) {
-        byte[] text = Json.write(request);
-        ByteBuffer line =
-                ByteBuffer.allocate(text.length + 1).put(text).put((byte) '\n').flip();
-        writing.lock();
-        try {
-            while (line.hasRemaining()) {
-                channel.write(line);
-            }
-        } catch (IOException e) {
-            throw lost.orElseGet(() -> connectionLost(e));
-        } finally {
-            writing.unlock();
-        }
-    }
-
-    private ObjectNode await(CompletableFuture<ObjectNode> future, String what, Duration timeout) {
-        try {
-            return answer(future, timeout);
-        } catch (TimeoutException e) {
-            throw new QmpConnectionException(
-                    "QMP " + address + ": " + what + " did not come within " + timeout.toMillis() + " ms.", e);
-        } catch (ExecutionException e) {
-            throw new QmpConnectionException(
-                    String.valueOf(
-                            e.getCause() == null ? e.getMessage() : e.getCause().getMessage()),
-                    e);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-            throw new QmpConnectionException("QMP " + address + ": interrupted while waiting for " + what + ".", e);
-        }
-    }
-
-    private ObjectNode answer(CompletableFuture<ObjectNode> future, Duration timeout)
-            throws InterruptedException, ExecutionException, TimeoutException {
-        Silence now = silence;
-        boolean isLong = timeout.compareTo(now.after()) > 0;
-        try {
-            return future.get((isLong ? now.after() : timeout).toNanos(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException e) {
-            if (!isLong) {
-                throw e;
-            }
-            now.told().run();
-            return future.get(timeout.minus(now.after()).toNanos(), TimeUnit.NANOSECONDS);
-        }
-    }
-
-    private void read() {
-        boolean _ = Scheduling.answersAtOnce();
-        JsonFramer framer = new JsonFramer(new JsonFramer.Sink() {
-            @Override
-            public void text(byte[] utf8) {
-                take(utf8);
-            }
-
-            @Override
-            public void broken(String reason) {
-                throw new Json.SyntaxException(reason);
-            }
-        });
-        ByteBuffer in = ByteBuffer.allocate(READ_BYTES);
-        try {
-            while (channel.read(in) >= 0) {
-                in.flip();
-                framer.consume(in);
-                in.clear();
-            }
-            fail(new QmpConnectionException("QMP " + address + ": the other side closed the connection."));
-        } catch (ClosedChannelException e) {
-            fail(new QmpConnectionException("QMP " + address + ": the connection is closed.", e));
-        } catch (IOException e) {
-            fail(connectionLost(e));
-        } catch (Json.SyntaxException e) {
-            fail(new QmpConnectionException(
-                    "QMP " + address + ": what answers there does not speak QMP: " + e.getMessage() + ".", e));
-            close();
-        }
-    }
-
-    private QmpConnectionException connectionLost(IOException e) {
-        return new QmpConnectionException("QMP " + address + ": the connection was lost: " + e.getMessage() + ".", e);
-    }
-
-    private void fail(QmpConnectionException reason) {
-        lost = Optional.of(reason);
-        greeting.completeExceptionally(reason);
-        waiting.values().forEach(answer -> answer.completeExceptionally(reason));
-    }
-
-    private void take(byte[] utf8) {
-        if (!(Json.parse(utf8) instanceof ObjectNode message)) {
-            throw new Json.SyntaxException("a message that is no object");
-        }
-        if (message.has("QMP")) {
-            greeting.complete(message);
-        } else if (message.has("event")) {
-            keep(event(message));
-        } else if (message.path("id").isIntegralNumber()) {
-            CompletableFuture<ObjectNode> answer =
-                    waiting.get(message.path("id").asLong());
-            if (answer != null) {
-                answer.complete(message);
-            }
-        } else if (message.has("error")) {
-            // Refused before it was asked: too many sessions, or a server that did not understand the frame.
-            fail(new QmpConnectionException(
-                    "QMP " + address + ": " + message.path("error").path("desc").asString("refused") + "."));
-        }
-    }
-
-    private void keep(QmpEvent event) {
-        while (!events.offer(event)) {
-            events.poll();
-        }
-    }
-
-    private static QmpEvent event(ObjectNode message) {
-        JsonNode time = message.path("timestamp");
-        ObjectNode data = message.path("data") instanceof ObjectNode object ? object : Json.object();
-        Instant instant = Instant.EPOCH
-                .plusSeconds(time.path("seconds").asLong(0))
-                .plus(time.path("microseconds").asLong(0), ChronoUnit.MICROS);
-        return new QmpEvent(message.path("event").asString(""), data, instant);
+        return answer.path("return");
     }
 }

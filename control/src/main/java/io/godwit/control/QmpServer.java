@@ -132,7 +132,7 @@ public final class QmpServer implements AutoCloseable {
     private static Descriptor listen(QmpAddress address) {
         return switch (address) {
             case QmpAddress.Tcp(String host, int port) when host.isEmpty() -> listenEverywhere(port);
-            case QmpAddress.Tcp tcp -> Sockets.listen(tcp.toSocketAddress(), BACKLOG);
+            case QmpAddress.Tcp _, QmpAddress.Libvirt _ -> Sockets.listen(address.toSocketAddress(), BACKLOG);
             case QmpAddress.Unix unix -> {
                 UnixSocketFile.removeDead(unix.path());
                 yield Sockets.listen(unix.toSocketAddress(), BACKLOG);
@@ -151,7 +151,7 @@ public final class QmpServer implements AutoCloseable {
 
     private static QmpAddress boundAddress(Descriptor listener, QmpAddress asked) {
         return switch (asked) {
-            case QmpAddress.Unix unix -> unix;
+            case QmpAddress.Unix _, QmpAddress.Libvirt _ -> asked;
             case QmpAddress.Tcp tcp ->
                 new QmpAddress.Tcp(tcp.host(), ((InetSocketAddress) Sockets.localAddress(listener)).getPort());
         };

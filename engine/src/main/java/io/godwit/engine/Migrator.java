@@ -13,10 +13,10 @@ import io.godwit.engine.guest.SwitchoverRehearsal;
 import io.godwit.engine.guest.VcpuTime;
 import io.godwit.engine.incoming.IncomingMigration;
 import io.godwit.engine.incoming.plan.IncomingPlan;
-import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.incoming.postcopy.PostcopyArrival;
 import io.godwit.engine.incoming.precopy.DirectPlacer;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PrecopyPlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
@@ -149,7 +149,7 @@ public final class Migrator implements MigrationControl, AutoCloseable {
                 throw new MigrationException.Refused(
                         "'-incoming' was not specified on the command line: this host has a guest of its own");
             }
-            PrecopyPlace.Choice places = DirectPlacer.into(guest, settings.verifying());
+            PrecopyPlace.Choice places = guest.places().orElseGet(() -> DirectPlacer.into(guest, settings.verifying()));
             migration = new IncomingMigration(
                     IncomingPlan.of(guest, run, places, source, settings, listeners, environment, transports));
             side = new Side.In(migration);

@@ -20,6 +20,11 @@ public record VmStateDescription(
         subsections = List.copyOf(subsections);
     }
 
+    /** A state of which only the length is known: one buffer. */
+    public static VmStateDescription opaque(int byteLength) {
+        return new VmStateDescription("", 0, List.of(VmStateField.plain("data", "buffer", byteLength)), List.of());
+    }
+
     static VmStateDescription fromJson(Json json, StreamPlace place) {
         if (json instanceof Json.Members members) {
             return fromJson(members);

@@ -18,6 +18,7 @@ class ClassCirclesTest {
             "VmStateDescription VmStateField", "a description has fields, and a field may be of a described type",
             "Arrival Guest", "a guest is what can arrive, and what has arrived may be a guest",
             "Environment SystemEnvironment", "the face names the one environment that is real",
+            "LibvirtClient QmpClient QmpSocketClient", "the face names the two ways to connect",
             "SimulatedHost SimulatedWorld", "a host belongs to a world, and lives on what the world has");
 
     @Test

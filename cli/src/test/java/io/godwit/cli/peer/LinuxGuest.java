@@ -8,6 +8,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.stream.Stream;
@@ -26,16 +27,39 @@ public record LinuxGuest(Path kernel, Path initramfs) {
     /** What the console shows before a growing number, each time the file was rewritten. */
     public static final String BEAT = "godwit: beat ";
 
+    /** What the console shows of a guest that checks its memory, and has found a difference. */
+    public static final String WRONG = "is WRONG";
+
+    private static final int KEPT_FREE_MEBIBYTES = 24;
+
     private static final String INIT = """
             #!/bin/busybox sh
             /bin/busybox mount -t proc proc /proc
             /bin/busybox mount -t tmpfs -o size=90% ram /tmp
             mebibytes=8
             for word in $(/bin/busybox cat /proc/cmdline); do
-              case $word in godwit.mebibytes=*) mebibytes=${word#*=} ;; esac
+              case $word in godwit.mebibytes=*) mebibytes=${word#*=} ;; godwit.check) check=1 ;; esac
             done
             echo "godwit: guest is up"
             beat=0
+            if [ -n "$check" ]; then
+              free=$(/bin/busybox sed -n 's/^MemAvailable: *\\([0-9]*\\) kB/\\1/p' /proc/meminfo)
+              files=$(((free / 1024 - mebibytes) / 4))
+              fill() { /bin/busybox dd if=/dev/urandom of=/tmp/$1 bs=1M count=4 conv=notrunc 2>/dev/null; }
+              sum() { /bin/busybox md5sum /tmp/$1 > /tmp/$1.sum; }
+              file=0
+              while [ $file -lt $files ]; do fill $file; sum $file; file=$((file + 1)); done
+              while :; do
+                file=0
+                while [ $file -lt $files ]; do
+                  /bin/busybox md5sum -c -s /tmp/$file.sum || echo "godwit: file $file is WRONG"
+                  if [ $(((file + beat) % 4)) = 0 ]; then fill $file; sum $file; fi
+                  file=$((file + 1))
+                done
+                beat=$((beat + 1))
+                echo "godwit: beat $beat, $files files are right"
+              done
+            fi
             while :; do
               /bin/busybox dd if=/dev/urandom of=/tmp/work bs=1M count=$mebibytes conv=notrunc 2>/dev/null
               beat=$((beat + 1))
@@ -102,6 +126,21 @@ public record LinuxGuest(Path kernel, Path initramfs) {
                 initramfs.toString(),
                 "-append",
                 "console=ttyS0 quiet nokaslr mitigations=off panic=-1 godwit.mebibytes=" + workingSetMebibytes);
+    }
+
+    /**
+     * The same for a guest that fills all of its free memory with random files, and checks each again and again. Then
+     * it rewrites a quarter of them. {@link #BEAT} comes after each check of all, {@link #WRONG} for a file that is not
+     * what it was.
+     *
+     * @param accelerator QEMU's name: {@code tcg} or {@code kvm}
+     * @param machine QEMU's machine type
+     */
+    public List<String> checkingArguments(int memoryMebibytes, String machine, String accelerator) {
+        List<String> arguments = new ArrayList<>(arguments(memoryMebibytes, KEPT_FREE_MEBIBYTES));
+        arguments.set(1, machine + ",accel=" + accelerator);
+        arguments.set(arguments.size() - 1, arguments.getLast() + " godwit.check");
+        return arguments;
     }
 
     private static Optional<Path> busybox() {

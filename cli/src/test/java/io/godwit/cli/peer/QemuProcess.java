@@ -207,6 +207,18 @@ public final class QemuProcess implements AutoCloseable {
         return console.count();
     }
 
+    /** All console lines so far. */
+    public List<String> console() {
+        return console.all();
+    }
+
+    /** How often a Linux of ours has said {@link LinuxGuest#BEAT}. */
+    public int beats() {
+        return (int) console.all().stream()
+                .filter(line -> line.contains(LinuxGuest.BEAT))
+                .count();
+    }
+
     /** Waits for a console line that contains {@code text} and returns it. */
     public String awaitConsole(String text, Duration atMost) throws IOException, InterruptedException {
         return awaitConsole(0, text, atMost);
@@ -252,6 +264,11 @@ public final class QemuProcess implements AutoCloseable {
                 "pmemsave",
                 "{\"val\": " + address + ", \"size\": " + byteLength + ", \"filename\": \"" + file + "\"}",
                 PATIENCE);
+    }
+
+    /** Whether its guest was ever stopped. */
+    public boolean stopped() {
+        return qmp.transcript().contains("\"STOP\"");
     }
 
     /** Whether the process runs. */

@@ -4,9 +4,11 @@ package io.godwit.engine.guest;
 
 import io.godwit.engine.memory.KernelMissingPages;
 import io.godwit.engine.memory.MissingPages;
+import io.godwit.engine.memory.PrecopyPlace;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Bytes;
+import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -57,6 +59,15 @@ public interface Arrival {
     void acceptMachine(String arriving);
 
     /**
+     * The same with all that the source's configuration says; the machine is what most go by.
+     *
+     * @throws MigrationException.Protocol if it does not fit
+     */
+    default void acceptConfiguration(Configuration arriving) {
+        acceptMachine(arriving.machine());
+    }
+
+    /**
      * Says whether the arriving guest's memory fits, or makes it.
      *
      * @throws MigrationException.Protocol if it does not fit
@@ -72,6 +83,9 @@ public interface Arrival {
      */
     void acceptDevices(List<DeviceSection> arriving);
 
+    /** The source's description of its devices' state, JSON, right before it; for whoever keeps what arrives. */
+    default void acceptDescription(String vmDescription) {}
+
     /**
      * Takes over the devices of a postcopy source as one piece: without a description nothing says where one section
      * ends and the next begins, so only who keeps bytes can take those of machines that it does not know.
@@ -86,6 +100,11 @@ public interface Arrival {
      * only by native calls. Who arrives by postcopy needs a privilege for the former.
      */
     boolean faultsInKernel();
+
+    /** Where its memory goes while it is at its source; empty if into {@link #ram}. */
+    default Optional<PrecopyPlace.Choice> places() {
+        return Optional.empty();
+    }
 
     /** How pages are noticed that it lacks while it arrives by postcopy, and filled. Here: by the kernel. */
     default MissingPages missingPages() {

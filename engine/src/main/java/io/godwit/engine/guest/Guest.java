@@ -95,6 +95,14 @@ public interface Guest extends Arrival, AutoCloseable {
         }
     }
 
+    /**
+     * What a guest has that stands still for good and can only be sent: it has no devices that could be asked, and
+     * nothing is gained by passes over its memory. Empty if it can run here.
+     */
+    default Optional<KeptState> keptState() {
+        return Optional.empty();
+    }
+
     /** What leaves the guest towards the world; empty if that cannot be held back. */
     default Optional<Outputs> outputs() {
         return Optional.empty();

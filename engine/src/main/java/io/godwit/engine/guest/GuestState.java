@@ -17,8 +17,11 @@ public final class GuestState {
 
     private GuestState() {}
 
-    /** Takes the state of a guest that stands still. */
+    /** Takes the state of a guest that stands still; of one that is only kept, as it was taken. */
     public static List<DeviceSection> save(Guest guest, boolean ran) {
+        if (guest.keptState().isPresent()) {
+            return guest.keptState().get().sections();
+        }
         List<DeviceSection> sections = new ArrayList<>();
         for (DeviceState device : guest.devices()) {
             sections.add(device.save());

@@ -202,7 +202,7 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     }
 
     private void accept(Configuration configuration) {
-        plan.guest().acceptMachine(configuration.machine());
+        plan.guest().acceptConfiguration(configuration);
         if (!configuration.capabilities().isEmpty()) {
             throw new MigrationException.Protocol("the source uses " + configuration.capabilities()
                     + ", which this version cannot do; switch it off at the source");
@@ -242,8 +242,9 @@ final class IncomingSession implements SourceStream.Listener, PostcopySession, A
     }
 
     @Override
-    public void deviceSections(List<DeviceSection> sections) {
+    public void deviceSections(List<DeviceSection> sections, String vmDescription) {
         devices = sections;
+        plan.guest().acceptDescription(vmDescription);
     }
 
     /** Frees everything, the watch over the guest's memory included. */

@@ -3,17 +3,19 @@
 package io.godwit.engine.memory;
 
 import io.godwit.linux.memory.NativeMemory;
+import java.util.Optional;
 
 /**
  * Some pages of one RAM block that are sent together. Filled from a dirty bitmap, which gives the bits up as they are
  * taken: from then on the batch is the only one who knows that these pages must be sent. Where their content is, a
  * {@link PageSource} says.
  */
-public final class PageBatch {
+public final class PageBatch implements AutoCloseable {
     private final long[] pages;
     private final NativeMemory[] contents;
     private final long[] offsets;
     private int count;
+    private Optional<NativeMemory> room = Optional.empty();
 
     /** A batch of at most {@code capacity} pages. */
     public PageBatch(int capacity) {
@@ -45,6 +47,14 @@ public final class PageBatch {
     public void locate(int index, NativeMemory memory, long offset) {
         contents[index] = memory;
         offsets[index] = offset;
+    }
+
+    /** Memory for the content of as many pages as the batch can hold; for sources that have none. */
+    public NativeMemory room() {
+        if (room.isEmpty()) {
+            room = Optional.of(NativeMemory.allocate((long) pages.length << RamBlock.PAGE_SHIFT));
+        }
+        return room.get();
     }
 
     /** What holds the content of the i-th page, once it is located. */
@@ -121,6 +131,13 @@ public final class PageBatch {
         for (long rest = bits; rest != 0; rest &= rest - 1) {
             pages[count++] = base + Long.numberOfTrailingZeros(rest);
         }
+    }
+
+    /** Frees its room; whoever asks for that again gets another. */
+    @Override
+    public void close() {
+        room.ifPresent(NativeMemory::close);
+        room = Optional.empty();
     }
 
     /** The {@code number} lowest set bits. */

@@ -9,7 +9,7 @@ import java.util.Optional;
 /**
  * A named piece of guest memory. The memory belongs to the guest, which keeps it mapped as long as the block is in its
  * {@link RamBlocks}, and afterwards until everybody has let go who has {@link #beginUse begun to use} it; a block
- * carries no arena.
+ * carries no arena. A block of a guest that stands still has no memory: its pages come from somewhere else.
  */
 public final class RamBlock implements PageSource {
     /** The target page size: the unit of tracking and of the wire. */
@@ -19,7 +19,8 @@ public final class RamBlock implements PageSource {
     public static final int PAGE_SHIFT = 12;
 
     private final String idstr;
-    private final NativeMemory memory;
+    private final Optional<NativeMemory> memory;
+    private final PageSource pages;
     private final long usedLength;
     private final int pageBytes;
     private final PageBitmap dirtyBitmap;
@@ -44,11 +45,24 @@ public final class RamBlock implements PageSource {
      * @throws IllegalArgumentException if the name has no legal length or the memory is no whole number of pages
      */
     public RamBlock(String idstr, NativeMemory memory, int pageBytes) {
+        this(idstr, memory.byteLength(), pageBytes, Optional.of(memory), batch -> locate(batch, memory));
+    }
+
+    /**
+     * Describes a block that can only be sent: what {@code pages} has is all that there is of it.
+     *
+     * @param pages serves any number of threads
+     * @throws IllegalArgumentException as {@link #RamBlock(String, NativeMemory, int)}
+     */
+    public static RamBlock of(String idstr, long byteLength, int pageBytes, PageSource pages) {
+        return new RamBlock(idstr, byteLength, pageBytes, Optional.empty(), pages);
+    }
+
+    private RamBlock(String idstr, long length, int pageBytes, Optional<NativeMemory> memory, PageSource pages) {
         int nameBytes = idstr.getBytes(StandardCharsets.UTF_8).length;
         if (nameBytes < 1 || nameBytes > 255) {
             throw new IllegalArgumentException("RAM block name of " + nameBytes + " bytes: 1 to 255 are possible");
         }
-        long length = memory.byteLength();
         if (pageBytes < PAGE_BYTES || Integer.bitCount(pageBytes) != 1) {
             throw new IllegalArgumentException("RAM block " + idstr + " with pages of " + pageBytes + " bytes");
         }
@@ -58,6 +72,7 @@ public final class RamBlock implements PageSource {
         }
         this.idstr = idstr;
         this.memory = memory;
+        this.pages = pages;
         this.usedLength = length;
         this.pageBytes = pageBytes;
         this.dirtyBitmap = new PageBitmap(length >>> PAGE_SHIFT);
@@ -70,14 +85,23 @@ public final class RamBlock implements PageSource {
         return idstr;
     }
 
-    /** Where the bytes are. */
+    /**
+     * Where the bytes are.
+     *
+     * @throws IllegalStateException if they are in no memory
+     */
     public NativeMemory memory() {
-        return memory;
+        return memory.orElseThrow(
+                () -> new IllegalStateException("RAM block " + idstr + " is not mapped: it can only be sent"));
     }
 
     /** Each page is where the guest has it. Who asks keeps the memory mapped, see {@link #beginUse}. */
     @Override
     public void locate(PageBatch batch) {
+        pages.locate(batch);
+    }
+
+    private static void locate(PageBatch batch, NativeMemory memory) {
         for (int i = 0; i < batch.count(); i++) {
             batch.locate(i, memory, batch.page(i) << PAGE_SHIFT);
         }
@@ -183,13 +207,13 @@ public final class RamBlock implements PageSource {
     }
 
     /**
-     * Whether a page may be touched by a Java thread without waiting: always, but while the guest arrives by postcopy.
-     * Then touching a page that is not there would stop the whole JVM for ever; only a guest in KVM_RUN or a native
-     * copy may wait for it.
+     * Whether a page may be touched by a Java thread without waiting: always, where there is memory, but while the
+     * guest arrives by postcopy. Then touching a page that is not there would stop the whole JVM for ever; only a guest
+     * in KVM_RUN or a native copy may wait for it.
      */
     public boolean isPresent(long page) {
         Optional<PageBitmap> bitmap = arriving;
-        return bitmap.isEmpty() || bitmap.get().isSet(page);
+        return memory.isPresent() && (bitmap.isEmpty() || bitmap.get().isSet(page));
     }
 
     /** From now on pages are there only when {@code received} says so. */

@@ -61,6 +61,10 @@ public final class OutgoingMigration implements AutoCloseable {
 
     /** Starts the thread and returns. */
     public void start() {
+        if (plan.guest().keptState().isPresent()) {
+            // Nothing writes to it: where postcopy is possible, no pass comes before it.
+            trigger.ask();
+        }
         control.begin();
         try {
             Worker _ = plan.environment().start(ThreadRole.OUTGOING, this::run);
@@ -214,7 +218,7 @@ public final class OutgoingMigration implements AutoCloseable {
                 connection = Optional.empty();
             } else {
                 connection = postcopy
-                        ? Optional.of(session.sendPackage(control::commit, control::devicesLoaded))
+                        ? Optional.of(session.sendPackage(control::commit, this::devicesLoaded))
                         : handOver(session);
             }
         } catch (RuntimeException | Error e) {
@@ -235,6 +239,11 @@ public final class OutgoingMigration implements AutoCloseable {
             letGo(session);
             control.complete("the destination runs the guest");
         }
+    }
+
+    private void devicesLoaded() {
+        control.devicesLoaded();
+        MigrationListener.tell(plan.listeners(), MigrationListener::guestGoesOn);
     }
 
     private Optional<PostcopyConnection> handOver(OutgoingSession session) {

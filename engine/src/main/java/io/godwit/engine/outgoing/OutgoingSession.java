@@ -3,6 +3,7 @@
 package io.godwit.engine.outgoing;
 
 import io.godwit.engine.agreement.Extension;
+import io.godwit.engine.guest.KeptState;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
@@ -81,10 +82,13 @@ final class OutgoingSession implements AutoCloseable {
         this.forPostcopy = plan.capabilities().contains(Capability.POSTCOPY_RAM);
         this.ram = ram;
         this.entries = OutgoingWire.entries(ram.snapshot().blocks(), forPostcopy);
-        this.configuration = OutgoingWire.configuration(
-                plan.guest().machineType(),
-                plan.guest().identity(),
-                plan.capabilities().contains(Capability.VALIDATE_UUID));
+        this.configuration = plan.guest()
+                .keptState()
+                .map(KeptState::configuration)
+                .orElseGet(() -> OutgoingWire.configuration(
+                        plan.guest().machineType(),
+                        plan.guest().identity(),
+                        plan.capabilities().contains(Capability.VALIDATE_UUID)));
         this.wire = new OutgoingWire(channel, meter);
         this.sender = new RamSender(channel, new PageRecordWriter(entries), meter, plan.clock());
         this.freePages = plan.parameters().get().isOn(MigrationParameter.FREE_PAGE_HINTS)

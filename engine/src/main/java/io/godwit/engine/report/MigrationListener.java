@@ -16,6 +16,9 @@ public interface MigrationListener {
     /** The walk of the dirty bitmap with this number begins; the first one is 1. */
     void passStarted(int pass);
 
+    /** Postcopy, at the source: the destination has loaded the devices and lets the guest run. */
+    default void guestGoesOn() {}
+
     /** COLO is over on this side, which was that until now ({@code COLO_EXIT}). */
     default void protectionEnded(ColoMode mode, ColoExitReason reason) {}
 

@@ -4,9 +4,12 @@ package io.godwit.qemu.capture;
 
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.Guest;
+import io.godwit.engine.memory.PrecopyPlace;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
+import io.godwit.store.snapshots.SavedDevice;
 import io.godwit.stream.Bytes;
+import io.godwit.stream.Configuration;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
@@ -16,8 +19,24 @@ import java.util.UUID;
 /** Takes in a guest that is only kept, beside its pages: nothing of it lies in this process's memory. */
 final class CapturedGuest implements Arrival {
     private final RamBlocks none = new RamBlocks(List.of());
+    private final PrecopyPlace.Choice places;
+    private final Runnable whole;
     private volatile UUID identity = UUID.randomUUID();
-    private volatile List<DeviceSection> devices = List.of();
+    private volatile Optional<Configuration> configuration = Optional.empty();
+    private volatile List<SavedDevice> devices = List.of();
+    private volatile String vmDescription = "";
+
+    /**
+     * Awaits a guest.
+     *
+     * @param places where its pages go
+     * @param whole called on {@code mig-incoming} when all of the guest has come, before its source is told so; what
+     *     it throws is the end of the migration, and the source keeps its guest
+     */
+    CapturedGuest(PrecopyPlace.Choice places, Runnable whole) {
+        this.places = places;
+        this.whole = whole;
+    }
 
     @Override
     public UUID identity() {
@@ -29,7 +48,7 @@ final class CapturedGuest implements Arrival {
         identity = arriving;
     }
 
-    /** None: its pages go to the store. */
+    /** None: see {@link #places}. */
     @Override
     public RamBlocks ram() {
         return none;
@@ -38,7 +57,7 @@ final class CapturedGuest implements Arrival {
     /** {@inheritDoc} Here: any does. */
     @Override
     public void acceptMachine(String arriving) {
-        // Whatever it is, it is kept.
+        // Whatever it is, it is kept; see acceptConfiguration.
     }
 
     /** {@inheritDoc} Here: the place of its pages checks them. */
@@ -48,12 +67,33 @@ final class CapturedGuest implements Arrival {
     }
 
     @Override
+    public void acceptConfiguration(Configuration arriving) {
+        configuration = Optional.of(arriving);
+    }
+
+    /** What the source says of the machine, once that has come. */
+    Configuration configuration() {
+        return configuration.orElseThrow();
+    }
+
+    @Override
+    public void acceptDescription(String arriving) {
+        vmDescription = arriving;
+    }
+
+    /** The source's description of the devices; empty before all have come. */
+    String vmDescription() {
+        return vmDescription;
+    }
+
+    @Override
     public void acceptDevices(List<DeviceSection> arriving) {
-        devices = List.copyOf(arriving);
+        devices = arriving.stream().map(SavedDevice::of).toList();
+        whole.run();
     }
 
     /** The devices, in the order of the stream; empty before all have come. */
-    List<DeviceSection> devices() {
+    List<SavedDevice> devices() {
         return devices;
     }
 
@@ -61,6 +101,11 @@ final class CapturedGuest implements Arrival {
     public void acceptOpaqueDevices(Bytes sections) {
         throw new MigrationException.Protocol(
                 "the source went on by postcopy, whose devices come in one piece; a capture takes precopy only");
+    }
+
+    @Override
+    public Optional<PrecopyPlace.Choice> places() {
+        return Optional.of(places);
     }
 
     /** Never: nothing runs here. */

@@ -81,6 +81,9 @@ public final class DirectoryPlace implements ObjectPlace {
         }
         Set<String> begun = new HashSet<>(folders());
         begun.add(FORMAT_DRAFT);
+        if (!Files.isDirectory(root)) {
+            throw new StoreException("The store " + root + " cannot be made: that is no directory.");
+        }
         Optional<String> other =
                 names("").stream().filter(name -> !begun.contains(name)).findFirst();
         if (other.isPresent()) {

@@ -185,6 +185,39 @@ public final class Snapshot implements AutoCloseable {
         }
     }
 
+    /**
+     * Looks at all that reading needs but the pages themselves: the page table, the packs, and which chunks they have.
+     *
+     * @throws io.godwit.store.DamageException if something is missing, or not what was written
+     */
+    public void checkReadable() {
+        long[] places = new long[TableGroup.PAGES];
+        long seen = 0;
+        for (int block = 0; block < firstGroups.length; block++) {
+            long pages = manifest.blocks().get(block).pageCount();
+            for (long first = 0; first < pages; first += TableGroup.PAGES) {
+                int count = (int) Math.min(TableGroup.PAGES, pages - first);
+                places(block, first, count, places);
+                for (int i = 0; i < count; i++) {
+                    if (PlaceNumber.isStored(places[i]) && places[i] / Pack.CHUNK_PAGES != seen) {
+                        seen = places[i] / Pack.CHUNK_PAGES;
+                        requirePage(places[i]);
+                    }
+                }
+            }
+        }
+    }
+
+    private void requirePage(long place) {
+        int number = PlaceNumber.pack(place);
+        checkPack(number);
+        Pack pack = reader.packs().pack(number);
+        if (!pack.has(PlaceNumber.page(place))) {
+            throw file.damage(
+                    "it needs page " + PlaceNumber.page(place) + " of " + pack.name() + ", which is not there");
+        }
+    }
+
     /** Puts the id of a page with content. */
     public void id(long place, byte[] into, int at) {
         checkPack(PlaceNumber.pack(place));

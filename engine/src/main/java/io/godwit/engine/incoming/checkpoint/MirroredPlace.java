@@ -2,9 +2,9 @@
 // Copyright the Godwit authors
 package io.godwit.engine.incoming.checkpoint;
 
-import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageDigests;
 import io.godwit.engine.memory.PagePlace;
+import io.godwit.engine.memory.PrecopyPlace;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.linux.memory.NativeMemory;

@@ -6,6 +6,7 @@ import io.godwit.engine.environment.Environment;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.guest.Arrival;
 import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.memory.PrecopyPlace;
 import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;

@@ -3,9 +3,9 @@
 package io.godwit.engine.incoming.precopy;
 
 import io.godwit.engine.guest.Arrival;
-import io.godwit.engine.incoming.plan.PrecopyPlace;
 import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.PageDigests;
+import io.godwit.engine.memory.PrecopyPlace;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
 import io.godwit.linux.memory.NativeMemory;

@@ -52,8 +52,8 @@ public final class SourceStream {
         /** The guest has other blocks now. */
         void ramBlocksChanged(List<RamBlockEntry> blocks);
 
-        /** The devices' state, when all of it has come. */
-        void deviceSections(List<DeviceSection> sections);
+        /** The devices' state, when all of it has come, and its description. */
+        void deviceSections(List<DeviceSection> sections, String vmDescription);
     }
 
     /** A stream that has a channel, until this is closed: nobody writes to the channel then. */
@@ -355,7 +355,7 @@ public final class SourceStream {
         @Override
         public void deviceSections(List<DeviceSection> sections, String vmDescription) {
             throwRefusal();
-            listener.deviceSections(sections);
+            listener.deviceSections(sections, vmDescription);
         }
     }
 }

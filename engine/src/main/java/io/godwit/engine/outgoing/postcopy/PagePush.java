@@ -218,5 +218,6 @@ final class PagePush implements AutoCloseable {
     @Override
     public void close() {
         sender.close();
+        batch.close();
     }
 }

@@ -121,5 +121,6 @@ final class PageRequests implements AutoCloseable {
     @Override
     public void close() {
         ownChannel.ifPresent(PageSender::close);
+        batch.close();
     }
 }

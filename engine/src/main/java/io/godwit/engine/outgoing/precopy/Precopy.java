@@ -211,6 +211,7 @@ public final class Precopy implements AutoCloseable {
         watch.ifPresent(BackgroundSync::close);
         watch = Optional.empty();
         sync.release();
+        batch.close();
     }
 
     /**

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
-package io.godwit.engine.incoming.plan;
+package io.godwit.engine.memory;
 
-import io.godwit.engine.memory.PageDigests;
-import io.godwit.engine.memory.PagePlace;
-import io.godwit.engine.memory.RamBlocks;
 import io.godwit.stream.RamBlockEntry;
 import java.util.List;
 import java.util.Optional;

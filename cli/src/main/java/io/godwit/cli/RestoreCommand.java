@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli;
+
+import io.godwit.control.Json;
+import io.godwit.control.QmpAddress;
+import io.godwit.qemu.restore.Destination;
+import io.godwit.qemu.restore.LaunchedQemu;
+import io.godwit.qemu.restore.Restore;
+import io.godwit.qemu.restore.RestoreException;
+import io.godwit.qemu.restore.RestoreFigures;
+import io.godwit.qemu.restore.StoredGuest;
+import java.io.PrintWriter;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+import tools.jackson.databind.node.ObjectNode;
+
+/** {@code godwit restore}: a stored guest comes to life. */
+@Command(
+        name = "restore",
+        description = "Brings a stored guest to life in a QEMU or a Godwit host: at once, while its memory follows.",
+        customSynopsis = {
+            "godwit restore [OPTIONS] STORE/NAME URI",
+            "godwit restore [OPTIONS] STORE/NAME -- qemu-system-x86_64 ARGUMENT..."
+        },
+        footer = {
+            "",
+            "With '--' Godwit starts that QEMU itself. The arguments must make the machine that was stored, without"
+                    + " -incoming. The command ends when QEMU does, with its status; --detach lets it go on alone.",
+            "",
+            "With a URI the destination was started before, with '-incoming defer' and a QMP address for --qmp, or"
+                    + " it listens at URI already and its capability postcopy-ram is on.",
+            "",
+            "Status: 0 all memory is there; 1 the guest was not restored, or lacks memory; else that of QEMU."
+        },
+        mixinStandardHelpOptions = true)
+final class RestoreCommand implements Callable<Integer> {
+    @Spec
+    @SuppressWarnings("NullAway.Init") // set by picocli
+    private CommandSpec spec;
+
+    @Parameters(index = "0", paramLabel = "STORE/NAME", description = "The guest.")
+    private String address = "";
+
+    @Parameters(
+            index = "1..*",
+            paramLabel = "URI",
+            description =
+                    "Where the destination listens: tcp:HOST:PORT or unix:PATH; or, behind --, the QEMU to start.")
+    private List<String> words = List.of();
+
+    @Mixin
+    private RestoreArguments arguments = new RestoreArguments();
+
+    @Option(
+            names = "--qmp",
+            paramLabel = "ADDRESS",
+            description = "Where the destination answers QMP: unix:PATH or tcp:HOST:PORT. Capabilities are set there,"
+                    + " it is told to listen, and to listen again if the connection is lost.")
+    private Optional<String> qmp = Optional.empty();
+
+    @Option(
+            names = "--detach",
+            description = "Let the QEMU that is started become a daemon, and end when all memory is there.")
+    private boolean detach;
+
+    @Option(names = "--json", description = "Say what it took as JSON.")
+    private boolean json;
+
+    @Override
+    public Integer call() throws InterruptedException {
+        List<String> command = RestoreArguments.command(spec, words);
+        if (command.isEmpty()) {
+            return intoRunning();
+        }
+        if (words.size() > command.size() || qmp.isPresent()) {
+            throw new ParameterException(
+                    spec.commandLine(), "A URI and --qmp are for a destination that runs already; '--' starts one");
+        }
+        return intoNew(command);
+    }
+
+    private StoredGuest guest() {
+        StoreAddress store = StoreAddress.parse(address);
+        return StoredGuest.open(store::open);
+    }
+
+    private int intoRunning() throws InterruptedException {
+        if (words.size() != 1 || detach) {
+            throw new ParameterException(
+                    spec.commandLine(),
+                    "Say one URI where the destination listens, or '--' and the QEMU to start, for which --detach is");
+        }
+        Optional<Destination> destination = qmp.map(text -> Destination.at(QmpAddress.parse(text)));
+        try (StoredGuest guest = guest();
+                Restore restore = new Restore(guest, destination, words.getFirst(), arguments.settings())) {
+            tell(restore.run(), Optional.empty());
+            return 0;
+        } finally {
+            destination.ifPresent(Destination::close);
+        }
+    }
+
+    private int intoNew(List<String> command) throws InterruptedException {
+        StoredGuest guest = guest();
+        try (LaunchedQemu qemu = LaunchedQemu.start(command, detach)) {
+            Thread end = new Thread(qemu::kill, "restore-end");
+            Runtime.getRuntime().addShutdownHook(end);
+            try (guest;
+                    Restore restore = Restore.into(qemu, guest, arguments.settings())) {
+                tell(restore.run(), qemu.pid());
+            } catch (RestoreException e) {
+                if (e.guestRuns()) {
+                    Runtime.getRuntime().removeShutdownHook(end);
+                }
+                throw e;
+            }
+            if (detach) {
+                Runtime.getRuntime().removeShutdownHook(end);
+                return 0;
+            }
+            return qemu.awaitEnd();
+        }
+    }
+
+    private void tell(RestoreFigures figures, Optional<Long> pid) {
+        PrintWriter out = spec.commandLine().getOut();
+        out.println(json ? json(figures, pid) : sentence(figures, pid));
+        out.flush();
+    }
+
+    private String sentence(RestoreFigures figures, Optional<Long> pid) {
+        return String.format(
+                Locale.ROOT,
+                "%s runs%s: after %.1f ms, with all of its memory after %.0f ms; it asked for %,d pages%s",
+                address,
+                pid.map(number -> " in process " + number).orElse(""),
+                figures.runningNanos() / 1e6,
+                figures.completeNanos() / 1e6,
+                figures.requests(),
+                figures.recoveries() == 0 ? "" : "; the connection was made anew " + figures.recoveries() + " times");
+    }
+
+    private String json(RestoreFigures figures, Optional<Long> pid) {
+        ObjectNode told = Json.object()
+                .put("snapshot", address)
+                .put("runningMillis", figures.runningNanos() / 1e6)
+                .put("completeMillis", figures.completeNanos() / 1e6)
+                .put("pages", figures.pages())
+                .put("zeroPages", figures.zeroPages())
+                .put("requests", figures.requests())
+                .put("bytes", figures.bytes())
+                .put("recoveries", figures.recoveries());
+        pid.ifPresent(number -> told.put("pid", number));
+        return new String(Json.write(told), StandardCharsets.UTF_8);
+    }
+}

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.qemu.capture;
+
+import io.godwit.control.QmpConnectionException;
+import io.godwit.control.QmpException;
+import io.godwit.engine.Migrator;
+import io.godwit.engine.arbiter.NoArbiter;
+import io.godwit.engine.guest.RunControl;
+import io.godwit.engine.guest.RunState;
+import io.godwit.engine.memory.PrecopyPlace;
+import io.godwit.engine.outcome.MigrationException;
+import io.godwit.engine.report.MigrationStatistics;
+import io.godwit.store.SnapshotName;
+import io.godwit.store.StoreException;
+import io.godwit.store.snapshots.Manifest;
+import io.godwit.store.snapshots.SnapshotWriter;
+import io.godwit.stream.RamBlockEntry;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.function.Supplier;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Writes a running guest into a store: its QEMU migrates it to here, and keeps it. The source waits, its guest standing
+ * still, for a word that this side has the guest. While that word has not come, whatever happens to this process makes
+ * QEMU go on with the guest by itself. A guest that is to go on never gets the word: its migration is cancelled when
+ * all of it is here.
+ *
+ * <p>Threads: {@link #run} by one; {@link #cancel} any. The steps of the guest's arrival are on {@code mig-incoming}.
+ */
+public final class Capture {
+    private static final Duration LOOK = Duration.ofMillis(200);
+
+    private final CapturePlan plan;
+    private final SnapshotName name;
+    private final Supplier<SnapshotWriter> begin;
+    private final CaptureListener listener;
+    private final CapturedGuest guest = new CapturedGuest(this::place, this::whole);
+    private final Map<String, String> facts = new LinkedHashMap<>();
+    private List<Disk> disks = List.of();
+    private volatile boolean cancelled;
+    private volatile Optional<SnapshotWriter> writer = Optional.empty();
+    private volatile Optional<SnapshotPlace> place = Optional.empty();
+    private volatile Optional<SourceGuest> source = Optional.empty();
+    private volatile Optional<Migrator> arrival = Optional.empty();
+    private volatile Optional<Manifest> stored = Optional.empty();
+    private volatile Optional<RuntimeException> failure = Optional.empty();
+    private volatile long wholeNanos;
+
+    /** All has come and the guest stays where it was: the end of its migration, and no error. */
+    private static final class Kept extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Kept() {
+            super("the guest has been captured, and goes on at its source");
+        }
+    }
+
+    /**
+     * Prepares.
+     *
+     * @param name the snapshot's
+     * @param begin begins it; called when the source has said that its guest can be captured
+     */
+    public Capture(CapturePlan plan, SnapshotName name, Supplier<SnapshotWriter> begin, CaptureListener listener) {
+        this.plan = plan;
+        this.name = name;
+        this.begin = begin;
+        this.listener = listener;
+    }
+
+    /** Gives up; {@link #run} ends soon, with an error unless all has been done. */
+    public void cancel() {
+        cancelled = true;
+        arrival.ifPresent(Migrator::close);
+    }
+
+    /**
+     * Captures.
+     *
+     * @throws CaptureException if that cannot be done; the message says what the guest does now
+     * @throws QmpConnectionException if the source cannot be reached
+     * @throws StoreException if the snapshot cannot be begun
+     */
+    public CaptureReport run() {
+        long began = System.nanoTime();
+        try (SourceGuest asked = SourceGuest.connect(plan)) {
+            source = Optional.of(asked);
+            boolean ran = asked.requireCapturable();
+            disks = Disk.of(asked.client(), SourceGuest.PATIENCE);
+            facts.putAll(SourceFacts.of(
+                    plan.source(), asked.client(), ran ? "running" : "paused", disks, SourceGuest.PATIENCE));
+            try (SnapshotWriter begun = begin.get()) {
+                writer = Optional.of(begun);
+                return capture(asked, ran, began);
+            }
+        }
+    }
+
+    private CaptureReport capture(SourceGuest asked, boolean ran, long began) {
+        boolean goesOn = plan.afterwards() == Afterwards.KEEP_RUNNING;
+        MigrationStatistics figures = MigrationStatistics.NONE;
+        try {
+            figures = receive(asked);
+        } catch (RuntimeException e) {
+            failure = failure.or(() -> Optional.of(e));
+        }
+        String state = settle(asked, ran, failure.isPresent(), goesOn);
+        if (goesOn) {
+            publish(asked);
+        } else if (plan.afterwards() == Afterwards.QUIT) {
+            asked.quit();
+            state = "ended";
+        }
+        return new CaptureReport(
+                stored.orElseThrow(),
+                Duration.ofNanos(System.nanoTime() - began),
+                Duration.ofMillis(figures.time().totalMillis()),
+                asked.pause(),
+                figures.ram().transferredBytes(),
+                figures.ram().normalPages() + figures.ram().zeroPages(),
+                disks,
+                state);
+    }
+
+    /** Lets the guest come, to the end of that. */
+    private MigrationStatistics receive(SourceGuest asked) {
+        RunControl run = new RunControl(guest, new NoArbiter(), RunState.INMIGRATE);
+        Migrator incoming = new Migrator(guest, run);
+        arrival = Optional.of(incoming);
+        try (incoming) {
+            if (!cancelled) {
+                incoming.migrateIncoming(plan.listen());
+                asked.migrate(incoming.statistics().listenAddress().orElseThrow());
+                follow(asked, incoming);
+            }
+        } finally {
+            run.shutdown();
+        }
+        requireWhole(incoming);
+        return incoming.statistics();
+    }
+
+    private PrecopyPlace place(List<RamBlockEntry> blocks) {
+        SnapshotPlace begun = new SnapshotPlace(writer.orElseThrow(), blocks);
+        place = Optional.of(begun);
+        return begun;
+    }
+
+    private void follow(SourceGuest asked, Migrator incoming) {
+        try {
+            while (!incoming.awaitEnd(LOOK)) {
+                asked.events();
+                JsonNode migration = asked.migration();
+                String status = migration.path("status").asString("none");
+                if (status.equals("failed") || status.equals("cancelled")) {
+                    // If it had begun, the end of its stream is here or on its way.
+                    String reason = migration.path("error-desc").asString("");
+                    if (!incoming.awaitEnd(SourceGuest.PATIENCE) && wholeNanos == 0) {
+                        throw new CaptureException("the source's migration has " + status + ": " + reason);
+                    }
+                }
+                JsonNode ram = migration.path("ram");
+                listener.received(
+                        ram.path("total").asLong(0),
+                        ram.path("remaining").asLong(0),
+                        incoming.statistics().ram().transferredBytes());
+            }
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CaptureException("the capture was interrupted", e);
+        }
+    }
+
+    private void requireWhole(Migrator incoming) {
+        if (cancelled && wholeNanos == 0) {
+            throw new CaptureException("the capture was given up");
+        }
+        if (failure.isPresent()) {
+            throw failure.get();
+        }
+        boolean ended = plan.afterwards() == Afterwards.KEEP_RUNNING ? wholeNanos != 0 : stored.isPresent();
+        if (!ended) {
+            throw new CaptureException(incoming.statistics().error().orElse("the source sent no guest"));
+        }
+    }
+
+    /**
+     * All of the guest has come, and its source waits. On {@code mig-incoming}; what this throws is told to the source,
+     * which then goes on with its guest.
+     */
+    private void whole() {
+        try {
+            SnapshotPlace pages = place.orElseThrow();
+            if (pages.missingPages() > 0) {
+                throw new MigrationException.Protocol(
+                        "the source has ended, but of its guest's memory never came: " + pages.holes());
+            }
+            plan.diskHook()
+                    .ifPresent(
+                            command -> new DiskHook(command).call(name.text(), plan.source(), disks, () -> cancelled));
+            if (plan.afterwards() != Afterwards.KEEP_RUNNING) {
+                stored = Optional.of(finish());
+            }
+            wholeNanos = System.nanoTime();
+        } catch (RuntimeException e) {
+            failure = Optional.of(e);
+            throw e;
+        }
+        if (plan.afterwards() == Afterwards.KEEP_RUNNING) {
+            letGo();
+            throw new Kept();
+        }
+    }
+
+    private void letGo() {
+        try {
+            source.orElseThrow().letGo();
+        } catch (QmpException | QmpConnectionException _) {
+            // What follows on the wire says so too: the guest is refused.
+        }
+    }
+
+    private Manifest finish() {
+        return writer.orElseThrow().finish(facts, guest.configuration(), guest.devices(), guest.vmDescription());
+    }
+
+    /** The guest runs on; what has come of it is made to last. */
+    private void publish(SourceGuest asked) {
+        asked.pause().ifPresent(pause -> facts.put("pause-micros", Long.toString(pause.toNanos() / 1000)));
+        try {
+            stored = Optional.of(finish());
+        } catch (StoreException e) {
+            throw new CaptureException(
+                    "The guest was received, but could not be stored: " + e.getMessage()
+                            + " The guest runs on, and there is no snapshot of it.",
+                    e);
+        }
+    }
+
+    /**
+     * Brings the source to rest, and throws what has failed with what the guest does now.
+     *
+     * @return the guest's run state
+     */
+    private String settle(SourceGuest asked, boolean ran, boolean failed, boolean goesOn) {
+        String state;
+        try {
+            state = asked.settle(failed || goesOn, ran && (failed || goesOn));
+        } catch (RuntimeException e) {
+            String left = asked.changedSettings();
+            String reason = failure.map(MigrationException::sentence).orElse("the guest was received");
+            throw new CaptureException(
+                    "The capture of " + plan.source() + " failed: " + reason + ". Then its QEMU could not be asked: "
+                            + MigrationException.sentence(e) + " If it lives, its guest goes on by itself."
+                            + (left.isEmpty() ? "" : " These settings there may not be as they were: " + left + ".")
+                            + " There is no snapshot of it.",
+                    failure.orElse(e));
+        }
+        if (failure.isPresent()) {
+            throw new CaptureException(
+                    "The capture of " + plan.source() + " failed: " + ended(MigrationException.sentence(failure.get()))
+                            + (state.equals("running") ? " The guest runs on" : " The guest is " + state)
+                            + " at its QEMU, and there is no snapshot of it.",
+                    failure.get());
+        }
+        return state;
+    }
+
+    private static String ended(String sentence) {
+        return sentence.endsWith(".") ? sentence : sentence + ".";
+    }
+}

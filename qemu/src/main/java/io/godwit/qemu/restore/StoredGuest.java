@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.qemu.restore;
+
+import io.godwit.engine.guest.DeviceState;
+import io.godwit.engine.guest.DirtyTracker;
+import io.godwit.engine.guest.Guest;
+import io.godwit.engine.guest.KeptState;
+import io.godwit.engine.guest.Vcpus;
+import io.godwit.engine.memory.PageBatch;
+import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.RamBlocks;
+import io.godwit.store.DamageException;
+import io.godwit.store.snapshots.Manifest;
+import io.godwit.store.snapshots.SavedBlock;
+import io.godwit.store.snapshots.SavedDevice;
+import io.godwit.store.snapshots.Snapshot;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.StreamFormatException;
+import io.godwit.stream.VmDescription;
+import io.godwit.stream.VmStateDescription;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.function.Supplier;
+
+/** A guest of a store, which stands still and can only be sent. Its snapshot is held until {@link #close}. */
+public final class StoredGuest implements Guest {
+    private final Manifest manifest;
+    private final StoredPages pages;
+    private final RamBlocks ram;
+    private final KeptState state;
+    private final UUID identity;
+    private volatile Optional<DamageException> damage = Optional.empty();
+
+    /** What {@code manifest} says, with pages from there, which are closed with it. */
+    StoredGuest(Manifest manifest, StoredPages pages) {
+        this.manifest = manifest;
+        this.pages = pages;
+        List<RamBlock> blocks = new ArrayList<>();
+        for (int i = 0; i < manifest.blocks().size(); i++) {
+            int index = i;
+            SavedBlock block = manifest.blocks().get(i);
+            blocks.add(RamBlock.of(
+                    block.idstr(),
+                    block.byteLength(),
+                    Math.toIntExact(block.hostPageBytes()),
+                    batch -> locate(index, batch)));
+        }
+        this.ram = new RamBlocks(blocks);
+        this.state = new KeptState(manifest.configuration(), sections(manifest));
+        this.identity = manifest.configuration().uuid().orElseGet(UUID::randomUUID);
+    }
+
+    /**
+     * Opens a guest of a store, and looks at all of it but its pages, which are looked at when they are read.
+     *
+     * @param opener opens its snapshot, as often as there are threads that read
+     * @throws DamageException if it is not what was written
+     */
+    public static StoredGuest open(Supplier<Snapshot> opener) {
+        Snapshot snapshot = opener.get();
+        SnapshotPages pages = new SnapshotPages(snapshot, opener);
+        try {
+            snapshot.checkReadable();
+            return new StoredGuest(snapshot.manifest(), pages);
+        } catch (RuntimeException | Error e) {
+            pages.close();
+            throw e;
+        }
+    }
+
+    /** What the store says of it. */
+    public Manifest manifest() {
+        return manifest;
+    }
+
+    /** What is damaged in the store, if a page could not be read. */
+    Optional<DamageException> damage() {
+        return damage;
+    }
+
+    private void locate(int block, PageBatch batch) {
+        try {
+            pages.locate(block, batch);
+        } catch (DamageException e) {
+            damage = Optional.of(e);
+            throw e;
+        }
+    }
+
+    private static List<DeviceSection> sections(Manifest manifest) {
+        Map<String, VmStateDescription> states = new HashMap<>();
+        if (!manifest.vmDescription().isEmpty()) {
+            try {
+                VmDescription.parse(manifest.vmDescription())
+                        .devices()
+                        .forEach(device -> states.put(key(device.idstr(), device.instanceId()), device.state()));
+            } catch (StreamFormatException _) {
+                // Then they stay opaque.
+            }
+        }
+        return manifest.devices().stream()
+                .map(device -> section(device, states))
+                .toList();
+    }
+
+    private static DeviceSection section(SavedDevice device, Map<String, VmStateDescription> states) {
+        VmStateDescription state = states.getOrDefault(
+                key(device.idstr(), device.instanceId()),
+                VmStateDescription.opaque(device.payload().byteLength()));
+        return new DeviceSection(device.idstr(), device.instanceId(), device.versionId(), device.payload(), state);
+    }
+
+    private static String key(String idstr, int instanceId) {
+        return instanceId + "/" + idstr;
+    }
+
+    @Override
+    public String machineType() {
+        return state.configuration().machine();
+    }
+
+    @Override
+    public UUID identity() {
+        return identity;
+    }
+
+    @Override
+    public void assumeIdentity(UUID other) {
+        throw new IllegalStateException("a stored guest takes nobody in");
+    }
+
+    @Override
+    public RamBlocks ram() {
+        return ram;
+    }
+
+    /** {@inheritDoc} Nothing: it stands still. */
+    @Override
+    public DirtyTracker dirtyTracker() {
+        return DirtyTracker.NONE;
+    }
+
+    /** {@inheritDoc} None: it stands still. */
+    @Override
+    public Vcpus vcpus() {
+        return Vcpus.NONE;
+    }
+
+    /** {@inheritDoc} None that could be asked: see {@link #keptState}. */
+    @Override
+    public List<DeviceState> devices() {
+        return List.of();
+    }
+
+    @Override
+    public Optional<KeptState> keptState() {
+        return Optional.of(state);
+    }
+
+    /** Lets go of the snapshot; with no migration of it under way. */
+    @Override
+    public void close() {
+        pages.close();
+    }
+}
