@@ -31,6 +31,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             ProtectCommand.class,
             InspectCommand.class,
             StoreCommand.class,
+            StoreDiffCommand.class,
             RestoreCommand.class,
             AdviseCommand.class,
             DoctorCommand.class,

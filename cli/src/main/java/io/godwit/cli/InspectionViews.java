@@ -5,7 +5,10 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.StateField;
 import io.godwit.stream.StreamInspection;
+import io.godwit.stream.VmStateDescription;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -39,6 +42,10 @@ final class InspectionViews {
                 inspection.passes().isPresent()
                         ? "passes    " + inspection.passes().getAsInt() + " in " + sections + " sections"
                         : "sections  " + sections + " of a background snapshot, which has no passes");
+        if (inspection.multifdFlushes() > 0) {
+            lines.add("multifd   pages went over other connections, which are not in here; they were waited for "
+                    + number(inspection.multifdFlushes()) + " times");
+        }
         if (!inspection.blocks().isEmpty()) {
             lines.add("");
             lines.addAll(blocks(inspection));
@@ -55,15 +62,23 @@ final class InspectionViews {
     }
 
     private static List<String> blocks(StreamInspection inspection) {
-        TextTable table = new TextTable("RAM block", ">length", ">pages sent", ">with content", ">zero", ">distinct");
+        boolean encoded = inspection.blocks().stream().anyMatch(block -> block.encodedPages() > 0);
+        TextTable table = encoded
+                ? new TextTable(
+                        "RAM block", ">length", ">pages sent", ">with content", ">zero", ">by XBZRLE", ">distinct")
+                : new TextTable("RAM block", ">length", ">pages sent", ">with content", ">zero", ">distinct");
         for (StreamInspection.Block block : inspection.blocks()) {
-            table.row(
+            List<String> cells = new ArrayList<>(List.of(
                     block.entry().idstr(),
                     ByteSize.binary(block.entry().usedLength()),
-                    number(block.normalPages() + block.zeroPages()),
+                    number(block.normalPages() + block.zeroPages() + block.encodedPages()),
                     number(block.normalPages()),
                     number(block.zeroPages()),
-                    number(block.distinctPages()));
+                    number(block.distinctPages())));
+            if (encoded) {
+                cells.add(cells.size() - 1, number(block.encodedPages()));
+            }
+            table.row(cells.toArray(String[]::new));
         }
         return table.lines();
     }
@@ -83,15 +98,15 @@ final class InspectionViews {
 
     private static List<String> devices(StreamInspection inspection) {
         TextTable table = new TextTable("device section", ">instance", ">version", ">bytes", "layout");
-        for (StreamInspection.Device device : inspection.devices()) {
-            String layout = device.description()
-                    + (device.subsections().isEmpty() ? "" : " + " + String.join(" + ", device.subsections()));
+        for (DeviceSection device : inspection.devices()) {
+            List<String> subsections = subsections(device);
             table.row(
                     device.idstr(),
                     Integer.toString(device.instanceId()),
                     Integer.toString(device.versionId()),
-                    number(device.byteLength()),
-                    layout);
+                    number(device.payload().byteLength()),
+                    device.description().name()
+                            + (subsections.isEmpty() ? "" : " + " + String.join(" + ", subsections)));
         }
         return table.lines();
     }
@@ -107,6 +122,7 @@ final class InspectionViews {
                 .put("trailingBytes", inspection.trailingBytes());
         inspection.configuration().ifPresent(configuration -> json.set("configuration", json(configuration)));
         inspection.passes().ifPresentOrElse(passes -> json.put("passes", passes), () -> json.putNull("passes"));
+        json.put("multifdFlushes", inspection.multifdFlushes());
         json.put("sections", inspection.partCount()).put("vmDescriptionBytes", inspection.vmDescriptionBytes());
         ArrayNode blocks = json.putArray("blocks");
         for (StreamInspection.Block block : inspection.blocks()) {
@@ -115,6 +131,7 @@ final class InspectionViews {
                     .put("byteLength", block.entry().usedLength())
                     .put("normalPages", block.normalPages())
                     .put("zeroPages", block.zeroPages())
+                    .put("encodedPages", block.encodedPages())
                     .put("distinctPages", block.distinctPages()));
         }
         json.put("commandCount", inspection.commandCount());
@@ -123,7 +140,7 @@ final class InspectionViews {
             commands.add(Json.object().put("position", placed.position()).put("command", describe(placed.command())));
         }
         ArrayNode devices = json.putArray("devices");
-        for (StreamInspection.Device device : inspection.devices()) {
+        for (DeviceSection device : inspection.devices()) {
             devices.add(json(device));
         }
         return json;
@@ -137,16 +154,48 @@ final class InspectionViews {
         return json;
     }
 
-    private static ObjectNode json(StreamInspection.Device device) {
+    private static ObjectNode json(DeviceSection device) {
         ObjectNode json = Json.object()
                 .put("name", device.idstr())
                 .put("instanceId", device.instanceId())
                 .put("versionId", device.versionId())
-                .put("byteLength", device.byteLength())
-                .put("layout", device.description());
+                .put("byteLength", device.payload().byteLength())
+                .put("layout", device.description().name());
         ArrayNode subsections = json.putArray("subsections");
-        device.subsections().forEach(subsections::add);
+        subsections(device).forEach(subsections::add);
         return json;
+    }
+
+    /** Names of the subsections that were sent. */
+    private static List<String> subsections(DeviceSection device) {
+        return device.description().subsections().stream()
+                .map(VmStateDescription::name)
+                .toList();
+    }
+
+    /** Fields of the devices. */
+    static FieldTable fields(StreamInspection inspection, String wanted) {
+        FieldTable table = new FieldTable(wanted);
+        for (DeviceSection device : inspection.devices()) {
+            // A device of the old style is one buffer, of which nothing is known.
+            List<StateField> fields = device.description().name().isEmpty()
+                    ? List.of()
+                    : StateField.of(device.description(), device.payload().byteLength());
+            table.add(device.idstr(), device.instanceId(), device.payload(), fields);
+        }
+        return table;
+    }
+
+    /** The memory that the stream brings. */
+    static MemoryPicture picture(StreamInspection inspection) {
+        MemoryPicture picture = new MemoryPicture();
+        for (StreamInspection.Block block : inspection.blocks()) {
+            picture.add(
+                    block.entry().idstr(),
+                    block.entry().pageCount(),
+                    page -> MemoryPicture.Kind.of(block.kinds().of(page)));
+        }
+        return picture;
     }
 
     private static String describe(Command command) {

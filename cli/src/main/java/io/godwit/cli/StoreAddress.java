@@ -7,6 +7,7 @@ import io.godwit.store.Store;
 import io.godwit.store.objects.ObjectPlace;
 import io.godwit.store.objects.StorePlaces;
 import io.godwit.store.snapshots.Snapshot;
+import java.util.Optional;
 
 /**
  * A snapshot as people name it: {@code STORE/NAME}. The store is the first place on the way that is one; where none is,
@@ -14,18 +15,27 @@ import io.godwit.store.snapshots.Snapshot;
  */
 record StoreAddress(ObjectPlace place, SnapshotName name) {
     static StoreAddress parse(String text) {
+        Optional<StoreAddress> found = ofStore(text);
+        if (found.isPresent()) {
+            return found.get();
+        }
+        int last = text.lastIndexOf('/');
+        if (last < StorePlaces.leastLength(text)) {
+            throw new CommandFailure("'" + text + "' is no STORE/NAME: a store's directory, a slash, a name.");
+        }
+        return new StoreAddress(StorePlaces.at(text.substring(0, last)), new SnapshotName(text.substring(last + 1)));
+    }
+
+    /** The same where a store is there; empty otherwise. */
+    static Optional<StoreAddress> ofStore(String text) {
         int least = StorePlaces.leastLength(text);
         for (int slash = text.indexOf('/', least); slash > 0; slash = text.indexOf('/', slash + 1)) {
             ObjectPlace place = StorePlaces.at(text.substring(0, slash));
             if (place.format().isPresent()) {
-                return new StoreAddress(place, new SnapshotName(text.substring(slash + 1)));
+                return Optional.of(new StoreAddress(place, new SnapshotName(text.substring(slash + 1))));
             }
         }
-        int last = text.lastIndexOf('/');
-        if (last < least) {
-            throw new CommandFailure("'" + text + "' is no STORE/NAME: a store's directory, a slash, a name.");
-        }
-        return new StoreAddress(StorePlaces.at(text.substring(0, last)), new SnapshotName(text.substring(last + 1)));
+        return Optional.empty();
     }
 
     /** Its store. */

@@ -184,8 +184,8 @@ final class PageRecordReader {
         int flags = (int) word & Wire.FLAG_MASK;
         throw switch (flags & ~Wire.RAM_CONTINUE) {
             case Wire.RAM_XBZRLE ->
-                place.unsupported("An XBZRLE page, which is not taken here: turn the capability xbzrle off at"
-                        + " the source.");
+                place.unsupported(
+                        "An XBZRLE page, which is not taken here: turn the capability xbzrle off at" + " the source.");
             case Wire.RAM_MULTIFD_FLUSH -> multifd(place);
             case Wire.RAM_COMPRESS_PAGE ->
                 place.unsupported(
@@ -201,7 +201,6 @@ final class PageRecordReader {
     }
 
     static StreamFormatException multifd(StreamPlace place) {
-        return place.unsupported(
-                "The source uses multifd, which is not taken here: turn the capability multifd off.");
+        return place.unsupported("The source uses multifd, which is not taken here: turn the capability multifd off.");
     }
 }

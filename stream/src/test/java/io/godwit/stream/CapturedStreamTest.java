@@ -3,6 +3,7 @@
 package io.godwit.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.tuple;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -76,11 +77,19 @@ final class CapturedStreamTest {
         StreamInspection found = Inspector.inspect(new ByteArrayInputStream(SampleStream.complete()));
         assertThat(found.complete()).as(found.remark()).isTrue();
         assertThat(found.blocks())
-                .containsExactly(
-                        new StreamInspection.Block(SampleStream.BLOCKS.get(0), 2, 1, 3),
-                        new StreamInspection.Block(SampleStream.BLOCKS.get(1), 0, 2, 1));
+                .extracting(StreamInspection.Block::entry)
+                .containsExactlyElementsOf(SampleStream.BLOCKS);
+        assertThat(found.blocks())
+                .extracting(
+                        StreamInspection.Block::normalPages,
+                        StreamInspection.Block::zeroPages,
+                        StreamInspection.Block::encodedPages,
+                        StreamInspection.Block::distinctPages)
+                .containsExactly(tuple(2L, 1L, 0L, 3L), tuple(0L, 2L, 0L, 1L));
         assertThat(found.passes()).hasValue(3);
         assertThat(found.partCount()).isEqualTo(1);
-        assertThat(found.devices().get(0).subsections()).containsExactly("kvm-cpu/extra");
+        assertThat(found.devices().get(0).description().subsections())
+                .extracting(VmStateDescription::name)
+                .containsExactly("kvm-cpu/extra");
     }
 }

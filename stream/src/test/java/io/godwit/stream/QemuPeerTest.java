@@ -4,11 +4,13 @@ package io.godwit.stream;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.godwit.stream.StreamInspection.Ending;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -16,6 +18,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.List;
 import java.util.Optional;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -238,12 +241,25 @@ final class QemuPeerTest {
     }
 
     @Test
-    void mappedRamIsRefusedByName() throws IOException {
+    void pagesThatLieInTheFileAreCountedThere() throws IOException {
         Path file = directory.resolve("captured");
         captureWith(Optional.of("mapped-ram"), "file:" + file, "-M", "q35", "-m", "16", "-S");
         StreamInspection found = inspect(file);
-        assertThat(found.ending()).isEqualTo(StreamInspection.Ending.UNSUPPORTED);
-        assertThat(found.remark()).contains("mapped-ram");
+        assertThat(found.ending()).as("only a file can be read anywhere").isEqualTo(Ending.UNSUPPORTED);
+        try (FileChannel channel = FileChannel.open(file)) {
+            found = Inspector.inspect(channel, StreamLimits.DEFAULT);
+        }
+        assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
+        assertThat(found.devices().size()).isGreaterThan(20);
+        StreamInspection.Block bios = found.blocks().stream()
+                .filter(block -> block.entry().idstr().equals("pc.bios"))
+                .findFirst()
+                .orElseThrow();
+        assertThat(bios.normalPages()).isPositive();
+        long content = LongStream.range(0, bios.entry().pageCount())
+                .filter(page -> bios.kinds().of(page) == StreamInspection.PageKind.CONTENT)
+                .count();
+        assertThat(content).isEqualTo(bios.normalPages());
     }
 
     @Test

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -82,16 +83,56 @@ final class StreamInspectionTest {
         assertThat(found.passes()).hasValue(3);
     }
 
-    /** WIRE: records as QEMU 10.0 (XBZRLE) and QEMU 7.2 (compress) write them, their first 8 bytes. */
+    private static StreamInspection inspectPart(String records) throws IOException {
+        ByteBuffer out = ByteBuffer.allocate(64 << 10);
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, SampleStream.CONFIGURATION);
+        StreamWriter.ramSetup(out, SampleStream.RAM, SampleStream.BLOCKS);
+        StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.PART, SampleStream.RAM));
+        new PageRecordWriter(SampleStream.BLOCKS).zeroPage(out, 0, 0);
+        out.put(HexFormat.of().parseHex(records.replace(" ", "")));
+        StreamWriter.endOfRamSection(out, SampleStream.RAM);
+        StreamWriter.sectionHeader(out, SectionHeader.ram(SectionKind.END, SampleStream.RAM));
+        StreamWriter.endOfRamSection(out, SampleStream.RAM);
+        out.put(StreamWriter.tail(SampleStream.CONFIGURATION, 10, SampleStream.devices()));
+        return inspect(Arrays.copyOf(out.array(), out.position()));
+    }
+
+    /** WIRE: two records as QEMU 10.0 wrote them, which go on with the block before. */
+    @Test
+    void pagesByXbzrleAreCountedWithoutTheirContent() throws IOException {
+        StreamInspection found = inspectPart("0000000000001060 01 0004 0002930f" + "0000000000002060 01 0004 0002930f");
+        assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
+        StreamInspection.Block first = found.blocks().getFirst();
+        assertThat(first.encodedPages()).isEqualTo(2);
+        assertThat(first.distinctPages()).isEqualTo(3);
+        assertThat(first.kinds().of(0)).isEqualTo(StreamInspection.PageKind.ZERO);
+        assertThat(first.kinds().of(1)).isEqualTo(StreamInspection.PageKind.CONTENT);
+    }
+
     @ParameterizedTest
     @CsvSource({
-        "0000000000001060, XBZRLE",
-        "0000000000001040, XBZRLE",
-        "0000000000001100, compressed page",
-        "0000000000001120, compressed page",
-        "0000000000000200, multifd",
-        "0000000000000080, RDMA"
+        "0000000000001060 02 0004 0002930f, Encoding of an XBZRLE page",
+        "0000000000001060 01 1001 0002930f, Bytes of an XBZRLE page",
+        "00ffffffffff1060 01 0004 0002930f, Page offset outside RAM block"
     })
+    void badXbzrleIsNamed(String record, String name) throws IOException {
+        StreamInspection found = inspectPart(record);
+        assertThat(found.ending()).isEqualTo(Ending.WRONG);
+        assertThat(found.remark()).contains(name);
+    }
+
+    /** WIRE: a finished round as the main connection of multifd has it, in QEMU 10.0. */
+    @Test
+    void flushesOfMultifdAreCounted() throws IOException {
+        StreamInspection found = inspectPart("0000000000000200");
+        assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.COMPLETE);
+        assertThat(found.multifdFlushes()).isEqualTo(1);
+    }
+
+    /** WIRE: records as QEMU 7.2 (compress) writes them, their first 8 bytes. */
+    @ParameterizedTest
+    @CsvSource({"0000000000001100, compressed page", "0000000000001120, compressed page", "0000000000000080, RDMA"})
     void whatIsNotReadIsNamedWithItsPlace(String record, String name) throws IOException {
         ByteBuffer out = ByteBuffer.allocate(4096);
         StreamWriter.header(out);

@@ -41,9 +41,7 @@ public final class DeviceFields {
     /** All fields of a device, in order; those of structures instead of the structures. */
     public List<StateField> of(SavedDevice device) {
         VmStateDescription state = states.get(key(device.idstr(), device.instanceId()));
-        return state == null
-                ? List.of()
-                : StateField.of(state, device.payload().byteLength());
+        return state == null ? List.of() : StateField.of(state, device.payload().byteLength());
     }
 
     /** Names of the fields whose bytes differ. */

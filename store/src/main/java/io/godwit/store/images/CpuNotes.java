@@ -5,6 +5,7 @@ package io.godwit.store.images;
 import io.godwit.store.care.DeviceFields;
 import io.godwit.store.snapshots.Manifest;
 import io.godwit.store.snapshots.SavedDevice;
+import io.godwit.stream.StateField;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -44,10 +45,10 @@ final class CpuNotes {
     }
 
     /** Numbers of the fields that are needed; elements of the array of registers one by one. */
-    private static Map<String, Long> read(SavedDevice cpu, List<DeviceFields.Field> fields) {
+    private static Map<String, Long> read(SavedDevice cpu, List<StateField> fields) {
         Map<String, Long> found = new HashMap<>();
         ByteBuffer payload = cpu.payload().toBuffer();
-        for (DeviceFields.Field field : fields) {
+        for (StateField field : fields) {
             boolean array = field.path().equals("env.regs");
             for (int i = 0; array && i < field.byteLength() / Long.BYTES; i++) {
                 found.put("env.regs[" + i + "]", payload.getLong(field.offset() + i * Long.BYTES));

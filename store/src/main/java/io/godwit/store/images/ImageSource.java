@@ -145,23 +145,28 @@ public final class ImageSource implements AutoCloseable {
     }
 
     /** Its name, for sentences. */
-    String name() {
+    public String name() {
         return name;
     }
 
     /** What is known of it. */
-    Map<String, String> facts() {
+    public Map<String, String> facts() {
         return facts;
     }
 
-    /** The file, if it can be read anywhere. */
-    Optional<FileChannel> file() {
+    /** The file, if it can be read anywhere; it stands at the stream's first byte. */
+    public Optional<FileChannel> file() {
         return file;
     }
 
     /** Where in the file the stream begins. */
     long base() {
         return base;
+    }
+
+    /** The stream's bytes, unwrapped. */
+    public ReadableByteChannel bytes() {
+        return bytes;
     }
 
     /** Reads on; less than 0 at the end. */
