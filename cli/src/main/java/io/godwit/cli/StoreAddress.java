@@ -27,9 +27,14 @@ record StoreAddress(Path directory, SnapshotName name) {
         return new StoreAddress(Path.of(text.substring(0, last)), new SnapshotName(text.substring(last + 1)));
     }
 
+    /** The store. */
+    Store store() {
+        return Store.open(directory);
+    }
+
     /** Opens it to be read. */
     Snapshot open() {
-        return Store.open(directory).snapshot(name);
+        return store().snapshot(name);
     }
 
     @Override

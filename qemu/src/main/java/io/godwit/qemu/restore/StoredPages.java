@@ -5,6 +5,7 @@ package io.godwit.qemu.restore;
 import io.godwit.engine.memory.PageBatch;
 
 /** Where the pages of a stored guest come from. Threads: any number, each with a batch of its own. */
+@FunctionalInterface
 interface StoredPages extends AutoCloseable {
     /**
      * Says where the pages of a batch are.
@@ -14,6 +15,7 @@ interface StoredPages extends AutoCloseable {
      */
     void locate(int block, PageBatch batch);
 
+    /** Lets go of what they are read from. Here: of nothing. */
     @Override
-    void close();
+    default void close() {}
 }
