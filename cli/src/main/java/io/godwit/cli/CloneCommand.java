@@ -30,7 +30,8 @@ import tools.jackson.databind.node.ObjectNode;
         footer = {
             "",
             "{} or {n} in an argument is the clone's number, from 0. The arguments must make the machine that was"
-                    + " stored, without -incoming. The command ends when all QEMUs have; --detach lets them go on alone.",
+                    + " stored, without -incoming. The command ends when all QEMUs have; --detach lets them go on"
+                    + " alone.",
             "",
             "The clones are one guest several times: they have the same host name, addresses and secrets, until"
                     + " something in them changes that."
@@ -68,7 +69,8 @@ final class CloneCommand implements Callable<Integer> {
     public Integer call() throws InterruptedException {
         List<String> command = RestoreArguments.command(spec, words);
         if (command.isEmpty() || words.size() > command.size()) {
-            throw new ParameterException(spec.commandLine(), "Say '--' and the QEMU to start, and nothing else before it");
+            throw new ParameterException(
+                    spec.commandLine(), "Say '--' and the QEMU to start, and nothing else before it");
         }
         if (count < 1 || count > MAX_CLONES) {
             throw new ParameterException(spec.commandLine(), "-n is 1 to " + MAX_CLONES + ", not " + count);
@@ -123,7 +125,11 @@ final class CloneCommand implements Callable<Integer> {
                 address,
                 clones.stream().mapToLong(Clones.Clone::runningNanos).min().orElse(0) / 1e6,
                 clones.stream().mapToLong(Clones.Clone::runningNanos).max().orElse(0) / 1e6,
-                clones.stream().mapToLong(c -> c.figures().completeNanos()).max().orElse(0) / 1e6,
+                clones.stream()
+                                .mapToLong(c -> c.figures().completeNanos())
+                                .max()
+                                .orElse(0)
+                        / 1e6,
                 ByteSize.binary(readBytes));
     }
 

@@ -34,7 +34,8 @@ final class CuttingTransports implements Transports {
 
     @Override
     public synchronized Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
-        return new Cut(system.connect(uri, patience, abort), new AtomicLong(cuts.isEmpty() ? Long.MAX_VALUE : cuts.pop()));
+        return new Cut(
+                system.connect(uri, patience, abort), new AtomicLong(cuts.isEmpty() ? Long.MAX_VALUE : cuts.pop()));
     }
 
     @Override

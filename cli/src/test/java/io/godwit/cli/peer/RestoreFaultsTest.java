@@ -71,7 +71,9 @@ class RestoreFaultsTest {
     /** One that does not run its guest, so that nothing of its memory can change. */
     private QemuProcess still(StoredLinux.Stored stored, String name) throws Exception {
         return QemuProcess.start(
-                directory, name, Stream.concat(stored.waiting().stream(), Stream.of("-S")).toList());
+                directory,
+                name,
+                Stream.concat(stored.waiting().stream(), Stream.of("-S")).toList());
     }
 
     @Test
@@ -110,7 +112,8 @@ class RestoreFaultsTest {
                 }
             }
         }
-        System.out.println(CUTS + " restores: " + recovered + " recoveries, " + failed + " failed before the guest ran");
+        System.out.println(
+                CUTS + " restores: " + recovered + " recoveries, " + failed + " failed before the guest ran");
     }
 
     private static Optional<RestoreFigures> figures(Restore restore, String what) throws InterruptedException {
@@ -198,7 +201,8 @@ class RestoreFaultsTest {
             killed.join();
         }
         try (QemuProcess qemu = QemuProcess.start(directory, "second", stored.waiting())) {
-            assertThat(restore(qemu, stored.directory().resolve("store")).status()).isZero();
+            assertThat(restore(qemu, stored.directory().resolve("store")).status())
+                    .isZero();
         }
     }
 
@@ -222,8 +226,7 @@ class RestoreFaultsTest {
     }
 
     private static void flip(Path file, long at) throws Exception {
-        try (FileChannel channel =
-                FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
+        try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
             ByteBuffer one = ByteBuffer.allocate(1);
             assertThat(channel.read(one, at)).isEqualTo(1);
             one.put(0, (byte) ~one.get(0)).flip();

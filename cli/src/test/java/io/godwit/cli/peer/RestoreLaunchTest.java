@@ -61,7 +61,9 @@ class RestoreLaunchTest {
         try (SocketChannel console = door.accept()) {
             Lines lines = new Lines("console", Channels.newInputStream(console));
             String last = LinuxGuest.BEAT + (stored.beats() + 2);
-            assertThat(lines.await(0, line -> line.contains(last), PATIENCE)).as(last).isPresent();
+            assertThat(lines.await(0, line -> line.contains(last), PATIENCE))
+                    .as(last)
+                    .isPresent();
             assertThat(lines.all()).noneMatch(line -> line.contains(LinuxGuest.WRONG));
         }
     }
@@ -69,8 +71,8 @@ class RestoreLaunchTest {
     @Test
     void clonesRunSideBySideAndTheStoreIsReadOnce(StoredLinux.Stored stored) throws Exception {
         List<ServerSocketChannel> consoles = List.of(door(0), door(1), door(2));
-        GodwitProcess run = GodwitProcess.run(
-                directory, PATIENCE, command(stored, "clone", "-n", "3", "--detach", "--json"));
+        GodwitProcess run =
+                GodwitProcess.run(directory, PATIENCE, command(stored, "clone", "-n", "3", "--detach", "--json"));
         assertThat(run.err()).isEmpty();
         assertThat(run.status()).isZero();
         JsonNode told = Json.parse(run.out());

@@ -24,9 +24,8 @@ final class TracedPages implements WantedPages {
 
     /** Of a guest with these blocks. What {@code before} says of pages that it does not have is left out. */
     TracedPages(List<SavedBlock> blocks, Optional<AccessTrace> trace) {
-        this.known = blocks.stream()
-                .map(block -> new PageBitmap(block.pageCount()))
-                .toList();
+        this.known =
+                blocks.stream().map(block -> new PageBitmap(block.pageCount())).toList();
         this.places = new long[0];
         if (trace.isPresent()) {
             for (long place : trace.get().places()) {
@@ -72,8 +71,6 @@ final class TracedPages implements WantedPages {
 
     /** What is known now, if that is more than before. Behind the end of the migration. */
     Optional<AccessTrace> learnt() {
-        return learnt == before.length
-                ? Optional.empty()
-                : Optional.of(new AccessTrace(Arrays.copyOf(places, learnt)));
+        return learnt == before.length ? Optional.empty() : Optional.of(new AccessTrace(Arrays.copyOf(places, learnt)));
     }
 }

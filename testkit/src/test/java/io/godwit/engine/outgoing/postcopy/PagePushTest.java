@@ -59,7 +59,8 @@ class PagePushTest {
         pages.block(0).dirtyBitmap().setAll();
         Doorbell bell = Environment.SYSTEM.newDoorbell();
         try (AbortSignal abort = new AbortSignal();
-                PageRequests requests = new PageRequests(pages, postcopy, () -> now, bell, Optional.empty());
+                PageRequests requests =
+                        new PageRequests(pages, postcopy, () -> now, bell, Optional.empty(), WantedPages.NONE);
                 PagePush push = new PagePush(
                         plan,
                         pages,
