@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.environment.Doorbell;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.WantedPages;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.PostcopyProgress;
