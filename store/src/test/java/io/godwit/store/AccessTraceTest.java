@@ -18,7 +18,7 @@ import org.junit.jupiter.api.io.TempDir;
 class AccessTraceTest {
     private static final SnapshotName NAME = new SnapshotName("web/monday");
     private static final AccessTrace TRACE =
-            new AccessTrace(new long[] {AccessTrace.place(1, 7), AccessTrace.place(0, (1L << 40) + 3)});
+            AccessTrace.of(AccessTrace.place(1, 7), AccessTrace.place(0, (1L << 40) + 3));
 
     @TempDir
     Path directory;
@@ -38,11 +38,11 @@ class AccessTraceTest {
     @Test
     void itIsReadAsItWasKeptAndALaterOneTakesItsPlace() {
         assertThat(store.trace(NAME)).isEmpty();
-        store.keepTrace(NAME, new AccessTrace(new long[] {5}));
+        store.keepTrace(NAME, AccessTrace.of(5));
         store.keepTrace(NAME, TRACE);
         assertThat(store.trace(NAME)).contains(TRACE);
-        assertThat(AccessTrace.block(TRACE.places()[0])).isEqualTo(1);
-        assertThat(AccessTrace.page(TRACE.places()[1])).isEqualTo((1L << 40) + 3);
+        assertThat(TRACE.block(0)).isEqualTo(1);
+        assertThat(TRACE.page(1)).isEqualTo((1L << 40) + 3);
     }
 
     @Test

@@ -106,7 +106,7 @@ public final class Clones implements AutoCloseable {
 
     private Clone restore(int number, long since, Restore.Settings settings) throws InterruptedException {
         LaunchedQemu qemu = qemus.get(number);
-        try (StoredGuest guest = new StoredGuest(manifest, pages::locate, trace);
+        try (StoredGuest guest = new StoredGuest(manifest, new SharedPages.View(pages), trace);
                 Restore restore = Restore.into(qemu, guest, settings)) {
             RestoreFigures figures = restore.run();
             return new Clone(number, qemu, restore.runningSince(since), figures);

@@ -36,6 +36,14 @@ final class SharedPages implements StoredPages {
     private final byte[] page = new byte[RamBlock.PAGE_BYTES];
     private final ReentrantLock reading = new ReentrantLock();
 
+    /** For one of the guests, whose end is not that of the others. */
+    record View(SharedPages pages) implements StoredPages {
+        @Override
+        public void locate(int block, PageBatch batch) {
+            pages.locate(block, batch);
+        }
+    }
+
     /** Of a snapshot, which it closes. */
     SharedPages(Snapshot snapshot) {
         this.snapshot = snapshot;

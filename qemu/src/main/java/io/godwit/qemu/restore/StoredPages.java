@@ -5,7 +5,6 @@ package io.godwit.qemu.restore;
 import io.godwit.engine.memory.PageBatch;
 
 /** Where the pages of a stored guest come from. Threads: any number, each with a batch of its own. */
-@FunctionalInterface
 interface StoredPages extends AutoCloseable {
     /**
      * Says where the pages of a batch are.

@@ -18,7 +18,7 @@ final class TracedPages implements WantedPages {
     private final List<PageBitmap> known;
     private long[] places;
     /** As {@link #places} was: another thread reads it. */
-    private final long[] before;
+    private final AccessTrace before;
 
     private int learnt;
 
@@ -28,11 +28,11 @@ final class TracedPages implements WantedPages {
                 blocks.stream().map(block -> new PageBitmap(block.pageCount())).toList();
         this.places = new long[0];
         if (trace.isPresent()) {
-            for (long place : trace.get().places()) {
-                note(AccessTrace.block(place), AccessTrace.page(place));
+            for (int i = 0; i < trace.get().count(); i++) {
+                note(trace.get().block(i), trace.get().page(i));
             }
         }
-        this.before = Arrays.copyOf(places, learnt);
+        this.before = AccessTrace.of(Arrays.copyOf(places, learnt));
     }
 
     private void note(int block, long page) {
@@ -51,17 +51,17 @@ final class TracedPages implements WantedPages {
 
     @Override
     public int count() {
-        return before.length;
+        return before.count();
     }
 
     @Override
     public int block(int index) {
-        return AccessTrace.block(before[index]);
+        return before.block(index);
     }
 
     @Override
     public long page(int index) {
-        return AccessTrace.page(before[index]);
+        return before.page(index);
     }
 
     @Override
@@ -71,6 +71,6 @@ final class TracedPages implements WantedPages {
 
     /** What is known now, if that is more than before. Behind the end of the migration. */
     Optional<AccessTrace> learnt() {
-        return learnt == before.length ? Optional.empty() : Optional.of(new AccessTrace(Arrays.copyOf(places, learnt)));
+        return learnt == before.count() ? Optional.empty() : Optional.of(AccessTrace.of(Arrays.copyOf(places, learnt)));
     }
 }

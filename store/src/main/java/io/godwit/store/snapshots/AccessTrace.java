@@ -13,35 +13,49 @@ import java.util.Optional;
 
 /**
  * Which pages a guest wanted when it was brought to life, in their order. It only says what is worth reading first, so
- * one that is missing or damaged is as good as none.
- *
- * @param places as {@link #place} makes them; the caller's no more
+ * one that is missing or damaged is as good as none. Immutable.
  */
-public record AccessTrace(long[] places) {
+public final class AccessTrace {
     /** LIMIT: 256 MiB of pages. What comes behind that is no beginning any more. */
     public static final int MAX_PLACES = 65_536;
 
     /** {@code GODWTRAC}. */
-    static final long MAGIC = 0x474f_4457_5452_4143L;
+    private static final long MAGIC = 0x474f_4457_5452_4143L;
 
     private static final int PAGE_BITS = 48;
+
+    private final long[] places;
+
+    private AccessTrace(long[] places) {
+        this.places = places;
+    }
+
+    /** Of pages, as {@link #place} makes them. */
+    public static AccessTrace of(long... places) {
+        return new AccessTrace(places.clone());
+    }
 
     /** A page of a block. */
     public static long place(int block, long page) {
         return ((long) block << PAGE_BITS) | page;
     }
 
-    /** Index of the block in the snapshot's list. */
-    public static int block(long place) {
-        return (int) (place >>> PAGE_BITS);
+    /** How many pages. */
+    public int count() {
+        return places.length;
     }
 
-    /** The page in its block. */
-    public static long page(long place) {
-        return place & ((1L << PAGE_BITS) - 1);
+    /** The block of one, as an index in the snapshot's list; from 0, in the order in which they were wanted. */
+    public int block(int index) {
+        return (int) (places[index] >>> PAGE_BITS);
     }
 
-    /** The trace that is kept beside a snapshot; empty if there is none that can be read. */
+    /** Its number in the block. */
+    public long page(int index) {
+        return places[index] & ((1L << PAGE_BITS) - 1);
+    }
+
+    /** The trace that is kept under this name; empty if there is none that can be read. */
     public static Optional<AccessTrace> read(ObjectPlace place, ObjectName name) {
         if (!place.has(name)) {
             return Optional.empty();
