@@ -3,6 +3,10 @@
 package io.godwit.cli;
 
 import io.godwit.control.QmpAddress;
+import java.io.UncheckedIOException;
+import java.net.DatagramSocket;
+import java.net.InetSocketAddress;
+import java.net.SocketException;
 import java.time.Duration;
 
 /** Where a host answers QMP, as a user typed it. */
@@ -22,6 +26,20 @@ final class Addresses {
             return QmpAddress.parse(text);
         } catch (IllegalArgumentException e) {
             throw new CommandFailure(String.valueOf(e.getMessage()), e);
+        }
+    }
+
+    /** Any port of this machine at the address that leads to who answers QMP there, as a URI to listen at. */
+    static String anyPortTowards(QmpAddress address) {
+        if (!(address instanceof QmpAddress.Tcp tcp) || tcp.host().isEmpty()) {
+            return anyPortBeside(address);
+        }
+        // Nothing is sent: the kernel says from where it would be.
+        try (DatagramSocket socket = new DatagramSocket()) {
+            socket.connect(new InetSocketAddress(tcp.host(), Math.max(1, tcp.port())));
+            return anyPortBeside(new QmpAddress.Tcp(socket.getLocalAddress().getHostAddress(), 0));
+        } catch (SocketException | UncheckedIOException | IllegalArgumentException _) {
+            return anyPortBeside(address);
         }
     }
 

@@ -2,33 +2,27 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import io.godwit.control.Json;
 import io.godwit.control.QmpAddress;
 import io.godwit.qemu.capture.Afterwards;
-import io.godwit.qemu.capture.Capture;
 import io.godwit.qemu.capture.CapturePlan;
 import io.godwit.qemu.capture.CaptureReport;
-import io.godwit.qemu.capture.Disk;
-import io.godwit.store.Store;
-import io.godwit.store.snapshots.Manifest;
-import io.godwit.store.snapshots.SnapshotWriter;
+import io.godwit.qemu.capture.CaptureSeries;
 import java.io.PrintWriter;
-import java.util.List;
-import java.util.Locale;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.Callable;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
-import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** {@code godwit capture}: a running guest becomes a snapshot in a store. Ctrl-C gives up; the guest runs on. */
@@ -105,116 +99,70 @@ final class CaptureCommand implements Callable<Integer> {
     @Option(names = "--json", description = "The report as JSON.")
     private boolean json;
 
+    @Option(
+            names = "--every",
+            paramLabel = "TIME",
+            converter = TimeSpan.class,
+            description = "Capture again and again, so far apart: 30s, 10m, 1h or 1d. Each snapshot is"
+                    + " STORE/NAME/MOMENT. What fails is told, and the next capture is tried.")
+    private @Nullable Duration every;
+
+    @Option(
+            names = "--keep",
+            paramLabel = "NUMBER",
+            description = "With --every: how many of these snapshots stay; older ones are removed. Default: all.")
+    private int keep = Integer.MAX_VALUE;
+
+    @Option(
+            names = "--times",
+            paramLabel = "NUMBER",
+            description = "With --every: end after so many captures. Default: never.")
+    private int times = Integer.MAX_VALUE;
+
     @Override
     public Integer call() {
-        CaptureReport report = capture(StoreAddress.parse(target));
+        StoreAddress address = StoreAddress.parse(target);
+        CapturePlan plan = plan(Addresses.qmp(qmp));
         PrintWriter out = spec.commandLine().getOut();
-        if (json) {
-            out.println(Json.writePretty(json(report)));
-        } else {
-            lines(report).forEach(out::println);
+        CaptureRuns runs = new CaptureRuns(
+                plan,
+                address.place(),
+                spec.commandLine().getErr(),
+                (name, report) -> print(out, address.place() + "/" + name, report));
+        Runtime.getRuntime().addShutdownHook(new Thread(runs::cancelAndWait, "cancel"));
+        if (every == null) {
+            if (keep != Integer.MAX_VALUE || times != Integer.MAX_VALUE) {
+                throw new ParameterException(spec.commandLine(), "--keep and --times go with --every");
+            }
+            runs.once(address.name());
+            return 0;
         }
-        out.flush();
-        return 0;
+        if (keep < 1 || times < 1 || every.toSeconds() < 1) {
+            throw new ParameterException(spec.commandLine(), "--every, --keep and --times are at least 1");
+        }
+        if (plan.afterwards() != Afterwards.KEEP_RUNNING) {
+            throw new ParameterException(spec.commandLine(), "--every goes with a guest that is kept running");
+        }
+        return runs.again(new CaptureSeries(address.name(), keep), every, times) ? 0 : 1;
     }
 
-    private CaptureReport capture(StoreAddress address) {
-        CapturePlan plan = plan(Addresses.qmp(qmp));
-        Store store = Store.openOrCreate(address.directory());
-        try (SnapshotWriter writer = store.write(address.name())) {
-            Capture capture = new Capture(
-                    plan,
-                    address.name(),
-                    writer,
-                    new CaptureProgress(spec.commandLine().getErr()));
-            CountDownLatch ended = new CountDownLatch(1);
-            Thread hook = new Thread(() -> cancel(capture, ended), "cancel");
-            Runtime.getRuntime().addShutdownHook(hook);
-            try {
-                return capture.run();
-            } finally {
-                ended.countDown();
-            }
+    private void print(PrintWriter out, String snapshot, CaptureReport report) {
+        if (json) {
+            ObjectNode node = CaptureView.json(snapshot, report);
+            out.println(every == null ? Json.writePretty(node) : new String(Json.write(node), UTF_8));
+        } else {
+            CaptureView.lines(snapshot, report, diskHook != null).forEach(out::println);
         }
+        out.flush();
     }
 
     private CapturePlan plan(QmpAddress source) {
         return new CapturePlan(
                 source,
-                listen == null ? Addresses.anyPortBeside(source) : listen,
+                listen == null ? Addresses.anyPortTowards(source) : listen,
                 after.chosen(),
                 Optional.ofNullable(diskHook),
                 maxBandwidth == null ? OptionalLong.empty() : OptionalLong.of(maxBandwidth),
                 downtimeMillis == null ? OptionalLong.empty() : OptionalLong.of(downtimeMillis));
-    }
-
-    /** The process is told to end: the source is brought to rest first. */
-    private static void cancel(Capture capture, CountDownLatch ended) {
-        capture.cancel();
-        try {
-            if (!ended.await(Addresses.PATIENCE.toMillis(), TimeUnit.MILLISECONDS)) {
-                System.err.println("godwit: the source has not come to rest within " + Addresses.PATIENCE.toSeconds()
-                        + " s; its guest goes on by itself. Ask it with query-migrate.");
-            }
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private List<String> lines(CaptureReport report) {
-        Manifest.Counts counts = report.manifest().counts();
-        String pages = String.format(
-                Locale.ROOT,
-                "%s: %s, %,d pages with content, %,d of zeros; new to the store %,d pages, %s",
-                target,
-                report.manifest().configuration().machine(),
-                counts.content(),
-                counts.zero(),
-                counts.newPages(),
-                ByteSize.binary(counts.newBytes()));
-        String guest = report.pause()
-                .map(pause -> "The guest stood still for " + TimeSpan.text(pause.toNanos()) + ", and is "
-                        + report.runState() + ".")
-                .orElse("The guest is " + report.runState() + ".");
-        String took = String.format(
-                Locale.ROOT,
-                "Captured in %s: %s on the wire, %,d pages.",
-                TimeSpan.text(report.took().toNanos()),
-                ByteSize.decimal(report.wireBytes()),
-                report.pages());
-        return report.disks().isEmpty() ? List.of(pages, took, guest) : List.of(pages, took, guest, disks(report));
-    }
-
-    private String disks(CaptureReport report) {
-        String names = report.disks().stream().map(Disk::toString).collect(Collectors.joining(", "));
-        return "Disks are not captured: " + names
-                + (diskHook == null
-                        ? ". A restored guest needs them as they were; --disk-hook keeps them."
-                        : ". The disk hook was called while the guest stood still.");
-    }
-
-    private ObjectNode json(CaptureReport report) {
-        Manifest.Counts counts = report.manifest().counts();
-        ObjectNode node = Json.object()
-                .put("snapshot", target)
-                .put("machine", report.manifest().configuration().machine())
-                .put("contentPages", counts.content())
-                .put("zeroPages", counts.zero())
-                .put("absentPages", counts.absent())
-                .put("newPages", counts.newPages())
-                .put("newBytes", counts.newBytes())
-                .put("tookMillis", report.took().toMillis())
-                .put("receivedMillis", report.received().toMillis())
-                .put("wireBytes", report.wireBytes())
-                .put("sentPages", report.pages())
-                .put("runState", report.runState());
-        report.pause().ifPresent(pause -> node.put("pauseMicros", pause.toNanos() / 1000));
-        ArrayNode disks = node.putArray("disks");
-        report.disks()
-                .forEach(disk -> disks.add(Json.object()
-                        .put("name", disk.name())
-                        .put("file", disk.file())
-                        .put("writable", disk.writable())));
-        return node;
     }
 }

@@ -53,6 +53,8 @@ class CommandLineTest {
             migrate --qmp unix:/x --resume --postcopy tcp:h:1 | --resume goes on as the migration began
             migrate --qmp unix:/x --postcopy-after-passes x tcp:h:1 | Invalid value for option '--postcopy-after-passes'
             inspect                                         | Missing required parameter: 'FILE'
+            doctor                                          | Missing required option: '--qmp=ADDRESS'
+            doctor --qmp unix:/x --watch 61                 | --watch is 0 to 60 seconds
             """)
     void whatIsNotUnderstoodIsSaidInOneLineWithStatus2(String words, String sentence) {
         int status = words.isEmpty() ? run() : run(words.split(" ", -1));
@@ -78,6 +80,8 @@ class CommandLineTest {
             host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --cap postcopy-preempt    | requires
             migrate --qmp unix:/nowhere/x tcp:127.0.0.1:1   | cannot connect
             inspect /nowhere/x                              | There is no file /nowhere/x.
+            capture --qmp unix:/nowhere/x /nowhere/..       | is no name of a snapshot
+            capture --qmp unix:/nowhere/x /nowhere/a        | cannot connect
             """)
     void whatCannotBeDoneIsSaidInOneSentenceWithStatus1(String words, String sentence) {
         assertThat(run(words.split(" ", -1))).isEqualTo(1);

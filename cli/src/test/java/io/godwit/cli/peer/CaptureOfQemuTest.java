@@ -74,6 +74,37 @@ class CaptureOfQemuTest {
     }
 
     @Test
+    void ofASeriesTheLatestStayAndOnlyWhatIsDifferentIsNew(QemuProcess qemu) throws Exception {
+        String store = directory + "/store";
+        String[] lines = godwit(
+                        "capture",
+                        "--json",
+                        "--qmp",
+                        qemu.qmpAddress(),
+                        store + "/web",
+                        "--every",
+                        "1s",
+                        "--keep",
+                        "2",
+                        "--times",
+                        "3")
+                .split("\n");
+        assertThat(lines).hasSize(3);
+        JsonNode first = Json.parse(lines[0]);
+        JsonNode second = Json.parse(lines[1]);
+        assertThat(second.path("newPages").asLong())
+                .isPositive()
+                .isLessThan(first.path("newPages").asLong() / 2);
+        String listed = godwit("store", "ls", store);
+        for (int i = 0; i < lines.length; i++) {
+            String name = Json.parse(lines[i]).path("snapshot").asString("").substring(store.length() + 1);
+            assertThat(name).startsWith("web/");
+            assertThat(listed.contains(name)).as("snapshot " + i).isEqualTo(i > 0);
+        }
+        String _ = godwit("store", "check", store);
+    }
+
+    @Test
     void aGuestThatIsPausedAfterwardsIsStoredAsItStands(QemuProcess qemu) throws Exception {
         JsonNode report = capture(qemu, "still", "--pause");
         assertThat(report.path("runState").asString()).isEqualTo("postmigrate");

@@ -21,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Supplier;
 import tools.jackson.databind.JsonNode;
 
 /**
@@ -36,12 +37,13 @@ public final class Capture {
 
     private final CapturePlan plan;
     private final SnapshotName name;
-    private final SnapshotWriter writer;
+    private final Supplier<SnapshotWriter> begin;
     private final CaptureListener listener;
-    private final CapturedGuest guest = new CapturedGuest(this::begin, this::whole);
+    private final CapturedGuest guest = new CapturedGuest(this::place, this::whole);
     private final Map<String, String> facts = new LinkedHashMap<>();
     private List<Disk> disks = List.of();
     private volatile boolean cancelled;
+    private volatile Optional<SnapshotWriter> writer = Optional.empty();
     private volatile Optional<SnapshotPlace> place = Optional.empty();
     private volatile Optional<SourceGuest> source = Optional.empty();
     private volatile Optional<Migrator> arrival = Optional.empty();
@@ -62,12 +64,12 @@ public final class Capture {
      * Prepares.
      *
      * @param name the snapshot's
-     * @param writer has begun it, and stays its caller's
+     * @param begin begins it; called when the source has said that its guest can be captured
      */
-    public Capture(CapturePlan plan, SnapshotName name, SnapshotWriter writer, CaptureListener listener) {
+    public Capture(CapturePlan plan, SnapshotName name, Supplier<SnapshotWriter> begin, CaptureListener listener) {
         this.plan = plan;
         this.name = name;
-        this.writer = writer;
+        this.begin = begin;
         this.listener = listener;
     }
 
@@ -82,6 +84,7 @@ public final class Capture {
      *
      * @throws CaptureException if that cannot be done; the message says what the guest does now
      * @throws QmpConnectionException if the source cannot be reached
+     * @throws StoreException if the snapshot cannot be begun
      */
     public CaptureReport run() {
         long began = System.nanoTime();
@@ -91,7 +94,10 @@ public final class Capture {
             disks = Disk.of(asked.client(), SourceGuest.PATIENCE);
             facts.putAll(SourceFacts.of(
                     plan.source(), asked.client(), ran ? "running" : "paused", disks, SourceGuest.PATIENCE));
-            return capture(asked, ran, began);
+            try (SnapshotWriter begun = begin.get()) {
+                writer = Optional.of(begun);
+                return capture(asked, ran, began);
+            }
         }
     }
 
@@ -139,8 +145,8 @@ public final class Capture {
         return incoming.statistics();
     }
 
-    private PrecopyPlace begin(List<RamBlockEntry> blocks) {
-        SnapshotPlace begun = new SnapshotPlace(writer, blocks);
+    private PrecopyPlace place(List<RamBlockEntry> blocks) {
+        SnapshotPlace begun = new SnapshotPlace(writer.orElseThrow(), blocks);
         place = Optional.of(begun);
         return begun;
     }
@@ -220,7 +226,7 @@ public final class Capture {
     }
 
     private Manifest finish() {
-        return writer.finish(facts, guest.configuration(), guest.devices(), guest.vmDescription());
+        return writer.orElseThrow().finish(facts, guest.configuration(), guest.devices(), guest.vmDescription());
     }
 
     /** The guest runs on; what has come of it is made to last. */
@@ -231,7 +237,7 @@ public final class Capture {
         } catch (StoreException e) {
             throw new CaptureException(
                     "The guest was received, but could not be stored: " + e.getMessage()
-                            + " The guest runs on, and the store is as it was.",
+                            + " The guest runs on, and there is no snapshot of it.",
                     e);
         }
     }
@@ -252,14 +258,14 @@ public final class Capture {
                     "The capture of " + plan.source() + " failed: " + reason + ". Then its QEMU could not be asked: "
                             + MigrationException.sentence(e) + " If it lives, its guest goes on by itself."
                             + (left.isEmpty() ? "" : " These settings there may not be as they were: " + left + ".")
-                            + " The store is as it was.",
+                            + " There is no snapshot of it.",
                     failure.orElse(e));
         }
         if (failure.isPresent()) {
             throw new CaptureException(
                     "The capture of " + plan.source() + " failed: " + ended(MigrationException.sentence(failure.get()))
                             + (state.equals("running") ? " The guest runs on" : " The guest is " + state)
-                            + " at its QEMU, and the store is as it was.",
+                            + " at its QEMU, and there is no snapshot of it.",
                     failure.get());
         }
         return state;

@@ -118,10 +118,13 @@ final class SourceGuest implements AutoCloseable {
 
     /**
      * The source need not wait for an answer any more: it goes on with its guest as if nothing had been. QEMU does that
-     * by itself, at once, whatever becomes of this process.
+     * by itself, at once, whatever becomes of this process. A Godwit has to hear that its guest was refused, which
+     * comes next: one that is cancelled so late cannot know whether the guest runs elsewhere.
      */
     void letGo() {
-        client.execute("migrate_cancel", PATIENCE);
+        if (!client.isGodwit()) {
+            client.execute("migrate_cancel", PATIENCE);
+        }
     }
 
     /** Takes in what QEMU has told meanwhile. */

@@ -65,14 +65,15 @@ public final class PageReader implements AutoCloseable {
         long key = PlaceNumber.of(number, index);
         Chunk found = chunks.get(key);
         if (found == null) {
-            Pack pack = packs.pack(number);
-            if (index >= pack.chunkCount()) {
-                throw pack.wrongPage(index * Pack.CHUNK_PAGES);
-            }
             Chunk read = chunks.size() < KEPT_CHUNKS ? new Chunk() : oldest();
-            pack.ids(index, read.ids);
-            pack.chunk(index, read.pages);
-            readBytes += pack.frameBytes(index);
+            packs.reading(number, pack -> {
+                if (index >= pack.chunkCount()) {
+                    throw pack.wrongPage(index * Pack.CHUNK_PAGES);
+                }
+                pack.ids(index, read.ids);
+                pack.chunk(index, read.pages);
+                readBytes += pack.frameBytes(index);
+            });
             read.checked = 0;
             chunks.put(key, read);
             found = read;

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli.peer;
+
+import static io.godwit.cli.peer.QemuProcess.PATIENCE;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.godwit.control.Json;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.SplittableRandom;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Whatever becomes of a capture, the guest goes on at its QEMU by itself, and the store is whole. The system property
+ * {@code godwit.kills} says how many captures die at a moment of chance.
+ */
+@Tag("peer")
+@Timeout(1800)
+class CaptureFaultsTest {
+    private static final int KILLS = Integer.getInteger("godwit.kills", 4);
+    private static final long SEED = Long.getLong("godwit.seed", 14);
+    private static final List<String> MACHINE = List.of("-machine", "pc,accel=tcg", "-m", "128M");
+
+    /** The guest has few pages with content, and a capture is to last for a while. */
+    private static final String SLOWLY = "--max-bandwidth";
+
+    @TempDir
+    Path directory = Path.of("");
+
+    private Path mounted = Path.of("");
+
+    @AfterEach
+    void unmount() throws Exception {
+        if (!mounted.equals(Path.of(""))) {
+            assertThat(run("umount", mounted.toString())).isZero();
+        }
+    }
+
+    private static int run(String... command) throws IOException, InterruptedException {
+        return new ProcessBuilder(command).redirectErrorStream(true).start().waitFor();
+    }
+
+    private QemuProcess guest() throws Exception {
+        assumeTrue(QemuProcess.missing().isEmpty(), () -> QemuProcess.missing().orElse(""));
+        return QemuProcess.start(directory, "source", MACHINE);
+    }
+
+    private QemuProcess oldGuest() throws Exception {
+        assumeTrue(
+                QemuProcess.oldMissing().isEmpty(),
+                () -> QemuProcess.oldMissing().orElse(""));
+        return QemuProcess.startOld(directory, "source", MACHINE);
+    }
+
+    private String store() {
+        return directory.resolve("store").toString();
+    }
+
+    private CapturingGodwit capture(QemuProcess qemu, String target, String... options) throws IOException {
+        List<String> arguments = new ArrayList<>(List.of("capture", "--qmp", qemu.qmpAddress(), target));
+        arguments.addAll(List.of(options));
+        return CapturingGodwit.start(directory, arguments.toArray(String[]::new));
+    }
+
+    private void checkStore(String store) throws Exception {
+        if (Files.exists(Path.of(store, "store.format"))) {
+            GodwitProcess check = GodwitProcess.run(directory, PATIENCE, "store", "check", store);
+            assertThat(check.status()).as(check.out() + check.err()).isZero();
+        }
+    }
+
+    private static void awaitRunning(QemuProcess qemu) throws Exception {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        String migration = migration(qemu);
+        while (!qemu.query("query-status", "status").equals("running") || !isEnded(migration)) {
+            assertThat(System.nanoTime()).as(migration).isLessThan(deadline);
+            migration = migration(qemu);
+        }
+    }
+
+    private static String migration(QemuProcess qemu) throws Exception {
+        return Json.parse(qemu.execute("query-migrate"))
+                .path("return")
+                .path("status")
+                .asString("none");
+    }
+
+    private static boolean isEnded(String status) {
+        return List.of("none", "cancelled", "failed", "completed").contains(status);
+    }
+
+    @Test
+    void captureThatIsKilledAtAnyMomentLeavesARunningGuestAndAWholeStore() throws Exception {
+        SplittableRandom random = new SplittableRandom(SEED);
+        try (QemuProcess qemu = guest()) {
+            long began = System.nanoTime();
+            try (CapturingGodwit whole = capture(qemu, store() + "/first", SLOWLY, "1M")) {
+                assertThat(whole.awaitEnd()).as(whole.err()).isZero();
+            }
+            long wholeMillis = (System.nanoTime() - began) / 1_000_000;
+            int killed = 0;
+            for (int i = 0; i < KILLS; i++) {
+                String after = i % 2 == 0 ? "--keep-running" : "--pause";
+                long moment = random.nextLong(wholeMillis / 4, wholeMillis + 1);
+                String told = "seed " + SEED + ", kill " + i + " after " + moment + " ms";
+                try (CapturingGodwit capture = capture(qemu, store() + "/kill-" + i, after, SLOWLY, "1M")) {
+                    killed += capture.killAfter(moment) ? 1 : 0;
+                }
+                if (Files.exists(Path.of(store(), "snapshots", "kill-" + i + ".snapshot")) && i % 2 == 1) {
+                    // It had all, and left the guest as it was told to.
+                    qemu.execute("cont");
+                }
+                awaitRunning(qemu);
+                checkStore(store());
+                System.out.println(told + ": running, whole");
+            }
+            System.out.println(killed + " of " + KILLS + " were killed before their end");
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void captureThatIsKilledWhileTheGuestStandsStillLeavesItRunning(boolean old) throws Exception {
+        Path held = Files.createFile(directory.resolve("held"));
+        try (QemuProcess qemu = old ? oldGuest() : guest()) {
+            for (String after : List.of("--keep-running", "--pause", "--quit")) {
+                try (CapturingGodwit capture = capture(
+                        qemu,
+                        store() + "/held",
+                        after,
+                        "--disk-hook",
+                        "while [ -e " + held + " ]; do sleep .1; done")) {
+                    awaitStill(qemu);
+                    capture.kill();
+                    awaitRunning(qemu);
+                }
+                checkStore(store());
+            }
+        } finally {
+            Files.delete(held);
+        }
+    }
+
+    private static void awaitStill(QemuProcess qemu) throws Exception {
+        long deadline = System.nanoTime() + PATIENCE.toNanos();
+        while (!qemu.query("query-status", "status").equals("finish-migrate")) {
+            assertThat(System.nanoTime()).isLessThan(deadline);
+        }
+    }
+
+    @Test
+    void captureThatIsToldToEndPutsTheSettingsBack() throws Exception {
+        Path held = Files.createFile(directory.resolve("held"));
+        try (QemuProcess qemu = guest()) {
+            qemu.capability("xbzrle", true);
+            String before = Json.parse(qemu.execute("query-migrate-capabilities"))
+                    .path("return")
+                    .toString();
+            try (CapturingGodwit capture =
+                    capture(qemu, store() + "/held", "--disk-hook", "while [ -e " + held + " ]; do sleep .1; done")) {
+                awaitStill(qemu);
+                capture.terminate();
+                int _ = capture.awaitEnd();
+                awaitRunning(qemu);
+                assertThat(Json.parse(qemu.execute("query-migrate-capabilities"))
+                                .path("return")
+                                .toString())
+                        .isEqualTo(before);
+            }
+        } finally {
+            Files.delete(held);
+        }
+    }
+
+    @Test
+    void diskHookThatFailsFailsTheCaptureAndTheGuestRunsOn() throws Exception {
+        try (QemuProcess qemu = guest();
+                CapturingGodwit capture =
+                        capture(qemu, store() + "/hook", "--pause", "--disk-hook", "echo no room; exit 3")) {
+            assertThat(capture.awaitEnd()).isEqualTo(1);
+            assertThat(capture.err()).contains("status 3", "no room", "The guest runs on");
+            awaitRunning(qemu);
+            assertThat(Path.of(store(), "snapshots")).isEmptyDirectory();
+        }
+    }
+
+    @Test
+    void nameThatIsTakenIsRefusedBeforeTheGuestIsTouched() throws Exception {
+        try (QemuProcess qemu = guest();
+                CapturingGodwit first = capture(qemu, store() + "/one")) {
+            assertThat(first.awaitEnd()).as(first.err()).isZero();
+            String before = qemu.execute("query-migrate").replaceAll("\"id\".*", "");
+            try (CapturingGodwit second = capture(qemu, store() + "/one")) {
+                assertThat(second.awaitEnd()).isEqualTo(1);
+                assertThat(second.err()).contains("There is a snapshot 'one'");
+            }
+            assertThat(qemu.execute("query-migrate").replaceAll("\"id\".*", "")).isEqualTo(before);
+        }
+    }
+
+    @Test
+    void fullDiskEndsTheCaptureAndTheGuestRunsOn() throws Exception {
+        Path disk = Files.createDirectory(directory.resolve("disk"));
+        assumeTrue(
+                run("mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", disk.toString()) == 0,
+                "no right to mount a tmpfs");
+        mounted = disk;
+        try (QemuProcess qemu = guest();
+                CapturingGodwit capture = capture(qemu, disk + "/store/full")) {
+            assertThat(capture.awaitEnd()).isEqualTo(1);
+            assertThat(capture.err()).contains("No space left on device", "The guest runs on");
+            awaitRunning(qemu);
+            checkStore(disk + "/store");
+        }
+    }
+
+    @Test
+    void qemuThatDiesInTheMiddleLeavesAWholeStore() throws Exception {
+        Path held = Files.createFile(directory.resolve("held"));
+        try (QemuProcess qemu = guest();
+                CapturingGodwit capture = capture(
+                        qemu, store() + "/dead", "--disk-hook", "while [ -e " + held + " ]; do sleep .1; done")) {
+            awaitStill(qemu);
+            qemu.kill();
+            Files.delete(held);
+            assertThat(capture.awaitEnd()).isEqualTo(1);
+            assertThat(capture.err()).contains("failed");
+            assertThat(Path.of(store(), "snapshots")).isEmptyDirectory();
+            checkStore(store());
+        } finally {
+            Files.deleteIfExists(held);
+        }
+    }
+}
