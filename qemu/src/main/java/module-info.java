@@ -10,5 +10,6 @@ module io.godwit.qemu {
     requires static org.jspecify;
 
     exports io.godwit.qemu.capture;
+    exports io.godwit.qemu.doctor;
     exports io.godwit.qemu.restore;
 }

@@ -4,13 +4,10 @@ package io.godwit.cli;
 
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
-import io.godwit.engine.forecast.Conditions;
 import io.godwit.engine.forecast.Forecast;
 import io.godwit.engine.forecast.GuestProfile;
 import io.godwit.engine.forecast.Link;
 import io.godwit.engine.forecast.Method;
-import io.godwit.engine.settings.MigrationParameter;
-import io.godwit.engine.settings.MigrationParameters;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
 import java.util.regex.Matcher;
@@ -37,9 +34,6 @@ final class AdviseCommand implements Callable<Integer> {
     private static final long FIRST_LOOK_MILLIS = 1000;
     private static final long LONGEST_DOWNTIME_MILLIS = 2_000_000;
     private static final int LONGEST_WATCH_SECONDS = 60;
-
-    /** With {@code dirty-limit} the guest may dirty so much of what is sent. */
-    private static final double LIMIT_SHARE = 0.4;
 
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
@@ -128,19 +122,11 @@ final class AdviseCommand implements Callable<Integer> {
         ForecastView view = json ? new ForecastJson(out) : new ForecastTable(out);
         watch.watch(FIRST_LOOK_MILLIS);
         GuestProfile first = watch.profile();
-        view.early(Forecast.of(Method.PRECOPY, first, link, conditions(watch, link)));
+        view.early(Forecast.of(Method.PRECOPY, first, link, watch.conditions(link, downtimeLimitMillis)));
         if (watchSeconds * 1000L > FIRST_LOOK_MILLIS) {
             watch.watch(watchSeconds * 1000L - FIRST_LOOK_MILLIS);
         }
-        view.show(new ForecastView.Told(qmp, watch.profile(), watch.knowsZeroPages(), link, conditions(watch, link)));
-    }
-
-    private Conditions conditions(GuestWatch watch, Link link) {
-        long perVcpu =
-                (long) (link.bytesPerSecond() * LIMIT_SHARE / watch.profile().vcpus());
-        MigrationParameters parameters = MigrationParameters.DEFAULTS
-                .with(MigrationParameter.DOWNTIME_LIMIT, downtimeLimitMillis)
-                .with(MigrationParameter.VCPU_DIRTY_LIMIT, Math.max(1, perVcpu >> 20));
-        return new Conditions(watch.rule(), parameters);
+        view.show(new ForecastView.Told(
+                qmp, watch.profile(), watch.knowsZeroPages(), link, watch.conditions(link, downtimeLimitMillis)));
     }
 }

@@ -32,14 +32,16 @@ import picocli.CommandLine.UnmatchedArgumentException;
             InspectCommand.class,
             StoreCommand.class,
             RestoreCommand.class,
+            CloneCommand.class,
             AdviseCommand.class,
+            DoctorCommand.class,
             ClientCommand.class,
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
     private static final String COMMANDS =
-            "demo, host, migrate, capture, restore, protect, inspect, store, advise or client";
+            "demo, host, migrate, capture, restore, clone, protect, inspect, store, advise, doctor or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

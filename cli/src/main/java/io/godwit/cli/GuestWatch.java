@@ -5,10 +5,14 @@ package io.godwit.cli;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
+import io.godwit.engine.forecast.Conditions;
 import io.godwit.engine.forecast.DirtyCurve;
 import io.godwit.engine.forecast.Estimate;
 import io.godwit.engine.forecast.GuestProfile;
+import io.godwit.engine.forecast.Link;
 import io.godwit.engine.forecast.StoppingRule;
+import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.settings.MigrationParameters;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -34,6 +38,9 @@ final class GuestWatch {
 
     /** Of each GiB; more make the guest's pages slower to hash and the figure only little better. */
     private static final int SAMPLE_PAGES = 4096;
+
+    /** With {@code dirty-limit} the guest may dirty so much of what is sent. */
+    private static final double LIMIT_SHARE = 0.4;
 
     /** A guest of whose pages nothing is known: all are sent, or hardly any. */
     private static final Estimate UNKNOWN_SHARE = new Estimate(0, 0, 0.9);
@@ -82,10 +89,6 @@ final class GuestWatch {
         }
     }
 
-    StoppingRule rule() {
-        return rule;
-    }
-
     /** Whether the share of zero pages is more than a guess. */
     boolean knowsZeroPages() {
         return !zeroShare.equals(UNKNOWN_SHARE);
@@ -94,6 +97,15 @@ final class GuestWatch {
     /** What has been seen so far. */
     GuestProfile profile() {
         return new GuestProfile(totalBytes, zeroShare, DirtyCurve.of(points, totalBytes / PAGE_BYTES), vcpus);
+    }
+
+    /** Under what conditions it would migrate; the other parameters are as a host begins. */
+    Conditions conditions(Link link, long downtimeLimitMillis) {
+        long perVcpu = (long) (link.bytesPerSecond() * LIMIT_SHARE / profile().vcpus());
+        MigrationParameters parameters = MigrationParameters.DEFAULTS
+                .with(MigrationParameter.DOWNTIME_LIMIT, downtimeLimitMillis)
+                .with(MigrationParameter.VCPU_DIRTY_LIMIT, Math.max(1, perVcpu >> 20));
+        return new Conditions(rule, parameters);
     }
 
     /** Watches for about that long. */

@@ -53,6 +53,8 @@ class CommandLineTest {
             migrate --qmp unix:/x --resume --postcopy tcp:h:1 | --resume goes on as the migration began
             migrate --qmp unix:/x --postcopy-after-passes x tcp:h:1 | Invalid value for option '--postcopy-after-passes'
             inspect                                         | Missing required parameter: 'FILE'
+            doctor                                          | Missing required option: '--qmp=ADDRESS'
+            doctor --qmp unix:/x --watch 61                 | --watch is 0 to 60 seconds
             """)
     void whatIsNotUnderstoodIsSaidInOneLineWithStatus2(String words, String sentence) {
         int status = words.isEmpty() ? run() : run(words.split(" ", -1));

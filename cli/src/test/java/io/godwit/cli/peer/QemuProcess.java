@@ -266,6 +266,11 @@ public final class QemuProcess implements AutoCloseable {
                 PATIENCE);
     }
 
+    /** Whether its guest was ever stopped. */
+    public boolean stopped() {
+        return qmp.transcript().contains("\"STOP\"");
+    }
+
     /** Whether the process runs. */
     public boolean isAlive() {
         return process.isAlive();
