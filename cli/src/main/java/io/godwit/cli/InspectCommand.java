@@ -28,14 +28,12 @@ import tools.jackson.databind.node.ObjectNode;
                         + " sections, and how many bytes follow its end. Or what is in a snapshot of a store.",
         mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
-    private static final String ALL = "";
-
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
     @Parameters(
-            paramLabel = "FILE|STORE/NAME",
+            paramLabel = "STREAM",
             description =
                     "A stream in a file, compressed or in a libvirt save image too; file:PATH,offset=N for one that"
                             + " begins at byte N of it; - for standard input. Or a snapshot.")
@@ -44,13 +42,11 @@ final class InspectCommand implements Callable<Integer> {
     @Option(names = "--json", description = "One JSON object instead of tables.")
     private boolean json;
 
-    @Option(
-            names = "--fields",
-            arity = "0..1",
-            fallbackValue = ALL,
-            paramLabel = "DEVICE",
-            description = "The fields of all devices, or of one, by name and with their values: --fields=DEVICE.")
-    private @Nullable String fields;
+    @Option(names = "--fields", description = "The fields of all devices, by name and with their values.")
+    private boolean fields;
+
+    @Option(names = "--device", paramLabel = "NAME", description = "The fields of this device only.")
+    private String device = "";
 
     @Option(names = "--map", description = "A picture of the memory, of characters.")
     private boolean map;
@@ -81,7 +77,7 @@ final class InspectCommand implements Callable<Integer> {
         show(
                 InspectionViews.tables(found),
                 InspectionViews.json(found),
-                Optional.ofNullable(fields).map(wanted -> InspectionViews.fields(found, wanted)),
+                wanted().map(name -> InspectionViews.fields(found, name)),
                 InspectionViews.picture(found));
         return switch (found.ending()) {
             case COMPLETE -> 0;
@@ -90,6 +86,11 @@ final class InspectCommand implements Callable<Integer> {
             case UNSUPPORTED ->
                 throw new CommandFailure(stream.name() + " has what this version does not read. " + found.remark());
         };
+    }
+
+    /** Of which device fields are wanted, "" for all; empty if none are. */
+    private Optional<String> wanted() {
+        return fields || !device.isEmpty() ? Optional.of(device) : Optional.empty();
     }
 
     /** What is no file may be a snapshot. */
@@ -119,7 +120,7 @@ final class InspectCommand implements Callable<Integer> {
         show(
                 SnapshotView.tables(snapshot),
                 SnapshotView.json(snapshot),
-                Optional.ofNullable(fields).map(wanted -> SnapshotView.fields(snapshot, wanted)),
+                wanted().map(name -> SnapshotView.fields(snapshot, name)),
                 SnapshotView.picture(snapshot, shared));
     }
 

@@ -51,6 +51,9 @@ record StreamFile(String name, Optional<Path> path, long offset) {
         try (ImageSource source =
                 path.isPresent() ? ImageSource.open(path.get(), offset) : ImageSource.of(System.in, offset)) {
             Optional<FileChannel> file = source.file();
+            if (file.isPresent() && offset > 0 && offset >= file.get().size()) {
+                throw new EOFException();
+            }
             StreamInspection found = file.isPresent()
                     ? Inspector.inspect(file.get(), StreamLimits.DEFAULT)
                     : Inspector.inspect(source.bytes(), StreamLimits.DEFAULT);

@@ -114,7 +114,7 @@ class InspectCommandTest {
                 .containsPattern("globalstate, 104 bytes\n  field +type +value")
                 .containsPattern("  size +uint32 +0x")
                 .containsPattern("  runstate +buffer +72 75 6e 6e 69 6e 67 00");
-        assertThat(inspect("--fields=nothing", file)).isEqualTo(1);
+        assertThat(inspect("--device=nothing", file)).isEqualTo(1);
         assertThat(err.toString()).contains("There is no device section 'nothing' here.");
     }
 

@@ -6,6 +6,7 @@ import io.godwit.store.objects.DirectoryPlace;
 import io.godwit.store.objects.ObjectName;
 import io.godwit.store.objects.ObjectPlace;
 import io.godwit.store.objects.StoreFormat;
+import io.godwit.store.snapshots.AccessTrace;
 import io.godwit.store.snapshots.Snapshot;
 import io.godwit.store.snapshots.SnapshotWriter;
 import java.nio.file.Path;
@@ -97,6 +98,21 @@ public final class Store {
         }
         try (ObjectPlace.Hold _ = place.lockForRemoval(object)) {
             place.remove(object);
+        }
+        if (place.has(ObjectName.trace(name))) {
+            place.remove(ObjectName.trace(name));
+        }
+    }
+
+    /** What a snapshot's guest wanted first when it was brought to life, if that is known. */
+    public Optional<AccessTrace> trace(SnapshotName name) {
+        return AccessTrace.read(place, ObjectName.trace(name));
+    }
+
+    /** Keeps that, in the place of what was known before. Refused while somebody writes or collects. */
+    public void keepTrace(SnapshotName name, AccessTrace trace) {
+        try (ObjectPlace.Hold _ = place.lockForWriting()) {
+            trace.write(place, ObjectName.trace(name));
         }
     }
 

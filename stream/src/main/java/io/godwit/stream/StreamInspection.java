@@ -14,7 +14,7 @@ import java.util.OptionalInt;
  * @param commands commands in order, the first {@value #MAX_COMMANDS} of them
  * @param commandCount all commands
  * @param partCount PART sections of RAM
- * @param multifdFlushes how often pages that went over other connections were waited for; they are in none of the blocks
+ * @param multifdFlushes how often pages that went over other connections were waited for; those are in no block here
  * @param passes how often the walk through RAM began anew: 1 for a guest that did not write, 0 if there are no pages;
  * empty for a background snapshot, which sends each page once and in the order of the guest's writes
  * @param devices device sections in order; empty if the vmdesc did not arrive

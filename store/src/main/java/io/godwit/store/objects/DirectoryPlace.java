@@ -124,10 +124,11 @@ public final class DirectoryPlace implements ObjectPlace {
     @Override
     public List<String> strangers() {
         List<String> found = new ArrayList<>();
-        for (ObjectName.Kind kind : ObjectName.Kind.values()) {
-            names(kind.folder()).stream()
-                    .filter(name -> !name.endsWith(kind.suffix()))
-                    .forEach(name -> found.add(kind.folder() + "/" + name));
+        for (String folder : List.of(ObjectName.Kind.PACK.folder(), ObjectName.Kind.SNAPSHOT.folder())) {
+            names(folder).stream()
+                    .filter(name -> Stream.of(ObjectName.Kind.values())
+                            .noneMatch(kind -> kind.folder().equals(folder) && name.endsWith(kind.suffix())))
+                    .forEach(name -> found.add(folder + "/" + name));
         }
         Set<String> known = Set.of(
                 StoreFormat.FILE,
