@@ -34,6 +34,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             RestoreCommand.class,
             AdviseCommand.class,
             DoctorCommand.class,
+            RelayCommand.class,
             ClientCommand.class,
             RehearseCommand.class
         })
