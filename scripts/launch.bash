@@ -82,7 +82,7 @@ build_unlock() { exec 9>&-; }
 is_stale() {
     local stamp=$ROOT/target/app/stamp
     [[ -e $stamp ]] || return 0
-    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,host,etcd,store,control,qemu,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
+    [[ -n $(cd "$ROOT" && find pom.xml scripts/launch.bash .mvn {linux,stream,engine,machines,host,etcd,store,bucket,control,qemu,cli}/{pom.xml,src/main} -newer target/app/stamp -print -quit 2>/dev/null) ]]
 }
 
 # build_app: jars of our modules and of what they need at run time into target/app, with an ahead-of-time cache beside them.
@@ -94,16 +94,17 @@ build_app() {
     fi
     local log=$ROOT/target/build.log staging=$ROOT/target/app.new
     say "godwit: building (log: target/build.log) ..."
-    rm -rf "$staging" "$ROOT"/{cli,etcd}/target/app
-    mkdir -p "$staging/etcd"
+    rm -rf "$staging" "$ROOT"/{cli,etcd,bucket}/target/app
+    mkdir -p "$staging"/{etcd,bucket}
     # Stamped before the compiler reads, so that an edit made meanwhile is built the next time.
     : >"$staging/stamp"
-    if ! (cd "$ROOT" && maven "$log" -Dmaven.test.skip=true -pl cli,etcd -am package); then
+    if ! (cd "$ROOT" && maven "$log" -Dmaven.test.skip=true -pl cli,etcd,bucket -am package); then
         grep -E '^\[ERROR\]|^\[WARNING\].*\.java:' "$log" | grep -vE '\[Help 1\]|^\[ERROR\] *$|re-run Maven|Re-run Maven|For more information|After correcting|mvn <args>' | head -n 40 >&2
         die "godwit: the build failed; all of its output is in $log"
     fi
     cp "$ROOT"/cli/target/app/*.jar "$ROOT"/cli/target/godwit-cli-*.jar "$staging/" || die "godwit: the build left no jars in cli/target."
     cp "$ROOT"/etcd/target/app/*.jar "$ROOT"/etcd/target/godwit-etcd-*.jar "$staging/etcd/" || die "godwit: the build left no jars in etcd/target."
+    cp "$ROOT"/bucket/target/app/*.jar "$ROOT"/bucket/target/godwit-bucket-*.jar "$staging/bucket/" || die "godwit: the build left no jars in bucket/target."
     rm -rf "$ROOT/target/app"
     mv "$staging" "$ROOT/target/app"
     train_app
@@ -121,9 +122,9 @@ java_arguments() {
         "-Dgodwit.launcher=$ROOT/godwit"
         --enable-native-access=io.godwit.linux,com.github.luben.zstd_jni
         -p "$ROOT/target/app"
-        # What etcd's arbiter needs. Nothing of it is opened before somebody asks for it.
-        -cp "$ROOT/target/app/etcd/*"
-        --add-modules java.logging,java.management,java.naming
+        # What etcd's arbiter and stores in buckets need. Nothing of it is opened before somebody asks for it.
+        -cp "$ROOT/target/app/etcd/*:$ROOT/target/app/bucket/*"
+        --add-modules java.logging,java.management,java.naming,jdk.net
         --sun-misc-unsafe-memory-access=allow
     )
 }

@@ -8,6 +8,8 @@ module io.godwit.store {
     requires com.github.luben.zstd_jni;
     requires static org.jspecify;
 
+    uses io.godwit.store.objects.PlaceProvider;
+
     exports io.godwit.store;
     exports io.godwit.store.care;
     exports io.godwit.store.images;

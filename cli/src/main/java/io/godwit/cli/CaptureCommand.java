@@ -126,9 +126,9 @@ final class CaptureCommand implements Callable<Integer> {
         PrintWriter out = spec.commandLine().getOut();
         CaptureRuns runs = new CaptureRuns(
                 plan,
-                address.directory(),
+                address.place(),
                 spec.commandLine().getErr(),
-                (name, report) -> print(out, address.directory() + "/" + name, report));
+                (name, report) -> print(out, address.place() + "/" + name, report));
         Runtime.getRuntime().addShutdownHook(new Thread(runs::cancelAndWait, "cancel"));
         if (every == null) {
             if (keep != Integer.MAX_VALUE || times != Integer.MAX_VALUE) {

@@ -13,8 +13,8 @@ import io.godwit.store.SnapshotName;
 import io.godwit.store.Store;
 import io.godwit.store.StoreException;
 import io.godwit.store.care.Collector;
+import io.godwit.store.objects.ObjectPlace;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -30,7 +30,7 @@ import java.util.function.BiConsumer;
  */
 final class CaptureRuns {
     private final CapturePlan plan;
-    private final Path store;
+    private final ObjectPlace store;
     private final PrintWriter err;
     private final BiConsumer<SnapshotName, CaptureReport> done;
     private final CountDownLatch cancelled = new CountDownLatch(1);
@@ -38,7 +38,7 @@ final class CaptureRuns {
     private volatile Optional<Capture> current = Optional.empty();
 
     /** With who hears of each capture that came to its end. */
-    CaptureRuns(CapturePlan plan, Path store, PrintWriter err, BiConsumer<SnapshotName, CaptureReport> done) {
+    CaptureRuns(CapturePlan plan, ObjectPlace store, PrintWriter err, BiConsumer<SnapshotName, CaptureReport> done) {
         this.plan = plan;
         this.store = store;
         this.err = err;

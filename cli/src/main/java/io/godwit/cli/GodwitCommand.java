@@ -32,6 +32,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
             InspectCommand.class,
             StoreCommand.class,
             RestoreCommand.class,
+            CloneCommand.class,
             AdviseCommand.class,
             DoctorCommand.class,
             RelayCommand.class,
@@ -41,7 +42,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
     private static final String COMMANDS =
-            "demo, host, migrate, capture, restore, protect, inspect, store, advise, doctor" + " or client";
+            "demo, host, migrate, capture, restore, clone, protect, inspect, store, advise, doctor or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

@@ -10,6 +10,7 @@ import io.godwit.qemu.restore.Restore;
 import io.godwit.qemu.restore.RestoreException;
 import io.godwit.qemu.restore.RestoreFigures;
 import io.godwit.qemu.restore.StoredGuest;
+import io.godwit.store.StoreException;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -45,6 +46,8 @@ import tools.jackson.databind.node.ObjectNode;
         },
         mixinStandardHelpOptions = true)
 final class RestoreCommand implements Callable<Integer> {
+    private static final System.Logger LOG = System.getLogger(RestoreCommand.class.getName());
+
     @Spec
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
@@ -91,8 +94,18 @@ final class RestoreCommand implements Callable<Integer> {
     }
 
     private StoredGuest guest() {
-        StoreAddress store = StoreAddress.parse(address);
-        return StoredGuest.open(store::open);
+        StoreAddress stored = StoreAddress.parse(address);
+        return StoredGuest.open(stored.store(), stored.name());
+    }
+
+    /** The next restore sends first what this guest has asked for. Where that cannot be kept, it does not. */
+    private void remember(StoredGuest guest) {
+        StoreAddress stored = StoreAddress.parse(address);
+        try {
+            guest.learnt().ifPresent(trace -> stored.store().keepTrace(stored.name(), trace));
+        } catch (StoreException e) {
+            LOG.log(System.Logger.Level.DEBUG, "the trace is not kept: {0}", e.getMessage());
+        }
     }
 
     private int intoRunning() throws InterruptedException {
@@ -105,6 +118,7 @@ final class RestoreCommand implements Callable<Integer> {
         try (StoredGuest guest = guest();
                 Restore restore = new Restore(guest, destination, words.getFirst(), arguments.settings())) {
             tell(restore.run(), Optional.empty());
+            remember(guest);
             return 0;
         } finally {
             destination.ifPresent(Destination::close);
@@ -119,6 +133,7 @@ final class RestoreCommand implements Callable<Integer> {
             try (guest;
                     Restore restore = Restore.into(qemu, guest, arguments.settings())) {
                 tell(restore.run(), qemu.pid());
+                remember(guest);
             } catch (RestoreException e) {
                 if (e.guestRuns()) {
                     Runtime.getRuntime().removeShutdownHook(end);

@@ -6,8 +6,8 @@ import io.godwit.control.Json;
 import io.godwit.store.SnapshotName;
 import io.godwit.store.Store;
 import io.godwit.store.care.StoreCheck;
+import io.godwit.store.objects.StorePlaces;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
@@ -28,15 +28,15 @@ final class StoreCheckCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "STORE", description = "The store's directory.")
-    private Path directory = Path.of("");
+    @Parameters(paramLabel = "STORE", description = "The store: a directory, or s3://BUCKET/PREFIX.")
+    private String address = "";
 
     @Option(names = "--json", description = "One JSON object instead of sentences.")
     private boolean json;
 
     @Override
     public Integer call() {
-        StoreCheck.Report report = StoreCheck.check(Store.open(directory));
+        StoreCheck.Report report = StoreCheck.check(Store.open(StorePlaces.at(address)));
         PrintWriter out = spec.commandLine().getOut();
         if (json) {
             out.println(Json.writePretty(json(report)));
@@ -48,7 +48,7 @@ final class StoreCheckCommand implements Callable<Integer> {
         }
         out.flush();
         if (!report.damages().isEmpty()) {
-            throw new CommandFailure("The store " + directory + " is damaged in "
+            throw new CommandFailure("The store " + address + " is damaged in "
                     + report.damages().size() + " files.");
         }
         return 0;

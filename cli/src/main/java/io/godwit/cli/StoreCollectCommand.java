@@ -4,8 +4,8 @@ package io.godwit.cli;
 
 import io.godwit.store.Store;
 import io.godwit.store.care.Collector;
+import io.godwit.store.objects.StorePlaces;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -22,13 +22,13 @@ final class StoreCollectCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "STORE", description = "The store's directory.")
-    private Path directory = Path.of("");
+    @Parameters(paramLabel = "STORE", description = "The store: a directory, or s3://BUCKET/PREFIX.")
+    private String address = "";
 
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        out.println(sentence(Collector.collect(Store.open(directory))));
+        out.println(sentence(Collector.collect(Store.open(StorePlaces.at(address)))));
         out.flush();
         return 0;
     }

@@ -42,7 +42,8 @@ final class StoreImportCommand implements Callable<Integer> {
     @Parameters(
             index = "1",
             paramLabel = "STORE/NAME",
-            description = "Where to keep it. A store is made in a new or an empty directory.")
+            description =
+                    "Where to keep it: DIRECTORY/NAME or s3://BUCKET/PREFIX/NAME. A store is made where nothing is.")
     private String target = "";
 
     @Option(
@@ -58,7 +59,7 @@ final class StoreImportCommand implements Callable<Integer> {
         told.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         told.putAll(facts);
         try (ImageSource source = source()) {
-            Store store = Store.openOrCreate(address.directory());
+            Store store = Store.openOrCreate(address.place());
             try (SnapshotWriter writer = store.write(address.name())) {
                 print(address, StreamImport.read(source, writer, told));
             }

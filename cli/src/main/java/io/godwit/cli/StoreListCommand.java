@@ -6,11 +6,11 @@ import io.godwit.control.Json;
 import io.godwit.store.DamageException;
 import io.godwit.store.SnapshotName;
 import io.godwit.store.Store;
+import io.godwit.store.objects.StorePlaces;
 import io.godwit.store.snapshots.Manifest;
 import io.godwit.store.snapshots.SavedBlock;
 import io.godwit.store.snapshots.Snapshot;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.util.Locale;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -28,15 +28,15 @@ final class StoreListCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(paramLabel = "STORE", description = "The store's directory.")
-    private Path directory = Path.of("");
+    @Parameters(paramLabel = "STORE", description = "The store: a directory, or s3://BUCKET/PREFIX.")
+    private String address = "";
 
     @Option(names = "--json", description = "One JSON object instead of a table.")
     private boolean json;
 
     @Override
     public Integer call() {
-        Store store = Store.open(directory);
+        Store store = Store.open(StorePlaces.at(address));
         ArrayNode list = Json.object().putArray("snapshots");
         TextTable table = new TextTable("snapshot", "created", "machine", ">memory", ">content", ">new here");
         int damaged = 0;
@@ -64,7 +64,7 @@ final class StoreListCommand implements Callable<Integer> {
                         : String.join(System.lineSeparator(), table.lines()));
         out.flush();
         if (damaged > 0) {
-            throw new CommandFailure(damaged + " snapshots cannot be read. Next: godwit store check " + directory);
+            throw new CommandFailure(damaged + " snapshots cannot be read. Next: godwit store check " + address);
         }
         return 0;
     }

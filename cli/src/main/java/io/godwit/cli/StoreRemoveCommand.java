@@ -6,10 +6,9 @@ import io.godwit.store.Store;
 import io.godwit.store.StoreException;
 import io.godwit.store.care.Collector;
 import java.io.PrintWriter;
-import java.nio.file.Path;
-import java.util.LinkedHashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Set;
+import java.util.Map;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
@@ -33,20 +32,21 @@ final class StoreRemoveCommand implements Callable<Integer> {
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
         List<StoreAddress> parsed = addresses.stream().map(StoreAddress::parse).toList();
-        Set<Path> stores = new LinkedHashSet<>();
+        Map<String, Store> stores = new LinkedHashMap<>();
         for (StoreAddress address : parsed) {
-            Store.open(address.directory()).remove(address.name());
+            Store store = address.store();
+            store.remove(address.name());
             out.println(address + " is removed.");
             out.flush();
-            stores.add(address.directory());
+            stores.put(store.toString(), store);
         }
-        for (Path directory : stores) {
+        for (Store store : stores.values()) {
             try {
-                out.println(StoreCollectCommand.sentence(Collector.collect(Store.open(directory))));
+                out.println(StoreCollectCommand.sentence(Collector.collect(store)));
             } catch (StoreException e) {
                 throw new CommandFailure(
                         "The snapshots are removed, but what only they used is not freed yet: " + e.getMessage()
-                                + " Next: godwit store gc " + directory,
+                                + " Next: godwit store gc " + store,
                         e);
             }
         }

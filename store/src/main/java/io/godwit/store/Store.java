@@ -5,16 +5,13 @@ package io.godwit.store;
 import io.godwit.store.objects.DirectoryPlace;
 import io.godwit.store.objects.ObjectName;
 import io.godwit.store.objects.ObjectPlace;
-import io.godwit.store.objects.StoreFiles;
+import io.godwit.store.objects.StoreFormat;
+import io.godwit.store.snapshots.AccessTrace;
 import io.godwit.store.snapshots.Snapshot;
 import io.godwit.store.snapshots.SnapshotWriter;
-import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
-import java.util.stream.Stream;
 
 /**
  * A store of guests that stand still. One process writes at a time, any number reads. The format is described in
@@ -23,24 +20,10 @@ import java.util.stream.Stream;
  * <p>Threads: any number.
  */
 public final class Store {
-    /** What a store that was begun and not finished has. */
-    private static final Set<String> BEGUN = Set.of(
-            ObjectName.Kind.PACK.folder(), ObjectName.Kind.SNAPSHOT.folder(), "unfinished", StoreFiles.FORMAT + ".new");
-
     private final ObjectPlace place;
 
     private Store(ObjectPlace place) {
         this.place = place;
-    }
-
-    /**
-     * The store in a directory.
-     *
-     * @throws StoreException if it is none, or of a later version
-     */
-    public static Store open(Path directory) {
-        StoreFiles.requireFormat(directory);
-        return new Store(DirectoryPlace.of(directory));
     }
 
     /** The store whose objects lie there; its format has been looked at. */
@@ -48,31 +31,30 @@ public final class Store {
         return new Store(place);
     }
 
-    /** The store in a directory, which is made if there is nothing. */
-    public static Store openOrCreate(Path directory) {
-        if (!StoreFiles.isStore(directory)) {
-            requireNothing(directory);
-            DirectoryPlace _ = DirectoryPlace.create(directory);
-            StoreFiles.writeFormat(directory);
-        }
-        return open(directory);
+    /**
+     * The store at a place.
+     *
+     * @throws StoreException if it is none, or of a later version
+     */
+    public static Store open(ObjectPlace place) {
+        StoreFormat.require(place);
+        return new Store(place);
     }
 
-    private static void requireNothing(Path directory) {
-        if (!Files.exists(directory)) {
-            return;
-        }
-        try (Stream<Path> files = Files.list(directory)) {
-            Optional<Path> other = files.filter(
-                            file -> !BEGUN.contains(file.getFileName().toString()))
-                    .findFirst();
-            if (other.isPresent()) {
-                throw new StoreException(directory + " is no store, and it is not empty: it has "
-                        + other.get().getFileName() + ". A store is made in a new or an empty directory.");
-            }
-        } catch (IOException e) {
-            throw StoreFiles.failure(directory + " cannot be made a store", e);
-        }
+    /** The store in a directory. */
+    public static Store open(Path directory) {
+        return open(DirectoryPlace.of(directory));
+    }
+
+    /** The store at a place, which is made one if there is nothing. */
+    public static Store openOrCreate(ObjectPlace place) {
+        StoreFormat.write(place);
+        return open(place);
+    }
+
+    /** The store in a directory, which is made if there is nothing. */
+    public static Store openOrCreate(Path directory) {
+        return openOrCreate(DirectoryPlace.of(directory));
     }
 
     /** Where its objects lie. */
@@ -116,6 +98,21 @@ public final class Store {
         }
         try (ObjectPlace.Hold _ = place.lockForRemoval(object)) {
             place.remove(object);
+        }
+        if (place.has(ObjectName.trace(name))) {
+            place.remove(ObjectName.trace(name));
+        }
+    }
+
+    /** What a snapshot's guest wanted first when it was brought to life, if that is known. */
+    public Optional<AccessTrace> trace(SnapshotName name) {
+        return AccessTrace.read(place, ObjectName.trace(name));
+    }
+
+    /** Keeps that, in the place of what was known before. Refused while somebody writes or collects. */
+    public void keepTrace(SnapshotName name, AccessTrace trace) {
+        try (ObjectPlace.Hold _ = place.lockForWriting()) {
+            trace.write(place, ObjectName.trace(name));
         }
     }
 

@@ -9,6 +9,7 @@ import io.godwit.store.objects.StoredObject;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 
 /** Objects of a process that gets SIGKILL at one of the steps that change something. */
@@ -39,6 +40,16 @@ final class MortalPlace implements ObjectPlace {
                 throw new IllegalStateException(e);
             }
         }
+    }
+
+    @Override
+    public Optional<byte[]> format() {
+        return place.format();
+    }
+
+    @Override
+    public void begin(byte[] format) {
+        place.begin(format);
     }
 
     @Override

@@ -4,6 +4,7 @@ package io.godwit.engine.guest;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.memory.WantedPages;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.stream.Bytes;
 import io.godwit.stream.DeviceSection;
@@ -101,6 +102,11 @@ public interface Guest extends Arrival, AutoCloseable {
      */
     default Optional<KeptState> keptState() {
         return Optional.empty();
+    }
+
+    /** Which of its pages are worth more than others in postcopy. Here: nothing is known. */
+    default WantedPages wantedPages() {
+        return WantedPages.NONE;
     }
 
     /** What leaves the guest towards the world; empty if that cannot be held back. */

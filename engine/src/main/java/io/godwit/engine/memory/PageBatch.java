@@ -38,7 +38,7 @@ public final class PageBatch implements AutoCloseable {
         return pages.length;
     }
 
-    /** The number, within its block, of the i-th page; ascending. */
+    /** The number, within its block, of the i-th page. */
     public long page(int index) {
         return pages[index];
     }
@@ -125,6 +125,18 @@ public final class PageBatch implements AutoCloseable {
             pages[i] = first + i;
         }
         count = number;
+    }
+
+    /** Holds nothing. */
+    public void clear() {
+        count = 0;
+    }
+
+    /** Holds {@code number} pages from {@code first} on besides, whose bits somebody has taken. */
+    public void add(long first, int number) {
+        for (int i = 0; i < number; i++) {
+            pages[count++] = first + i;
+        }
     }
 
     private void add(long bits, long base) {

@@ -15,6 +15,9 @@ import io.godwit.engine.report.MigrationListener;
 import io.godwit.engine.report.MigrationStatistics;
 import io.godwit.engine.settings.Capability;
 import io.godwit.engine.settings.MigrationParameter;
+import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.SystemTransports;
+import io.godwit.engine.transport.Transports;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -65,11 +68,21 @@ public final class Restore implements AutoCloseable {
      * @param uri where it listens, or will
      */
     public Restore(StoredGuest guest, Optional<Destination> destination, String uri, Settings settings) {
+        this(guest, destination, uri, settings, new SystemTransports(Descriptors.ANY_NUMBER));
+    }
+
+    /** The same over transports of the caller's. */
+    public Restore(
+            StoredGuest guest,
+            Optional<Destination> destination,
+            String uri,
+            Settings settings,
+            Transports transports) {
         this.guest = guest;
         this.destination = destination;
         this.uri = uri;
         this.settings = settings;
-        this.migrator = new Migrator(guest, new RunControl(guest, new NoArbiter(), RunState.PAUSED));
+        this.migrator = new Migrator(guest, new RunControl(guest, new NoArbiter(), RunState.PAUSED), transports);
         migrator.setParameters(migrator.parameters()
                 .with(Map.of(
                         MigrationParameter.MAX_BANDWIDTH, settings.maxBandwidth(),
@@ -264,6 +277,11 @@ public final class Restore implements AutoCloseable {
 
     private static String stop(String sentence) {
         return sentence.endsWith(".") ? sentence : sentence + ".";
+    }
+
+    /** How long after that moment of {@link System#nanoTime} the guest ran. */
+    long runningSince(long nanos) {
+        return runningNanos - nanos;
     }
 
     /** How it stands. */

@@ -10,7 +10,11 @@ import io.godwit.engine.guest.Vcpus;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.memory.WantedPages;
 import io.godwit.store.DamageException;
+import io.godwit.store.SnapshotName;
+import io.godwit.store.Store;
+import io.godwit.store.snapshots.AccessTrace;
 import io.godwit.store.snapshots.Manifest;
 import io.godwit.store.snapshots.SavedBlock;
 import io.godwit.store.snapshots.SavedDevice;
@@ -25,7 +29,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
-import java.util.function.Supplier;
 
 /** A guest of a store, which stands still and can only be sent. Its snapshot is held until {@link #close}. */
 public final class StoredGuest implements Guest {
@@ -34,10 +37,12 @@ public final class StoredGuest implements Guest {
     private final RamBlocks ram;
     private final KeptState state;
     private final UUID identity;
+    private final TracedPages traced;
     private volatile Optional<DamageException> damage = Optional.empty();
 
     /** What {@code manifest} says, with pages from there, which are closed with it. */
-    StoredGuest(Manifest manifest, StoredPages pages) {
+    StoredGuest(Manifest manifest, StoredPages pages, Optional<AccessTrace> trace) {
+        this.traced = new TracedPages(manifest.blocks(), trace);
         this.manifest = manifest;
         this.pages = pages;
         List<RamBlock> blocks = new ArrayList<>();
@@ -58,15 +63,14 @@ public final class StoredGuest implements Guest {
     /**
      * Opens a guest of a store, and looks at all of it but its pages, which are looked at when they are read.
      *
-     * @param opener opens its snapshot, as often as there are threads that read
      * @throws DamageException if it is not what was written
      */
-    public static StoredGuest open(Supplier<Snapshot> opener) {
-        Snapshot snapshot = opener.get();
-        SnapshotPages pages = new SnapshotPages(snapshot, opener);
+    public static StoredGuest open(Store store, SnapshotName name) {
+        Snapshot snapshot = store.snapshot(name);
+        SnapshotPages pages = new SnapshotPages(snapshot, () -> store.snapshot(name));
         try {
             snapshot.checkReadable();
-            return new StoredGuest(snapshot.manifest(), pages);
+            return new StoredGuest(snapshot.manifest(), pages, store.trace(name));
         } catch (RuntimeException | Error e) {
             pages.close();
             throw e;
@@ -76,6 +80,11 @@ public final class StoredGuest implements Guest {
     /** What the store says of it. */
     public Manifest manifest() {
         return manifest;
+    }
+
+    /** Which pages it wanted first, if more is known of that now than before. Behind the end of its restore. */
+    public Optional<AccessTrace> learnt() {
+        return traced.learnt();
     }
 
     /** What is damaged in the store, if a page could not be read. */
@@ -155,6 +164,11 @@ public final class StoredGuest implements Guest {
     @Override
     public List<DeviceState> devices() {
         return List.of();
+    }
+
+    @Override
+    public WantedPages wantedPages() {
+        return traced;
     }
 
     @Override

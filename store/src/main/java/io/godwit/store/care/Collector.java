@@ -17,6 +17,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.util.BitSet;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /** Frees what no snapshot uses. */
@@ -92,6 +93,7 @@ public final class Collector {
 
     private Collected sweep() {
         place.clearUnfinished();
+        removeTraces();
         int removed = 0;
         int shrunk = 0;
         long freed = 0;
@@ -123,6 +125,16 @@ public final class Collector {
             }
         }
         return new Collected(removed, shrunk, freed, kept);
+    }
+
+    /** Those of snapshots that are gone. */
+    private void removeTraces() {
+        List<String> snapshots = place.list(ObjectName.Kind.SNAPSHOT);
+        for (String key : place.list(ObjectName.Kind.TRACE)) {
+            if (!snapshots.contains(key)) {
+                place.remove(new ObjectName(ObjectName.Kind.TRACE, key));
+            }
+        }
     }
 
     private void removeIndex() {

@@ -6,11 +6,17 @@ import io.godwit.linux.NativeException;
 import io.godwit.linux.io.Descriptor;
 import io.godwit.store.StoreException;
 import java.io.IOException;
+import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
 
@@ -19,6 +25,7 @@ public final class DirectoryPlace implements ObjectPlace {
     private static final String LOCK = "lock";
     private static final String UNFINISHED = "unfinished";
     private static final String INDEX = "index";
+    private static final String FORMAT_DRAFT = StoreFormat.FILE + ".new";
 
     private final Path root;
 
@@ -26,13 +33,28 @@ public final class DirectoryPlace implements ObjectPlace {
         this.root = root;
     }
 
-    /** The objects below a directory that {@link #create} has made. */
+    /** The objects below a directory, which need not be there. */
     public static DirectoryPlace of(Path root) {
         return new DirectoryPlace(root);
     }
 
-    /** Makes the directories, for their owner only: guests' memory will lie there. */
-    public static DirectoryPlace create(Path root) {
+    @Override
+    public Optional<byte[]> format() {
+        Path file = root.resolve(StoreFormat.FILE);
+        if (!Files.exists(file)) {
+            return Optional.empty();
+        }
+        try (InputStream in = Files.newInputStream(file)) {
+            return Optional.of(in.readNBytes(StoreFormat.MAX_BYTES + 1));
+        } catch (IOException e) {
+            throw StoreFiles.failure(file + " cannot be read", e);
+        }
+    }
+
+    /** {@inheritDoc} Directories are for their owner only: guests' memory will lie there. */
+    @Override
+    public void begin(byte[] format) {
+        requireNothing();
         var owner = PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
         try {
             Path _ = Files.createDirectories(root, owner);
@@ -40,10 +62,34 @@ public final class DirectoryPlace implements ObjectPlace {
                 Path _ = Files.createDirectories(root.resolve(folder), owner);
             }
             StoreFiles.syncDirectory(root);
+            Path draft = root.resolve(FORMAT_DRAFT);
+            try (FileChannel channel = StoreFiles.openNew(draft)) {
+                int _ = channel.write(ByteBuffer.wrap(format));
+                channel.force(true);
+            }
+            Path _ = Files.move(draft, root.resolve(StoreFormat.FILE), StandardCopyOption.ATOMIC_MOVE);
+            StoreFiles.syncDirectory(root);
         } catch (IOException e) {
             throw StoreFiles.failure("The store " + root + " cannot be made", e);
         }
-        return new DirectoryPlace(root);
+    }
+
+    /** What a store that was begun and not finished has does not count. */
+    private void requireNothing() {
+        if (!Files.exists(root)) {
+            return;
+        }
+        Set<String> begun = new HashSet<>(folders());
+        begun.add(FORMAT_DRAFT);
+        if (!Files.isDirectory(root)) {
+            throw new StoreException("The store " + root + " cannot be made: that is no directory.");
+        }
+        Optional<String> other =
+                names("").stream().filter(name -> !begun.contains(name)).findFirst();
+        if (other.isPresent()) {
+            throw new StoreException(root + " is no store, and it is not empty: it has " + other.get()
+                    + ". A store is made in a new or an empty directory.");
+        }
     }
 
     private static List<String> folders() {
@@ -78,13 +124,14 @@ public final class DirectoryPlace implements ObjectPlace {
     @Override
     public List<String> strangers() {
         List<String> found = new ArrayList<>();
-        for (ObjectName.Kind kind : ObjectName.Kind.values()) {
-            names(kind.folder()).stream()
-                    .filter(name -> !name.endsWith(kind.suffix()))
-                    .forEach(name -> found.add(kind.folder() + "/" + name));
+        for (String folder : List.of(ObjectName.Kind.PACK.folder(), ObjectName.Kind.SNAPSHOT.folder())) {
+            names(folder).stream()
+                    .filter(name -> Stream.of(ObjectName.Kind.values())
+                            .noneMatch(kind -> kind.folder().equals(folder) && name.endsWith(kind.suffix())))
+                    .forEach(name -> found.add(folder + "/" + name));
         }
         Set<String> known = Set.of(
-                StoreFiles.FORMAT,
+                StoreFormat.FILE,
                 LOCK,
                 INDEX,
                 UNFINISHED,

@@ -17,7 +17,9 @@ public record ObjectName(Kind kind, String key) {
         /** Pages. */
         PACK("packs", ".pack"),
         /** A snapshot. */
-        SNAPSHOT("snapshots", ".snapshot");
+        SNAPSHOT("snapshots", ".snapshot"),
+        /** What a snapshot's guest wanted first when it was brought to life. */
+        TRACE("snapshots", ".trace");
 
         private final String folder;
         private final String suffix;
@@ -46,6 +48,11 @@ public record ObjectName(Kind kind, String key) {
     /** The snapshot of this name. */
     public static ObjectName snapshot(SnapshotName name) {
         return new ObjectName(Kind.SNAPSHOT, name.key());
+    }
+
+    /** The trace beside the snapshot of this name. */
+    public static ObjectName trace(SnapshotName name) {
+        return new ObjectName(Kind.TRACE, name.key());
     }
 
     /** Its path in the store. */

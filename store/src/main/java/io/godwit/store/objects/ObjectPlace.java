@@ -4,6 +4,7 @@ package io.godwit.store.objects;
 
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Where a store's objects lie. An object is written once and then only read; whoever lists or opens objects sees whole
@@ -12,11 +13,21 @@ import java.util.List;
  * <p>Threads: any number.
  */
 public interface ObjectPlace {
-    /** A lock. It ends with {@link #close}, and with the process. */
+    /** A lock. It ends with {@link #close}, and with the process, at once or soon after. */
     interface Hold extends AutoCloseable {
         @Override
         void close();
     }
+
+    /** What stands in the file that says that this is a store; empty if there is none, and so no store. */
+    Optional<byte[]> format();
+
+    /**
+     * Makes this a store: its format is written as the last thing that does so.
+     *
+     * @throws io.godwit.store.StoreException if something else is here
+     */
+    void begin(byte[] format);
 
     /** Begins an object; nobody sees it before it is published. Only under {@link #lockForWriting}. */
     NewObject create(ObjectName name);

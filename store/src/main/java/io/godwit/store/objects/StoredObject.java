@@ -14,6 +14,7 @@ public interface StoredObject extends AutoCloseable {
      * Reads bytes from anywhere in it.
      *
      * @throws io.godwit.store.DamageException if it ends before them
+     * @throws ReplacedException if it was replaced since, where the place does not keep what was there
      */
     void read(long offset, byte[] into, int at, int length);
 

@@ -4,11 +4,14 @@ package io.godwit.store.pages;
 
 import io.godwit.store.objects.ObjectName;
 import io.godwit.store.objects.ObjectPlace;
+import io.godwit.store.objects.ReplacedException;
 import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 
 /** The packs of a store, of which the last few that were used are open. One thread. */
@@ -55,6 +58,16 @@ public final class Packs implements AutoCloseable {
         return found;
     }
 
+    /** Reads of a pack, and once more from its beginning if the pack is replaced meanwhile. */
+    void reading(int number, Consumer<Pack> read) {
+        try {
+            read.accept(pack(number));
+        } catch (ReplacedException _) {
+            Optional.ofNullable(open.remove(number)).ifPresent(Pack::close);
+            read.accept(pack(number));
+        }
+    }
+
     /** Whether the page at {@code place} is there and has this id. */
     boolean hasId(long place, byte[] id, int idAt) {
         int number = PlaceNumber.pack(place);
@@ -74,20 +87,22 @@ public final class Packs implements AutoCloseable {
     /** Neighbours are asked for one after the other, so that some are read at a time. */
     private int idAt(int number, int page) {
         if (number != windowPack || page < windowFirst || page >= windowFirst + windowPages) {
-            Pack pack = pack(number);
-            windowPages = 0;
-            windowPack = number;
-            int firstChunk = page / Pack.CHUNK_PAGES;
-            windowFirst = firstChunk * Pack.CHUNK_PAGES;
-            int end = Math.min(firstChunk + WINDOW_CHUNKS, pack.chunkCount());
-            for (int chunk = firstChunk; chunk < end; chunk++) {
-                pack.ids(chunk, chunkIds);
-                int pages = pack.pagesOf(chunk);
-                System.arraycopy(chunkIds, 0, window, windowPages * PageId.BYTES, pages * PageId.BYTES);
-                windowPages += pages;
-            }
+            reading(number, pack -> readWindow(pack, page / Pack.CHUNK_PAGES));
         }
         return (page - windowFirst) * PageId.BYTES;
+    }
+
+    private void readWindow(Pack pack, int firstChunk) {
+        windowPages = 0;
+        windowPack = pack.number();
+        windowFirst = firstChunk * Pack.CHUNK_PAGES;
+        int end = Math.min(firstChunk + WINDOW_CHUNKS, pack.chunkCount());
+        for (int chunk = firstChunk; chunk < end; chunk++) {
+            pack.ids(chunk, chunkIds);
+            int pages = pack.pagesOf(chunk);
+            System.arraycopy(chunkIds, 0, window, windowPages * PageId.BYTES, pages * PageId.BYTES);
+            windowPages += pages;
+        }
     }
 
     @Override

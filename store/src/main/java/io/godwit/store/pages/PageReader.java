@@ -14,6 +14,7 @@ public final class PageReader implements AutoCloseable {
     private static final int KEPT_CHUNKS = 64;
 
     private final Packs packs;
+    private long readBytes;
     private final PageId hasher = new PageId();
     private final byte[] found = new byte[PageId.BYTES];
     private final Map<Long, Chunk> chunks = new LinkedHashMap<>(KEPT_CHUNKS, 0.75f, true);
@@ -27,6 +28,11 @@ public final class PageReader implements AutoCloseable {
     /** Of these packs, which it closes. */
     public PageReader(Packs packs) {
         this.packs = packs;
+    }
+
+    /** Bytes of frames that it has read. */
+    public long readBytes() {
+        return readBytes;
     }
 
     /** The packs it reads. */
@@ -59,13 +65,15 @@ public final class PageReader implements AutoCloseable {
         long key = PlaceNumber.of(number, index);
         Chunk found = chunks.get(key);
         if (found == null) {
-            Pack pack = packs.pack(number);
-            if (index >= pack.chunkCount()) {
-                throw pack.wrongPage(index * Pack.CHUNK_PAGES);
-            }
             Chunk read = chunks.size() < KEPT_CHUNKS ? new Chunk() : oldest();
-            pack.ids(index, read.ids);
-            pack.chunk(index, read.pages);
+            packs.reading(number, pack -> {
+                if (index >= pack.chunkCount()) {
+                    throw pack.wrongPage(index * Pack.CHUNK_PAGES);
+                }
+                pack.ids(index, read.ids);
+                pack.chunk(index, read.pages);
+                readBytes += pack.frameBytes(index);
+            });
             read.checked = 0;
             chunks.put(key, read);
             found = read;

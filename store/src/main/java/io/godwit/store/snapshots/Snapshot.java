@@ -218,6 +218,11 @@ public final class Snapshot implements AutoCloseable {
         }
     }
 
+    /** Bytes of compressed pages that were read so far. */
+    public long readBytes() {
+        return reader.readBytes();
+    }
+
     /** Puts the id of a page with content. */
     public void id(long place, byte[] into, int at) {
         checkPack(PlaceNumber.pack(place));

@@ -73,7 +73,7 @@ final class PagePush implements AutoCloseable {
         this.parameters = plan.parameters();
         this.environment = plan.environment();
         this.clock = plan.clock();
-        this.cursor = new PushCursor(pages);
+        this.cursor = new PushCursor(pages, plan.guest().wantedPages());
         this.batch = new PageBatch(Math.max(64, pages.largestHostPage()));
         this.rateLimit = new RateLimit(clock);
         this.notBeforeNanos = clock.nanoTime();

@@ -6,6 +6,7 @@ import io.godwit.engine.environment.Doorbell;
 import io.godwit.engine.environment.MonotonicClock;
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.WantedPages;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.PostcopyProgress;
 import java.util.Optional;
@@ -31,6 +32,7 @@ final class PageRequests implements AutoCloseable {
     private final Doorbell pusher;
     private final PageQueue queue;
     private final Optional<PageSender> ownChannel;
+    private final WantedPages wanted;
     private final PageBatch batch;
     private volatile long lastPlace = NO_PLACE;
     private volatile boolean answering;
@@ -42,7 +44,9 @@ final class PageRequests implements AutoCloseable {
             PostcopyProgress progress,
             MonotonicClock clock,
             Doorbell pusher,
-            Optional<PageSender> ownChannel) {
+            Optional<PageSender> ownChannel,
+            WantedPages wanted) {
+        this.wanted = wanted;
         this.pages = pages;
         this.progress = progress;
         this.clock = clock;
@@ -69,6 +73,7 @@ final class PageRequests implements AutoCloseable {
         int perHostPage = pages.pagesPerHostPage(blockIndex);
         long end = (offset + byteLength) >>> RamBlock.PAGE_SHIFT;
         for (long page = offset >>> RamBlock.PAGE_SHIFT; page < end; page += perHostPage) {
+            wanted.asked(blockIndex, page);
             if (ownChannel.isPresent()) {
                 answer(ownChannel.get(), blockIndex, page, perHostPage, readNanos);
             } else if (queue.put(blockIndex, page, readNanos)) {

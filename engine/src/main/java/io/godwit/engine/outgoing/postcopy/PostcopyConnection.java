@@ -67,7 +67,8 @@ public final class PostcopyConnection implements ReturnPath.PostcopyAnswers, Aut
                 plan.clock(),
                 bell,
                 requestChannel.map(second ->
-                        PageSender.onChannelOfRequestedPages(second, new PageRecordWriter(entries), meter, postcopy)));
+                        PageSender.onChannelOfRequestedPages(second, new PageRecordWriter(entries), meter, postcopy)),
+                plan.guest().wantedPages());
         PageSender sender = PageSender.onMainChannel(channel, new PageRecordWriter(entries), meter, postcopy);
         this.push = new PagePush(plan, pages, sender, requests, bell, abort, postcopy);
     }

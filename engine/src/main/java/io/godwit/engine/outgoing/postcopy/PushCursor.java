@@ -4,18 +4,23 @@ package io.godwit.engine.outgoing.postcopy;
 
 import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.PageBitmap;
+import io.godwit.engine.memory.WantedPages;
 
 /**
- * Where the background push goes on. It walks all blocks in a circle, so that it can be put anywhere and yet misses
- * nothing. For the pushing thread only.
+ * Where the background push goes on: over the pages that are wanted first, then over all. It walks all blocks in a
+ * circle, so that it can be put anywhere and yet misses nothing. For the pushing thread only.
  */
 final class PushCursor {
     private final OwedPages pages;
+    private final WantedPages wanted;
+    private int nextWanted;
     private int block;
     private long page;
+    private int takenBlock;
 
-    PushCursor(OwedPages pages) {
+    PushCursor(OwedPages pages, WantedPages wanted) {
         this.pages = pages;
+        this.wanted = wanted;
     }
 
     /** Goes on from this page. */
@@ -26,7 +31,7 @@ final class PushCursor {
 
     /** The block of what {@link #next} took. */
     int block() {
-        return block;
+        return takenBlock;
     }
 
     /**
@@ -36,15 +41,38 @@ final class PushCursor {
      * @return false if nothing is owed any more
      */
     boolean next(PageBatch batch, int limit) {
+        if (takeWanted(batch, limit)) {
+            return true;
+        }
         // Once around, and to the end of the block where it began, whose first part may have been jumped over.
         for (int i = 0; i <= pages.blockCount(); i++) {
             if (takeHere(batch, limit)) {
+                takenBlock = block;
                 return true;
             }
             block = (block + 1) % pages.blockCount();
             page = 0;
         }
         return false;
+    }
+
+    private boolean takeWanted(PageBatch batch, int limit) {
+        batch.clear();
+        int most = Math.min(limit, batch.capacity());
+        while (nextWanted < wanted.count() && batch.count() < most) {
+            int at = wanted.block(nextWanted);
+            int perHostPage = pages.pagesPerHostPage(at);
+            if (batch.count() > 0 && (at != takenBlock || perHostPage > 1)) {
+                break;
+            }
+            long first = wanted.page(nextWanted) & -(long) perHostPage;
+            nextWanted++;
+            if (pages.claim(at, first)) {
+                takenBlock = at;
+                batch.add(first, perHostPage);
+            }
+        }
+        return batch.count() > 0;
     }
 
     private boolean takeHere(PageBatch batch, int limit) {

@@ -8,6 +8,7 @@ import io.godwit.engine.memory.PageBatch;
 import io.godwit.engine.memory.PageBitmap;
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.engine.memory.RamBlocks;
+import io.godwit.engine.memory.WantedPages;
 import io.godwit.linux.memory.NativeMemory;
 import io.godwit.stream.Command;
 import java.util.BitSet;
@@ -77,7 +78,7 @@ class OwedPagesTest {
                 }
             }
         });
-        PushCursor cursor = new PushCursor(pages);
+        PushCursor cursor = new PushCursor(pages, WantedPages.NONE);
         PageBatch batch = new PageBatch(512);
         long pushed = 0;
         while (cursor.next(batch, 16)) {
@@ -94,7 +95,7 @@ class OwedPagesTest {
         OwedPages pages = new OwedPages(ram);
         ram.blocks().get(0).dirtyBitmap().setRange(0, 100);
         ram.blocks().get(1).dirtyBitmap().setRange(500, 100);
-        PushCursor cursor = new PushCursor(pages);
+        PushCursor cursor = new PushCursor(pages, WantedPages.NONE);
         PageBatch batch = new PageBatch(64);
         cursor.moveTo(1, 550);
         assertThat(cursor.next(batch, 16)).isTrue();

@@ -7,6 +7,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.godwit.engine.environment.Doorbell;
 import io.godwit.engine.environment.Environment;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.memory.WantedPages;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outgoing.plan.OutgoingPlan;
 import io.godwit.engine.outgoing.plan.PostcopyProgress;
@@ -59,7 +60,8 @@ class PagePushTest {
         pages.block(0).dirtyBitmap().setAll();
         Doorbell bell = Environment.SYSTEM.newDoorbell();
         try (AbortSignal abort = new AbortSignal();
-                PageRequests requests = new PageRequests(pages, postcopy, () -> now, bell, Optional.empty());
+                PageRequests requests =
+                        new PageRequests(pages, postcopy, () -> now, bell, Optional.empty(), WantedPages.NONE);
                 PagePush push = new PagePush(
                         plan,
                         pages,

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.cli.peer;
+
+import io.godwit.engine.transport.AbortSignal;
+import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.Listening;
+import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
+import io.godwit.engine.transport.Transports;
+import io.godwit.linux.io.IoVector;
+import io.godwit.linux.memory.NativeMemory;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
+
+/** The system's transports, whose connections are cut when so many bytes have been written: one number for each. */
+final class CuttingTransports implements Transports {
+    private final Transports system = new SystemTransports(Descriptors.ANY_NUMBER);
+    private final Deque<Long> cuts;
+
+    /** Connections behind those that {@code cuts} has numbers for are not cut. */
+    CuttingTransports(List<Long> cuts) {
+        this.cuts = new ArrayDeque<>(cuts);
+    }
+
+    @Override
+    public MigrationUri usable(String uri) {
+        return system.usable(uri);
+    }
+
+    @Override
+    public synchronized Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
+        return new Cut(
+                system.connect(uri, patience, abort), new AtomicLong(cuts.isEmpty() ? Long.MAX_VALUE : cuts.pop()));
+    }
+
+    @Override
+    public Listening listen(MigrationUri uri, Duration patience, AbortSignal abort) {
+        return system.listen(uri, patience, abort);
+    }
+
+    private record Cut(Channel channel, AtomicLong left) implements Channel {
+        private void count(long bytes) {
+            if (left.addAndGet(-bytes) < 0) {
+                channel.abort("the test has cut the connection");
+            }
+        }
+
+        @Override
+        public void write(IoVector vector) {
+            count(vector.remainingBytes());
+            channel.write(vector);
+        }
+
+        @Override
+        public void write(NativeMemory memory, long offset, int length) {
+            // The first bytes of what is cut through still go.
+            long whole = left.get();
+            if (whole > 0 && whole < length) {
+                channel.write(memory, offset, (int) whole);
+            }
+            count(length);
+            channel.write(memory, offset, length);
+        }
+
+        @Override
+        public int read(NativeMemory memory, long offset, int length, long timeoutNanos) {
+            return channel.read(memory, offset, length, timeoutNanos);
+        }
+
+        @Override
+        public void pause(long nanos) {
+            channel.pause(nanos);
+        }
+
+        @Override
+        public void acknowledgeAtOnce() {
+            channel.acknowledgeAtOnce();
+        }
+
+        @Override
+        public void abort(String reason) {
+            channel.abort(reason);
+        }
+
+        @Override
+        public boolean isBidirectional() {
+            return channel.isBidirectional();
+        }
+
+        @Override
+        public String peer() {
+            return channel.peer();
+        }
+
+        @Override
+        public void finish() {
+            channel.finish();
+        }
+
+        @Override
+        public void close() {
+            channel.close();
+        }
+    }
+}

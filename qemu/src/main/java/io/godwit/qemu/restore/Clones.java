@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.qemu.restore;
+
+import io.godwit.store.SnapshotName;
+import io.godwit.store.Store;
+import io.godwit.store.snapshots.AccessTrace;
+import io.godwit.store.snapshots.Manifest;
+import io.godwit.store.snapshots.Snapshot;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.ThreadFactory;
+
+/**
+ * One stored guest that comes to life several times, each time in a QEMU of its own, all at once. Its pages are read
+ * and decompressed once for all. One thread.
+ */
+public final class Clones implements AutoCloseable {
+    private final Manifest manifest;
+    private final SharedPages pages;
+    private final Optional<AccessTrace> trace;
+    private final List<LaunchedQemu> qemus = new ArrayList<>();
+
+    /**
+     * What became of one.
+     *
+     * @param number from 0
+     * @param qemu its process
+     * @param runningNanos until its guest ran, from when the first of all was connected
+     * @param figures what it took
+     */
+    public record Clone(int number, LaunchedQemu qemu, long runningNanos, RestoreFigures figures) {}
+
+    /** One did not come to life, or lacks memory; the others did what they did. */
+    public static final class Failures extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        Failures(List<String> sentences) {
+            super(String.join(System.lineSeparator(), sentences));
+        }
+    }
+
+    /**
+     * Looks at a guest of a store, whose snapshot is held until {@link #close}.
+     *
+     * @throws io.godwit.store.DamageException if it is not what was written
+     */
+    public Clones(Store store, SnapshotName name) {
+        Snapshot snapshot = store.snapshot(name);
+        this.manifest = snapshot.manifest();
+        this.trace = store.trace(name);
+        try {
+            snapshot.checkReadable();
+        } catch (RuntimeException | Error e) {
+            snapshot.close();
+            throw e;
+        }
+        this.pages = new SharedPages(snapshot);
+    }
+
+    /**
+     * Starts QEMUs, one for each command, and gives each the guest as soon as all of them wait for it.
+     *
+     * @return the clones, with all of their memory
+     * @throws RestoreException if a QEMU does not start; none runs then
+     * @throws Failures if a guest is not whole
+     */
+    public List<Clone> run(List<List<String>> commands, boolean detached, Restore.Settings settings)
+            throws InterruptedException {
+        ThreadFactory threads = Thread.ofPlatform().name("clone-", 0).factory();
+        try (ExecutorService each = Executors.newFixedThreadPool(commands.size(), threads)) {
+            List<Future<LaunchedQemu>> starting = commands.stream()
+                    .map(command -> each.submit(() -> LaunchedQemu.start(command, detached)))
+                    .toList();
+            started(starting);
+            long since = System.nanoTime();
+            List<Future<Clone>> running = new ArrayList<>();
+            for (int i = 0; i < qemus.size(); i++) {
+                int number = i;
+                running.add(each.submit(() -> restore(number, since, settings)));
+            }
+            return ended(running);
+        }
+    }
+
+    private void started(List<Future<LaunchedQemu>> starting) throws InterruptedException {
+        List<String> failures = new ArrayList<>();
+        for (Future<LaunchedQemu> one : starting) {
+            try {
+                qemus.add(one.get());
+            } catch (ExecutionException e) {
+                failures.add(sentence(e));
+            }
+        }
+        if (!failures.isEmpty()) {
+            qemus.forEach(LaunchedQemu::kill);
+            throw new RestoreException(failures.size() + " of " + starting.size()
+                    + " QEMUs did not start, so none was given the guest. " + failures.getFirst());
+        }
+    }
+
+    private Clone restore(int number, long since, Restore.Settings settings) throws InterruptedException {
+        LaunchedQemu qemu = qemus.get(number);
+        try (StoredGuest guest = new StoredGuest(manifest, new SharedPages.View(pages), trace);
+                Restore restore = Restore.into(qemu, guest, settings)) {
+            RestoreFigures figures = restore.run();
+            return new Clone(number, qemu, restore.runningSince(since), figures);
+        } catch (RestoreException e) {
+            if (!e.guestRuns()) {
+                qemu.kill();
+            }
+            throw new RestoreException("Clone " + number + ": " + e.getMessage(), e.guestRuns());
+        }
+    }
+
+    private static List<Clone> ended(List<Future<Clone>> running) throws InterruptedException {
+        List<Clone> clones = new ArrayList<>();
+        List<String> failures = new ArrayList<>();
+        for (Future<Clone> one : running) {
+            try {
+                clones.add(one.get());
+            } catch (ExecutionException e) {
+                failures.add(sentence(e));
+            }
+        }
+        if (!failures.isEmpty()) {
+            throw new Failures(failures);
+        }
+        return clones;
+    }
+
+    private static String sentence(ExecutionException e) {
+        Throwable cause = e.getCause() == null ? e : e.getCause();
+        return cause instanceof RestoreException ? String.valueOf(cause.getMessage()) : cause.toString();
+    }
+
+    /** Bytes of compressed pages that were read from the store for all of them. */
+    public long readBytes() {
+        return pages.readBytes();
+    }
+
+    /** The QEMUs that were started. */
+    public List<LaunchedQemu> qemus() {
+        return List.copyOf(qemus);
+    }
+
+    /** Lets go of the QEMUs, which go on, and of the snapshot. */
+    @Override
+    public void close() {
+        qemus.forEach(LaunchedQemu::close);
+        pages.close();
+    }
+}
