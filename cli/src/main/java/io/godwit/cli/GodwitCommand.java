@@ -42,7 +42,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
     private static final String COMMANDS =
-            "demo, host, migrate, capture, restore, clone, protect, inspect, store, advise, doctor or client";
+            "demo, host, migrate, capture, restore, clone, protect, inspect, store, advise, doctor, relay or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec
