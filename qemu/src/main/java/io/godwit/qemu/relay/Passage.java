@@ -117,7 +117,7 @@ final class Passage {
         source.shutdownOutput();
     }
 
-    /** Reads at least one byte, or -1. What came is acknowledged at once: a peer may wait for that before it goes on. */
+    /** Reads at least one byte, or -1. What came is acknowledged at once: a peer may wait for that. */
     private int read(SocketChannel from, ByteBuffer buffer, String side) throws IOException {
         try {
             int count = from.read(buffer);
