@@ -3,6 +3,7 @@
 package io.godwit.bench;
 
 import io.godwit.bench.micro.MicroBenchmarks;
+import io.godwit.bench.moves.CaptureBenchmark;
 import io.godwit.bench.moves.CheckpointBenchmark;
 import io.godwit.bench.moves.ControlBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark;
@@ -30,7 +31,8 @@ import java.util.List;
 public final class Main {
     private static final String USAGE = """
             usage: ./dev bench \
-            [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|colo|forecast]... \
+            [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|colo|forecast|\
+            capture]... \
             [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
@@ -53,6 +55,7 @@ public final class Main {
                             colo:pause for how long the primary stands still, colo:service for a service's throughput,
                             colo:failover for the time to the next answer
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
+              capture       a QEMU's guest into a store, beside what QEMU sends to nobody and to another QEMU
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
             """;
@@ -86,7 +89,8 @@ public final class Main {
                     "converge",
                     "hints",
                     "colo",
-                    "forecast"));
+                    "forecast",
+                    "capture"));
         }
         for (String name : names) {
             Surroundings.print(name);
@@ -137,6 +141,7 @@ public final class Main {
             case "colo:flush" -> FlushBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:stage" -> StageBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
+            case "capture" -> CaptureBenchmark.run(count(runs, quick ? 2 : 5));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);
             default -> {

@@ -33,7 +33,9 @@ import tools.jackson.databind.JsonNode;
  * <p>Threads: {@link #run} by one; {@link #cancel} any. The steps of the guest's arrival are on {@code mig-incoming}.
  */
 public final class Capture {
-    private static final Duration LOOK = Duration.ofMillis(200);
+    private static final Duration LOOK = Duration.ofMillis(10);
+    private static final long INTERVAL_NANOS = 200_000_000;
+    private static final long SWITCHOVER_NANOS = 2_000_000_000;
 
     private final CapturePlan plan;
     private final SnapshotName name;
@@ -108,6 +110,7 @@ public final class Capture {
             figures = receive(asked);
         } catch (RuntimeException e) {
             failure = failure.or(() -> Optional.of(e));
+            place.ifPresent(SnapshotPlace::giveUp);
         }
         String state = settle(asked, ran, failure.isPresent(), goesOn);
         if (goesOn) {
@@ -152,28 +155,43 @@ public final class Capture {
     }
 
     private void follow(SourceGuest asked, Migrator incoming) {
+        long next = System.nanoTime();
+        boolean stopped = false;
         try {
             while (!incoming.awaitEnd(LOOK)) {
                 asked.events();
-                JsonNode migration = asked.migration();
-                String status = migration.path("status").asString("none");
-                if (status.equals("failed") || status.equals("cancelled")) {
-                    // If it had begun, the end of its stream is here or on its way.
-                    String reason = migration.path("error-desc").asString("");
-                    if (!incoming.awaitEnd(SourceGuest.PATIENCE) && wholeNanos == 0) {
-                        throw new CaptureException("the source's migration has " + status + ": " + reason);
-                    }
+                if (asked.hasStopped() && !stopped) {
+                    stopped = true;
+                    place.ifPresent(SnapshotPlace::hurry);
+                    // A question in the middle of its switchover would only disturb the source.
+                    next = System.nanoTime() + SWITCHOVER_NANOS;
+                } else if (System.nanoTime() - next >= 0) {
+                    look(asked, incoming);
+                    next = System.nanoTime() + INTERVAL_NANOS;
                 }
-                JsonNode ram = migration.path("ram");
-                listener.received(
-                        ram.path("total").asLong(0),
-                        ram.path("remaining").asLong(0),
-                        incoming.statistics().ram().transferredBytes());
             }
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
             throw new CaptureException("the capture was interrupted", e);
         }
+    }
+
+    private void look(SourceGuest asked, Migrator incoming) throws InterruptedException {
+        JsonNode migration = asked.migration();
+        String status = migration.path("status").asString("none");
+        if (status.equals("failed") || status.equals("cancelled")) {
+            // If it had begun, the end of its stream is here or on its way.
+            String reason = migration.path("error-desc").asString("");
+            if (!incoming.awaitEnd(SourceGuest.PATIENCE) && wholeNanos == 0) {
+                throw new CaptureException("the source's migration has " + status + ": " + reason);
+            }
+        }
+        asked.letConverge(migration);
+        JsonNode ram = migration.path("ram");
+        listener.received(
+                ram.path("total").asLong(0),
+                ram.path("remaining").asLong(0),
+                incoming.statistics().ram().transferredBytes());
     }
 
     private void requireWhole(Migrator incoming) {
@@ -226,6 +244,7 @@ public final class Capture {
     }
 
     private Manifest finish() {
+        place.orElseThrow().drain();
         return writer.orElseThrow().finish(facts, guest.configuration(), guest.devices(), guest.vmDescription());
     }
 

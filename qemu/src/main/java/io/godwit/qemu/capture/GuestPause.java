@@ -29,6 +29,11 @@ final class GuestPause {
         }
     }
 
+    /** Whether it has been stopped. */
+    boolean hasBegun() {
+        return stopped.isPresent();
+    }
+
     /** From the first stop to the first resume after it; empty while there are not both. */
     Optional<Duration> length() {
         return stopped.flatMap(from -> resumed.map(to -> Duration.between(from, to)));

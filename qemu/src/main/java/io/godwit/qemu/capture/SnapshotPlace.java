@@ -18,37 +18,35 @@ import java.util.Optional;
 
 /** Puts received pages into a snapshot. On {@code mig-incoming}. */
 final class SnapshotPlace implements PrecopyPlace {
-    private final SnapshotWriter writer;
+    private final PageBelt belt;
     private final List<RamBlockEntry> blocks;
     private final List<PageBitmap> received = new ArrayList<>();
-    private final byte[] page = new byte[RamBlock.PAGE_BYTES];
 
     /** Begins with the blocks of the stream, which the writer has not heard of yet. */
     SnapshotPlace(SnapshotWriter writer, List<RamBlockEntry> blocks) {
-        this.writer = writer;
         this.blocks = List.copyOf(blocks);
         writer.blocks(blocks.stream().map(SavedBlock::of).toList());
         for (RamBlockEntry block : blocks) {
             received.add(new PageBitmap(block.pageCount()));
         }
+        belt = new PageBelt(writer);
     }
 
     @Override
     public void place(int blockIndex, long offset, NativeMemory content, long position) {
-        content.copyTo(position, page, 0, RamBlock.PAGE_BYTES);
-        writer.page(blockIndex, offset, page, 0);
+        belt.put(blockIndex, offset, content, position);
         boolean _ = received.get(blockIndex).testAndSet(offset / RamBlock.PAGE_BYTES);
     }
 
     @Override
     public void placeZero(int blockIndex, long offset) {
-        writer.zeroPage(blockIndex, offset);
+        belt.putZero(blockIndex, offset);
         boolean _ = received.get(blockIndex).testAndSet(offset / RamBlock.PAGE_BYTES);
     }
 
     @Override
     public void flush() {
-        // Each page is with the writer at once.
+        // Each page is on the belt at once.
     }
 
     @Override
@@ -86,8 +84,24 @@ final class SnapshotPlace implements PrecopyPlace {
         return Optional.empty();
     }
 
+    /** The guest stands still. Any thread. */
+    void hurry() {
+        belt.hurry();
+    }
+
+    /** Waits until the writer has all pages; see {@link PageBelt#drain}. */
+    void drain() {
+        belt.drain();
+    }
+
+    /** Nothing: all that came is to be stored, or {@link #giveUp} follows. */
     @Override
     public void close() {
-        // The writer belongs to whoever made it.
+        // The engine says so before the devices are loaded.
+    }
+
+    /** Ends the storing of pages. Harmless when repeated, and after {@link #drain}. */
+    void giveUp() {
+        belt.close();
     }
 }

@@ -108,6 +108,14 @@ final class SourceGuest implements AutoCloseable {
         return ask("query-migrate");
     }
 
+    /** The source is let stop its guest for longer, if its passes do not come to an end. */
+    void letConverge(JsonNode migration) {
+        if (migration.path("status").asString("").equals("active")) {
+            settings.allowPause(
+                    client, migration.path("ram").path("dirty-sync-count").asLong(0), PATIENCE);
+        }
+    }
+
     /** Sets what a capture needs, and lets the source send its guest. */
     void migrate(String uri) {
         settings.apply(client, plan, PATIENCE);
@@ -142,6 +150,11 @@ final class SourceGuest implements AutoCloseable {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** Whether the guest has been stopped since the migration began. */
+    boolean hasStopped() {
+        return pause.hasBegun();
     }
 
     /** How long the guest stood still. */

@@ -47,8 +47,19 @@ final class SourceSettings {
             "zero-blocks",
             "zero-copy-send");
 
+    /**
+     * QEMU stops its guest as soon as it thinks that the rest takes no longer than the limit, even in its first pass. A
+     * capture is slower than another QEMU, and its guest shall not pay for that.
+     */
+    private static final long SHORT_MILLIS = 20;
+
+    private static final long PATIENT_PASSES = 3;
+    private static final int MOST_DOUBLINGS = 20;
+
     private final Map<String, Boolean> capabilities = new TreeMap<>();
     private final ObjectNode parameters = Json.object();
+    private long mostMillis;
+    private long limitMillis;
 
     /**
      * Looks for what is on and would make a stream that nobody here knows.
@@ -75,19 +86,35 @@ final class SourceSettings {
         applyCapabilities(source, patience);
         ObjectNode wanted =
                 Json.object().put("max-bandwidth", plan.bytesPerSecond().orElse(0));
-        plan.downtimeMillis().ifPresent(millis -> wanted.put("downtime-limit", millis));
         wanted.put("tls-creds", "").put("mode", "normal");
         JsonNode now = source.execute("query-migrate-parameters", patience);
+        mostMillis = plan.downtimeMillis().orElse(now.path("downtime-limit").asLong(SHORT_MILLIS));
+        limitMillis = Math.min(mostMillis, SHORT_MILLIS);
+        wanted.put("downtime-limit", limitMillis);
         ObjectNode changed = Json.object();
         for (Map.Entry<String, JsonNode> parameter : wanted.properties()) {
             JsonNode before = now.path(parameter.getKey());
-            if (!before.isMissingNode() && !before.equals(parameter.getValue())) {
+            if (!before.isMissingNode()
+                    && !before.asString("").equals(parameter.getValue().asString(""))) {
                 parameters.set(parameter.getKey(), before);
                 changed.set(parameter.getKey(), parameter.getValue());
             }
         }
         if (!changed.isEmpty()) {
             source.execute("migrate-set-parameters", changed, patience);
+        }
+    }
+
+    /**
+     * A guest that writes much cannot be stopped so shortly: each pass doubles the limit, up to what is allowed.
+     *
+     * @param passes how often the source has looked for dirty pages
+     */
+    void allowPause(QmpClient source, long passes, Duration patience) {
+        long wanted = Math.min(mostMillis, SHORT_MILLIS << Math.clamp(passes - PATIENT_PASSES, 0, MOST_DOUBLINGS));
+        if (wanted > limitMillis) {
+            limitMillis = wanted;
+            source.execute("migrate-set-parameters", Json.object().put("downtime-limit", wanted), patience);
         }
     }
 

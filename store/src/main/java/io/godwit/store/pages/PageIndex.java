@@ -33,9 +33,6 @@ public final class PageIndex implements AutoCloseable {
     private static final long PLACE_MASK = (1L << PLACE_BITS) - 1;
     private static final long LEAST_SLOTS = 64;
 
-    /** Slots that are read at a time. */
-    private static final int WINDOW_SLOTS = 32;
-
     /** Whether the page at a place has an id, whatever the index thinks. */
     @FunctionalInterface
     interface Confirmation {
@@ -43,8 +40,7 @@ public final class PageIndex implements AutoCloseable {
     }
 
     private final FileChannel file;
-    private final ByteBuffer window = ByteBuffer.allocateDirect(WINDOW_SLOTS * Long.BYTES);
-    private final ByteBuffer slot = ByteBuffer.allocateDirect(Long.BYTES);
+    private IndexSlots table;
     private long slots;
     private long used;
     private final Bytes coveredSum;
@@ -52,6 +48,7 @@ public final class PageIndex implements AutoCloseable {
 
     private PageIndex(FileChannel file, long slots, long used, Bytes coveredSum, boolean wasClosed) {
         this.file = file;
+        this.table = new IndexSlots(file, HEADER_BYTES, slots);
         this.slots = slots;
         this.used = used;
         this.coveredSum = coveredSum;
@@ -174,6 +171,7 @@ public final class PageIndex implements AutoCloseable {
         }
         writeHeader(false, Bytes.copyOf(new byte[SUM_BYTES]));
         write(ByteBuffer.allocate(1), HEADER_BYTES + slots * Long.BYTES - 1);
+        table = new IndexSlots(file, HEADER_BYTES, slots);
         byte[] ids = new byte[Pack.CHUNK_PAGES * PageId.BYTES];
         for (int number : numbers) {
             Pack pack = packs.pack(number);
@@ -214,53 +212,28 @@ public final class PageIndex implements AutoCloseable {
     long find(byte[] id, int idAt, Confirmation confirmation) {
         long tag = PageId.tag(id, idAt);
         long at = PageId.hash(id, idAt) & (slots - 1);
-        for (long tried = 0; tried < slots; tried += WINDOW_SLOTS) {
-            int there = readWindow(at);
-            for (int i = 0; i < there; i++) {
-                long entry = window.getLong(i * Long.BYTES);
-                if (entry == 0) {
-                    return PlaceNumber.ZERO;
-                }
-                if (entry >>> PLACE_BITS == tag && confirmation.hasId(entry & PLACE_MASK, id, idAt)) {
-                    return entry & PLACE_MASK;
-                }
+        for (long tried = 0; tried < slots; tried++) {
+            long entry = table.get(at);
+            if (entry == 0) {
+                return PlaceNumber.ZERO;
             }
-            at = (at + there) & (slots - 1);
+            if (entry >>> PLACE_BITS == tag && confirmation.hasId(entry & PLACE_MASK, id, idAt)) {
+                return entry & PLACE_MASK;
+            }
+            at = (at + 1) & (slots - 1);
         }
         return PlaceNumber.ZERO;
-    }
-
-    /** Reads slots from {@code first} on, up to the table's end. */
-    private int readWindow(long first) {
-        int there = (int) Math.min(WINDOW_SLOTS, slots - first);
-        window.clear().limit(there * Long.BYTES);
-        try {
-            while (window.hasRemaining()) {
-                if (file.read(window, HEADER_BYTES + first * Long.BYTES + window.position()) < 0) {
-                    throw new DamageException(NAME, "it ends before its " + slots + " slots do");
-                }
-            }
-        } catch (IOException e) {
-            throw StoreFiles.failure("The store's index cannot be read", e);
-        }
-        return there;
     }
 
     /** Adds a page that {@link #find} has not found. */
     void insert(byte[] id, int idAt, long place) {
         long entry = (PageId.tag(id, idAt) << PLACE_BITS) | place;
         long at = PageId.hash(id, idAt) & (slots - 1);
-        while (true) {
-            int there = readWindow(at);
-            for (int i = 0; i < there; i++) {
-                if (window.getLong(i * Long.BYTES) == 0) {
-                    write(slot.clear().putLong(0, entry), HEADER_BYTES + (at + i) * Long.BYTES);
-                    used++;
-                    return;
-                }
-            }
-            at = (at + there) & (slots - 1);
+        while (table.get(at) != 0) {
+            at = (at + 1) & (slots - 1);
         }
+        table.set(at, entry);
+        used++;
     }
 
     /**
@@ -269,6 +242,7 @@ public final class PageIndex implements AutoCloseable {
      * @param identities of all packs there are now
      */
     void finish(SortedMap<Integer, Bytes> identities) {
+        table.flush();
         writeHeader(true, sum(identities));
     }
 
@@ -320,11 +294,8 @@ public final class PageIndex implements AutoCloseable {
             }
         }
         long entries = 0;
-        for (long at = 0; at < slots; at += WINDOW_SLOTS) {
-            int there = readWindow(at);
-            for (int i = 0; i < there; i++) {
-                entries += window.getLong(i * Long.BYTES) == 0 ? 0 : 1;
-            }
+        for (long at = 0; at < slots; at++) {
+            entries += table.get(at) == 0 ? 0 : 1;
         }
         if (entries != used) {
             throw new DamageException(NAME, "it has " + entries + " entries, not " + used);
