@@ -7,9 +7,11 @@ module io.godwit.qemu {
     requires transitive io.godwit.engine;
     requires transitive io.godwit.store;
     requires io.godwit.linux;
+    requires jdk.net;
     requires static org.jspecify;
 
     exports io.godwit.qemu.capture;
     exports io.godwit.qemu.doctor;
+    exports io.godwit.qemu.relay;
     exports io.godwit.qemu.restore;
 }

@@ -36,13 +36,14 @@ import picocli.CommandLine.UnmatchedArgumentException;
             CloneCommand.class,
             AdviseCommand.class,
             DoctorCommand.class,
+            RelayCommand.class,
             ClientCommand.class,
             RehearseCommand.class
         })
 final class GodwitCommand implements Runnable {
     private static final String PACKAGES = "io.godwit.";
     private static final String COMMANDS =
-            "demo, host, migrate, capture, restore, clone, protect, inspect, store, advise, doctor or client";
+            "demo, host, migrate, capture, restore, clone, protect, inspect, store, advise, doctor, relay or client";
     private static final Pattern CHOICES = Pattern.compile("(one of \\[[A-Z_, ]+]) \\(case-insensitive\\)");
 
     @Spec

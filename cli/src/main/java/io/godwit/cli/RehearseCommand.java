@@ -4,6 +4,7 @@ package io.godwit.cli;
 
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
+import io.godwit.control.QmpException;
 import io.godwit.control.QmpServer;
 import io.godwit.engine.arbiter.FileLockArbiter;
 import io.godwit.host.MachineHost;
@@ -11,6 +12,16 @@ import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Origin;
+import io.godwit.qemu.restore.Destination;
+import io.godwit.qemu.restore.Restore;
+import io.godwit.qemu.restore.RestoreException;
+import io.godwit.qemu.restore.RestoreFigures;
+import io.godwit.qemu.restore.StoredGuest;
+import io.godwit.store.Store;
+import io.godwit.store.images.ImageSource;
+import io.godwit.store.images.StreamImport;
+import io.godwit.store.snapshots.Manifest;
+import io.godwit.store.snapshots.SnapshotWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -18,7 +29,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
@@ -43,6 +56,7 @@ final class RehearseCommand implements Callable<Integer> {
             rehearse(options, DemoMode.PRECOPY);
             rehearse(options, DemoMode.POSTCOPY);
         }
+        restore(GuestOptions.defaults().withKind(GuestKind.MEMORY).withMemoryBytes(MEMORY_BYTES));
         return 0;
     }
 
@@ -75,6 +89,58 @@ final class RehearseCommand implements Callable<Integer> {
             move(sourceClient, destinationClient, mode);
         } finally {
             removeAll(directory);
+        }
+    }
+
+    /** A guest is saved, stored, and brought to life again. */
+    private static void restore(GuestOptions options) throws IOException {
+        Path directory = Files.createTempDirectory("godwit-rehearse-");
+        QmpAddress address = QmpAddress.parse("unix:" + directory.resolve("qmp"));
+        try {
+            StoreAddress stored = StoreAddress.parse(directory.resolve("store") + "/guest");
+            store(options, directory.resolve("saved"), stored);
+            try (MachineHost host = new MachineHost(
+                            Machines.create(options, Origin.ARRIVAL),
+                            new FileLockArbiter(directory),
+                            Origin.ARRIVAL,
+                            true);
+                    QmpServer _ = QmpServer.open(address, host);
+                    Destination destination = Destination.at(address);
+                    StoredGuest guest = StoredGuest.open(stored.store(), stored.name());
+                    Restore restore = new Restore(
+                            guest,
+                            Optional.of(destination),
+                            "unix:" + directory.resolve("guest"),
+                            new Restore.Settings(true, true, 0))) {
+                RestoreFigures _ = restore.run();
+                guest.learnt().ifPresent(trace -> stored.store().keepTrace(stored.name(), trace));
+            } catch (QmpException | InterruptedException | RestoreException e) {
+                // Where postcopy cannot be used it need not be rehearsed.
+            }
+        } finally {
+            removeTree(directory);
+        }
+    }
+
+    private static void store(GuestOptions options, Path saved, StoreAddress to) {
+        try (MachineHost host = new MachineHost(
+                Machines.create(options), new FileLockArbiter(saved.resolveSibling("")), Origin.BOOT, false)) {
+            host.migration().migrate("file:" + saved);
+            boolean _ = host.migration().awaitEnd(PATIENCE);
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+        }
+        try (ImageSource source = ImageSource.open(saved, 0);
+                SnapshotWriter writer = Store.openOrCreate(to.place()).write(to.name())) {
+            Manifest _ = StreamImport.read(source, writer, Map.of());
+        }
+    }
+
+    private static void removeTree(Path directory) throws IOException {
+        try (var all = Files.walk(directory)) {
+            for (Path path : all.sorted(Comparator.reverseOrder()).toList()) {
+                Files.deleteIfExists(path);
+            }
         }
     }
 

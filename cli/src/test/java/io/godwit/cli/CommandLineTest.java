@@ -79,6 +79,8 @@ class CommandLineTest {
             host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --cap postcopy-rom        | There is no capability
             host --guest memory --memory 4M --qmp tcp:127.0.0.1:0 --cap postcopy-preempt    | requires
             migrate --qmp unix:/nowhere/x tcp:127.0.0.1:1   | cannot connect
+            relay tcp:127.0.0.1:0 file:/x                   | A relay needs tcp:HOST:PORT or unix:PATH on both sides
+            relay unix:/nowhere/x tcp:h:1                   | The relay cannot listen at unix:/nowhere/x
             inspect /nowhere/x                              | There is no file /nowhere/x.
             capture --qmp unix:/nowhere/x /nowhere/..       | is no name of a snapshot
             capture --qmp unix:/nowhere/x /nowhere/a        | cannot connect

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.qemu.relay;
+
+import java.io.IOException;
+import java.net.StandardSocketOptions;
+import java.nio.ByteBuffer;
+import java.nio.channels.SocketChannel;
+import java.util.function.Consumer;
+import jdk.net.ExtendedSocketOptions;
+
+/**
+ * One connection of the source's, and its continuation to the destination. Two threads copy, one a direction. A side
+ * that ends is an end for the other one too, in that direction only; a fault ends both directions.
+ */
+final class Passage {
+    private static final int BUFFER_BYTES = 256 << 10;
+
+    private final SocketChannel source;
+    private final SocketChannel destination;
+    private final Meter meter;
+    private final RateLimit limit;
+    private final Consumer<Passage> ended;
+    private int running = 2;
+
+    Passage(SocketChannel source, SocketChannel destination, Meter meter, RateLimit limit, Consumer<Passage> ended) {
+        this.source = source;
+        this.destination = destination;
+        this.meter = meter;
+        this.limit = limit;
+        this.ended = ended;
+    }
+
+    void start() throws IOException {
+        prepare(source);
+        prepare(destination);
+        Thread.ofVirtual().name("relay-forward").start(() -> run(this::forward));
+        Thread.ofVirtual().name("relay-back").start(() -> run(this::back));
+    }
+
+    private static void prepare(SocketChannel channel) throws IOException {
+        if (channel.supportedOptions().contains(StandardSocketOptions.TCP_NODELAY)) {
+            channel.setOption(StandardSocketOptions.TCP_NODELAY, true);
+        }
+    }
+
+    /** A direction of copying. */
+    private interface Copying {
+        void copy() throws IOException;
+    }
+
+    private void run(Copying copying) {
+        try {
+            copying.copy();
+        } catch (IOException e) {
+            meter.note("A connection broke: " + e.getMessage() + ".");
+            close();
+        } finally {
+            finish();
+        }
+    }
+
+    private synchronized void finish() {
+        running--;
+        if (running == 0) {
+            close();
+            ended.accept(this);
+        }
+    }
+
+    /** Ends both directions. */
+    void close() {
+        try (source;
+                destination) {
+            // Both are closed by leaving.
+        } catch (IOException e) {
+            // There is nothing left to close.
+        }
+    }
+
+    private void forward() throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+        Watched watched = new Watched("connection", _ -> {}, _ -> {});
+        boolean first = true;
+        boolean limited = true;
+        buffer.limit(limit.portion(BUFFER_BYTES));
+        for (int count = read(source, buffer, "source"); count >= 0; count = read(source, buffer, "source")) {
+            buffer.flip();
+            if (first) {
+                first = false;
+                limited = !Meter.isPreempt(buffer);
+                watched = meter.forward(buffer);
+            }
+            write(destination, buffer, count);
+            meter.passedForward(count);
+            watched.passed(buffer);
+            if (limited) {
+                limit.passed(count);
+            }
+            buffer.clear().limit(limited ? limit.portion(BUFFER_BYTES) : BUFFER_BYTES);
+        }
+        destination.shutdownOutput();
+    }
+
+    private void back() throws IOException {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES / 16);
+        Watched watched = meter.back();
+        for (int count = read(destination, buffer, "destination");
+                count >= 0;
+                count = read(destination, buffer, "destination")) {
+            buffer.flip();
+            write(source, buffer, count);
+            meter.passedBack(count);
+            watched.passed(buffer);
+            buffer.clear();
+        }
+        source.shutdownOutput();
+    }
+
+    /** Reads at least one byte, or -1. What came is acknowledged at once: a peer may wait for that. */
+    private int read(SocketChannel from, ByteBuffer buffer, String side) throws IOException {
+        try {
+            int count = from.read(buffer);
+            if (count < 0) {
+                meter.ended(side);
+            } else if (from.supportedOptions().contains(ExtendedSocketOptions.TCP_QUICKACK)) {
+                from.setOption(ExtendedSocketOptions.TCP_QUICKACK, true);
+            }
+            return count;
+        } catch (IOException e) {
+            meter.ended(side);
+            throw e;
+        }
+    }
+
+    /** Writes all, and leaves the buffer as it was. */
+    private static void write(SocketChannel to, ByteBuffer buffer, int count) throws IOException {
+        while (buffer.hasRemaining()) {
+            int _ = to.write(buffer);
+        }
+        buffer.position(buffer.position() - count);
+    }
+}
