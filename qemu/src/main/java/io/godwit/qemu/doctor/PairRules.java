@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
@@ -209,8 +210,10 @@ final class PairRules {
     }
 
     static Stream<Finding> devices(Side source, Side destination) {
-        Map<String, String> here = source.pciDevices();
-        Map<String, String> there = destination.pciDevices();
+        Set<String> bridges = source.pciBridges();
+        bridges.retainAll(destination.pciBridges());
+        Map<String, String> here = source.pciDevices(bridges);
+        Map<String, String> there = destination.pciDevices(bridges);
         if (here.isEmpty() || there.isEmpty() || here.equals(there)) {
             return Stream.of();
         }

@@ -104,8 +104,15 @@ public final class Side {
             case QmpAddress.Tcp(String host, int _) ->
                 host.isEmpty() || host.equals("localhost") || host.startsWith("127.") || host.equals("::1");
             case QmpAddress.Libvirt(String _, Optional<String> uri) ->
-                uri.map(text -> text.contains(":///")).orElse(true);
+                isHere(uri, Optional.ofNullable(System.getenv("LIBVIRT_DEFAULT_URI")));
         };
+    }
+
+    /** By libvirt's URI: the one that was named, else the environment's, else libvirt's own, which is local. */
+    static boolean isHere(Optional<String> named, Optional<String> environment) {
+        return named.or(() -> environment.filter(text -> !text.isBlank()))
+                .map(text -> text.contains(":///"))
+                .orElse(true);
     }
 
     /** Where it answers. */
@@ -223,20 +230,40 @@ public final class Side {
         return names;
     }
 
-    /** PCI devices by their place: {@code bus:slot.function}, with what is there. */
-    Map<String, String> pciDevices() {
+    /**
+     * Bridges with a number for the bus behind them, by their place. The guest's firmware gives it, so that a waiting
+     * destination has none: its QEMU then names no device behind the bridge, though there may be some.
+     */
+    Set<String> pciBridges() {
+        Set<String> bridges = new TreeSet<>();
+        at("query-pci").values().forEach(bus -> addBridges(bus, bridges));
+        return bridges;
+    }
+
+    private static void addBridges(JsonNode bus, Set<String> bridges) {
+        for (JsonNode device : bus.path("devices").values()) {
+            JsonNode bridge = device.path("pci_bridge");
+            if (bridge.path("bus").path("secondary").asInt(0) != 0) {
+                bridges.add(place(device));
+                addBridges(bridge, bridges);
+            }
+        }
+    }
+
+    /**
+     * PCI devices by their place: {@code bus:slot.function}, with what is there.
+     *
+     * @param bridges behind which devices are named too
+     */
+    Map<String, String> pciDevices(Set<String> bridges) {
         Map<String, String> devices = new LinkedHashMap<>();
-        at("query-pci").values().forEach(bus -> addDevices(bus, devices));
+        at("query-pci").values().forEach(bus -> addDevices(bus, bridges, devices));
         return devices;
     }
 
-    private static void addDevices(JsonNode bus, Map<String, String> devices) {
+    private static void addDevices(JsonNode bus, Set<String> bridges, Map<String, String> devices) {
         for (JsonNode device : bus.path("devices").values()) {
-            String place = "%02x:%02x.%x"
-                    .formatted(
-                            device.path("bus").asInt(0),
-                            device.path("slot").asInt(0),
-                            device.path("function").asInt(0));
+            String place = place(device);
             JsonNode id = device.path("id");
             String name = device.path("class_info").path("desc").asString("device")
                     + " %04x:%04x"
@@ -244,7 +271,17 @@ public final class Side {
                                     id.path("vendor").asInt(0),
                                     id.path("device").asInt(0));
             devices.put(place, name);
-            addDevices(device.path("pci_bridge"), devices);
+            if (bridges.contains(place)) {
+                addDevices(device.path("pci_bridge"), bridges, devices);
+            }
         }
+    }
+
+    private static String place(JsonNode device) {
+        return "%02x:%02x.%x"
+                .formatted(
+                        device.path("bus").asInt(0),
+                        device.path("slot").asInt(0),
+                        device.path("function").asInt(0));
     }
 }

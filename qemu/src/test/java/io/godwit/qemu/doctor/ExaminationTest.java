@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Each rule on what real QEMUs answered, and on the same answers with one thing changed. */
@@ -212,6 +213,38 @@ class ExaminationTest {
         assertThat(worth(Examination.of(side(source, true), destination)))
                 .extracting(Finding::sentence)
                 .containsExactly("The destination has no RAM block my.rom of 131072 bytes.");
+    }
+
+    /** A root port as QEMU names it; who waits for a guest has had no firmware that numbers the bus behind it. */
+    private static void rootPort(ObjectNode answers, int secondary, int behind) {
+        ObjectNode port = (ObjectNode) Json.parse("""
+                {"bus": 0, "qdev_id": "rp0", "slot": 4, "function": 0, "regions": [],
+                 "class_info": {"class": 1540, "desc": "PCI bridge"}, "id": {"device": 12, "vendor": 6966},
+                 "pci_bridge": {"bus": {"number": 0, "secondary": %1$d, "subordinate": %1$d}}}
+                """.formatted(secondary));
+        if (secondary != 0) {
+            ((ObjectNode) port.path("pci_bridge")).set("devices", Json.parse("""
+                    [{"bus": %d, "qdev_id": "net0", "slot": 0, "function": 0, "regions": [],
+                      "class_info": {"class": 512, "desc": "Ethernet controller"},
+                      "id": {"device": %d, "vendor": 6900}}]
+                    """.formatted(secondary, behind)));
+        }
+        ((ArrayNode) answers.path("query-pci").path(0).path("devices")).add(port);
+    }
+
+    @Test
+    void devicesBehindABridgeAreComparedOnlyIfBothSidesCanNameThem() throws IOException {
+        ObjectNode source = recorded(SOURCE);
+        ObjectNode waiting = recorded(DESTINATION);
+        rootPort(source, 1, 4161);
+        rootPort(waiting, 0, 4161);
+        assertThat(worth(Examination.of(side(source, true), Optional.of(side(waiting, true)))))
+                .isEmpty();
+        ObjectNode numbered = recorded(DESTINATION);
+        rootPort(numbered, 1, 4162);
+        assertThat(worth(Examination.of(side(source, true), Optional.of(side(numbered, true)))))
+                .extracting(Finding::rule)
+                .containsExactly("devices");
     }
 
     @Test
