@@ -62,7 +62,7 @@ final class DiskRules {
     }
 
     private static Stream<Finding> compare(String user, JsonNode from, JsonNode to, boolean oneHost) {
-        if (!from.path("drv").equals(to.path("drv"))) {
+        if (file(from).equals(file(to)) && !from.path("drv").equals(to.path("drv"))) {
             return Stream.of(Finding.stops(
                     "disk-format",
                     "Disk " + user + " is read as " + from.path("drv").asString("?") + " at the source and as "

@@ -4,6 +4,7 @@ package io.godwit.qemu.doctor;
 
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.BiFunction;
 import java.util.stream.Stream;
 
@@ -20,6 +21,10 @@ final class SettingRules {
      * @param consequence what happens otherwise
      */
     private record Twin(String name, String consequence) {}
+
+    /** A destination that can more than the source wants is none the worse. */
+    private static final Set<String> HARMLESS_AT_DESTINATION =
+            Set.of("postcopy-ram", "postcopy-preempt", "dirty-bitmaps");
 
     private static final List<Twin> TWINS = List.of(
             new Twin("multifd", "The destination takes a page connection for something else, and the migration fails."),
@@ -45,6 +50,12 @@ final class SettingRules {
         String name = twin.name();
         if (source.has(name) == destination.has(name)) {
             return Stream.of();
+        }
+        if (!source.has(name) && HARMLESS_AT_DESTINATION.contains(name)) {
+            return Stream.of(Finding.note(
+                    "capability-" + name,
+                    name + " is on at the destination only, which harms nothing.",
+                    "Switch it on at the source too if the migration shall use it."));
         }
         Side without = source.has(name) ? destination : source;
         String where = source.has(name) ? "source" : "destination";

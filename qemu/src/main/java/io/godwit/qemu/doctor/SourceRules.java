@@ -53,11 +53,22 @@ final class SourceRules {
                         "source-state",
                         "The source " + source.address() + " waits for a guest and has none.",
                         "Name the side that has the guest with --qmp, the other with --destination."));
-            case "postmigrate", "finish-migrate" ->
+            case "postmigrate" ->
+                Stream.of(Finding.stops(
+                        "source-state",
+                        "The source is in state postmigrate: its guest was migrated already, and QEMU refuses to"
+                                + " migrate it again.",
+                        "Be sure that it runs nowhere else, then say cont first."));
+            case "finish-migrate" ->
                 Stream.of(Finding.risk(
                         "source-state",
-                        "The source is in state " + source.status() + ": its guest was migrated already.",
-                        "Make sure that it runs nowhere else before it is used again."));
+                        "The source is in state finish-migrate: its guest goes over just now.",
+                        "Wait for the end of that migration."));
+            case "suspended" ->
+                Stream.of(Finding.note(
+                        "source-state",
+                        "The guest sleeps (suspended), and it arrives asleep.",
+                        "Say system_wakeup, here before or there after the migration, if it shall run."));
             case "internal-error", "io-error", "guest-panicked", "watchdog", "shutdown" ->
                 Stream.of(Finding.risk(
                         "source-state",

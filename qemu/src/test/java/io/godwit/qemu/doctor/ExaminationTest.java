@@ -24,13 +24,13 @@ class ExaminationTest {
     private static final String SOURCE = "qemu-10.0";
     private static final String DESTINATION = "qemu-10.0-incoming";
 
-    private static ObjectNode recorded(String name) throws IOException {
+    static ObjectNode recorded(String name) throws IOException {
         try (InputStream in = ExaminationTest.class.getResourceAsStream(name + ".json")) {
             return (ObjectNode) Json.parse(in == null ? new byte[0] : in.readAllBytes());
         }
     }
 
-    private static Side side(ObjectNode answers, boolean here) {
+    static Side side(ObjectNode answers, boolean here) {
         Map<String, JsonNode> map = new TreeMap<>();
         answers.properties().forEach(answer -> map.put(answer.getKey(), answer.getValue()));
         return new Side("unix:/x", here, map);
@@ -52,7 +52,7 @@ class ExaminationTest {
         ((ObjectNode) at).set(steps[steps.length - 1], Json.parse(json));
     }
 
-    private static void switchOn(ObjectNode answers, String capability) {
+    static void switchOn(ObjectNode answers, String capability) {
         for (JsonNode one : answers.path("query-migrate-capabilities").values()) {
             if (one.path("capability").asString("").equals(capability)) {
                 ((ObjectNode) one).put("state", true);
@@ -104,7 +104,8 @@ class ExaminationTest {
     @ParameterizedTest
     @CsvSource(delimiter = '|', textBlock = """
             query-status/status             | "inmigrate"      | source-state | 2
-            query-status/status             | "postmigrate"    | source-state | 1
+            query-status/status             | "postmigrate"    | source-state | 2
+            query-status/status             | "suspended"      | source-state | 0
             query-status/status             | "internal-error" | source-state | 1
             query-status/status             | "paused"         | source-state | 0
             query-migrate/status            | "active"         | under-way    | 2
@@ -152,9 +153,15 @@ class ExaminationTest {
 
         ObjectNode there = recorded(DESTINATION);
         switchOn(there, capability);
-        assertThat(worth(Examination.of(side(recorded(SOURCE), true), Optional.of(side(there, true)))))
-                .extracting(Finding::rule)
-                .containsExactly("capability-" + capability);
+        List<Finding> thereOnly = Examination.of(side(recorded(SOURCE), true), Optional.of(side(there, true)));
+        assertThat(thereOnly)
+                .filteredOn(finding -> finding.rule().equals("capability-" + capability))
+                .extracting(Finding::severity)
+                .containsExactly(
+                        List.of("postcopy-ram", "postcopy-preempt", "dirty-bitmaps")
+                                        .contains(capability)
+                                ? Severity.NOTE
+                                : Severity.STOPS);
         assertThat(worth(Examination.of(side(with, true), Optional.of(side(there, true)))))
                 .as("on both sides")
                 .isEmpty();
@@ -266,6 +273,25 @@ class ExaminationTest {
         assertThat(worth(Examination.of(side(recorded(SOURCE), true), Optional.of(side(recorded(DESTINATION), false)))))
                 .extracting(Finding::rule)
                 .containsExactly("disks");
+    }
+
+    @Test
+    void anotherFileMayHaveAnotherFormatAndTheSameOneMayNot() throws IOException {
+        ObjectNode source = recorded(SOURCE);
+        set(source, "query-block/0/inserted/drv", "\"qcow2\"");
+        set(source, "query-block/0/inserted/file", "\"/other\"");
+        assertThat(worth(Examination.of(side(source, true), Optional.of(side(recorded(DESTINATION), true)))))
+                .extracting(Finding::severity, Finding::rule)
+                .containsExactly(tuple(Severity.RISK, "disks"));
+    }
+
+    @Test
+    void aLibvirtOfAnotherHostIsNotHereWhoeverNamesIt() {
+        assertThat(Side.isHere(Optional.empty(), Optional.empty())).isTrue();
+        assertThat(Side.isHere(Optional.empty(), Optional.of("qemu+ssh://far/system")))
+                .isFalse();
+        assertThat(Side.isHere(Optional.of("qemu:///system"), Optional.of("qemu+ssh://far/system")))
+                .isTrue();
     }
 
     @Test
