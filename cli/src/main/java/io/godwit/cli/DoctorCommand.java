@@ -104,12 +104,18 @@ final class DoctorCommand implements Callable<Integer> {
             out.flush();
             return Examination.exitStatus(findings);
         } catch (QmpConnectionException | QmpException | CommandFailure e) {
-            // As for a migration that would fail: a script must not take it for a risk.
-            PrintWriter err = spec.commandLine().getErr();
-            err.println(spec.qualifiedName() + ": " + e.getMessage());
-            err.flush();
-            return ExitCode.USAGE;
+            return cannotLook(String.valueOf(e.getMessage()));
+        } catch (RuntimeException e) {
+            return cannotLook("The look failed in a way that nobody thought of: " + e + ".");
         }
+    }
+
+    /** As for a migration that would fail: a script must not take it for a risk. */
+    private int cannotLook(String reason) {
+        PrintWriter err = spec.commandLine().getErr();
+        err.println(spec.qualifiedName() + ": " + reason);
+        err.flush();
+        return ExitCode.USAGE;
     }
 
     private List<Finding> examine(QmpClient client) {
@@ -153,11 +159,13 @@ final class DoctorCommand implements Callable<Integer> {
         };
     }
 
-    private static String summary(List<Finding> findings) {
+    static String summary(List<Finding> findings) {
+        long risks = count(findings, Severity.RISK);
+        long stops = count(findings, Severity.STOPS);
         return switch (Examination.exitStatus(findings)) {
             case 0 -> "Nothing is in the way of a migration, as far as can be seen from outside.";
-            case 1 -> count(findings, Severity.RISK) + " risks; nothing that is seen stops a migration.";
-            default -> "A migration would fail: " + count(findings, Severity.STOPS) + " findings stop it.";
+            case 1 -> risks + (risks == 1 ? " risk" : " risks") + "; nothing that is seen stops a migration.";
+            default -> "A migration would fail: " + stops + (stops == 1 ? " finding stops it." : " findings stop it.");
         };
     }
 
