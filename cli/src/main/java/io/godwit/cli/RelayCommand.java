@@ -65,6 +65,8 @@ final class RelayCommand implements Callable<Integer> {
             throw new ParameterException(spec.commandLine(), "--max-bandwidth must be above 0");
         }
         try (Relay relay = Relay.open(listen, target, maxBandwidth == null ? 0 : maxBandwidth)) {
+            // The file of a socket must not outlive the process.
+            Runtime.getRuntime().addShutdownHook(new Thread(relay::close, "relay-end"));
             return run(relay);
         } catch (IOException e) {
             throw new CommandFailure("The relay " + e.getMessage() + ".", e);
@@ -150,6 +152,10 @@ final class RelayCommand implements Callable<Integer> {
     private static String owner(RelayFigures figures) {
         if (figures.arrived()) {
             return "The guest is at the destination.";
+        }
+        if (figures.wholeWithoutWord()) {
+            return "The stream was whole, but nothing tells whether the guest arrived: ask the destination"
+                    + " (query-status) before it goes on at the source.";
         }
         return figures.postcopy()
                 ? "The guest needs both sides: recover the migration (migrate-recover, migrate with resume), through a"

@@ -38,7 +38,8 @@ final class Meter {
     private final List<String> notes = new CopyOnWriteArrayList<>();
     private final StreamReader main = new StreamReader(new MainListener(), StreamLimits.DEFAULT);
     private volatile List<RamBlockEntry> blocks = List.of();
-    private volatile boolean postcopy;
+    private volatile boolean packaged;
+    private volatile boolean resumed;
     private volatile boolean complete;
     private volatile String lastWord = "";
     private volatile String firstEnd = "";
@@ -51,7 +52,7 @@ final class Meter {
 
         @Override
         public void command(Command command) {
-            postcopy |= command instanceof Command.Packaged;
+            packaged |= command instanceof Command.Packaged;
         }
 
         @Override
@@ -62,6 +63,11 @@ final class Meter {
         @Override
         public void zeroPage(int blockIndex, long offset) {
             long _ = zeroPages.incrementAndGet();
+        }
+
+        @Override
+        public void encodedPage(int blockIndex, long offset, int byteLength) {
+            long _ = pages.incrementAndGet();
         }
 
         @Override
@@ -111,6 +117,10 @@ final class Meter {
         }
     }
 
+    Meter() {
+        main.allowOtherRecords();
+    }
+
     /** A connection begins to carry something. */
     void opened() {
         int _ = connections.incrementAndGet();
@@ -122,14 +132,14 @@ final class Meter {
     }
 
     /** One side has ended, by itself or by a fault. */
-    void ended(String side) {
+    synchronized void ended(String side) {
         if (firstEnd.isEmpty()) {
             firstEnd = side;
         }
     }
 
     void note(String sentence) {
-        if (notes.size() < MAX_NOTES) {
+        if (notes.size() < MAX_NOTES && !notes.contains(sentence)) {
             boolean _ = notes.add(sentence);
         }
     }
@@ -157,14 +167,22 @@ final class Meter {
             PreemptChannelReader reader = new PreemptChannelReader(new PreemptListener(), blocks);
             return new Watched("connection of requested pages", reader::consume, this::note);
         }
-        if (first.get(first.position()) == COMMAND && postcopy) {
-            main.resume();
-            return new Watched("stream that goes on", main::consume, this::note);
+        if (first.get(first.position()) == COMMAND) {
+            resumed = true;
+            if (packaged) {
+                main.resume();
+                return new Watched("stream that goes on", main::consume, this::note);
+            }
+            return unread("stream that goes on", "its beginning went another way; it passes all the same.");
         }
+        return unread("connection", "it begins as none that Godwit reads; it passes all the same.");
+    }
+
+    private Watched unread(String what, String reason) {
         return new Watched(
-                "connection",
+                what,
                 _ -> {
-                    throw new IllegalArgumentException("it begins as none that Godwit reads; it passes all the same.");
+                    throw new IllegalArgumentException(reason);
                 },
                 this::note);
     }
@@ -196,7 +214,7 @@ final class Meter {
                 zeroPages.get(),
                 preemptPages.get(),
                 requests.get(),
-                postcopy,
+                packaged || resumed,
                 complete,
                 lastWord,
                 firstEnd,

@@ -3,9 +3,15 @@
 package io.godwit.qemu.relay;
 
 import java.io.IOException;
+import java.net.SocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import jdk.net.ExtendedSocketOptions;
 
@@ -16,12 +22,17 @@ import jdk.net.ExtendedSocketOptions;
 final class Passage {
     private static final int BUFFER_BYTES = 256 << 10;
 
+    /** LIMIT: a destination that takes longer to answer is none. */
+    private static final Duration CONNECT = Duration.ofSeconds(10);
+
     private final SocketChannel source;
     private final SocketChannel destination;
     private final Meter meter;
     private final RateLimit limit;
     private final Consumer<Passage> ended;
-    private int running = 2;
+    private final CountDownLatch tried = new CountDownLatch(1);
+    private boolean connected;
+    private int running = 1;
 
     Passage(SocketChannel source, SocketChannel destination, Meter meter, RateLimit limit, Consumer<Passage> ended) {
         this.source = source;
@@ -31,11 +42,64 @@ final class Passage {
         this.ended = ended;
     }
 
-    void start() throws IOException {
-        prepare(source);
-        prepare(destination);
-        Thread.ofVirtual().name("relay-forward").start(() -> run(this::forward));
+    /** Where to connect to; a name is looked up meanwhile. */
+    interface Target {
+        SocketAddress address() throws IOException;
+    }
+
+    /**
+     * Connects, and copies from then on.
+     *
+     * @param target where to
+     * @param before must have tried first: a destination may go by the order of its connections
+     * @return what counts down when this has connected, or has not
+     */
+    CountDownLatch start(Target target, CountDownLatch before) {
+        Thread.ofVirtual()
+                .name("relay-forward")
+                .start(() -> run(() -> {
+                    try {
+                        before.await();
+                        connected = connect(target);
+                    } catch (InterruptedException e) {
+                        Thread.currentThread().interrupt();
+                    } finally {
+                        tried.countDown();
+                    }
+                    if (connected) {
+                        startBack();
+                        forward();
+                    }
+                }));
+        return tried;
+    }
+
+    private synchronized void startBack() {
+        meter.opened();
+        running++;
         Thread.ofVirtual().name("relay-back").start(() -> run(this::back));
+    }
+
+    /** Whether somebody answers there in time; if not, the source is turned away. */
+    private boolean connect(Target target) {
+        CompletableFuture<Boolean> answered = new CompletableFuture<>();
+        var _ = answered.orTimeout(CONNECT.toMillis(), TimeUnit.MILLISECONDS).exceptionally(_ -> {
+            close();
+            return false;
+        });
+        try {
+            boolean _ = destination.connect(target.address());
+            prepare(source);
+            prepare(destination);
+            return answered.complete(true);
+        } catch (IOException | RuntimeException e) {
+            String reason =
+                    answered.complete(false) ? reason(e) : "it did not answer within " + CONNECT.toSeconds() + " s";
+            meter.note("The destination cannot be reached: " + reason
+                    + ". The source was turned away, and keeps its guest.");
+            close();
+            return false;
+        }
     }
 
     private static void prepare(SocketChannel channel) throws IOException {
@@ -52,18 +116,30 @@ final class Passage {
     private void run(Copying copying) {
         try {
             copying.copy();
-        } catch (IOException e) {
-            meter.note("A connection broke: " + e.getMessage() + ".");
+        } catch (IOException | RuntimeException e) {
+            meter.note("A connection broke: " + reason(e) + ".");
             close();
         } finally {
             finish();
         }
     }
 
+    /** Why, in words; what is closed by the other direction has none of its own. */
+    static String reason(Exception e) {
+        if (e instanceof ClosedChannelException) {
+            return "it was closed";
+        }
+        String message = e.getMessage();
+        return message == null ? e.getClass().getSimpleName() : message;
+    }
+
     private synchronized void finish() {
         running--;
         if (running == 0) {
             close();
+            if (connected) {
+                meter.closed();
+            }
             ended.accept(this);
         }
     }

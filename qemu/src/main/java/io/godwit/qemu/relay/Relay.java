@@ -8,6 +8,7 @@ import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
+import java.nio.channels.ClosedChannelException;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.file.Files;
@@ -16,6 +17,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.LockSupport;
 
 /**
  * Takes a source's connections in and continues each to a destination. Every byte passes unchanged, whatever it is.
@@ -26,6 +28,8 @@ import java.util.concurrent.TimeUnit;
 public final class Relay implements AutoCloseable {
     /** LIMIT: a migration has a connection for each page channel, some hundreds at most. */
     private static final int MAX_CONNECTIONS = 300;
+
+    private static final Duration AFTER_FAILURE = Duration.ofMillis(100);
 
     private final ServerSocketChannel listener;
     private final MigrationUri listening;
@@ -68,7 +72,7 @@ public final class Relay implements AutoCloseable {
             return relay;
         } catch (IOException e) {
             listener.close();
-            throw new IOException("cannot listen at " + listening + ": " + e.getMessage(), e);
+            throw new IOException("cannot listen at " + listening + ": " + Passage.reason(e), e);
         }
     }
 
@@ -113,49 +117,53 @@ public final class Relay implements AutoCloseable {
         return ended.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
+    /** Until the listener is closed: what else goes wrong may pass, as a lack of descriptors does. */
     private void accept() {
-        try {
-            while (true) {
-                SocketChannel source = listener.accept();
-                if (open.size() >= MAX_CONNECTIONS) {
-                    source.close();
-                    continue;
-                }
-                pass(source);
+        CountDownLatch before = new CountDownLatch(0);
+        while (listener.isOpen()) {
+            try {
+                before = pass(listener.accept(), before);
+            } catch (ClosedChannelException e) {
+                return;
+            } catch (IOException e) {
+                meter.note("A connection cannot be taken: " + Passage.reason(e) + ".");
+                LockSupport.parkNanos(AFTER_FAILURE.toNanos());
             }
-        } catch (IOException e) {
-            // It was closed.
         }
     }
 
-    private void pass(SocketChannel source) throws IOException {
+    private CountDownLatch pass(SocketChannel source, CountDownLatch before) throws IOException {
         SocketChannel destination;
         try {
-            destination = SocketChannel.open(address(target));
+            if (open.size() >= MAX_CONNECTIONS) {
+                throw new IOException("there are " + MAX_CONNECTIONS + " already");
+            }
+            destination = target instanceof MigrationUri.Unix
+                    ? SocketChannel.open(StandardProtocolFamily.UNIX)
+                    : SocketChannel.open();
         } catch (IOException e) {
-            meter.note("The destination " + target + " cannot be reached: " + e.getMessage()
-                    + ". The source was turned away, and keeps its guest.");
             source.close();
-            return;
+            throw e;
         }
         Passage passage = new Passage(source, destination, meter, new RateLimit(bytesPerSecond), this::gone);
         boolean _ = open.add(passage);
-        meter.opened();
-        passage.start();
+        return passage.start(() -> address(target), before);
     }
 
     /** The last one ends the relay, unless none has carried anything: that was somebody who only knocked. */
     private void gone(Passage passage) {
         boolean _ = open.remove(passage);
-        meter.closed();
         if (open.isEmpty() && meter.figures().forwardBytes() > 0) {
             ended.countDown();
         }
     }
 
-    /** Stops listening and ends every connection. */
+    /** Stops listening and ends every connection. A second time does nothing. */
     @Override
     public void close() {
+        if (!listener.isOpen()) {
+            return;
+        }
         try {
             listener.close();
             if (listening instanceof MigrationUri.Unix unix) {

@@ -43,8 +43,16 @@ public record RelayFigures(
         notes = List.copyOf(notes);
     }
 
-    /** Whether the guest is known to have arrived, or a stream without a way back was whole. */
+    /**
+     * Whether the guest is known to have arrived, or a stream without a way back was whole and its destination did not
+     * break off.
+     */
     public boolean arrived() {
-        return lastWord.equals(SHUT) || (complete && backBytes == 0);
+        return lastWord.equals(SHUT) || (wholeWithoutWord() && !firstEnd.equals("destination"));
+    }
+
+    /** Whether a stream without a way back was whole. */
+    public boolean wholeWithoutWord() {
+        return complete && backBytes == 0;
     }
 }

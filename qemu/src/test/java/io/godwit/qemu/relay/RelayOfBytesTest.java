@@ -12,7 +12,9 @@ import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.ByteBuffer;
+import java.nio.channels.ClosedChannelException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -106,6 +108,38 @@ class RelayOfBytesTest {
             assertThat(relay.awaitEnd(Duration.ofMillis(1))).isFalse();
             assertThat(relay.figures().notes()).anyMatch(note -> note.contains("keeps its guest"));
         }
+    }
+
+    @Test
+    void aStreamThatBeginsWithACommandIsAPostcopyThatGoesOn() throws Exception {
+        try (ServerSocket target = new ServerSocket(0, 1, HERE);
+                Relay relay = relay(target, 0);
+                Socket source = connect(relay);
+                Socket destination = target.accept()) {
+            send(source, new byte[] {8, 0, 1, 0, 0});
+            assertThat(all(destination)).hasSize(5);
+            destination.close();
+            assertThat(relay.awaitEnd(PATIENCE)).isTrue();
+            assertThat(relay.figures().postcopy()).isTrue();
+            assertThat(relay.figures().notes()).anyMatch(note -> note.contains("its beginning went another way"));
+        }
+    }
+
+    @Test
+    void aWholeStreamWithoutAWordHasArrivedUnlessTheDestinationEndedFirst() {
+        assertThat(whole("source").arrived()).isTrue();
+        assertThat(whole("destination").arrived()).isFalse();
+        assertThat(whole("destination").wholeWithoutWord()).isTrue();
+    }
+
+    private static RelayFigures whole(String firstEnd) {
+        return new RelayFigures(1, 0, 9, 0, 1, 1, 0, 0, false, true, "", firstEnd, List.of());
+    }
+
+    @Test
+    void aFailureWithoutAMessageIsStillNamed() {
+        assertThat(Passage.reason(new IOException())).isEqualTo("IOException");
+        assertThat(Passage.reason(new ClosedChannelException())).isEqualTo("it was closed");
     }
 
     @Test
