@@ -111,6 +111,7 @@ class RelayOfBytesTest {
     }
 
     @Test
+    @SuppressWarnings("try") // the destination is closed before its time on purpose
     void aStreamThatBeginsWithACommandIsAPostcopyThatGoesOn() throws Exception {
         try (ServerSocket target = new ServerSocket(0, 1, HERE);
                 Relay relay = relay(target, 0);
