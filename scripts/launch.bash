@@ -129,12 +129,20 @@ java_arguments() {
     )
 }
 
+# optimizing_arguments: as java_arguments, with the optimizing compiler.
+optimizing_arguments() {
+    ARGUMENTS=("${ARGUMENTS[@]/#-XX:TieredStopAtLevel=1/-XX:+TieredCompilation}")
+}
+
 # train_app: runs of the application whose loaded, linked and profiled code later runs start from. Without them they only start
-# slower. Two, because all that a migration needs would make --version wait.
+# slower. All that a migration needs would make --version wait. A cache remembers which compiler its training had, and keeps the
+# optimizing one away for ever if it was the quick one: so there is one for each.
 train_app() {
     java_arguments
     train start.aot --version
     train godwit.aot rehearse
+    optimizing_arguments
+    train store.aot rehearse
 }
 
 # train CACHE COMMAND: ends by itself, whatever is wrong with this machine.

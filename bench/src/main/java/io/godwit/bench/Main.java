@@ -18,6 +18,7 @@ import io.godwit.bench.moves.PauseBenchmark;
 import io.godwit.bench.moves.ProgressBenchmark;
 import io.godwit.bench.moves.ProtectionBenchmark;
 import io.godwit.bench.moves.PushBenchmark;
+import io.godwit.bench.moves.RestoreBenchmark;
 import io.godwit.bench.moves.SafeBenchmark;
 import io.godwit.bench.moves.StageBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
@@ -32,7 +33,7 @@ public final class Main {
     private static final String USAGE = """
             usage: ./dev bench \
             [micro|transfer|pause|control|start|fault|switch|push|progress|safe|converge|hints|colo|forecast|\
-            capture]... \
+            capture|restore]... \
             [-n RUNS] [--quick]
               micro[:NAME]  JMH: zero test, bitmap walk, harvest, batch send; only those whose names contain NAME
               transfer      whole migrations of 1 GiB of random memory beside a floor in C
@@ -56,6 +57,7 @@ public final class Main {
                             colo:failover for the time to the next answer
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               capture       a QEMU's guest into a store, beside what QEMU sends to nobody and to another QEMU
+              restore       a stored guest into a QEMU, beside QEMU's own loads of its own files; restore:clone for eight
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
             """;
@@ -90,7 +92,8 @@ public final class Main {
                     "hints",
                     "colo",
                     "forecast",
-                    "capture"));
+                    "capture",
+                    "restore"));
         }
         for (String name : names) {
             Surroundings.print(name);
@@ -142,6 +145,8 @@ public final class Main {
             case "colo:stage" -> StageBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
             case "capture" -> CaptureBenchmark.run(count(runs, quick ? 2 : 5));
+            case "restore" -> RestoreBenchmark.run(count(runs, quick ? 3 : 20));
+            case "restore:clone" -> RestoreBenchmark.clones(count(runs, quick ? 1 : 5));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);
             default -> {

@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Supplier;
+import software.amazon.awssdk.awscore.AwsRequestOverrideConfiguration;
 import software.amazon.awssdk.core.ResponseBytes;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
@@ -35,6 +36,12 @@ final class Bucket {
     private static final int CONFLICT = 409;
     private static final int PRECONDITION_FAILED = 412;
     private static final String WRITER = "godwit-writer";
+
+    /** LIMIT: for small requests. With all attempts they end before a lock does whose holder sends them. */
+    private static final AwsRequestOverrideConfiguration SOON = AwsRequestOverrideConfiguration.builder()
+            .apiCallAttemptTimeout(Duration.ofSeconds(2))
+            .apiCallTimeout(Duration.ofMillis(4500))
+            .build();
 
     private final BucketAddress address;
     private final S3Client client;
@@ -85,12 +92,18 @@ final class Bucket {
         });
     }
 
+    /** By this machine's clock nobody's lock may be called old. */
+    private static StoreException timeless() {
+        return new StoreException("The bucket's server does not say what time it is, so that nobody can tell whose lock"
+                + " is old. Use a server that sends the header Date, or a directory.");
+    }
+
     private static Instant instant(String date) {
         try {
             return ZonedDateTime.parse(date, DateTimeFormatter.RFC_1123_DATE_TIME)
                     .toInstant();
         } catch (DateTimeParseException _) {
-            return Instant.now();
+            throw timeless();
         }
     }
 
@@ -141,17 +154,19 @@ final class Bucket {
      * @return its tag; empty if there is one already
      */
     Optional<String> putNew(String key, byte[] content, String writer) {
-        return putNew(key, RequestBody.fromBytes(content), writer);
+        return putNew(key, RequestBody.fromBytes(content), writer, true);
     }
 
     /** The same from a file. */
     Optional<String> putNew(String key, Path file, String writer) {
-        return putNew(key, RequestBody.fromFile(file), writer);
+        return putNew(key, RequestBody.fromFile(file), writer, false);
     }
 
-    private Optional<String> putNew(String key, RequestBody content, String writer) {
-        Optional<String> tag =
-                put(key, content, request -> request.ifNoneMatch("*").metadata(Map.of(WRITER, writer)));
+    private Optional<String> putNew(String key, RequestBody content, String writer, boolean soon) {
+        Optional<String> tag = put(key, content, request -> {
+            PutObjectRequest.Builder conditional = request.ifNoneMatch("*").metadata(Map.of(WRITER, writer));
+            return soon ? conditional.overrideConfiguration(SOON) : conditional;
+        });
         return tag.or(
                 () -> facts(key).filter(facts -> facts.writer().equals(writer)).map(Facts::tag));
     }
@@ -165,14 +180,14 @@ final class Bucket {
         Optional<String> next = put(
                 key,
                 RequestBody.fromBytes(content),
-                request -> request.ifMatch(tag).metadata(Map.of(WRITER, writer)));
+                request -> request.ifMatch(tag).metadata(Map.of(WRITER, writer)).overrideConfiguration(SOON));
         return next.or(
                 () -> facts(key).filter(facts -> facts.writer().equals(writer)).map(Facts::tag));
     }
 
     /** Writes an object, whatever was there. */
     void putAnyway(String key, byte[] content) {
-        put(key, RequestBody.fromBytes(content), request -> request);
+        put(key, RequestBody.fromBytes(content), request -> request.overrideConfiguration(SOON));
     }
 
     /** The same from a file. */

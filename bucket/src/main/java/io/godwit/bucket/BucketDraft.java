@@ -28,7 +28,7 @@ final class BucketDraft implements NewObject {
     /**
      * Begins it.
      *
-     * @param right throws if this process may not write to the store any more
+     * @param right throws if this process may not write to the store any more; asks the bucket
      */
     BucketDraft(ObjectName name, Bucket bucket, Path draft, Runnable right) {
         this.name = name;
@@ -75,6 +75,7 @@ final class BucketDraft implements NewObject {
     public void replace() {
         finish();
         bucket.putAnyway(name.path(), draft);
+        right.run();
     }
 
     private void finish() {

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.bucket;
 
+import io.godwit.linux.process.BootTime;
 import io.godwit.store.StoreException;
 import io.godwit.store.objects.DirectoryPlace;
 import io.godwit.store.objects.NewObject;
@@ -38,6 +39,9 @@ final class BucketPlace implements ObjectPlace {
     private static final String HOLDS = "holds/";
     private static final String REMOVALS = "removals/";
     private static final String UNFINISHED = "unfinished";
+
+    /** No content has it. */
+    private static final String NO_TAG = "\"00000000000000000000000000000000\"";
 
     private final BucketAddress address;
     private final Bucket bucket;
@@ -102,7 +106,7 @@ final class BucketPlace implements ObjectPlace {
 
     private void requireWriting() {
         writing.orElseThrow(() -> new IllegalStateException("The store is not locked for writing."))
-                .require();
+                .confirm();
     }
 
     @Override
@@ -184,20 +188,31 @@ final class BucketPlace implements ObjectPlace {
 
     private Lease takeLock() {
         String writer = newName();
-        byte[] content = ("A writer of this store: " + writer + "\n").getBytes(StandardCharsets.UTF_8);
-        long begin = System.nanoTime();
-        Optional<String> taken = bucket.putNew(LOCK, content, writer);
+        long begin = BootTime.nanos();
+        Optional<String> taken = bucket.putNew(LOCK, lockOf(writer), writer);
         if (taken.isEmpty()) {
             Bucket.Facts held = bucket.facts(LOCK).orElseThrow(this::beingWritten);
             if (held.age().compareTo(terms.duration()) <= 0) {
                 throw beingWritten();
             }
-            begin = System.nanoTime();
-            taken = bucket.putOver(LOCK, content, held.tag(), writer);
+            begin = BootTime.nanos();
+            taken = bucket.putOver(LOCK, lockOf(writer), held.tag(), writer);
         }
-        LockTag tag = new LockTag(taken.orElseThrow(this::beingWritten), content, writer);
-        requireConditions();
+        LockTag tag = new LockTag(taken.orElseThrow(this::beingWritten));
+        boolean honoured = false;
+        try {
+            requireConditions();
+            honoured = true;
+        } finally {
+            if (!honoured) {
+                bucket.remove(LOCK);
+            }
+        }
         return new Lease("The right to write to " + address, terms, begin, tag::renew, () -> bucket.remove(LOCK));
+    }
+
+    private static byte[] lockOf(String writer) {
+        return ("A writer of this store: " + writer + "\n").getBytes(StandardCharsets.UTF_8);
     }
 
     private StoreException beingWritten() {
@@ -209,26 +224,29 @@ final class BucketPlace implements ObjectPlace {
     /** A bucket that knows no conditions would give the lock to everybody. */
     private void requireConditions() {
         if (bucket.putNew(LOCK, new byte[0], newName()).isPresent()) {
-            bucket.remove(LOCK);
-            throw new StoreException("The server of " + address + " does not honour 'If-None-Match: *', so that two"
-                    + " writers could not be kept apart. Use a server that does, or a directory.");
+            throw unconditional("If-None-Match: *");
+        }
+        if (bucket.putOver(LOCK, new byte[0], NO_TAG, newName()).isPresent()) {
+            throw unconditional("If-Match");
         }
     }
 
-    /** The tag of our lock, which changes with each renewal. */
+    private StoreException unconditional(String condition) {
+        return new StoreException("The server of " + address + " does not honour '" + condition + "', so that two"
+                + " writers could not be kept apart. Use a server that does, or a directory.");
+    }
+
+    /** The tag of our lock, which changes with each renewal, as its content does. */
     private final class LockTag {
-        private final byte[] content;
-        private final String writer;
         private String tag;
 
-        LockTag(String tag, byte[] content, String writer) {
+        LockTag(String tag) {
             this.tag = tag;
-            this.content = content;
-            this.writer = writer;
         }
 
         boolean renew() {
-            Optional<String> next = bucket.putOver(LOCK, content, tag, writer);
+            String writer = newName();
+            Optional<String> next = bucket.putOver(LOCK, lockOf(writer), tag, writer);
             tag = next.orElse(tag);
             return next.isPresent();
         }
@@ -246,7 +264,7 @@ final class BucketPlace implements ObjectPlace {
     @Override
     public Hold holdForReading(ObjectName name) {
         String key = HOLDS + name.key() + "/" + newName();
-        long begin = System.nanoTime();
+        long begin = BootTime.nanos();
         bucket.putAnyway(key, new byte[0]);
         boolean held = false;
         try {

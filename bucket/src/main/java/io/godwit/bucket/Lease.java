@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.bucket;
 
+import io.godwit.linux.process.BootTime;
 import io.godwit.store.StoreException;
 import io.godwit.store.objects.ObjectPlace;
 import java.time.Duration;
@@ -61,7 +62,7 @@ final class Lease implements ObjectPlace.Hold {
     private void keep() {
         try {
             while (!lost && !closed.await(terms.interval().toNanos(), TimeUnit.NANOSECONDS)) {
-                renew();
+                boolean _ = renew();
             }
         } catch (InterruptedException _) {
             Thread.currentThread().interrupt();
@@ -69,23 +70,41 @@ final class Lease implements ObjectPlace.Hold {
     }
 
     /** Not while {@link #close} removes the object: it would be there again. */
-    private synchronized void renew() {
+    private synchronized boolean renew() {
         if (closed.getCount() == 0) {
-            return;
+            return false;
         }
-        long begin = System.nanoTime();
+        long begin = BootTime.nanos();
         try {
             lost = !renewal.renew();
             renewedNanos = lost ? renewedNanos : begin;
+            return !lost;
         } catch (StoreException e) {
             LOG.log(System.Logger.Level.WARNING, "{0} could not be renewed: {1}", what, e.getMessage());
+            return false;
         }
     }
 
     private boolean lasts() {
         return !lost
-                && System.nanoTime() - renewedNanos
+                && BootTime.nanos() - renewedNanos
                         < terms.duration().minus(terms.margin()).toNanos();
+    }
+
+    /**
+     * Renews at once, and throws unless that has come true: nobody else has had the lock until now.
+     *
+     * @throws StoreException if it may be somebody else's
+     */
+    void confirm() {
+        boolean renewed = false;
+        if (lasts()) {
+            renewed = renew();
+        }
+        require();
+        if (!renewed) {
+            throw new StoreException(what + " could not be confirmed. Nothing more is written. Do it again.");
+        }
     }
 
     /**
@@ -96,7 +115,7 @@ final class Lease implements ObjectPlace.Hold {
     void require() {
         if (!lasts()) {
             throw new StoreException(what + " is lost: it was not renewed for "
-                    + TimeUnit.NANOSECONDS.toSeconds(System.nanoTime() - renewedNanos)
+                    + TimeUnit.NANOSECONDS.toSeconds(BootTime.nanos() - renewedNanos)
                     + " s, or another process has taken it. Nothing more is written. Do it again.");
         }
     }

@@ -34,7 +34,7 @@ final class FieldTable {
         }
         found = true;
         lines.add("");
-        lines.add(name + (instance == 0 ? "" : "/" + Integer.toUnsignedString(instance)) + ", "
+        lines.add(TextTable.printable(name) + (instance == 0 ? "" : "/" + Integer.toUnsignedString(instance)) + ", "
                 + String.format(Locale.ROOT, "%,d", payload.byteLength()) + " bytes"
                 + (fields.isEmpty() ? ", without a description of its fields" : ""));
         TextTable table = new TextTable("  field", "type", "value");

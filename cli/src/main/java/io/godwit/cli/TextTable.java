@@ -3,6 +3,7 @@
 package io.godwit.cli;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /** A table of plain text, its columns as wide as they must be. */
@@ -25,7 +26,17 @@ final class TextTable {
         if (cells.length != toTheRight.length) {
             throw new IllegalArgumentException(cells.length + " cells for " + toTheRight.length + " columns");
         }
-        rows.add(cells.clone());
+        rows.add(Arrays.stream(cells).map(TextTable::printable).toArray(String[]::new));
+    }
+
+    /** Names come from streams and guests: what would command a terminal becomes a question mark. */
+    static String printable(String text) {
+        return text.codePoints().noneMatch(Character::isISOControl)
+                ? text
+                : text.codePoints()
+                        .map(c -> Character.isISOControl(c) ? '?' : c)
+                        .collect(StringBuilder::new, StringBuilder::appendCodePoint, StringBuilder::append)
+                        .toString();
     }
 
     /** The lines, titles first. A new list. */

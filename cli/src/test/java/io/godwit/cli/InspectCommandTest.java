@@ -6,6 +6,8 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.control.Json;
 import io.godwit.stream.Configuration;
+import io.godwit.stream.DeviceSection;
+import io.godwit.stream.GlobalState;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
 import io.godwit.stream.SectionHeader;
@@ -61,6 +63,10 @@ class InspectCommandTest {
 
     /** A whole stream of a machine without memory. */
     private static byte[] stream() {
+        return stream(List.of());
+    }
+
+    private static byte[] stream(List<DeviceSection> devices) {
         Configuration configuration = Configuration.of("none");
         ByteBuffer bytes = ByteBuffer.allocate(4096);
         StreamWriter.header(bytes);
@@ -68,7 +74,7 @@ class InspectCommandTest {
         StreamWriter.ramSetup(bytes, 1, List.of());
         StreamWriter.sectionHeader(bytes, SectionHeader.ram(SectionKind.END, 1));
         StreamWriter.endOfRamSection(bytes, 1);
-        bytes.put(StreamWriter.tail(configuration, 0, List.of()));
+        bytes.put(StreamWriter.tail(configuration, 0, devices));
         return Arrays.copyOf(bytes.array(), bytes.position());
     }
 
@@ -108,11 +114,11 @@ class InspectCommandTest {
 
     @Test
     void fieldsAreShownByNameWithTheirValues() throws IOException {
-        String file = file("stream", stream());
+        String file = file("stream", stream(List.of(new GlobalState("running", false).toSection())));
         assertThat(inspect("--fields", file)).as(err::toString).isZero();
         assertThat(out.toString())
                 .containsPattern("globalstate, 104 bytes\n  field +type +value")
-                .containsPattern("  size +uint32 +0x")
+                .containsPattern("  size +uint32 +8")
                 .containsPattern("  runstate +buffer +72 75 6e 6e 69 6e 67 00");
         assertThat(inspect("--device=nothing", file)).isEqualTo(1);
         assertThat(err.toString()).contains("There is no device section 'nothing' here.");

@@ -2,7 +2,6 @@
 // Copyright the Godwit authors
 package io.godwit.stream;
 
-import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -105,9 +104,10 @@ public final class Inspector implements StreamListener {
         for (long done = 0; done < length; ) {
             bits.clear().limit((int) Math.min(BUFFER_BYTES, length - done));
             while (bits.hasRemaining()) {
-                if (file.position(block.bitmapOffset() + done + bits.position()).read(bits) < 0) {
-                    throw new EOFException("it ends before byte " + (block.bitmapOffset() + length)
-                            + ", in the bitmap of RAM block '" + entry.idstr() + "'");
+                long at = block.bitmapOffset() + done + bits.position();
+                if (file.position(at).read(bits) < 0) {
+                    throw new StreamPlace(at - base, "the bitmap of RAM block '" + entry.idstr() + "'")
+                            .incomplete("the file ended too early.");
                 }
             }
             bits.flip();

@@ -144,22 +144,21 @@ final class RamSectionReader {
                 return false;
             }
         }
-        if (in.remaining() < 8) {
-            return false;
-        }
-        long word = in.getLong();
-        StreamPlace place = place(origin + in.position() - 8);
-        if (word == Wire.RAM_MULTIFD_FLUSH) {
+        while (in.remaining() >= 8) {
+            long word = in.getLong();
+            if (word == Wire.RAM_EOS) {
+                return true;
+            }
+            StreamPlace place = place(origin + in.position() - 8);
+            if (word != Wire.RAM_MULTIFD_FLUSH) {
+                throw place.fail("After the block list", "0x10 (end of section)", "0x" + Long.toHexString(word));
+            }
             if (!takesOthers) {
                 throw PageRecordReader.multifd(place);
             }
             listener.multifdFlush();
-            return blockList(in, origin);
         }
-        if (word != Wire.RAM_EOS) {
-            throw place.fail("After the block list", "0x10 (end of section)", "0x" + Long.toHexString(word));
-        }
-        return true;
+        return false;
     }
 
     private void blockListBegins(long word, StreamPlace place) {

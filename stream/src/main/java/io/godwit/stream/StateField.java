@@ -49,8 +49,9 @@ public record StateField(String path, String type, int offset, int elementBytes,
                 at += length;
                 continue;
             }
-            int elements = field.arrayLength().orElse(1);
-            for (int i = 0; i < elements && at < end; i++) {
+            // Of structures without a byte a hostile description may have any number.
+            int elements = field.byteLength() == 0 ? 0 : field.arrayLength().orElse(1);
+            for (int i = 0; i < elements && at < end && found.size() < end; i++) {
                 String element = path + (elements > 1 ? "[" + i + "]" : "");
                 long _ = walk(field.struct().get(), element + ".", at, end, found);
                 at += field.byteLength();

@@ -181,4 +181,34 @@ final class StreamInspectionTest {
         assertThat(found.passes()).isEmpty();
         assertThat(found.partCount()).isEqualTo(1);
     }
+
+    @Test
+    void anyNumberOfFlushesBehindTheBlockListIsCounted() throws IOException {
+        int flushes = 200_000;
+        ByteBuffer out = ByteBuffer.allocate(flushes * 8 + (64 << 10));
+        StreamWriter.header(out);
+        StreamWriter.configuration(out, SampleStream.CONFIGURATION);
+        StreamWriter.ramSetup(out, SampleStream.RAM, SampleStream.BLOCKS);
+        // In the place of the end of the list's section: its end record and footer.
+        out.position(out.position() - 13);
+        for (int i = 0; i < flushes; i++) {
+            out.putLong(0x200);
+        }
+        StreamWriter.endOfRamSection(out, SampleStream.RAM);
+        StreamInspection found = inspect(Arrays.copyOf(out.array(), out.position()));
+        assertThat(found.multifdFlushes()).isEqualTo(flushes);
+        assertThat(found.ending()).as(found.remark()).isEqualTo(Ending.CUT_SHORT);
+    }
+
+    @Test
+    void aDescriptionOfEndlessStructuresHasNoEndlessFields() {
+        VmStateDescription byteLong =
+                new VmStateDescription("inner", 1, List.of(VmStateField.plain("x", "uint8", 1)), List.of());
+        VmStateField none = new VmStateField(
+                "none", "struct", 0, OptionalInt.of(Integer.MAX_VALUE), OptionalInt.empty(), Optional.of(byteLong));
+        VmStateField many = new VmStateField(
+                "many", "struct", 1, OptionalInt.of(Integer.MAX_VALUE), OptionalInt.empty(), Optional.of(byteLong));
+        VmStateDescription state = new VmStateDescription("outer", 1, List.of(none, many), List.of());
+        assertThat(StateField.of(state, 16)).hasSize(16);
+    }
 }

@@ -23,6 +23,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.SplittableRandom;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ArrayNode;
 
 /** A QEMU whose guest only waits in its firmware, and whose memory is a file that a benchmark fills. */
 final class QemuOfBytes implements AutoCloseable {
@@ -45,8 +46,20 @@ final class QemuOfBytes implements AutoCloseable {
     static QemuOfBytes start(Path directory, String name, int mebibytes, List<String> more)
             throws IOException, InterruptedException {
         Path memory = Files.createTempFile(Path.of("/dev/shm"), "godwit-bench-", ".ram");
-        Path socket = directory.resolve(name + ".qmp");
-        List<String> command = new ArrayList<>(List.of(
+        String backend = "memory-backend-file,id=ram,share=on,size=" + mebibytes + "M,mem-path=" + memory;
+        return start(directory, name, mebibytes, backend, memory, more);
+    }
+
+    /** One that waits for such a guest, with ordinary memory. */
+    static QemuOfBytes awaiting(Path directory, String name, int mebibytes) throws IOException, InterruptedException {
+        String backend = "memory-backend-ram,id=ram,size=" + mebibytes + "M";
+        Path none = Files.createTempFile(directory, name, ".none");
+        return start(directory, name, mebibytes, backend, none, List.of("-incoming", "defer"));
+    }
+
+    /** The command line of one, without QMP. */
+    static List<String> command(int mebibytes, String backend) {
+        return List.of(
                 "qemu-system-x86_64",
                 "-nodefaults",
                 "-display",
@@ -56,26 +69,50 @@ final class QemuOfBytes implements AutoCloseable {
                 "-m",
                 mebibytes + "M",
                 "-object",
-                "memory-backend-file,id=ram,share=on,size=" + mebibytes + "M,mem-path=" + memory,
-                "-qmp",
-                "unix:" + socket + ",server=on,wait=off"));
+                backend);
+    }
+
+    private static QemuOfBytes start(
+            Path directory, String name, int mebibytes, String backend, Path memory, List<String> more)
+            throws IOException, InterruptedException {
+        Path socket = directory.resolve(name + ".qmp");
+        List<String> command = new ArrayList<>(command(mebibytes, backend));
+        command.addAll(List.of("-qmp", "unix:" + socket + ",server=on,wait=off"));
         command.addAll(more);
         Process process = new ProcessBuilder(command).inheritIO().start();
         QemuOfBytes started = new QemuOfBytes(memory, socket, process);
         try (QmpClient client = started.awaitClient()) {
-            client.execute(
-                    "migrate-set-capabilities",
-                    Json.object()
-                            .set(
-                                    "capabilities",
-                                    Json.array()
-                                            .add(Json.object()
-                                                    .put("capability", "events")
-                                                    .put("state", true))),
-                    PATIENCE);
+            capabilities(client, "events");
             client.execute("migrate-set-parameters", Json.object().put("max-bandwidth", 0), PATIENCE);
         }
         return started;
+    }
+
+    /** Loads a file with these capabilities, and gives the ms until the guest runs. */
+    double load(Path file, String... capabilities) throws IOException {
+        try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
+            capabilities(client, capabilities);
+            long begin = System.nanoTime();
+            client.execute("migrate-incoming", Json.object().put("uri", "file:" + file), PATIENCE);
+            Instant _ = await(client, "RESUME");
+            return (System.nanoTime() - begin) / 1e6;
+        }
+    }
+
+    /** Saves the guest, which goes on, into a file with these capabilities. */
+    void save(Path file, String... capabilities) throws IOException {
+        try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
+            capabilities(client, capabilities);
+        }
+        double _ = migrate("file:" + file);
+    }
+
+    private static void capabilities(QmpClient client, String... names) {
+        ArrayNode list = Json.array();
+        for (String name : names) {
+            list.add(Json.object().put("capability", name).put("state", true));
+        }
+        client.execute("migrate-set-capabilities", Json.object().set("capabilities", list), PATIENCE);
     }
 
     private QmpClient awaitClient() {

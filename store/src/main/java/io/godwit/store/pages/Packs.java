@@ -2,10 +2,13 @@
 // Copyright the Godwit authors
 package io.godwit.store.pages;
 
+import io.godwit.store.DamageException;
 import io.godwit.store.objects.ObjectName;
 import io.godwit.store.objects.ObjectPlace;
 import io.godwit.store.objects.ReplacedException;
+import io.godwit.stream.Bytes;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -24,6 +27,7 @@ public final class Packs implements AutoCloseable {
 
     private final ObjectPlace place;
     private final Map<Integer, Pack> open = new LinkedHashMap<>(MAX_OPEN, 0.75f, true);
+    private final Map<Integer, Bytes> identities = new HashMap<>();
     private final byte[] chunkIds = new byte[Pack.CHUNK_PAGES * PageId.BYTES];
     private final byte[] window = new byte[WINDOW_CHUNKS * Pack.CHUNK_PAGES * PageId.BYTES];
     private int windowPack;
@@ -48,6 +52,7 @@ public final class Packs implements AutoCloseable {
         Pack found = open.get(number);
         if (found == null) {
             found = Pack.open(place, number);
+            requireSame(found);
             open.put(number, found);
             if (open.size() > MAX_OPEN) {
                 Pack oldest = open.values().iterator().next();
@@ -56,6 +61,15 @@ public final class Packs implements AutoCloseable {
             }
         }
         return found;
+    }
+
+    /** A number that was given to other pages meanwhile is not the pack that it was. */
+    private void requireSame(Pack opened) {
+        Bytes first = identities.putIfAbsent(opened.number(), opened.identity());
+        if (first != null && !first.equals(opened.identity())) {
+            opened.close();
+            throw new DamageException(opened.name(), "it has other pages now than when it was read first");
+        }
     }
 
     /** Reads of a pack, and once more from its beginning if the pack is replaced meanwhile. */
