@@ -24,6 +24,7 @@ import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.UUID;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -218,14 +219,17 @@ class BucketStoreTest {
         }
     }
 
-    /** Fails what renews the lock, while everything else goes on. */
+    /** Fails what renews the lock, while everything else goes on: so does the first such request, which is a trial. */
     private static final class NoRenewals implements ExecutionInterceptor {
+        private final AtomicBoolean tried = new AtomicBoolean();
+
         @Override
         public void beforeTransmission(Context.BeforeTransmission context, ExecutionAttributes attributes) {
             SdkHttpRequest request = context.httpRequest();
             if (request.encodedPath().endsWith("/lock")
                     && request.method() == SdkHttpMethod.PUT
-                    && request.firstMatchingHeader("If-Match").isPresent()) {
+                    && request.firstMatchingHeader("If-Match").isPresent()
+                    && tried.getAndSet(true)) {
                 throw SdkClientException.create("no renewal");
             }
         }

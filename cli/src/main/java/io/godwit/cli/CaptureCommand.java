@@ -73,8 +73,17 @@ final class CaptureCommand implements Callable<Integer> {
             paramLabel = "COMMAND",
             description = "A shell command that keeps the guest's disks. It is called while the guest stands still and"
                     + " its disks are flushed. If it fails, the capture fails and the guest runs on. It is told"
-                    + " GODWIT_SNAPSHOT, GODWIT_QMP and GODWIT_DISKS.")
+                    + " GODWIT_SNAPSHOT, GODWIT_QMP and GODWIT_DISKS. Its QEMU's disks are inactive then, and Godwit"
+                    + " has the QMP socket, which serves one client.")
     private @Nullable String diskHook;
+
+    @Option(
+            names = "--hook-timeout",
+            paramLabel = "TIME",
+            converter = TimeSpan.class,
+            defaultValue = "60s",
+            description = "How long the disk hook may take: it is killed then, and the capture fails. Default: 60s.")
+    private Duration hookTimeout = Duration.ofMinutes(1);
 
     @Option(
             names = "--listen",
@@ -162,6 +171,7 @@ final class CaptureCommand implements Callable<Integer> {
                 listen == null ? Addresses.anyPortTowards(source) : listen,
                 after.chosen(),
                 Optional.ofNullable(diskHook),
+                hookTimeout,
                 maxBandwidth == null ? OptionalLong.empty() : OptionalLong.of(maxBandwidth),
                 downtimeMillis == null ? OptionalLong.empty() : OptionalLong.of(downtimeMillis));
     }

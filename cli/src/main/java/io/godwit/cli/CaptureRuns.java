@@ -17,7 +17,6 @@ import io.godwit.store.objects.ObjectPlace;
 import java.io.PrintWriter;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -35,6 +34,7 @@ final class CaptureRuns {
     private final BiConsumer<SnapshotName, CaptureReport> done;
     private final CountDownLatch cancelled = new CountDownLatch(1);
     private final CountDownLatch ended = new CountDownLatch(1);
+    private boolean toCollect;
     private volatile Optional<Capture> current = Optional.empty();
 
     /** With who hears of each capture that came to its end. */
@@ -94,18 +94,31 @@ final class CaptureRuns {
         return true;
     }
 
-    private void removeExpired(CaptureSeries series) {
+    /** Removes what the series does not keep, and frees its pages, or those that could not be freed the last time. */
+    void removeExpired(CaptureSeries series) {
         try {
             Store opened = Store.open(store);
-            List<SnapshotName> expired = series.expired(opened.snapshots());
-            for (SnapshotName name : expired) {
-                opened.remove(name);
+            for (SnapshotName expired : series.expired(opened.snapshots())) {
+                toCollect |= remove(opened, expired);
             }
-            if (!expired.isEmpty()) {
+            if (toCollect) {
                 Collector.Collected _ = Collector.collect(opened);
+                toCollect = false;
             }
         } catch (StoreException e) {
             say("What is too old could not be removed, and will be after the next capture: " + e.getMessage());
+        }
+    }
+
+    /** One that is held stays, and keeps none of the others. Returns whether it was removed. */
+    private boolean remove(Store opened, SnapshotName expired) {
+        try {
+            opened.remove(expired);
+            return true;
+        } catch (StoreException e) {
+            say("The snapshot " + expired + " is too old and could not be removed; the next capture tries it again: "
+                    + e.getMessage());
+            return false;
         }
     }
 

@@ -4,12 +4,13 @@ package io.godwit.cli;
 
 import io.godwit.control.Json;
 import io.godwit.qemu.restore.Clones;
-import io.godwit.qemu.restore.LaunchedQemu;
+import io.godwit.qemu.restore.LaunchedQemus;
 import java.io.PrintWriter;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -77,30 +78,26 @@ final class CloneCommand implements Callable<Integer> {
         }
         List<List<String>> commands =
                 IntStream.range(0, count).mapToObj(n -> numbered(command, n)).toList();
-        int status = 0;
         StoreAddress stored = StoreAddress.parse(address);
-        try (Clones clones = new Clones(stored.store(), stored.name())) {
-            Thread end = new Thread(() -> clones.qemus().forEach(LaunchedQemu::kill), "clone-end");
-            Runtime.getRuntime().addShutdownHook(end);
-            List<Clones.Clone> done;
-            try {
-                done = clones.run(commands, detach, arguments.settings());
-            } catch (Clones.Failures e) {
-                // Those that are whole, and those that may be of use to somebody, are not ended.
-                boolean _ = Runtime.getRuntime().removeShutdownHook(end);
-                throw e;
+        LaunchedQemus qemus = new LaunchedQemus();
+        Runtime.getRuntime().addShutdownHook(new Thread(qemus::end, "clone-end"));
+        try (Clones clones = new Clones(stored.store(), stored.name(), qemus)) {
+            Clones.Outcome outcome = clones.run(commands, detach, arguments.settings());
+            tell(outcome.whole(), clones.readBytes());
+            outcome.failures()
+                    .forEach(failure -> spec.commandLine().getErr().println(spec.qualifiedName() + ": " + failure));
+            spec.commandLine().getErr().flush();
+            int status = outcome.failures().isEmpty() ? 0 : 1;
+            for (Clones.Clone clone : outcome.whole()) {
+                if (detach) {
+                    clone.qemu().letGo();
+                } else {
+                    int ended = clone.qemu().awaitEnd();
+                    status = status == 0 ? ended : status;
+                }
             }
-            tell(done, clones.readBytes());
-            if (detach) {
-                boolean _ = Runtime.getRuntime().removeShutdownHook(end);
-                return 0;
-            }
-            for (Clones.Clone clone : done) {
-                int ended = clone.qemu().awaitEnd();
-                status = status == 0 ? ended : status;
-            }
+            return status;
         }
-        return status;
     }
 
     private static List<String> numbered(List<String> command, int number) {
@@ -117,12 +114,17 @@ final class CloneCommand implements Callable<Integer> {
     }
 
     private String sentence(List<Clones.Clone> clones, long readBytes) {
+        String pids = clones.stream()
+                .flatMap(clone -> clone.qemu().pid().stream())
+                .map(String::valueOf)
+                .collect(Collectors.joining(", "));
         return String.format(
                 Locale.ROOT,
-                "%d of %s run: the first after %.1f ms, the last after %.1f ms, all with all of their memory after"
+                "%d of %s run%s: the first after %.1f ms, the last after %.1f ms, all with all of their memory after"
                         + " %.0f ms; %s were read for all of them",
                 clones.size(),
                 address,
+                pids.isEmpty() ? "" : " in processes " + pids,
                 clones.stream().mapToLong(Clones.Clone::runningNanos).min().orElse(0) / 1e6,
                 clones.stream().mapToLong(Clones.Clone::runningNanos).max().orElse(0) / 1e6,
                 clones.stream()

@@ -19,18 +19,19 @@ final class RestoreArguments {
     @Option(
             names = "--no-preempt",
             description = "Send pages that the guest asks for on the same connection as the others. A QEMU before 8.0"
-                    + " needs that.")
+                    + " needs that, and a destination whose capability postcopy-preempt is off.")
     private boolean noPreempt;
 
     @Option(
             names = "--max-bandwidth",
             paramLabel = "SIZE",
+            converter = ByteSize.class,
             description = "How many bytes a second may go to a guest, pages that it asks for not counted. Else as fast"
                     + " as it goes.")
-    private String maxBandwidth = "0";
+    private long maxBandwidth;
 
     Restore.Settings settings() {
-        return new Restore.Settings(!full, !full && !noPreempt, ByteSize.parse(maxBandwidth));
+        return new Restore.Settings(!full, !full && !noPreempt, maxBandwidth);
     }
 
     /** The words behind {@code --}; empty if it was not said. */
@@ -43,6 +44,9 @@ final class RestoreArguments {
         int length = all.size() - mark - 1;
         if (length == 0) {
             throw new ParameterException(spec.commandLine(), "Nothing follows '--': name the QEMU to start");
+        }
+        if (length > words.size()) {
+            throw new ParameterException(spec.commandLine(), "Say STORE/NAME before '--': the guest");
         }
         return words.subList(words.size() - length, words.size());
     }

@@ -3,11 +3,10 @@
 package io.godwit.cli;
 
 import io.godwit.control.Json;
-import io.godwit.control.QmpAddress;
 import io.godwit.qemu.restore.Destination;
 import io.godwit.qemu.restore.LaunchedQemu;
+import io.godwit.qemu.restore.LaunchedQemus;
 import io.godwit.qemu.restore.Restore;
-import io.godwit.qemu.restore.RestoreException;
 import io.godwit.qemu.restore.RestoreFigures;
 import io.godwit.qemu.restore.StoredGuest;
 import io.godwit.store.StoreException;
@@ -40,7 +39,8 @@ import tools.jackson.databind.node.ObjectNode;
                     + " -incoming. The command ends when QEMU does, with its status; --detach lets it go on alone.",
             "",
             "With a URI the destination was started before, with '-incoming defer' and a QMP address for --qmp, or"
-                    + " it listens at URI already and its capability postcopy-ram is on.",
+                    + " it listens at URI already and its capabilities postcopy-ram and postcopy-preempt are on; without"
+                    + " the second, say --no-preempt.",
             "",
             "Status: 0 all memory is there; 1 the guest was not restored, or lacks memory; else that of QEMU."
         },
@@ -114,7 +114,7 @@ final class RestoreCommand implements Callable<Integer> {
                     spec.commandLine(),
                     "Say one URI where the destination listens, or '--' and the QEMU to start, for which --detach is");
         }
-        Optional<Destination> destination = qmp.map(text -> Destination.at(QmpAddress.parse(text)));
+        Optional<Destination> destination = qmp.map(text -> Destination.at(Addresses.qmp(text)));
         try (StoredGuest guest = guest();
                 Restore restore = new Restore(guest, destination, words.getFirst(), arguments.settings())) {
             tell(restore.run(), Optional.empty());
@@ -126,25 +126,32 @@ final class RestoreCommand implements Callable<Integer> {
     }
 
     private int intoNew(List<String> command) throws InterruptedException {
-        StoredGuest guest = guest();
-        try (LaunchedQemu qemu = LaunchedQemu.start(command, detach)) {
-            Thread end = new Thread(qemu::kill, "restore-end");
-            Runtime.getRuntime().addShutdownHook(end);
-            try (guest;
-                    Restore restore = Restore.into(qemu, guest, arguments.settings())) {
-                tell(restore.run(), qemu.pid());
-                remember(guest);
-            } catch (RestoreException e) {
-                if (e.guestRuns()) {
-                    Runtime.getRuntime().removeShutdownHook(end);
-                }
-                throw e;
-            }
+        LaunchedQemus qemus = new LaunchedQemus();
+        Runtime.getRuntime().addShutdownHook(new Thread(qemus::end, "restore-end"));
+        try (LaunchedQemu qemu = restored(command, qemus)) {
             if (detach) {
-                Runtime.getRuntime().removeShutdownHook(end);
+                qemu.letGo();
                 return 0;
             }
             return qemu.awaitEnd();
+        }
+    }
+
+    private LaunchedQemu restored(List<String> command, LaunchedQemus qemus) throws InterruptedException {
+        try (StoredGuest guest = guest()) {
+            LaunchedQemu qemu = LaunchedQemu.start(command, detach, qemus);
+            RestoreFigures figures;
+            try (Restore restore = Restore.into(qemu, guest, arguments.settings())) {
+                figures = restore.run();
+                qemu.guestIsWhole();
+            } catch (RuntimeException e) {
+                try (qemu) {
+                    throw qemu.failed(e);
+                }
+            }
+            tell(figures, qemu.pid());
+            remember(guest);
+            return qemu;
         }
     }
 

@@ -52,6 +52,8 @@ class CommandLineTest {
             migrate --qmp unix:/x --recover -r tcp:h:1      | --recover tells the destination
             migrate --qmp unix:/x --resume --postcopy tcp:h:1 | --resume goes on as the migration began
             migrate --qmp unix:/x --postcopy-after-passes x tcp:h:1 | Invalid value for option '--postcopy-after-passes'
+            restore --max-bandwidth 10Q s/n -- qemu         | is no size like
+            restore -- qemu -nodefaults                     | Say STORE/NAME before '--'
             inspect                                         | Missing required parameter: 'STREAM'
             doctor                                          | Missing required option: '--qmp=ADDRESS'
             doctor --qmp unix:/x --watch 61                 | --watch is 0 to 60 seconds

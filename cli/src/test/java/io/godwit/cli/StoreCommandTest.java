@@ -5,6 +5,15 @@ package io.godwit.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.godwit.control.Json;
+import io.godwit.control.QmpAddress;
+import io.godwit.qemu.capture.Afterwards;
+import io.godwit.qemu.capture.CapturePlan;
+import io.godwit.qemu.capture.CaptureSeries;
+import io.godwit.store.SnapshotName;
+import io.godwit.store.Store;
+import io.godwit.store.objects.ObjectPlace;
+import io.godwit.store.objects.StorePlaces;
+import io.godwit.store.snapshots.Snapshot;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.GlobalState;
 import io.godwit.stream.PageRecordWriter;
@@ -19,7 +28,10 @@ import java.io.StringWriter;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -82,6 +94,34 @@ class StoreCommandTest {
         ByteBuffer tail = StreamWriter.tail(configuration, 3, List.of(new GlobalState("paused", false).toSection()));
         all.write(tail.array(), tail.arrayOffset(), tail.limit());
         return Files.write(directory.resolve(name), all.toByteArray()).toString();
+    }
+
+    @Test
+    void ofASeriesASnapshotThatIsReadStaysAndTheOthersGo() throws IOException {
+        List<String> moments = List.of("2026-11-30T17-10-00Z", "2026-11-30T17-20-00Z", "2026-11-30T17-30-00Z");
+        for (String moment : moments) {
+            assertThat(run("import", file("one", 1), store + "/web/" + moment)).isZero();
+        }
+        ObjectPlace place = StorePlaces.at(store);
+        CapturePlan plan = new CapturePlan(
+                QmpAddress.parse("unix:/nowhere"),
+                "tcp:127.0.0.1:0",
+                Afterwards.KEEP_RUNNING,
+                Optional.empty(),
+                Duration.ofMinutes(1),
+                OptionalLong.empty(),
+                OptionalLong.empty());
+        CaptureRuns runs = new CaptureRuns(plan, place, new PrintWriter(err, true), (_, _) -> {});
+        CaptureSeries series = new CaptureSeries(new SnapshotName("web"), 1);
+        try (Snapshot _ = Store.open(place).snapshot(new SnapshotName("web/" + moments.get(0)))) {
+            runs.removeExpired(series);
+        }
+        assertThat(err.toString()).contains("web/" + moments.get(0), "could not be removed");
+        assertThat(Store.open(place).snapshots())
+                .contains(new SnapshotName("web/" + moments.get(0)), new SnapshotName("web/" + moments.get(2)))
+                .doesNotContain(new SnapshotName("web/" + moments.get(1)));
+        runs.removeExpired(series);
+        assertThat(Store.open(place).snapshots()).doesNotContain(new SnapshotName("web/" + moments.get(0)));
     }
 
     @Test

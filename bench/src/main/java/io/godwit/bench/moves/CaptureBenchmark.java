@@ -13,6 +13,7 @@ import io.godwit.store.pages.PageId;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
@@ -84,6 +85,7 @@ public final class CaptureBenchmark {
                 "tcp:127.0.0.1:0",
                 Afterwards.KEEP_RUNNING,
                 Optional.empty(),
+                Duration.ofMinutes(1),
                 OptionalLong.empty(),
                 OptionalLong.empty());
         SnapshotName snapshot = new SnapshotName(name);

@@ -4,21 +4,38 @@ package io.godwit.cli.peer;
 
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.godwit.control.Json;
+import io.godwit.control.QmpAddress;
+import io.godwit.qemu.capture.Afterwards;
+import io.godwit.qemu.capture.Capture;
+import io.godwit.qemu.capture.CaptureException;
+import io.godwit.qemu.capture.CapturePlan;
+import io.godwit.store.SnapshotName;
+import io.godwit.store.Store;
+import io.godwit.store.objects.ObjectName;
+import io.godwit.store.objects.ObjectPlace;
+import io.godwit.store.objects.StorePlaces;
 import java.io.IOException;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Proxy;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.concurrent.Callable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /**
@@ -199,6 +216,48 @@ class CaptureFaultsTest {
             awaitRunning(qemu);
             assertThat(Path.of(store(), "snapshots")).isEmptyDirectory();
         }
+    }
+
+    /** A place at which something happens just before a snapshot is published. */
+    private static ObjectPlace publishing(ObjectPlace place, Callable<String> before) {
+        return (ObjectPlace) Proxy.newProxyInstance(
+                ObjectPlace.class.getClassLoader(), new Class<?>[] {ObjectPlace.class}, (_, method, arguments) -> {
+                    if (method.getName().equals("create")
+                            && ((ObjectName) arguments[0]).kind() == ObjectName.Kind.SNAPSHOT) {
+                        String _ = before.call();
+                    }
+                    try {
+                        return method.invoke(place, arguments);
+                    } catch (InvocationTargetException e) {
+                        throw e.getCause();
+                    }
+                });
+    }
+
+    @ParameterizedTest
+    @EnumSource(names = {"PAUSE", "QUIT"})
+    void guestThatGoesOnWhileItsSnapshotIsPublishedIsNotEnded(Afterwards afterwards) throws Exception {
+        try (QemuProcess qemu = guest()) {
+            QmpAddress address = QmpAddress.parse(qemu.qmpAddress());
+            CapturePlan plan = new CapturePlan(
+                    address,
+                    "tcp:127.0.0.1:0",
+                    afterwards,
+                    Optional.empty(),
+                    PATIENCE,
+                    OptionalLong.empty(),
+                    OptionalLong.empty());
+            ObjectPlace place = publishing(StorePlaces.at(store()), () -> qemu.execute("migrate_cancel"));
+            SnapshotName one = new SnapshotName("one");
+            assertThatThrownBy(() -> new Capture(
+                                    plan, one, () -> Store.openOrCreate(place).write(one), (_, _, _) -> {})
+                            .run())
+                    .isInstanceOf(CaptureException.class)
+                    .hasMessage("The snapshot one is whole, but the guest has gone on at its QEMU; it was not ended.");
+            awaitRunning(qemu);
+            assertThat(Store.open(place).snapshots()).containsExactly(one);
+        }
+        checkStore(store());
     }
 
     @Test

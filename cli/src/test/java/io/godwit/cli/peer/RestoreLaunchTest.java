@@ -4,23 +4,31 @@ package io.godwit.cli.peer;
 
 import static io.godwit.cli.peer.QemuProcess.PATIENCE;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.control.Json;
+import io.godwit.qemu.restore.LaunchedQemu;
+import io.godwit.qemu.restore.LaunchedQemus;
+import io.godwit.qemu.restore.RestoreException;
 import java.io.IOException;
 import java.net.StandardProtocolFamily;
 import java.net.UnixDomainSocketAddress;
 import java.nio.channels.Channels;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.ExtendWith;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 
 /** QEMUs that Godwit starts for a stored guest, one or several. */
@@ -98,6 +106,83 @@ class RestoreLaunchTest {
         assertThat(run.status()).isZero();
         started.add(Json.parse(run.out()).path("pid").asLong());
         awaitChecked(console, stored);
+    }
+
+    /** Of a QEMU that waits for a guest which never comes. */
+    private static List<String> idle() {
+        return List.of("qemu-system-x86_64", "-nodefaults", "-display", "none", "-machine", "none");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aQemuEndsInOrderWithGodwitAndHasNoNumberBehindThat(boolean detached) throws Exception {
+        LaunchedQemus qemus = new LaunchedQemus();
+        try (LaunchedQemu qemu = LaunchedQemu.start(idle(), detached, qemus)) {
+            long pid = qemu.pid().orElseThrow();
+            started.add(pid);
+            String line = Files.readString(Path.of("/proc/" + pid + "/cmdline"));
+            Path its = Path.of(line.replaceAll("(?s).*unix:(/[^,]*)/qmp,.*", "$1"));
+            assertThat(its).isDirectory();
+            qemu.guestIsWhole();
+            qemus.end();
+            assertThat(qemu.pid()).isEmpty();
+            assertThat(ProcessHandle.of(pid).filter(ProcessHandle::isAlive)).isEmpty();
+            // Status 0 is that of an orderly end; of one by force it is 137.
+            assertThat(qemu.awaitEnd()).isZero();
+            assertThat(its).doesNotExist();
+        }
+        assertThatThrownBy(() -> LaunchedQemu.start(idle(), detached, qemus))
+                .hasMessageContaining("no QEMU is started");
+    }
+
+    @Test
+    void aQemuThatIsLetGoOutlivesGodwitAndOneThatIsNotCanBeEndedBehindItsClose() throws Exception {
+        LaunchedQemus qemus = new LaunchedQemus();
+        LaunchedQemu free = LaunchedQemu.start(idle(), true, qemus);
+        LaunchedQemu held = LaunchedQemu.start(idle(), true, qemus);
+        started.add(free.pid().orElseThrow());
+        started.add(held.pid().orElseThrow());
+        free.letGo();
+        free.close();
+        held.close();
+        qemus.end();
+        assertThat(free.pid()).isPresent();
+        assertThat(held.pid()).isEmpty();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"-incoming", "-daemonize", "--daemonize", "-pidfile"})
+    void anArgumentThatGodwitGivesItselfIsRefused(String word) {
+        List<String> command = Stream.concat(idle().stream(), Stream.of(word)).toList();
+        assertThatThrownBy(() -> LaunchedQemu.start(command, true, new LaunchedQemus()))
+                .isInstanceOf(RestoreException.class)
+                .hasMessageContaining("Leave -");
+    }
+
+    @Test
+    void aCloneThatFailsIsToldOfAndTheOthersGoOn(StoredLinux.Stored stored) throws Exception {
+        List<ServerSocketChannel> consoles = List.of(door(0), door(1));
+        // The second one lacks memory: its QEMU refuses the guest.
+        Path wrapper = directory.resolve("qemu");
+        Files.writeString(wrapper, """
+                #!/bin/sh
+                number=$1; shift
+                if [ "$number" = 1 ]; then exec qemu-system-x86_64 "$@" -m 64M; fi
+                exec qemu-system-x86_64 "$@"
+                """);
+        assertThat(wrapper.toFile().setExecutable(true)).isTrue();
+        List<String> words = new ArrayList<>(List.of(command(stored, "clone", "-n", "2", "--detach", "--json")));
+        int at = words.indexOf("qemu-system-x86_64");
+        words.set(at, wrapper.toString());
+        words.add(at + 1, "{}");
+        GodwitProcess run = GodwitProcess.run(directory, PATIENCE, words.toArray(String[]::new));
+        Json.parse(run.out())
+                .path("clones")
+                .forEach(clone -> started.add(clone.path("pid").asLong()));
+        assertThat(run.err()).contains("Clone 1: ").doesNotContain("Clone 0: ");
+        assertThat(run.status()).isEqualTo(1);
+        assertThat(started).hasSize(1);
+        awaitChecked(consoles.getFirst(), stored);
     }
 
     @Test

@@ -34,6 +34,10 @@ import tools.jackson.databind.JsonNode;
  */
 public final class Capture {
     private static final Duration LOOK = Duration.ofMillis(10);
+
+    /** A source that has failed is not waited for longer, if nothing of it has come. */
+    private static final Duration CONNECT = Duration.ofSeconds(1);
+
     private static final long INTERVAL_NANOS = 200_000_000;
     private static final long SWITCHOVER_NANOS = 2_000_000_000;
 
@@ -52,6 +56,7 @@ public final class Capture {
     private volatile Optional<Manifest> stored = Optional.empty();
     private volatile Optional<RuntimeException> failure = Optional.empty();
     private volatile long wholeNanos;
+    private volatile boolean hookRuns;
 
     /** All has come and the guest stays where it was: the end of its migration, and no error. */
     private static final class Kept extends RuntimeException {
@@ -98,8 +103,17 @@ public final class Capture {
                     plan.source(), asked.client(), ran ? "running" : "paused", disks, SourceGuest.PATIENCE));
             try (SnapshotWriter begun = begin.get()) {
                 writer = Optional.of(begun);
-                return capture(asked, ran, began);
+                return captureInto(asked, ran, began);
             }
+        }
+    }
+
+    /** The belt ends before its writer does. */
+    private CaptureReport captureInto(SourceGuest asked, boolean ran, long began) {
+        try {
+            return capture(asked, ran, began);
+        } finally {
+            place.ifPresent(SnapshotPlace::giveUp);
         }
     }
 
@@ -109,13 +123,14 @@ public final class Capture {
         try {
             figures = receive(asked);
         } catch (RuntimeException e) {
-            failure = failure.or(() -> Optional.of(e));
+            fail(e);
             place.ifPresent(SnapshotPlace::giveUp);
         }
         String state = settle(asked, ran, failure.isPresent(), goesOn);
-        if (goesOn) {
-            publish(asked);
-        } else if (plan.afterwards() == Afterwards.QUIT) {
+        if (!goesOn) {
+            requireGivenAway(asked, state);
+        }
+        if (plan.afterwards() == Afterwards.QUIT) {
             asked.quit();
             state = "ended";
         }
@@ -141,11 +156,36 @@ public final class Capture {
                 asked.migrate(incoming.statistics().listenAddress().orElseThrow());
                 follow(asked, incoming);
             }
+        } catch (RuntimeException e) {
+            fail(e);
+            throw e;
         } finally {
             run.shutdown();
         }
         requireWhole(incoming);
         return incoming.statistics();
+    }
+
+    /** The first failure counts. */
+    private synchronized void fail(RuntimeException e) {
+        failure = failure.or(() -> Optional.of(e));
+    }
+
+    /** While the snapshot was made to last, the source may have lost the connection, and gone on with its guest. */
+    private void requireGivenAway(SourceGuest asked, String state) {
+        boolean given;
+        try {
+            given = asked.hasGivenAway();
+        } catch (QmpException | QmpConnectionException e) {
+            throw unsettled(asked, e);
+        }
+        if (!given) {
+            throw new CaptureException("The snapshot " + name + " is whole, but "
+                    + (state.equals("running")
+                            ? "the guest has gone on at its QEMU"
+                            : "the guest is " + state + " at its QEMU, which has not given it away")
+                    + "; it was not ended.");
+        }
     }
 
     private PrecopyPlace place(List<RamBlockEntry> blocks) {
@@ -182,8 +222,15 @@ public final class Capture {
         if (status.equals("failed") || status.equals("cancelled")) {
             // If it had begun, the end of its stream is here or on its way.
             String reason = migration.path("error-desc").asString("");
-            if (!incoming.awaitEnd(SourceGuest.PATIENCE) && wholeNanos == 0) {
-                throw new CaptureException("the source's migration has " + status + ": " + reason);
+            boolean never = incoming.statistics().ram().transferredBytes() == 0 && place.isEmpty();
+            CaptureException told = new CaptureException("the source's migration has "
+                    + (status.equals("failed") ? "failed" : "been cancelled") + (reason.isEmpty() ? "" : ": " + reason)
+                    + (never ? "; nothing of it has come to " + plan.listen() : ""));
+            if (hookRuns) {
+                throw told;
+            }
+            if (!incoming.awaitEnd(never ? CONNECT : SourceGuest.PATIENCE) && wholeNanos == 0) {
+                throw told;
             }
         }
         asked.letConverge(migration);
@@ -218,20 +265,31 @@ public final class Capture {
                 throw new MigrationException.Protocol(
                         "the source has ended, but of its guest's memory never came: " + pages.holes());
             }
-            plan.diskHook()
-                    .ifPresent(
-                            command -> new DiskHook(command).call(name.text(), plan.source(), disks, () -> cancelled));
+            plan.diskHook().ifPresent(this::keepDisks);
             if (plan.afterwards() != Afterwards.KEEP_RUNNING) {
                 stored = Optional.of(finish());
             }
             wholeNanos = System.nanoTime();
         } catch (RuntimeException e) {
-            failure = Optional.of(e);
+            fail(e);
             throw e;
         }
         if (plan.afterwards() == Afterwards.KEEP_RUNNING) {
             letGo();
             throw new Kept();
+        }
+    }
+
+    private void keepDisks(String command) {
+        hookRuns = true;
+        try {
+            new DiskHook(command, plan.hookTimeout())
+                    .call(name.text(), plan.source(), disks, () -> cancelled || failure.isPresent());
+        } finally {
+            hookRuns = false;
+        }
+        if (failure.isPresent()) {
+            throw failure.get();
         }
     }
 
@@ -248,46 +306,79 @@ public final class Capture {
         return writer.orElseThrow().finish(facts, guest.configuration(), guest.devices(), guest.vmDescription());
     }
 
-    /** The guest runs on; what has come of it is made to last. */
+    /** The guest need not wait for this: what has come of it is made to last. */
     private void publish(SourceGuest asked) {
         asked.pause().ifPresent(pause -> facts.put("pause-micros", Long.toString(pause.toNanos() / 1000)));
-        try {
-            stored = Optional.of(finish());
-        } catch (StoreException e) {
-            throw new CaptureException(
-                    "The guest was received, but could not be stored: " + e.getMessage()
-                            + " The guest runs on, and there is no snapshot of it.",
-                    e);
-        }
+        stored = Optional.of(finish());
     }
 
     /**
-     * Brings the source to rest, and throws what has failed with what the guest does now.
+     * Brings the source to rest, publishes the guest that goes on, and throws what has failed with what the guest does
+     * now.
      *
      * @return the guest's run state
      */
     private String settle(SourceGuest asked, boolean ran, boolean failed, boolean goesOn) {
-        String state;
+        String state = "";
+        Optional<RuntimeException> unsettled = Optional.empty();
         try {
             state = asked.settle(failed || goesOn, ran && (failed || goesOn));
         } catch (RuntimeException e) {
-            String left = asked.changedSettings();
-            String reason = failure.map(MigrationException::sentence).orElse("the guest was received");
-            throw new CaptureException(
-                    "The capture of " + plan.source() + " failed: " + reason + ". Then its QEMU could not be asked: "
-                            + MigrationException.sentence(e) + " If it lives, its guest goes on by itself."
-                            + (left.isEmpty() ? "" : " These settings there may not be as they were: " + left + ".")
-                            + " There is no snapshot of it.",
-                    failure.orElse(e));
+            unsettled = Optional.of(e);
+        }
+        if (goesOn && !failed) {
+            try {
+                publish(asked);
+            } catch (RuntimeException e) {
+                fail(new CaptureException(
+                        "the guest was received, but could not be stored: " + MigrationException.sentence(e), e));
+            }
+        }
+        if (unsettled.isPresent()) {
+            throw unsettled(asked, unsettled.get());
         }
         if (failure.isPresent()) {
-            throw new CaptureException(
-                    "The capture of " + plan.source() + " failed: " + ended(MigrationException.sentence(failure.get()))
-                            + (state.equals("running") ? " The guest runs on" : " The guest is " + state)
-                            + " at its QEMU, and there is no snapshot of it.",
-                    failure.get());
+            throw new CaptureException(failed(failure.get()) + doing(state) + " " + kept(), failure.get());
         }
         return state;
+    }
+
+    /** The source could not be brought to rest: what is known of its guest and of the snapshot. */
+    private CaptureException unsettled(SourceGuest asked, RuntimeException why) {
+        String left = asked.changedSettings();
+        return new CaptureException(
+                failure.map(this::failed).orElse("All of the guest at " + plan.source() + " was received. ")
+                        + "Then its QEMU did not do what it was asked: " + ended(MigrationException.sentence(why)) + " "
+                        + doingNow(asked)
+                        + (left.isEmpty() ? "" : " These settings there may not be as they were: " + left + ".")
+                        + " " + kept(),
+                failure.orElse(why));
+    }
+
+    private String failed(RuntimeException e) {
+        return "The capture of " + plan.source() + " failed: " + ended(MigrationException.sentence(e)) + " ";
+    }
+
+    private String kept() {
+        return stored.isPresent() ? "The snapshot " + name + " is whole." : "There is no snapshot of it.";
+    }
+
+    private static String doing(String state) {
+        return switch (state) {
+            case "running" -> "The guest runs on at its QEMU.";
+            case "postmigrate" -> "The guest stands still at its QEMU until 'cont'.";
+            default -> "The guest is " + state + " at its QEMU.";
+        };
+    }
+
+    private String doingNow(SourceGuest asked) {
+        try {
+            return doing(asked.runState());
+        } catch (QmpException | QmpConnectionException _) {
+            return stored.isPresent() && plan.afterwards() != Afterwards.KEEP_RUNNING
+                    ? "Its guest stands still until 'cont', or has gone on by itself: ask its QEMU with query-status."
+                    : "If it lives, its guest goes on by itself.";
+        }
     }
 
     private static String ended(String sentence) {

@@ -3,6 +3,7 @@
 package io.godwit.qemu.capture;
 
 import io.godwit.control.QmpAddress;
+import java.time.Duration;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -13,6 +14,7 @@ import java.util.OptionalLong;
  * @param listen the URI at which to wait for the guest; port 0 is any
  * @param afterwards what becomes of the guest
  * @param diskHook a shell command to call while the guest stands still
+ * @param hookTimeout how long that command may take
  * @param bytesPerSecond the most that the source may send; unlimited if there is none
  * @param downtimeMillis how long the guest may stand still, for its QEMU to go by; what is set there, if there is none
  */
@@ -21,5 +23,6 @@ public record CapturePlan(
         String listen,
         Afterwards afterwards,
         Optional<String> diskHook,
+        Duration hookTimeout,
         OptionalLong bytesPerSecond,
         OptionalLong downtimeMillis) {}

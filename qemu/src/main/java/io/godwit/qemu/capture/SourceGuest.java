@@ -171,13 +171,25 @@ final class SourceGuest implements AutoCloseable {
      */
     String settle(boolean cancel, boolean run) {
         endMigration(cancel);
-        settings.restore(client, PATIENCE);
-        String state = runState();
-        if (run && Set.of("postmigrate", "finish-migrate").contains(state)) {
-            JsonNode _ = ask("cont");
-            state = runState();
+        try {
+            settings.restore(client, PATIENCE);
+        } finally {
+            if (run) {
+                letRun();
+            }
         }
-        return state;
+        return runState();
+    }
+
+    private void letRun() {
+        if (Set.of("postmigrate", "finish-migrate").contains(runState())) {
+            JsonNode _ = ask("cont");
+        }
+    }
+
+    /** Whether the source has given its guest away, as it does when it was told that the other side has it. */
+    boolean hasGivenAway() {
+        return migration().path("status").asString("none").equals("completed");
     }
 
     private void endMigration(boolean cancel) {

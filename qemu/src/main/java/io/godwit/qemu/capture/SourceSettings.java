@@ -58,6 +58,7 @@ final class SourceSettings {
 
     private final Map<String, Boolean> capabilities = new TreeMap<>();
     private final ObjectNode parameters = Json.object();
+    private JsonNode limitBefore = Json.object();
     private long mostMillis;
     private long limitMillis;
 
@@ -88,6 +89,7 @@ final class SourceSettings {
                 Json.object().put("max-bandwidth", plan.bytesPerSecond().orElse(0));
         wanted.put("tls-creds", "").put("mode", "normal");
         JsonNode now = source.execute("query-migrate-parameters", patience);
+        limitBefore = now.path("downtime-limit");
         mostMillis = plan.downtimeMillis().orElse(now.path("downtime-limit").asLong(SHORT_MILLIS));
         limitMillis = Math.min(mostMillis, SHORT_MILLIS);
         wanted.put("downtime-limit", limitMillis);
@@ -114,6 +116,9 @@ final class SourceSettings {
         long wanted = Math.min(mostMillis, SHORT_MILLIS << Math.clamp(passes - PATIENT_PASSES, 0, MOST_DOUBLINGS));
         if (wanted > limitMillis) {
             limitMillis = wanted;
+            if (!parameters.has("downtime-limit") && !limitBefore.isMissingNode()) {
+                parameters.set("downtime-limit", limitBefore);
+            }
             source.execute("migrate-set-parameters", Json.object().put("downtime-limit", wanted), patience);
         }
     }
@@ -141,10 +146,17 @@ final class SourceSettings {
         source.execute("migrate-set-capabilities", Json.object().set("capabilities", list), patience);
     }
 
-    /** Puts everything back as it was; only while no migration is under way. */
+    /** Puts everything back as it was, what can be; only while no migration is under way. */
     void restore(QmpClient source, Duration patience) {
-        set(source, capabilities, patience);
-        capabilities.clear();
+        try {
+            set(source, capabilities, patience);
+            capabilities.clear();
+        } finally {
+            restoreParameters(source, patience);
+        }
+    }
+
+    private void restoreParameters(QmpClient source, Duration patience) {
         if (!parameters.isEmpty()) {
             source.execute("migrate-set-parameters", parameters, patience);
             parameters.removeAll();

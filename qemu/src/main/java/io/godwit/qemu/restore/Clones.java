@@ -24,6 +24,7 @@ public final class Clones implements AutoCloseable {
     private final Manifest manifest;
     private final SharedPages pages;
     private final Optional<AccessTrace> trace;
+    private final LaunchedQemus all;
     private final List<LaunchedQemu> qemus = new ArrayList<>();
 
     /**
@@ -36,21 +37,22 @@ public final class Clones implements AutoCloseable {
      */
     public record Clone(int number, LaunchedQemu qemu, long runningNanos, RestoreFigures figures) {}
 
-    /** One did not come to life, or lacks memory; the others did what they did. */
-    public static final class Failures extends RuntimeException {
-        private static final long serialVersionUID = 1L;
-
-        Failures(List<String> sentences) {
-            super(String.join(System.lineSeparator(), sentences));
-        }
-    }
+    /**
+     * What became of all.
+     *
+     * @param whole those with all of their memory
+     * @param failures a sentence for each other one
+     */
+    public record Outcome(List<Clone> whole, List<String> failures) {}
 
     /**
      * Looks at a guest of a store, whose snapshot is held until {@link #close}.
      *
+     * @param all has the QEMUs that are started for it
      * @throws io.godwit.store.DamageException if it is not what was written
      */
-    public Clones(Store store, SnapshotName name) {
+    public Clones(Store store, SnapshotName name, LaunchedQemus all) {
+        this.all = all;
         Snapshot snapshot = store.snapshot(name);
         this.manifest = snapshot.manifest();
         this.trace = store.trace(name);
@@ -66,16 +68,15 @@ public final class Clones implements AutoCloseable {
     /**
      * Starts QEMUs, one for each command, and gives each the guest as soon as all of them wait for it.
      *
-     * @return the clones, with all of their memory
+     * @return what became of them: where one fails, the others go on
      * @throws RestoreException if a QEMU does not start; none runs then
-     * @throws Failures if a guest is not whole
      */
-    public List<Clone> run(List<List<String>> commands, boolean detached, Restore.Settings settings)
+    public Outcome run(List<List<String>> commands, boolean detached, Restore.Settings settings)
             throws InterruptedException {
         ThreadFactory threads = Thread.ofPlatform().name("clone-", 0).factory();
         try (ExecutorService each = Executors.newFixedThreadPool(commands.size(), threads)) {
             List<Future<LaunchedQemu>> starting = commands.stream()
-                    .map(command -> each.submit(() -> LaunchedQemu.start(command, detached)))
+                    .map(command -> each.submit(() -> LaunchedQemu.start(command, detached, all)))
                     .toList();
             started(starting);
             long since = System.nanoTime();
@@ -98,7 +99,7 @@ public final class Clones implements AutoCloseable {
             }
         }
         if (!failures.isEmpty()) {
-            qemus.forEach(LaunchedQemu::kill);
+            all.end();
             throw new RestoreException(failures.size() + " of " + starting.size()
                     + " QEMUs did not start, so none was given the guest. " + failures.getFirst());
         }
@@ -109,29 +110,24 @@ public final class Clones implements AutoCloseable {
         try (StoredGuest guest = new StoredGuest(manifest, new SharedPages.View(pages), trace);
                 Restore restore = Restore.into(qemu, guest, settings)) {
             RestoreFigures figures = restore.run();
+            qemu.guestIsWhole();
             return new Clone(number, qemu, restore.runningSince(since), figures);
-        } catch (RestoreException e) {
-            if (!e.guestRuns()) {
-                qemu.kill();
-            }
-            throw new RestoreException("Clone " + number + ": " + e.getMessage(), e.guestRuns());
+        } catch (RuntimeException e) {
+            throw qemu.failed(e);
         }
     }
 
-    private static List<Clone> ended(List<Future<Clone>> running) throws InterruptedException {
-        List<Clone> clones = new ArrayList<>();
+    private static Outcome ended(List<Future<Clone>> running) throws InterruptedException {
+        List<Clone> whole = new ArrayList<>();
         List<String> failures = new ArrayList<>();
-        for (Future<Clone> one : running) {
+        for (int i = 0; i < running.size(); i++) {
             try {
-                clones.add(one.get());
+                whole.add(running.get(i).get());
             } catch (ExecutionException e) {
-                failures.add(sentence(e));
+                failures.add("Clone " + i + ": " + sentence(e));
             }
         }
-        if (!failures.isEmpty()) {
-            throw new Failures(failures);
-        }
-        return clones;
+        return new Outcome(whole, failures);
     }
 
     private static String sentence(ExecutionException e) {
@@ -142,11 +138,6 @@ public final class Clones implements AutoCloseable {
     /** Bytes of compressed pages that were read from the store for all of them. */
     public long readBytes() {
         return pages.readBytes();
-    }
-
-    /** The QEMUs that were started. */
-    public List<LaunchedQemu> qemus() {
-        return List.copyOf(qemus);
     }
 
     /** Lets go of the QEMUs, which go on, and of the snapshot. */

@@ -19,7 +19,7 @@ import java.util.stream.Stream;
 
 /**
  * A QEMU that was started for one guest and waits for it. It has the terminal, unless it is to go on by itself: then it
- * is a daemon. One thread.
+ * is a daemon. One thread, but {@link #pid}, {@link #guestIsWhole} and what ends it, which are for any.
  */
 public final class LaunchedQemu implements AutoCloseable {
     private static final Duration PATIENCE = Duration.ofSeconds(5);
@@ -32,15 +32,17 @@ public final class LaunchedQemu implements AutoCloseable {
     private final Path directory;
     private final Process process;
     private final boolean detached;
-    private final Destination destination;
+    private final LaunchedQemus all;
+    private volatile Optional<ProcessHandle> daemon = Optional.empty();
+    private volatile boolean whole;
+    private Optional<Destination> destination = Optional.empty();
     private int addresses;
 
-    private LaunchedQemu(Path directory, Process process, boolean detached, boolean runsGuest)
-            throws InterruptedException {
+    private LaunchedQemu(Path directory, Process process, boolean detached, LaunchedQemus all) {
         this.directory = directory;
         this.process = process;
         this.detached = detached;
-        this.destination = Destination.launched(connect(), this::nextAddress, runsGuest);
+        this.all = all;
     }
 
     /**
@@ -48,39 +50,48 @@ public final class LaunchedQemu implements AutoCloseable {
      *
      * @param command QEMU and its arguments, without {@code -incoming}
      * @param detached whether it goes on when this process ends
-     * @throws RestoreException if it does not start
+     * @param all has it from its first moment on, until it is let go
+     * @throws RestoreException if it does not start; then nothing of it runs
      */
-    public static LaunchedQemu start(List<String> command, boolean detached) throws InterruptedException {
-        if (command.contains("-incoming") || command.contains("--incoming")) {
-            throw new RestoreException(
-                    "Leave -incoming out: the QEMU that is started for a guest gets '-incoming defer'.");
+    public static LaunchedQemu start(List<String> command, boolean detached, LaunchedQemus all)
+            throws InterruptedException {
+        refuse(command, "-incoming", "the QEMU that is started for a guest gets '-incoming defer'.");
+        refuse(command, "-daemonize", "with --detach Godwit says that itself.");
+        if (detached) {
+            refuse(command, "-pidfile", "with --detach Godwit says that itself, and tells the number.");
         }
         Path directory = newDirectory();
-        List<String> all = new ArrayList<>(command);
-        all.addAll(List.of("-incoming", "defer"));
-        all.addAll(List.of("-qmp", "unix:" + directory.resolve("qmp") + ",server=on,wait=off"));
+        List<String> words = new ArrayList<>(command);
+        words.addAll(List.of("-incoming", "defer"));
+        words.addAll(List.of("-qmp", "unix:" + directory.resolve("qmp") + ",server=on,wait=off"));
         if (detached) {
-            all.addAll(
+            words.addAll(
                     List.of("-daemonize", "-pidfile", directory.resolve("pid").toString()));
         }
-        boolean started = false;
+        LaunchedQemu qemu;
         try {
-            Process process = new ProcessBuilder(all).inheritIO().start();
-            try {
-                LaunchedQemu qemu = new LaunchedQemu(directory, process, detached, !command.contains("-S"));
-                started = true;
-                return qemu;
-            } finally {
-                if (!started) {
-                    process.destroyForcibly();
-                }
-            }
+            qemu = all.launch(() -> new LaunchedQemu(
+                    directory, new ProcessBuilder(words).inheritIO().start(), detached, all));
         } catch (IOException e) {
+            remove(directory);
             throw new RestoreException("QEMU does not start: " + e.getMessage() + ".");
+        }
+        boolean answers = false;
+        try {
+            qemu.destination =
+                    Optional.of(Destination.launched(qemu.connect(), qemu::nextAddress, !command.contains("-S")));
+            answers = true;
+            return qemu;
         } finally {
-            if (!started) {
-                remove(directory);
+            if (!answers) {
+                qemu.end();
             }
+        }
+    }
+
+    private static void refuse(List<String> command, String word, String why) {
+        if (command.contains(word) || command.contains("-" + word)) {
+            throw new RestoreException("Leave " + word + " out: " + why);
         }
     }
 
@@ -98,7 +109,9 @@ public final class LaunchedQemu implements AutoCloseable {
         while (true) {
             boolean gone = !process.isAlive() && !(detached && process.exitValue() == 0);
             try {
-                return QmpClient.connect(address, PATIENCE);
+                QmpClient client = QmpClient.connect(address, PATIENCE);
+                var _ = daemon();
+                return client;
             } catch (QmpConnectionException e) {
                 if (gone) {
                     throw new RestoreException("QEMU ended with status " + process.exitValue()
@@ -113,26 +126,33 @@ public final class LaunchedQemu implements AutoCloseable {
         }
     }
 
+    /** The process that goes on alone. Its number is read once: later it may be that of a stranger. */
+    private Optional<ProcessHandle> daemon() {
+        if (detached && daemon.isEmpty()) {
+            try {
+                daemon = ProcessHandle.of(Long.parseLong(
+                        Files.readString(directory.resolve("pid")).strip()));
+            } catch (IOException | NumberFormatException _) {
+                // Not yet.
+            }
+        }
+        return daemon;
+    }
+
     private String nextAddress() {
         return "unix:" + directory.resolve("guest-" + addresses++);
     }
 
     /** How it is driven. */
     Destination destination() {
-        return destination;
+        return destination.orElseThrow();
     }
 
     /** Its process's number, unless it has ended. */
     public Optional<Long> pid() {
-        if (!detached) {
-            return Optional.of(process.pid());
-        }
-        try {
-            return Optional.of(
-                    Long.valueOf(Files.readString(directory.resolve("pid")).strip()));
-        } catch (IOException | NumberFormatException _) {
-            return Optional.empty();
-        }
+        return (detached ? daemon() : Optional.of(process.toHandle()))
+                .filter(ProcessHandle::isAlive)
+                .map(ProcessHandle::pid);
     }
 
     /** Waits until it ends; its exit status. Not for one that is a daemon. */
@@ -140,22 +160,59 @@ public final class LaunchedQemu implements AutoCloseable {
         return process.waitFor();
     }
 
-    /** Whether it runs. */
-    boolean isAlive() {
-        return pid().flatMap(ProcessHandle::of).map(ProcessHandle::isAlive).orElse(false);
+    /** Its guest has all of its memory: from now on it is worth some patience when it is to end. */
+    public void guestIsWhole() {
+        whole = true;
     }
 
-    /** Ends it, whatever it does: it has no guest, or one that is not wanted any more. */
-    public void kill() {
-        pid().flatMap(ProcessHandle::of).ifPresent(handle -> {
-            boolean _ = handle.destroyForcibly();
-        });
+    /** Whether {@link #guestIsWhole} was said. */
+    boolean isWhole() {
+        return whole;
     }
 
-    /** Lets go of it; it goes on. */
+    /** What runs of it now: where it is a daemon, who starts that as well. */
+    List<ProcessHandle> running() {
+        return Stream.concat(Stream.of(process.toHandle()), daemon().stream())
+                .filter(ProcessHandle::isAlive)
+                .toList();
+    }
+
+    /** Ends it, and waits for that. */
+    public void end() {
+        all.letGo(this);
+        LaunchedQemus.end(List.of(this));
+    }
+
+    /** It goes on when this process ends. */
+    public void letGo() {
+        all.letGo(this);
+    }
+
+    /**
+     * After a restore into it has failed: it ends, unless it has a guest that somebody may still want.
+     *
+     * @return what is to be thrown
+     */
+    public RuntimeException failed(RuntimeException e) {
+        if (e instanceof RestoreException known && known.guestRuns()) {
+            letGo();
+            String where =
+                    pid().map(pid -> " That QEMU is process " + pid + ".").orElse("");
+            return new RestoreException(e.getMessage() + where, true);
+        }
+        end();
+        return e;
+    }
+
+    /** Lets go of what drives it; it goes on. */
     @Override
     public void close() {
-        destination.close();
+        destination.ifPresent(Destination::close);
+        removeDirectory();
+    }
+
+    /** Nobody reaches it there any more. */
+    void removeDirectory() {
         remove(directory);
     }
 
@@ -164,7 +221,7 @@ public final class LaunchedQemu implements AutoCloseable {
             for (Path path : left.sorted(Comparator.reverseOrder()).toList()) {
                 Files.deleteIfExists(path);
             }
-        } catch (IOException _) {
+        } catch (IOException | UncheckedIOException _) {
             // A few empty files stay behind in the directory for such files.
         }
     }

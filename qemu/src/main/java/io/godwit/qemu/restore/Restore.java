@@ -9,6 +9,7 @@ import io.godwit.engine.arbiter.NoArbiter;
 import io.godwit.engine.guest.RunControl;
 import io.godwit.engine.guest.RunState;
 import io.godwit.engine.memory.RamBlock;
+import io.godwit.engine.outcome.GuestOwner;
 import io.godwit.engine.outcome.MigrationException;
 import io.godwit.engine.outcome.MigrationStatus;
 import io.godwit.engine.report.MigrationListener;
@@ -18,6 +19,7 @@ import io.godwit.engine.settings.MigrationParameter;
 import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
+import io.godwit.store.DamageException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -59,7 +61,14 @@ public final class Restore implements AutoCloseable {
     private final BlockingQueue<MigrationStatus> changes = new LinkedBlockingQueue<>();
     private volatile long startNanos;
     private volatile long runningNanos;
+    private volatile boolean hasRun;
     private String uri;
+
+    /** How often in a row the connection was lost without a page having come. */
+    private int vain;
+
+    /** As it was when the connection was lost the last time. */
+    private long missingBefore = Long.MAX_VALUE;
 
     /**
      * Prepares.
@@ -100,6 +109,10 @@ public final class Restore implements AutoCloseable {
     private final class Changes implements MigrationListener {
         @Override
         public void statusChanged(MigrationStatus status) {
+            if (status == MigrationStatus.POSTCOPY_ACTIVE && !hasRun) {
+                // Where the destination's word never comes, this is the nearest that is known.
+                guestGoesOn();
+            }
             changes.add(status);
         }
 
@@ -111,6 +124,7 @@ public final class Restore implements AutoCloseable {
         @Override
         public void guestGoesOn() {
             runningNanos = System.nanoTime();
+            hasRun = true;
         }
     }
 
@@ -161,16 +175,39 @@ public final class Restore implements AutoCloseable {
 
     private RestoreFigures completed() {
         long now = System.nanoTime();
-        if (!settings.lazily()) {
+        if (!settings.lazily() || !hasRun) {
             runningNanos = now;
+        }
+        if (!settings.lazily()) {
             destination.ifPresent(Destination::runIfPaused);
         }
         return RestoreFigures.of(runningNanos - startNanos, now - startNanos, migrator.statistics());
     }
 
     private RestoreException failed() {
-        String why = migrator.statistics().error().orElse("It was ended.");
+        String why = stop(migrator.statistics().error().orElse("It was ended.")) + preemptHint();
+        Optional<GuestOwner> owner = migrator.statistics().owner();
+        if (!settings.lazily() && owner.isPresent() && owner.get() != GuestOwner.HERE) {
+            return new RestoreException(
+                    why + " All of its memory was sent, so the guest may run at the destination: look there before"
+                            + " you restore it again. The store has it as it was.",
+                    true);
+        }
         return new RestoreException(why + unchanged());
+    }
+
+    /** Where nobody can look at the destination. */
+    private String preemptHint() {
+        return destination.isEmpty() && capabilities().contains(Capability.POSTCOPY_PREEMPT)
+                ? " (Is postcopy-preempt on there? Else --no-preempt.)"
+                : "";
+    }
+
+    /** What the engine says of a lost connection, without what it advises to somebody who drives it. */
+    private String lost() {
+        String why = migrator.statistics().error().orElse("the connection was lost");
+        int advice = why.indexOf(": 'migrate-recover'");
+        return stop(advice < 0 ? why : why.substring(0, advice));
     }
 
     private static String unchanged() {
@@ -179,12 +216,12 @@ public final class Restore implements AutoCloseable {
 
     /** The connection is lost, and the guest may run at the destination. */
     private void goOn() throws InterruptedException {
-        if (guest.damage().isPresent()) {
-            throw incomplete(guest.damage().get().getMessage()
+        if (guest.trouble().isPresent() && guest.trouble().get() instanceof DamageException damage) {
+            throw incomplete(damage.getMessage()
                     + " A page that is not what was stored is given to no guest. 'godwit store check' tells what"
                     + " else is damaged; end the destination and restore another snapshot.");
         }
-        String why = migrator.statistics().error().orElse("the connection was lost");
+        String why = lost();
         LOG.log(System.Logger.Level.WARNING, "{0}", why);
         if (destination.isPresent()) {
             recover(destination.get(), why);
@@ -192,16 +229,16 @@ public final class Restore implements AutoCloseable {
             LOG.log(
                     System.Logger.Level.WARNING,
                     "Say migrate-recover with the uri {0} to the destination; this goes on then. With --qmp it does"
-                            + " that itself.",
-                    uri);
+                            + " that itself.{1}",
+                    uri,
+                    preemptHint());
             awaitOperator(why);
         }
     }
 
     private void recover(Destination qemu, String why) throws InterruptedException {
-        int vain = 0;
         while (true) {
-            long missing = missingPages();
+            countVain();
             String next = qemu.nextAddress(uri);
             try {
                 if (!qemu.recover(next)) {
@@ -219,11 +256,21 @@ public final class Restore implements AutoCloseable {
             if (awaitResumed()) {
                 return;
             }
-            vain = missingPages() < missing ? 0 : vain + 1;
-            if (vain == VAIN_ATTEMPTS) {
-                throw incomplete("The connection to the destination was lost " + VAIN_ATTEMPTS
-                        + " times in a row, the last time so: " + stop(why) + " End it, and restore again.");
-            }
+        }
+    }
+
+    /** The connection is lost, or could not be made. */
+    private void countVain() {
+        long missing = missingPages();
+        vain = missing < missingBefore ? 0 : vain + 1;
+        missingBefore = missing;
+        if (vain == VAIN_ATTEMPTS) {
+            String store = guest.trouble()
+                    .map(e -> " The store said: " + stop(String.valueOf(e.getMessage())))
+                    .orElse("");
+            throw incomplete("The connection to the destination was lost " + VAIN_ATTEMPTS
+                    + " times in a row without a page having come, the last time so: " + lost() + store
+                    + " End it, and restore again.");
         }
     }
 
@@ -236,7 +283,7 @@ public final class Restore implements AutoCloseable {
                 return;
             }
         } while (System.nanoTime() - until < 0);
-        throw incomplete(stop(why) + " Nobody has said migrate-recover within 10 minutes.");
+        throw incomplete(stop(why) + preemptHint() + " Nobody has said migrate-recover within 10 minutes.");
     }
 
     /** Whether the connection works again; what comes behind that is for who called. */

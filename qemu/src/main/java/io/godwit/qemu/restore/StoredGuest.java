@@ -14,6 +14,7 @@ import io.godwit.engine.memory.WantedPages;
 import io.godwit.store.DamageException;
 import io.godwit.store.SnapshotName;
 import io.godwit.store.Store;
+import io.godwit.store.StoreException;
 import io.godwit.store.snapshots.AccessTrace;
 import io.godwit.store.snapshots.Manifest;
 import io.godwit.store.snapshots.SavedBlock;
@@ -38,7 +39,7 @@ public final class StoredGuest implements Guest {
     private final KeptState state;
     private final UUID identity;
     private final TracedPages traced;
-    private volatile Optional<DamageException> damage = Optional.empty();
+    private volatile Optional<StoreException> trouble = Optional.empty();
 
     /** What {@code manifest} says, with pages from there, which are closed with it. */
     StoredGuest(Manifest manifest, StoredPages pages, Optional<AccessTrace> trace) {
@@ -87,16 +88,16 @@ public final class StoredGuest implements Guest {
         return traced.learnt();
     }
 
-    /** What is damaged in the store, if a page could not be read. */
-    Optional<DamageException> damage() {
-        return damage;
+    /** What the store said, if a page could not be read. */
+    Optional<StoreException> trouble() {
+        return trouble;
     }
 
     private void locate(int block, PageBatch batch) {
         try {
             pages.locate(block, batch);
-        } catch (DamageException e) {
-            damage = Optional.of(e);
+        } catch (StoreException e) {
+            trouble = Optional.of(e);
             throw e;
         }
     }
