@@ -39,8 +39,8 @@ import tools.jackson.databind.node.ObjectNode;
                     + " -incoming. The command ends when QEMU does, with its status; --detach lets it go on alone.",
             "",
             "With a URI the destination was started before, with '-incoming defer' and a QMP address for --qmp, or"
-                    + " it listens at URI already and its capabilities postcopy-ram and postcopy-preempt are on; without"
-                    + " the second, say --no-preempt.",
+                    + " it listens at URI already and its capabilities postcopy-ram and postcopy-preempt are on;"
+                    + " without the second, say --no-preempt.",
             "",
             "Status: 0 all memory is there; 1 the guest was not restored, or lacks memory; else that of QEMU."
         },

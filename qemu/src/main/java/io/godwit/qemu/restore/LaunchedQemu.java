@@ -75,6 +75,9 @@ public final class LaunchedQemu implements AutoCloseable {
         } catch (IOException e) {
             remove(directory);
             throw new RestoreException("QEMU does not start: " + e.getMessage() + ".");
+        } catch (RestoreException e) {
+            remove(directory);
+            throw e;
         }
         boolean answers = false;
         try {
