@@ -57,7 +57,7 @@ public final class Main {
                             colo:failover for the time to the next answer
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               capture       a QEMU's guest into a store, beside what QEMU sends to nobody and to another QEMU
-              restore       a stored guest into a QEMU, beside QEMU's own loads of its own files; restore:clone for eight
+              restore       a stored guest into a QEMU, beside QEMU's loads of its own files; restore:clone for eight
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
             """;
