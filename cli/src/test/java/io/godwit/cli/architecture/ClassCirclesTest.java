@@ -19,6 +19,7 @@ class ClassCirclesTest {
             "Arrival Guest", "a guest is what can arrive, and what has arrived may be a guest",
             "Environment SystemEnvironment", "the face names the one environment that is real",
             "LibvirtClient QmpClient QmpSocketClient", "the face names the two ways to connect",
+            "LaunchedQemu LaunchedQemus", "one enters the list of those that end with this process before it starts",
             "SimulatedHost SimulatedWorld", "a host belongs to a world, and lives on what the world has");
 
     @Test
