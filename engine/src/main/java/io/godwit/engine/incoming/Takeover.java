@@ -11,6 +11,7 @@ import io.godwit.engine.report.DowntimeParts;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.PostcopyPackage;
 import io.godwit.stream.ReturnPathMessage;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -71,20 +72,17 @@ final class Takeover {
 
     /** The last word to the source: the guest runs here. A source that is gone does not matter any more. */
     void confirm() {
-        say(0);
+        if (stream.canAnswer()) {
+            stream.returnPath().send(new ReturnPathMessage.Shut(0));
+        }
     }
 
     /** The last word to the source: the guest will never run here. */
     void reject(String why) {
         if (stream.canAnswer()) {
-            Reason.tell(why).forEach(stream.returnPath()::send);
-        }
-        say(1);
-    }
-
-    private void say(int status) {
-        if (stream.canAnswer()) {
-            stream.returnPath().send(new ReturnPathMessage.Shut(status));
+            List<ReturnPathMessage> words = new ArrayList<>(Reason.tell(why));
+            words.add(new ReturnPathMessage.Shut(1));
+            stream.returnPath().send(words);
         }
     }
 }

@@ -61,6 +61,23 @@ public final class ReturnPathOut implements AutoCloseable {
         send(message::encode);
     }
 
+    /**
+     * Says several things in one write. What goes out piece by piece may still lie here when the channel is closed, and
+     * is lost then if the source's own bytes have not been read.
+     */
+    public void send(List<ReturnPathMessage> messages) {
+        int length = messages.stream().mapToInt(ReturnPathMessage::byteLength).sum();
+        lock.lock();
+        try (NativeMemory whole = NativeMemory.allocate(length)) {
+            begin();
+            ByteBuffer out = whole.buffer(0, length);
+            messages.forEach(message -> message.encode(out));
+            channel.write(whole, 0, length);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Says a word of COLO, which needs no return path. */
     public void send(ColoMessage message) {
         send(message::encode);
