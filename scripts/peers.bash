@@ -18,8 +18,8 @@ has_qemu() {
 
 has_etcd() { type -P etcd >/dev/null; }
 
-# has_libvirt: its daemon, the driver for QEMU, virsh. The tests start a daemon of their own, which touches nothing.
-has_libvirt() { PATH=$PATH:/usr/sbin type -P libvirtd >/dev/null && type -P virsh >/dev/null; }
+# has_libvirt: its daemon, the driver for QEMU, virsh, and xz, with which it compresses what it saves. The tests start a daemon of their own, which touches nothing.
+has_libvirt() { PATH=$PATH:/usr/sbin type -P libvirtd >/dev/null && type -P virsh >/dev/null && type -P xz >/dev/null; }
 
 # has_installed: all that a package manager installs.
 has_installed() { has_qemu && type -P busybox >/dev/null && has_etcd && has_libvirt && type -P ip >/dev/null; }
@@ -71,7 +71,7 @@ install_packages() {
     # The tests start their own members; the service that the package brings is not wanted.
     has_etcd || RUNLEVEL=1 apt install -y --no-install-recommends etcd-server ||
         say "peers: apt-get could not install etcd-server."
-    has_libvirt || RUNLEVEL=1 apt install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients ||
+    has_libvirt || RUNLEVEL=1 apt install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients xz-utils ||
         say "peers: apt-get could not install libvirt."
 }
 

@@ -28,7 +28,6 @@ import java.io.Writer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -88,7 +87,7 @@ final class RehearseCommand implements Callable<Integer> {
             settings.applyCapabilities(sourceClient, mode.capabilities());
             move(sourceClient, destinationClient, mode);
         } finally {
-            removeAll(directory);
+            removeTree(directory);
         }
     }
 
@@ -170,16 +169,5 @@ final class RehearseCommand implements Callable<Integer> {
                 new DowntimeBreakdown(figures.statistics(), arrived),
                 FaultReport.of(figures.statistics(), arrived),
                 proof));
-    }
-
-    private static void removeAll(Path directory) throws IOException {
-        List<Path> files = new ArrayList<>();
-        try (var listed = Files.list(directory)) {
-            listed.forEach(files::add);
-        }
-        for (Path file : files) {
-            Files.deleteIfExists(file);
-        }
-        Files.deleteIfExists(directory);
     }
 }

@@ -51,23 +51,6 @@ class RestoreFaultsTest {
         return StoredGuest.open(Store.open(stored.directory().resolve("store")), new SnapshotName("linux"));
     }
 
-    private Path raw(StoredLinux.Stored stored) throws Exception {
-        Path raw = directory.resolve("raw");
-        GodwitProcess export = GodwitProcess.run(
-                directory,
-                PATIENCE,
-                "store",
-                "export",
-                "--form",
-                "raw",
-                "--block",
-                "pc.ram",
-                stored.address(),
-                raw.toString());
-        assertThat(export.err()).isEmpty();
-        return raw;
-    }
-
     /** One that does not run its guest, so that nothing of its memory can change. */
     private QemuProcess still(StoredLinux.Stored stored, String name) throws Exception {
         return QemuProcess.start(
@@ -81,7 +64,7 @@ class RestoreFaultsTest {
         long seed = Long.getLong("godwit.seed", 20);
         System.out.println("seed " + seed);
         SplittableRandom random = new SplittableRandom(seed);
-        Path raw = raw(stored);
+        Path raw = stored.raw(directory);
         int recovered = 0;
         int failed = 0;
         for (int i = 0; i < CUTS; i++) {

@@ -67,6 +67,24 @@ final class StoredLinux implements ParameterResolver, BeforeEachCallback {
                     .toList();
         }
 
+        /** Its RAM as a file in that directory, as the store has it. */
+        Path raw(Path into) throws IOException, InterruptedException {
+            Path raw = into.resolve("raw");
+            GodwitProcess export = GodwitProcess.run(
+                    into,
+                    QemuProcess.PATIENCE,
+                    "store",
+                    "export",
+                    "--form",
+                    "raw",
+                    "--block",
+                    "pc.ram",
+                    address,
+                    raw.toString());
+            assertThat(export.err()).isEmpty();
+            return raw;
+        }
+
         /** Waits until the restored guest has checked all of its memory, and fails if something was wrong. */
         void awaitChecked(QemuProcess restored) throws IOException, InterruptedException {
             // The first one behind the restore began before it, so one more is needed that is wholly behind.
