@@ -5,6 +5,7 @@ package io.godwit.cli;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpConnectionException;
 import io.godwit.control.QmpException;
+import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.Optional;
 import tools.jackson.databind.JsonNode;
@@ -57,7 +58,7 @@ record DestinationWord(String status, String reason) {
 
     /** The same in words, to add to a sentence. */
     String sentence() {
-        return " The destination says: " + status + (reason.isEmpty() ? "" : ": " + reason)
-                + (reason.endsWith(".") ? "" : ".");
+        return MigrationException.withFullStop(
+                " The destination says: " + status + (reason.isEmpty() ? "" : ": " + reason));
     }
 }

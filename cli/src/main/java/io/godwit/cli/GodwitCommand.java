@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
+import io.godwit.engine.outcome.MigrationException;
 import java.io.PrintWriter;
 import java.util.Locale;
 import java.util.Optional;
@@ -95,8 +96,8 @@ final class GodwitCommand implements Runnable {
         PrintWriter err = failure.getCommandLine().getErr();
         String message = noCommand(failure)
                 .orElseGet(() -> plainer(String.valueOf(failure.getMessage()).strip()));
-        err.println(at.qualifiedName() + ": " + message + (message.endsWith(".") ? "" : ".") + " See '"
-                + at.qualifiedName() + " --help'.");
+        err.println(at.qualifiedName() + ": " + MigrationException.withFullStop(message) + " See '" + at.qualifiedName()
+                + " --help'.");
         err.flush();
         return CommandLine.ExitCode.USAGE;
     }

@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
+import io.godwit.engine.outcome.MigrationException;
 import java.util.Optional;
 
 /** What to do about a postcopy that lost its connection, in words and commands. */
@@ -19,7 +20,7 @@ final class PausedPostcopy {
         String nl = System.lineSeparator();
         String reason = last.error().map(error -> ": " + error).orElse("");
         String there = destination.orElse("DESTINATION-QMP");
-        return "The migration is paused" + reason + (reason.endsWith(".") ? "" : ".")
+        return MigrationException.withFullStop("The migration is paused" + reason)
                 + " Keep both sides: the guest is at the destination, and what it lacks of its memory is at the "
                 + "source. To go on:"
                 + nl

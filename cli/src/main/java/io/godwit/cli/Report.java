@@ -3,6 +3,7 @@
 package io.godwit.cli;
 
 import io.godwit.control.Json;
+import io.godwit.engine.outcome.MigrationException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
@@ -135,7 +136,7 @@ final class Report {
             case "postcopy-paused" -> "is paused";
             default -> last.status();
         };
-        return subject + " " + verb + (reason.isEmpty() ? "" : ": " + reason) + (reason.endsWith(".") ? "" : ".");
+        return MigrationException.withFullStop(subject + " " + verb + (reason.isEmpty() ? "" : ": " + reason));
     }
 
     private void putText(String name, JsonNode value) {

@@ -19,6 +19,11 @@ public sealed class MigrationException extends RuntimeException {
         return cause.getMessage() == null || cause instanceof Error ? cause.toString() : cause.getMessage();
     }
 
+    /** What others say may or may not end as a sentence does: here it does, so that another one can follow. */
+    public static String withFullStop(String sentence) {
+        return sentence.endsWith(".") ? sentence : sentence + ".";
+    }
+
     /** The wire between the two sides failed: connecting, reading, writing, a deadline. */
     public static final class Transport extends MigrationException {
         private static final long serialVersionUID = 1L;

@@ -348,7 +348,8 @@ public final class Capture {
         String left = asked.changedSettings();
         return new CaptureException(
                 failure.map(this::failed).orElse("All of the guest at " + plan.source() + " was received. ")
-                        + "Then its QEMU did not do what it was asked: " + ended(MigrationException.sentence(why)) + " "
+                        + "Then its QEMU did not do what it was asked: "
+                        + MigrationException.withFullStop(MigrationException.sentence(why)) + " "
                         + doingNow(asked)
                         + (left.isEmpty() ? "" : " These settings there may not be as they were: " + left + ".")
                         + " " + kept(),
@@ -356,7 +357,8 @@ public final class Capture {
     }
 
     private String failed(RuntimeException e) {
-        return "The capture of " + plan.source() + " failed: " + ended(MigrationException.sentence(e)) + " ";
+        return "The capture of " + plan.source() + " failed: "
+                + MigrationException.withFullStop(MigrationException.sentence(e)) + " ";
     }
 
     private String kept() {
@@ -379,9 +381,5 @@ public final class Capture {
                     ? "Its guest stands still until 'cont', or has gone on by itself: ask its QEMU with query-status."
                     : "If it lives, its guest goes on by itself.";
         }
-    }
-
-    private static String ended(String sentence) {
-        return sentence.endsWith(".") ? sentence : sentence + ".";
     }
 }

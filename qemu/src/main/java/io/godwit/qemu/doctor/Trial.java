@@ -5,6 +5,7 @@ package io.godwit.qemu.doctor;
 import io.godwit.control.Json;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
+import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
@@ -215,7 +216,7 @@ public final class Trial {
     }
 
     private static Finding refused(String reason) {
-        String sentence = "A migration on trial failed: " + reason + (reason.endsWith(".") ? "" : ".");
+        String sentence = MigrationException.withFullStop("A migration on trial failed: " + reason);
         return TRANSPORT.matcher(reason).find()
                 ? Finding.note("trial", sentence, "That is the trial's own way out: it says nothing of a migration.")
                 : Finding.stops("trial", sentence, "Mend that, then try again.");

@@ -149,8 +149,8 @@ public final class Restore implements AutoCloseable {
             startNanos = System.nanoTime();
             migrator.migrate(uri);
         } catch (MigrationException | QmpException | QmpConnectionException e) {
-            throw new RestoreException(
-                    "The guest was not restored: " + stop(MigrationException.sentence(e)) + unchanged());
+            throw new RestoreException("The guest was not restored: "
+                    + MigrationException.withFullStop(MigrationException.sentence(e)) + unchanged());
         }
         while (true) {
             switch (changes.take()) {
@@ -185,7 +185,8 @@ public final class Restore implements AutoCloseable {
     }
 
     private RestoreException failed() {
-        String why = stop(migrator.statistics().error().orElse("It was ended.")) + preemptHint();
+        String why =
+                MigrationException.withFullStop(migrator.statistics().error().orElse("It was ended.")) + preemptHint();
         Optional<GuestOwner> owner = migrator.statistics().owner();
         if (!settings.lazily() && owner.isPresent() && owner.get() != GuestOwner.HERE) {
             return new RestoreException(
@@ -207,7 +208,7 @@ public final class Restore implements AutoCloseable {
     private String lost() {
         String why = migrator.statistics().error().orElse("the connection was lost");
         int advice = why.indexOf(": 'migrate-recover'");
-        return stop(advice < 0 ? why : why.substring(0, advice));
+        return MigrationException.withFullStop(advice < 0 ? why : why.substring(0, advice));
     }
 
     private static String unchanged() {
@@ -248,7 +249,8 @@ public final class Restore implements AutoCloseable {
                 throw incomplete("The destination does not answer any more: " + e.getMessage()
                         + " Nobody can tell whether the guest runs there; end that process, and restore again.");
             } catch (QmpException e) {
-                throw incomplete("The destination refused to go on: " + stop(MigrationException.sentence(e))
+                throw incomplete("The destination refused to go on: "
+                        + MigrationException.withFullStop(MigrationException.sentence(e))
                         + " End it, and restore again.");
             }
             uri = next;
@@ -266,7 +268,7 @@ public final class Restore implements AutoCloseable {
         missingBefore = missing;
         if (vain == VAIN_ATTEMPTS) {
             String store = guest.trouble()
-                    .map(e -> " The store said: " + stop(String.valueOf(e.getMessage())))
+                    .map(e -> " The store said: " + MigrationException.withFullStop(String.valueOf(e.getMessage())))
                     .orElse("");
             throw incomplete("The connection to the destination was lost " + VAIN_ATTEMPTS
                     + " times in a row without a page having come, the last time so: " + lost() + store
@@ -283,7 +285,8 @@ public final class Restore implements AutoCloseable {
                 return;
             }
         } while (System.nanoTime() - until < 0);
-        throw incomplete(stop(why) + preemptHint() + " Nobody has said migrate-recover within 10 minutes.");
+        throw incomplete(MigrationException.withFullStop(why) + preemptHint()
+                + " Nobody has said migrate-recover within 10 minutes.");
     }
 
     /** Whether the connection works again; what comes behind that is for who called. */
@@ -305,8 +308,8 @@ public final class Restore implements AutoCloseable {
     private RestoreException notRun(Destination qemu, String why) {
         String status = qemu.migrationStatus();
         migrator.close();
-        return new RestoreException("The guest was not restored: " + stop(why) + " The destination says '" + status
-                + "': it has not run the guest." + unchanged());
+        return new RestoreException("The guest was not restored: " + MigrationException.withFullStop(why)
+                + " The destination says '" + status + "': it has not run the guest." + unchanged());
     }
 
     private RestoreException incomplete(String sentence) {
@@ -320,10 +323,6 @@ public final class Restore implements AutoCloseable {
 
     private long missingPages() {
         return migrator.statistics().ram().remainingBytes() / RamBlock.PAGE_BYTES;
-    }
-
-    private static String stop(String sentence) {
-        return sentence.endsWith(".") ? sentence : sentence + ".";
     }
 
     /** How long after that moment of {@link System#nanoTime} the guest ran. */
