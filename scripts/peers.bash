@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the Godwit authors
 #
-# The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 beside it, a static
-# busybox, Debian's cloud kernel, etcd, libvirt, and ip (iproute2), which makes networks for them.
+# The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 and one for aarch64
+# beside it, a static busybox, Debian's cloud kernel, etcd, libvirt, and ip (iproute2), which makes networks for them.
 # Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
 # still missing afterwards is not an error here: the tests that need it report themselves as not run.
 
@@ -114,6 +114,18 @@ unpack_old_qemu() {
     rm -rf "$PEERS/qemu-7.2.new"
 }
 
+# has_arm_qemu: a QEMU of another architecture, of the installed one's version. It shares its libraries, so it is only unpacked.
+has_arm_qemu() { [[ -x $PEERS/qemu-arm/usr/bin/qemu-system-aarch64 ]]; }
+
+unpack_arm_qemu() {
+    local package=qemu-system-arm
+    [[ $(debian_codename) == bookworm ]] && package+=/bookworm-backports
+    unpack_packages qemu-arm "$package" || return 1
+    rm -rf "$PEERS/qemu-arm"
+    mv "$PEERS/qemu-arm.new/root" "$PEERS/qemu-arm"
+    rm -rf "$PEERS/qemu-arm.new"
+}
+
 # unpack_missing WHAT: by has_WHAT and unpack_WHAT. The lists may be missing, or older than what the mirror still has.
 unpack_missing() {
     "has_$1" || "unpack_$1" || { [[ $EUID == 0 ]] && refresh_lists && "unpack_$1"; } || true
@@ -121,7 +133,7 @@ unpack_missing() {
 
 prepare_peers() {
     local codename
-    has_installed && has_kernel && has_old_qemu && return 0
+    has_installed && has_kernel && has_old_qemu && has_arm_qemu && return 0
     mkdir -p "$PEERS"
     : >"$PEERS/install.log"
     codename=$(debian_codename)
@@ -139,5 +151,6 @@ prepare_peers() {
     fi
     unpack_missing kernel
     unpack_missing old_qemu
+    unpack_missing arm_qemu
     return 0
 }
