@@ -132,7 +132,7 @@ java_arguments() {
 # optimizing_arguments: as java_arguments, with the optimizing compiler.
 optimizing_arguments() {
     ARGUMENTS=("${ARGUMENTS[@]/#-XX:TieredStopAtLevel=1/-XX:+TieredCompilation}")
-    # It takes a processor for most of a second otherwise, while a guest is captured; SHA-256 alone needs it.
+    # But for SHA-256 it comes late: it would take a processor for most of the first second, in which a guest of 1 GiB is captured.
     ARGUMENTS+=(
         -XX:Tier4InvocationThreshold=200000 -XX:Tier4MinInvocationThreshold=100000
         -XX:Tier4CompileThreshold=400000 -XX:Tier4BackEdgeThreshold=2000000

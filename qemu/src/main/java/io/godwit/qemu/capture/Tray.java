@@ -24,6 +24,7 @@ final class Tray {
     final int[] contentAt = new int[ENTRIES];
     /** Has a permit from when the ids are made until that is awaited. */
     final Semaphore hashed = new Semaphore(0);
+
     int entries;
     int pages;
     boolean last;

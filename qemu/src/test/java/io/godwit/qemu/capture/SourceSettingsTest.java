@@ -26,7 +26,7 @@ class SourceSettingsTest {
     /** A QEMU whose downtime-limit is what a capture begins with. */
     private static final class Source implements QmpClient {
         private final ObjectNode parameters =
-                Json.object().put("downtime-limit", 20).put("max-bandwidth", 5);
+                Json.object().put("downtime-limit", 5).put("max-bandwidth", 5);
         private boolean refusing;
 
         @Override
@@ -95,7 +95,7 @@ class SourceSettingsTest {
     }
 
     private void assertParametersAreBack() {
-        assertThat(source.parameters.path("downtime-limit").asLong()).isEqualTo(20);
+        assertThat(source.parameters.path("downtime-limit").asLong()).isEqualTo(5);
         assertThat(source.parameters.path("max-bandwidth").asLong()).isEqualTo(5);
     }
 
