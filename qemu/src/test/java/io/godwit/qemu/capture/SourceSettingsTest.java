@@ -89,7 +89,7 @@ class SourceSettingsTest {
                 OptionalLong.empty(),
                 OptionalLong.of(500));
         settings.apply(source, plan, PATIENCE);
-        settings.allowPause(source, 9, PATIENCE);
+        settings.allowPause(source, 20, PATIENCE);
         assertThat(source.parameters.path("downtime-limit").asLong()).isEqualTo(500);
         assertThat(source.parameters.path("max-bandwidth").asLong()).isZero();
     }
