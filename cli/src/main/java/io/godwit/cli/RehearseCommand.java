@@ -12,16 +12,17 @@ import io.godwit.machines.Machines;
 import io.godwit.machines.guest.GuestKind;
 import io.godwit.machines.guest.GuestOptions;
 import io.godwit.machines.guest.Origin;
+import io.godwit.qemu.capture.Afterwards;
+import io.godwit.qemu.capture.Capture;
+import io.godwit.qemu.capture.CapturePlan;
+import io.godwit.qemu.capture.CaptureReport;
 import io.godwit.qemu.restore.Destination;
+import io.godwit.qemu.restore.Rehearsal;
 import io.godwit.qemu.restore.Restore;
 import io.godwit.qemu.restore.RestoreException;
 import io.godwit.qemu.restore.RestoreFigures;
 import io.godwit.qemu.restore.StoredGuest;
 import io.godwit.store.Store;
-import io.godwit.store.images.ImageSource;
-import io.godwit.store.images.StreamImport;
-import io.godwit.store.snapshots.Manifest;
-import io.godwit.store.snapshots.SnapshotWriter;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.Writer;
@@ -30,8 +31,8 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.Comparator;
 import java.util.List;
-import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import tools.jackson.databind.JsonNode;
@@ -47,7 +48,8 @@ final class RehearseCommand implements Callable<Integer> {
     private static final long MEMORY_BYTES = 32L << 20;
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InterruptedException {
+        Rehearsal.begin().await();
         GuestKind usable = Machines.choose(GuestKind.AUTO).kind();
         List<GuestKind> kinds = usable == GuestKind.KVM ? List.of(GuestKind.MEMORY, GuestKind.KVM) : List.of(usable);
         for (GuestKind kind : kinds) {
@@ -91,13 +93,13 @@ final class RehearseCommand implements Callable<Integer> {
         }
     }
 
-    /** A guest is saved, stored, and brought to life again. */
+    /** A guest is captured, and brought to life again. */
     private static void restore(GuestOptions options) throws IOException {
         Path directory = Files.createTempDirectory("godwit-rehearse-");
         QmpAddress address = QmpAddress.parse("unix:" + directory.resolve("qmp"));
         try {
             StoreAddress stored = StoreAddress.parse(directory.resolve("store") + "/guest");
-            store(options, directory.resolve("saved"), stored);
+            capture(options, directory, stored);
             try (MachineHost host = new MachineHost(
                             Machines.create(options, Origin.ARRIVAL),
                             new FileLockArbiter(directory),
@@ -121,17 +123,25 @@ final class RehearseCommand implements Callable<Integer> {
         }
     }
 
-    private static void store(GuestOptions options, Path saved, StoreAddress to) {
-        try (MachineHost host = new MachineHost(
-                Machines.create(options), new FileLockArbiter(saved.resolveSibling("")), Origin.BOOT, false)) {
-            host.migration().migrate("file:" + saved);
-            boolean _ = host.migration().awaitEnd(PATIENCE);
-        } catch (InterruptedException e) {
-            Thread.currentThread().interrupt();
-        }
-        try (ImageSource source = ImageSource.open(saved, 0);
-                SnapshotWriter writer = Store.openOrCreate(to.place()).write(to.name())) {
-            Manifest _ = StreamImport.read(source, writer, Map.of());
+    private static void capture(GuestOptions options, Path directory, StoreAddress to) {
+        QmpAddress address = QmpAddress.parse("unix:" + directory.resolve("captured.qmp"));
+        CapturePlan plan = new CapturePlan(
+                address,
+                "tcp:127.0.0.1:0",
+                Afterwards.KEEP_RUNNING,
+                Optional.empty(),
+                PATIENCE,
+                OptionalLong.empty(),
+                OptionalLong.empty());
+        try (MachineHost host =
+                        new MachineHost(Machines.create(options), new FileLockArbiter(directory), Origin.BOOT, false);
+                QmpServer _ = QmpServer.open(address, host)) {
+            CaptureReport _ = new Capture(
+                            plan,
+                            to.name(),
+                            () -> Store.openOrCreate(to.place()).write(to.name()),
+                            (_, _, _) -> {})
+                    .run();
         }
     }
 

@@ -57,6 +57,7 @@ public final class Capture {
     private volatile Optional<RuntimeException> failure = Optional.empty();
     private volatile long wholeNanos;
     private volatile boolean hookRuns;
+    private Thread rehearsal = Thread.currentThread();
 
     /** All has come and the guest stays where it was: the end of its migration, and no error. */
     private static final class Kept extends RuntimeException {
@@ -95,6 +96,8 @@ public final class Capture {
      */
     public CaptureReport run() {
         long began = System.nanoTime();
+        // While the source is asked; nothing is measured or waited for then.
+        rehearsal = Thread.ofPlatform().daemon().name("capture-rehearsal").start(CaptureRehearsal::run);
         try (SourceGuest asked = SourceGuest.connect(plan)) {
             source = Optional.of(asked);
             boolean ran = asked.requireCapturable();
@@ -153,6 +156,7 @@ public final class Capture {
         try (incoming) {
             if (!cancelled) {
                 incoming.migrateIncoming(plan.listen());
+                awaitRehearsal();
                 asked.migrate(incoming.statistics().listenAddress().orElseThrow());
                 follow(asked, incoming);
             }
@@ -164,6 +168,15 @@ public final class Capture {
         }
         requireWhole(incoming);
         return incoming.statistics();
+    }
+
+    private void awaitRehearsal() {
+        try {
+            rehearsal.join();
+        } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+            throw new CaptureException("the capture was interrupted", e);
+        }
     }
 
     /** The first failure counts. */

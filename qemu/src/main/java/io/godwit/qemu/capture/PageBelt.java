@@ -4,16 +4,22 @@ package io.godwit.qemu.capture;
 
 import io.godwit.engine.memory.RamBlock;
 import io.godwit.linux.memory.NativeMemory;
+import io.godwit.store.pages.PageId;
 import io.godwit.store.snapshots.SnapshotWriter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
-import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingDeque;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.LinkedBlockingDeque;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Carries pages from the wire to a snapshot. They are hashed, and the disk is waited for, on {@code capture-store}. So
- * the source is not kept waiting: neither while it sends all of its memory nor, which matters more, while its guest
- * stands still. As much as fits on the belt need not be stored when the guest goes on.
+ * Carries pages from the wire to a snapshot. They are hashed on {@code capture-hash} and {@code capture-store}, which
+ * also stores them in the order in which they came, and waits for the disk. So the source is not kept waiting: neither
+ * while it sends all of its memory nor, which matters more, while its guest stands still. As much as fits on the belt
+ * need not be stored when the guest goes on.
  *
  * <p>Threads: pages are put by one; {@link #drain} and {@link #close} are for one at a time, when no more come.
  */
@@ -26,16 +32,16 @@ final class PageBelt implements AutoCloseable {
 
     private static final long LOOK_MILLIS = 2;
 
-    private static final int TRAY_PAGES = 256;
-
-    /** Pages of zeros need no room, so a tray has more of them. */
-    private static final int TRAY_ENTRIES = 4 * TRAY_PAGES;
-
-    private static final int NO_CONTENT = -1;
+    /** A thread hashes nearly what a QEMU sends, and capture-store does its share. */
+    private static final int MOST_HASHERS = 3;
 
     private final SnapshotWriter writer;
-    private final BlockingQueue<Tray> empty = new ArrayBlockingQueue<>(TRAYS + RESERVE + 1);
-    private final BlockingQueue<Tray> full = new ArrayBlockingQueue<>(TRAYS + RESERVE + 1);
+    /** The one that was used last is taken first: it may be in a cache. */
+    private final BlockingDeque<Tray> empty = new LinkedBlockingDeque<>();
+
+    private final BlockingQueue<Tray> full = new LinkedBlockingQueue<>();
+    private final BlockingQueue<Tray> unhashed = new LinkedBlockingQueue<>();
+    private final List<Thread> hashers = new ArrayList<>();
     private final Thread thread;
     private int made;
     private Tray tray = new Tray();
@@ -43,32 +49,23 @@ final class PageBelt implements AutoCloseable {
     private volatile boolean hurried;
     private volatile Optional<RuntimeException> failure = Optional.empty();
 
-    /** Some pages, in the order in which they came. */
-    private static final class Tray {
-        private final byte[] content = new byte[TRAY_PAGES * RamBlock.PAGE_BYTES];
-        private final int[] blocks = new int[TRAY_ENTRIES];
-        private final long[] offsets = new long[TRAY_ENTRIES];
-        private final int[] contentAt = new int[TRAY_ENTRIES];
-        private int entries;
-        private int pages;
-        private boolean last;
-
-        private void add(int block, long offset, int at) {
-            blocks[entries] = block;
-            offsets[entries] = offset;
-            contentAt[entries++] = at;
-        }
-    }
-
     /** Begins to carry to this writer, which has heard of the blocks; it is the belt's until {@link #drain}. */
     PageBelt(SnapshotWriter writer) {
+        this(writer, Math.min(MOST_HASHERS, Runtime.getRuntime().availableProcessors() - 1));
+    }
+
+    /** One with so many threads that only hash. */
+    PageBelt(SnapshotWriter writer, int hasherCount) {
         this.writer = writer;
+        for (int i = 0; i < hasherCount; i++) {
+            hashers.add(Thread.ofPlatform().daemon().name("capture-hash").start(this::hash));
+        }
         thread = Thread.ofPlatform().daemon().name("capture-store").start(this::store);
     }
 
     /** A page, whose content is copied. */
     void put(int block, long offset, NativeMemory content, long position) {
-        if (tray.pages == TRAY_PAGES) {
+        if (tray.pages == Tray.PAGES) {
             next();
         }
         int at = tray.pages++ * RamBlock.PAGE_BYTES;
@@ -78,12 +75,12 @@ final class PageBelt implements AutoCloseable {
 
     /** A page of zeros. */
     void putZero(int block, long offset) {
-        add(block, offset, NO_CONTENT);
+        add(block, offset, Tray.NO_CONTENT);
     }
 
     private void add(int block, long offset, int at) {
         tray.add(block, offset, at);
-        if (tray.entries == TRAY_ENTRIES) {
+        if (tray.entries == Tray.ENTRIES) {
             next();
         }
     }
@@ -91,7 +88,7 @@ final class PageBelt implements AutoCloseable {
     private void next() {
         throwFailure();
         try {
-            full.put(tray);
+            send();
             tray = free();
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
@@ -99,14 +96,20 @@ final class PageBelt implements AutoCloseable {
         }
     }
 
+    /** Whoever takes it to store it can hash it. */
+    private void send() {
+        unhashed.add(tray);
+        full.add(tray);
+    }
+
     private Tray free() throws InterruptedException {
-        Tray free = empty.poll();
+        Tray free = empty.pollLast();
         while (free == null) {
             if (made < TRAYS || (hurried && made < TRAYS + RESERVE)) {
                 made++;
                 return new Tray();
             }
-            free = empty.poll(LOOK_MILLIS, TimeUnit.MILLISECONDS);
+            free = empty.pollLast(LOOK_MILLIS, TimeUnit.MILLISECONDS);
         }
         return free;
     }
@@ -138,7 +141,7 @@ final class PageBelt implements AutoCloseable {
         }
         ended = true;
         tray.last = true;
-        full.add(tray);
+        send();
         boolean interrupted = false;
         while (thread.isAlive()) {
             try {
@@ -152,20 +155,54 @@ final class PageBelt implements AutoCloseable {
         }
     }
 
+    private void hash() {
+        PageId hasher = new PageId();
+        try {
+            while (true) {
+                hash(unhashed.take(), hasher);
+            }
+        } catch (InterruptedException _) {
+            // The belt has ended.
+        }
+    }
+
+    /** A failure is known before the tray is taken for one that has been hashed. */
+    private void hash(Tray some, PageId hasher) {
+        try {
+            some.hash(hasher);
+        } catch (RuntimeException | Error e) {
+            fail(e);
+        } finally {
+            some.hashed.release();
+        }
+    }
+
     private void store() {
+        PageId hasher = new PageId();
         boolean last = false;
         while (!last) {
             try {
                 Tray next = full.take();
                 last = next.last;
+                awaitHashed(next, hasher);
                 storeUnlessFailed(next);
-                next.entries = 0;
-                next.pages = 0;
-                empty.add(next);
+                next.clear();
+                empty.addLast(next);
             } catch (InterruptedException _) {
                 return;
             }
         }
+        hashers.forEach(Thread::interrupt);
+    }
+
+    /** Who waits for another's hashes makes some meanwhile. */
+    private void awaitHashed(Tray next, PageId hasher) throws InterruptedException {
+        Tray other = next.isHashed() ? null : unhashed.poll();
+        while (other != null) {
+            hash(other, hasher);
+            other = next.isHashed() ? null : unhashed.poll();
+        }
+        next.awaitHashed();
     }
 
     /** Whoever puts pages hears of a failure with the next tray, which must be there for that. */
@@ -175,16 +212,21 @@ final class PageBelt implements AutoCloseable {
                 store(next);
             }
         } catch (RuntimeException | Error e) {
-            failure = Optional.of(e instanceof RuntimeException known ? known : new CaptureException(e.toString(), e));
+            fail(e);
         }
+    }
+
+    private void fail(Throwable e) {
+        failure = Optional.of(e instanceof RuntimeException known ? known : new CaptureException(e.toString(), e));
     }
 
     private void store(Tray tray) {
         for (int i = 0; i < tray.entries; i++) {
-            if (tray.contentAt[i] == NO_CONTENT) {
+            if (tray.contentAt[i] == Tray.NO_CONTENT) {
                 writer.zeroPage(tray.blocks[i], tray.offsets[i]);
             } else {
-                writer.page(tray.blocks[i], tray.offsets[i], tray.content, tray.contentAt[i]);
+                int at = tray.contentAt[i];
+                writer.page(tray.blocks[i], tray.offsets[i], tray.content, at, tray.ids, Tray.idAt(at));
             }
         }
     }

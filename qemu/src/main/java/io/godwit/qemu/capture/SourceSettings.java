@@ -51,7 +51,7 @@ final class SourceSettings {
      * QEMU stops its guest as soon as it thinks that the rest takes no longer than the limit, even in its first pass. A
      * capture is slower than another QEMU, and its guest shall not pay for that.
      */
-    private static final long SHORT_MILLIS = 20;
+    private static final long SHORT_MILLIS = 5;
 
     private static final long PATIENT_PASSES = 3;
     private static final int MOST_DOUBLINGS = 20;

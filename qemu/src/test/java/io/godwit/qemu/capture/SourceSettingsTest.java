@@ -26,7 +26,7 @@ class SourceSettingsTest {
     /** A QEMU whose downtime-limit is what a capture begins with. */
     private static final class Source implements QmpClient {
         private final ObjectNode parameters =
-                Json.object().put("downtime-limit", 20).put("max-bandwidth", 5);
+                Json.object().put("downtime-limit", 5).put("max-bandwidth", 5);
         private boolean refusing;
 
         @Override
@@ -89,13 +89,13 @@ class SourceSettingsTest {
                 OptionalLong.empty(),
                 OptionalLong.of(500));
         settings.apply(source, plan, PATIENCE);
-        settings.allowPause(source, 9, PATIENCE);
+        settings.allowPause(source, 20, PATIENCE);
         assertThat(source.parameters.path("downtime-limit").asLong()).isEqualTo(500);
         assertThat(source.parameters.path("max-bandwidth").asLong()).isZero();
     }
 
     private void assertParametersAreBack() {
-        assertThat(source.parameters.path("downtime-limit").asLong()).isEqualTo(20);
+        assertThat(source.parameters.path("downtime-limit").asLong()).isEqualTo(5);
         assertThat(source.parameters.path("max-bandwidth").asLong()).isEqualTo(5);
     }
 

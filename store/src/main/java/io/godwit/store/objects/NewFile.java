@@ -18,8 +18,9 @@ final class NewFile implements NewObject {
     private final Path draft;
     private final Path place;
     private final FileChannel channel;
-    private final byte[] buffer = new byte[BUFFER_BYTES];
-    private int filled;
+    /** Outside of the heap: what is in the heap is copied once more for each write. */
+    private final ByteBuffer buffer = ByteBuffer.allocateDirect(BUFFER_BYTES);
+
     private long flushed;
     private boolean published;
 
@@ -45,25 +46,25 @@ final class NewFile implements NewObject {
 
     @Override
     public long position() {
-        return flushed + filled;
+        return flushed + buffer.position();
     }
 
     @Override
     public void write(byte[] from, int at, int length) {
-        if (length > buffer.length - filled) {
-            flush();
-        }
-        if (length > buffer.length) {
-            writeThrough(ByteBuffer.wrap(from, at, length));
-        } else {
-            System.arraycopy(from, at, buffer, filled, length);
-            filled += length;
+        int done = 0;
+        while (done < length) {
+            if (!buffer.hasRemaining()) {
+                flush();
+            }
+            int some = Math.min(length - done, buffer.remaining());
+            buffer.put(from, at + done, some);
+            done += some;
         }
     }
 
     private void flush() {
-        writeThrough(ByteBuffer.wrap(buffer, 0, filled));
-        filled = 0;
+        writeThrough(buffer.flip());
+        buffer.clear();
     }
 
     private void writeThrough(ByteBuffer bytes) {

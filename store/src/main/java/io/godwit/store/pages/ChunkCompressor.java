@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -27,6 +28,7 @@ final class ChunkCompressor implements AutoCloseable {
     private static final int CHUNKS_PER_THREAD = 4;
 
     private final ExecutorService threads;
+    private final ChunkDensity density = new ChunkDensity();
     private final List<Work> all = new ArrayList<>();
     private final BlockingQueue<Work> idle;
 
@@ -73,6 +75,14 @@ final class ChunkCompressor implements AutoCloseable {
             return this;
         }
 
+        /** Leaves the first {@code plainBytes} of the pages as they are. */
+        private Work leave(int plainBytes) {
+            form = PackDirectory.PLAIN;
+            byteLength = plainBytes;
+            crc = SealedForm.crc(pages, 0, plainBytes);
+            return this;
+        }
+
         byte[] frame() {
             return form == PackDirectory.PLAIN ? pages : compressed;
         }
@@ -104,8 +114,11 @@ final class ChunkCompressor implements AutoCloseable {
         return work;
     }
 
-    /** Begins to compress a chunk. */
+    /** Begins to compress a chunk, unless that would be in vain as far as one can see. */
     Future<Work> begin(Work work, int plainBytes) {
+        if (density.isInVain(work.pages, plainBytes)) {
+            return CompletableFuture.completedFuture(work.leave(plainBytes));
+        }
         return threads.submit(() -> work.compress(plainBytes));
     }
 
@@ -123,6 +136,12 @@ final class ChunkCompressor implements AutoCloseable {
 
     /** A chunk's frame has been written. */
     void giveBack(Work work) {
+        density.hear(work.form == PackDirectory.ZSTD);
+        idle.add(work);
+    }
+
+    /** Takes back what was not used. */
+    void giveBackUnused(Work work) {
         idle.add(work);
     }
 

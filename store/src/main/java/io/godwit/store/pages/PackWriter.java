@@ -12,7 +12,7 @@ import java.util.Arrays;
 import java.util.Deque;
 import java.util.concurrent.Future;
 
-/** Writes one pack. One thread; chunks are compressed on others. */
+/** Writes one pack. One thread; chunks are compressed on others, and {@link #finish} may be on another. */
 final class PackWriter implements AutoCloseable {
     private final int number;
     private final ChunkCompressor compressor;
@@ -82,21 +82,25 @@ final class PackWriter implements AutoCloseable {
         return ids;
     }
 
-    /**
-     * Makes the pack last.
-     *
-     * @return its identity, and the bytes of its file
-     */
-    Finished finish() {
+    /** Ends the adding of pages: all chunks are written then. */
+    void flush() {
         int rest = pageCount % PackDirectory.CHUNK_PAGES;
         if (rest > 0) {
             send(rest * PageId.PAGE_BYTES);
         } else {
-            compressor.giveBack(chunk);
+            compressor.giveBackUnused(chunk);
         }
         while (!underWay.isEmpty()) {
             writeOldest();
         }
+    }
+
+    /**
+     * Makes the pack last. On any one thread, after {@link #flush}; it waits for the disk.
+     *
+     * @throws io.godwit.store.StoreException if that cannot be done
+     */
+    Finished finish() {
         long idsOffset = file.position();
         file.write(ids, 0, pageCount * PageId.BYTES);
         for (int i = 0; i < chunksWritten; i++) {
@@ -110,11 +114,11 @@ final class PackWriter implements AutoCloseable {
         file.seal(new PackDirectory(number, pageCount, idsOffset, identity, chunks.first(chunksWritten)).encode());
         long byteLength = file.position();
         file.publish();
-        return new Finished(identity, byteLength);
+        return new Finished(number, identity, byteLength);
     }
 
     /** A pack that lasts. */
-    record Finished(Bytes identity, long byteLength) {}
+    record Finished(int number, Bytes identity, long byteLength) {}
 
     @Override
     public void close() {

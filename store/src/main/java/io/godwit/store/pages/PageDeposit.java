@@ -20,6 +20,7 @@ public final class PageDeposit implements AutoCloseable {
     private final PageIndex index;
     private final ChunkCompressor compressor = ChunkCompressor.forThisMachine();
     private final SortedMap<Integer, Bytes> identities = new TreeMap<>(Integer::compareUnsigned);
+    private final PackSettler settler = new PackSettler();
     private final PageId hasher = new PageId();
     private final byte[] id = new byte[PageId.BYTES];
     private Optional<PackWriter> current = Optional.empty();
@@ -66,18 +67,32 @@ public final class PageDeposit implements AutoCloseable {
 
     /** Puts a page, unless the store has it, and gives its place. */
     public long put(byte[] content, int at) {
-        if (Arrays.equals(content, at, at + PageId.PAGE_BYTES, ZEROS, 0, PageId.PAGE_BYTES)) {
+        if (isZero(content, at)) {
             return PlaceNumber.ZERO;
         }
         hasher.of(content, at, id, 0);
-        long found = index.find(id, 0, this::hasId);
-        return found == PlaceNumber.ZERO ? add(content, at) : found;
+        return put(content, at, id, 0);
+    }
+
+    /** The same for a page whose id has been made by {@link PageId}; the id of a page of zeros does not count. */
+    public long put(byte[] content, int at, byte[] ids, int idAt) {
+        if (isZero(content, at)) {
+            return PlaceNumber.ZERO;
+        }
+        long found = index.find(ids, idAt, this::hasId);
+        return found == PlaceNumber.ZERO ? add(content, at, ids, idAt) : found;
+    }
+
+    private static boolean isZero(byte[] content, int at) {
+        return Arrays.equals(content, at, at + PageId.PAGE_BYTES, ZEROS, 0, PageId.PAGE_BYTES);
     }
 
     private boolean hasId(long candidate, byte[] wanted, int wantedAt) {
         int number = PlaceNumber.pack(candidate);
-        if (current.isPresent() && current.get().number() == number) {
-            return current.get().hasId(PlaceNumber.page(candidate), wanted, wantedAt);
+        for (Optional<PackWriter> writer : List.of(current, settler.pack())) {
+            if (writer.isPresent() && writer.get().number() == number) {
+                return writer.get().hasId(PlaceNumber.page(candidate), wanted, wantedAt);
+            }
         }
         try {
             return identities.containsKey(number) && packs.hasId(candidate, wanted, wantedAt);
@@ -86,15 +101,16 @@ public final class PageDeposit implements AutoCloseable {
         }
     }
 
-    private long add(byte[] content, int at) {
+    private long add(byte[] content, int at, byte[] ids, int idAt) {
         PackWriter writer = writer();
-        long added = PlaceNumber.of(writer.number(), writer.add(content, at, id, 0));
+        long added = PlaceNumber.of(writer.number(), writer.add(content, at, ids, idAt));
         newPages++;
         if (index.isCrowded()) {
+            awaitSettled();
             // What was just added is in the pack that is being written, and so in the new table.
             index.grow(packs, List.copyOf(identities.keySet()), writer);
         } else {
-            index.insert(id, 0, added);
+            index.insert(ids, idAt, added);
         }
         return added;
     }
@@ -103,22 +119,34 @@ public final class PageDeposit implements AutoCloseable {
         if (current.isPresent() && !current.get().isFull()) {
             return current.get();
         }
-        finishPack();
+        settlePack();
         PackWriter next = new PackWriter(place, ++lastNumber, compressor);
         current = Optional.of(next);
         return next;
     }
 
+    /** The pack lasts some time later; the next one is written meanwhile. */
+    private void settlePack() {
+        if (current.isPresent()) {
+            awaitSettled();
+            PackWriter writer = current.get();
+            writer.flush();
+            current = Optional.empty();
+            settler.begin(writer);
+        }
+    }
+
+    private void awaitSettled() {
+        settler.await().ifPresent(finished -> {
+            identities.put(finished.number(), finished.identity());
+            newBytes += finished.byteLength();
+        });
+    }
+
     /** Makes all pages last that have been put. */
     public void finishPack() {
-        if (current.isPresent()) {
-            PackWriter writer = current.get();
-            PackWriter.Finished finished = writer.finish();
-            writer.close();
-            current = Optional.empty();
-            identities.put(writer.number(), finished.identity());
-            newBytes += finished.byteLength();
-        }
+        settlePack();
+        awaitSettled();
     }
 
     /** All that was put lasts: the index can be used again. */
@@ -129,6 +157,7 @@ public final class PageDeposit implements AutoCloseable {
 
     @Override
     public void close() {
+        settler.close();
         compressor.close();
         current.ifPresent(PackWriter::close);
         index.close();

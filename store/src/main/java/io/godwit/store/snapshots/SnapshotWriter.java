@@ -88,6 +88,15 @@ public final class SnapshotWriter implements AutoCloseable {
         set(block, offset, deposit().put(content, at));
     }
 
+    /**
+     * The same for a page whose id is known.
+     *
+     * @param ids holds at {@code idAt} what {@link PageId} makes of the page
+     */
+    public void page(int block, long offset, byte[] content, int at, byte[] ids, int idAt) {
+        set(block, offset, deposit().put(content, at, ids, idAt));
+    }
+
     /** A page of zeros. */
     public void zeroPage(int block, long offset) {
         set(block, offset, PlaceNumber.ZERO);
