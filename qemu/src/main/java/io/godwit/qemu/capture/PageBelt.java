@@ -96,9 +96,10 @@ final class PageBelt implements AutoCloseable {
         }
     }
 
+    /** Whoever takes it to store it can hash it. */
     private void send() {
-        full.add(tray);
         unhashed.add(tray);
+        full.add(tray);
     }
 
     private Tray free() throws InterruptedException {

@@ -96,6 +96,11 @@ final class SourceGuest implements AutoCloseable {
         };
     }
 
+    /** Puts back what a capture that was killed had changed here; its names, if there was something. */
+    Optional<String> putBackLeft() {
+        return SettingsNote.read(client, PATIENCE).map(note -> note.putBack(client, PATIENCE));
+    }
+
     /** What QEMU says that the guest does. */
     String runState() {
         String state = ask("query-status").path("status").asString("");

@@ -11,11 +11,13 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** What a capture sets at its source, and how it was before. One thread. */
 final class SourceSettings {
+    /** The parameters that it changes. */
+    static final Set<String> PARAMETERS = Set.of("downtime-limit", "max-bandwidth", "mode", "tls-creds");
+
     private static final Set<String> ON = Set.of("events", "return-path");
 
     /** Their stream is one that a capture takes. */
@@ -84,7 +86,7 @@ final class SourceSettings {
 
     /** Sets all that the capture needs. What was set before an error is put back by {@link #restore} too. */
     void apply(QmpClient source, CapturePlan plan, Duration patience) {
-        applyCapabilities(source, patience);
+        Map<String, Boolean> needed = neededCapabilities(source, patience);
         ObjectNode wanted =
                 Json.object().put("max-bandwidth", plan.bytesPerSecond().orElse(0));
         wanted.put("tls-creds", "").put("mode", "normal");
@@ -94,17 +96,33 @@ final class SourceSettings {
         limitMillis = Math.min(mostMillis, SHORT_MILLIS);
         wanted.put("downtime-limit", limitMillis);
         ObjectNode changed = Json.object();
+        ObjectNode former = Json.object();
         for (Map.Entry<String, JsonNode> parameter : wanted.properties()) {
             JsonNode before = now.path(parameter.getKey());
             if (!before.isMissingNode()
                     && !before.asString("").equals(parameter.getValue().asString(""))) {
-                parameters.set(parameter.getKey(), before);
+                former.set(parameter.getKey(), before);
                 changed.set(parameter.getKey(), parameter.getValue());
             }
         }
+        leaveNote(source, needed, former, patience);
+        needed.forEach((name, state) -> capabilities.put(name, !state));
+        SettingsNote.set(source, needed, patience);
+        parameters.setAll(former);
         if (!changed.isEmpty()) {
             source.execute("migrate-set-parameters", changed, patience);
         }
+    }
+
+    /** The limit may be raised later, so that it is in the note in any case. */
+    private void leaveNote(QmpClient source, Map<String, Boolean> needed, ObjectNode former, Duration patience) {
+        Map<String, Boolean> before = new TreeMap<>();
+        needed.forEach((name, state) -> before.put(name, !state));
+        ObjectNode noted = former.deepCopy();
+        if (!limitBefore.isMissingNode()) {
+            noted.set("downtime-limit", limitBefore);
+        }
+        new SettingsNote(before, noted).leave(source, patience);
     }
 
     /**
@@ -123,37 +141,32 @@ final class SourceSettings {
         }
     }
 
-    private void applyCapabilities(QmpClient source, Duration patience) {
-        Map<String, Boolean> changed = new TreeMap<>();
+    private static Map<String, Boolean> neededCapabilities(QmpClient source, Duration patience) {
+        Map<String, Boolean> needed = new TreeMap<>();
         for (JsonNode entry : source.execute("query-migrate-capabilities", patience)) {
             String name = entry.path("capability").asString("");
             boolean before = entry.path("state").asBoolean(false);
             if (before ? OFF.contains(name) : ON.contains(name)) {
-                capabilities.put(name, before);
-                changed.put(name, !before);
+                needed.put(name, !before);
             }
         }
-        set(source, changed, patience);
+        return needed;
     }
 
-    private static void set(QmpClient source, Map<String, Boolean> states, Duration patience) {
-        if (states.isEmpty()) {
-            return;
-        }
-        ArrayNode list = Json.array();
-        states.forEach(
-                (name, state) -> list.add(Json.object().put("capability", name).put("state", state)));
-        source.execute("migrate-set-capabilities", Json.object().set("capabilities", list), patience);
+    /** Whether a capture changes this capability. */
+    static boolean changesCapability(String name) {
+        return ON.contains(name) || OFF.contains(name);
     }
 
     /** Puts everything back as it was, what can be; only while no migration is under way. */
     void restore(QmpClient source, Duration patience) {
         try {
-            set(source, capabilities, patience);
+            SettingsNote.set(source, capabilities, patience);
             capabilities.clear();
         } finally {
             restoreParameters(source, patience);
         }
+        SettingsNote.remove(source, patience);
     }
 
     private void restoreParameters(QmpClient source, Duration patience) {
