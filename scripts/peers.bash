@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright the Godwit authors
 #
-# The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 beside it, a static
-# busybox, Debian's cloud kernel, etcd, libvirt, and ip (iproute2), which makes networks for them.
+# The programs that Godwit is tested against: a QEMU of at least version 10, bookworm's QEMU 7.2 and one for aarch64
+# beside it, a static busybox, Debian's cloud kernel, etcd, libvirt, gdb, and ip (iproute2), which makes networks for them.
 # Sourced by ./dev. Installs what is missing where it may (root on Debian); otherwise says what to install. A peer that is
 # still missing afterwards is not an error here: the tests that need it report themselves as not run.
 
@@ -21,8 +21,10 @@ has_etcd() { type -P etcd >/dev/null; }
 # has_libvirt: its daemon, the driver for QEMU, virsh, and xz, with which it compresses what it saves. The tests start a daemon of their own, which touches nothing.
 has_libvirt() { PATH=$PATH:/usr/sbin type -P libvirtd >/dev/null && type -P virsh >/dev/null && type -P xz >/dev/null; }
 
+has_gdb() { type -P gdb >/dev/null; }
+
 # has_installed: all that a package manager installs.
-has_installed() { has_qemu && type -P busybox >/dev/null && has_etcd && has_libvirt && type -P ip >/dev/null; }
+has_installed() { has_qemu && type -P busybox >/dev/null && has_etcd && has_libvirt && has_gdb && type -P ip >/dev/null; }
 
 has_kernel() {
     local image
@@ -53,14 +55,14 @@ add_backports() {
 
 refresh_lists() { apt update || say "peers: apt-get update failed; going on with the package lists as they are."; }
 
-# install_packages: QEMU, busybox, etcd, libvirt and ip, with root's rights.
+# install_packages: QEMU, busybox, etcd, libvirt, gdb and ip, with root's rights.
 install_packages() {
     local codename=$1 release=()
     if [[ $codename == bookworm ]]; then
         add_backports
         release=(-t bookworm-backports)
     fi
-    say "peers: installing QEMU, busybox, etcd, libvirt and iproute2 with apt-get (log: .cache/peers/install.log) ..."
+    say "peers: installing QEMU, busybox, etcd, libvirt, gdb and iproute2 with apt-get (log: .cache/peers/install.log) ..."
     refresh_lists
     has_qemu || apt install -y --no-install-recommends "${release[@]}" qemu-system-x86 ||
         say "peers: apt-get could not install qemu-system-x86."
@@ -73,6 +75,7 @@ install_packages() {
         say "peers: apt-get could not install etcd-server."
     has_libvirt || RUNLEVEL=1 apt install -y --no-install-recommends libvirt-daemon libvirt-daemon-driver-qemu libvirt-clients xz-utils ||
         say "peers: apt-get could not install libvirt."
+    has_gdb || apt install -y --no-install-recommends gdb || say "peers: apt-get could not install gdb."
 }
 
 kernel_package() { apt-cache depends linux-image-cloud-amd64 2>/dev/null | sed -n 's/^ *Depends: \(linux-image-[0-9].*\)/\1/p' | head -n 1; }
@@ -114,6 +117,18 @@ unpack_old_qemu() {
     rm -rf "$PEERS/qemu-7.2.new"
 }
 
+# has_arm_qemu: a QEMU of another architecture, of the installed one's version. It shares its libraries, so it is only unpacked.
+has_arm_qemu() { [[ -x $PEERS/qemu-arm/usr/bin/qemu-system-aarch64 ]]; }
+
+unpack_arm_qemu() {
+    local package=qemu-system-arm
+    [[ $(debian_codename) == bookworm ]] && package+=/bookworm-backports
+    unpack_packages qemu-arm "$package" || return 1
+    rm -rf "$PEERS/qemu-arm"
+    mv "$PEERS/qemu-arm.new/root" "$PEERS/qemu-arm"
+    rm -rf "$PEERS/qemu-arm.new"
+}
+
 # unpack_missing WHAT: by has_WHAT and unpack_WHAT. The lists may be missing, or older than what the mirror still has.
 unpack_missing() {
     "has_$1" || "unpack_$1" || { [[ $EUID == 0 ]] && refresh_lists && "unpack_$1"; } || true
@@ -121,12 +136,12 @@ unpack_missing() {
 
 prepare_peers() {
     local codename
-    has_installed && has_kernel && has_old_qemu && return 0
+    has_installed && has_kernel && has_old_qemu && has_arm_qemu && return 0
     mkdir -p "$PEERS"
     : >"$PEERS/install.log"
     codename=$(debian_codename)
     if [[ -z $codename ]] || ! type -P apt-get >/dev/null; then
-        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd, libvirt, iproute2 and a static busybox, and put a kernel image" \
+        say "peers: not Debian. For all tests install QEMU >= $QEMU_MAJOR (qemu-system-x86_64), etcd, libvirt, gdb, iproute2 and a static busybox, and put a kernel image" \
             "with virtio and serial console built in at .cache/peers/boot/vmlinuz-VERSION."
         return 0
     fi
@@ -134,10 +149,11 @@ prepare_peers() {
         if [[ $EUID == 0 ]]; then
             install_packages "$codename"
         else
-            say "peers: QEMU >= $QEMU_MAJOR, busybox, etcd, libvirt or ip is missing and this is not root. Run once, as root: ./dev peers"
+            say "peers: QEMU >= $QEMU_MAJOR, busybox, etcd, libvirt, gdb or ip is missing and this is not root. Run once, as root: ./dev peers"
         fi
     fi
     unpack_missing kernel
     unpack_missing old_qemu
+    unpack_missing arm_qemu
     return 0
 }

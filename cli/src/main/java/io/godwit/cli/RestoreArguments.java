@@ -18,8 +18,9 @@ final class RestoreArguments {
 
     @Option(
             names = "--no-preempt",
-            description = "Send pages that the guest asks for on the same connection as the others. A QEMU before 8.0"
-                    + " needs that, and a destination whose capability postcopy-preempt is off.")
+            description =
+                    "Send pages that the guest asks for on the same connection as the others. Needed where"
+                            + " Godwit has no QMP of the destination, and that is a QEMU before 8.0 or has postcopy-preempt off.")
     private boolean noPreempt;
 
     @Option(

@@ -25,12 +25,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.GZIPOutputStream;
 import java.util.zip.InflaterInputStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.api.parallel.Isolated;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
 import tools.jackson.databind.JsonNode;
 
@@ -80,6 +83,27 @@ class InspectCommandTest {
 
     private static byte[] ascii(String text) {
         return text.getBytes(StandardCharsets.US_ASCII);
+    }
+
+    /**
+     * WIRE: the first bytes of QEMU 10.0's streams of machines {@code pseries} and {@code s390-ccw-virtio}, with a
+     * section of a device that sends its state in parts before any page.
+     */
+    @ParameterizedTest
+    @CsvSource({
+        "5145564d00000003070000000c707365726965732d31302e3001000000010372616d0000000000000004000000001000000"
+                + "40d7070635f73706170722e72616d000000001000000000000000000000107e0000000101000002320a737061707"
+                + "22f687461620000000000000001000000157e00000232, pseries-10.0, ppc_spapr.ram, spapr/htab, 85",
+        "5145564d000000030700000014733339302d6363772d76697274696f2d31302e3001000000010372616d000000000000000"
+                + "40000000004000004"
+                + "08733339302e72616d000000000400000000000000000000107e00000001010000000617733339302d73746f7261"
+                + "67655f617474726962757465730000000000000000, s390-ccw-virtio-10.0, s390.ram, s390-storage_attributes, 88"
+    })
+    void whatComesBeforeADeviceThatIsNotReadIsListedAndItIsNamed(
+            String hex, String machine, String block, String device, int at) throws IOException {
+        assertThat(inspect(file("stream", HexFormat.of().parseHex(hex)))).isEqualTo(1);
+        assertThat(out.toString()).contains(machine, block);
+        assertThat(err.toString()).contains("Stream byte " + at + ": Section '" + device + "' is not supported");
     }
 
     @Test

@@ -39,6 +39,8 @@ public final class QemuProcess implements AutoCloseable {
     private static final String PROGRAM = "qemu-system-x86_64";
     private static final Path OLD = SourceTree.root().resolve(".cache/peers/qemu-7.2");
 
+    private static final Path ARM = SourceTree.root().resolve(".cache/peers/qemu-arm/usr/bin/qemu-system-aarch64");
+
     /** Those that a test run which is interrupted would leave behind. */
     private static final Set<Process> STARTED = ConcurrentHashMap.newKeySet();
 
@@ -120,6 +122,19 @@ public final class QemuProcess implements AutoCloseable {
                         "QEMU_MODULE_DIR",
                         OLD.resolve("usr/lib/x86_64-linux-gnu/qemu").toString()),
                 all);
+    }
+
+    /** Why a machine of another architecture cannot be run here; empty if it can. */
+    public static Optional<String> armMissing() {
+        return Files.isExecutable(ARM)
+                ? Optional.empty()
+                : Optional.of("no " + ARM + "; ./dev peers unpacks it there on Debian");
+    }
+
+    /** The same with a QEMU for aarch64. */
+    public static QemuProcess startArm(Path directory, String name, List<String> arguments)
+            throws IOException, InterruptedException {
+        return start(directory, name, ARM.toString(), Map.of(), arguments);
     }
 
     private static QemuProcess start(

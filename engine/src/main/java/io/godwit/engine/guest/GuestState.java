@@ -2,6 +2,7 @@
 // Copyright the Godwit authors
 package io.godwit.engine.guest;
 
+import io.godwit.stream.Command;
 import io.godwit.stream.DeviceSection;
 import io.godwit.stream.GlobalState;
 import java.util.ArrayList;
@@ -28,6 +29,14 @@ public final class GuestState {
         }
         sections.add(new GlobalState(ran ? RUNNING : PAUSED, false).toSection());
         return sections;
+    }
+
+    /**
+     * What comes before the state on the wire. A QEMU before 10.0 does not know that command, and a guest that is only
+     * kept may be meant for one. Nobody needs it for the devices that can be kept.
+     */
+    public static List<Command> announcement(Guest guest) {
+        return guest.keptState().isPresent() ? List.of() : List.of(new Command.SwitchoverStart());
     }
 
     /**

@@ -76,7 +76,7 @@ final class Switchover {
         precopy.harvest();
         long harvested = clock.nanoTime();
         List<Command> commands = new ArrayList<>(holes.get());
-        commands.add(new Command.SwitchoverStart());
+        commands.addAll(GuestState.announcement(guest));
         wire.commands(commands);
         long pagesBefore = meter.pages();
         sender.beginEnd();

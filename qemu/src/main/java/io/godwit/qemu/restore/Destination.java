@@ -7,8 +7,10 @@ import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
 import java.time.Duration;
-import java.util.List;
+import java.util.HashSet;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Supplier;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
@@ -56,12 +58,27 @@ public final class Destination implements AutoCloseable {
         return addresses.map(Supplier::get).orElse(before);
     }
 
-    /** Switches these capabilities on, and {@code events}. */
-    void enable(List<String> capabilities) {
+    /**
+     * Whether it takes a connection for requested pages when postcopy begins. A QEMU before 8.0 reads nothing before it
+     * has both connections.
+     */
+    boolean connectsForRequestsLate() {
+        return qmp.execute("query-version", PATIENCE).path("qemu").path("major").asInt(0) >= 8;
+    }
+
+    /** Its own names for the capabilities that it has, switched on or not. */
+    Set<String> capabilities() {
+        Set<String> names = new HashSet<>();
+        qmp.execute("query-migrate-capabilities", PATIENCE)
+                .forEach(one -> names.add(one.path("capability").asString("")));
+        return names;
+    }
+
+    /** Switches these capabilities, by name. */
+    void set(Map<String, Boolean> capabilities) {
         ArrayNode list = Json.object().putArray("capabilities");
-        for (String capability : capabilities) {
-            list.addObject().put("capability", capability).put("state", true);
-        }
+        capabilities.forEach(
+                (name, on) -> list.addObject().put("capability", name).put("state", on));
         ObjectNode arguments = Json.object();
         arguments.set("capabilities", list);
         qmp.execute("migrate-set-capabilities", arguments, PATIENCE);

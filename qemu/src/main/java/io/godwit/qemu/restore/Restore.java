@@ -20,8 +20,7 @@ import io.godwit.engine.transport.Descriptors;
 import io.godwit.engine.transport.SystemTransports;
 import io.godwit.engine.transport.Transports;
 import io.godwit.store.DamageException;
-import java.util.ArrayList;
-import java.util.List;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -49,7 +48,8 @@ public final class Restore implements AutoCloseable {
      * How it is done.
      *
      * @param lazily whether the guest runs before its memory is there
-     * @param preempt whether pages that are asked for have a connection of their own
+     * @param preempt whether pages that are asked for have a connection of their own, unless the destination can
+     *     be asked and cannot do that
      * @param maxBandwidth bytes a second that go unasked, or in all if it is not lazy; 0: as fast as can be
      */
     public record Settings(boolean lazily, boolean preempt, long maxBandwidth) {}
@@ -63,6 +63,9 @@ public final class Restore implements AutoCloseable {
     private volatile long runningNanos;
     private volatile boolean hasRun;
     private String uri;
+
+    /** Whether pages that are asked for have a connection of their own. */
+    private boolean preempt;
 
     /** How often in a row the connection was lost without a page having come. */
     private int vain;
@@ -91,12 +94,12 @@ public final class Restore implements AutoCloseable {
         this.destination = destination;
         this.uri = uri;
         this.settings = settings;
+        this.preempt = settings.preempt();
         this.migrator = new Migrator(guest, new RunControl(guest, new NoArbiter(), RunState.PAUSED), transports);
         migrator.setParameters(migrator.parameters()
                 .with(Map.of(
                         MigrationParameter.MAX_BANDWIDTH, settings.maxBandwidth(),
                         MigrationParameter.MAX_POSTCOPY_BANDWIDTH, settings.maxBandwidth())));
-        migrator.setCapabilities(capabilities(), Set.of());
         migrator.addListener(new Changes());
     }
 
@@ -132,9 +135,7 @@ public final class Restore implements AutoCloseable {
         if (!settings.lazily()) {
             return Set.of(Capability.RETURN_PATH);
         }
-        return settings.preempt()
-                ? Set.of(Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT)
-                : Set.of(Capability.POSTCOPY_RAM);
+        return preempt ? Set.of(Capability.POSTCOPY_RAM, Capability.POSTCOPY_PREEMPT) : Set.of(Capability.POSTCOPY_RAM);
     }
 
     /**
@@ -146,6 +147,7 @@ public final class Restore implements AutoCloseable {
     public RestoreFigures run() throws InterruptedException {
         try {
             destination.ifPresent(this::prepare);
+            migrator.setCapabilities(capabilities(), Set.of());
             startNanos = System.nanoTime();
             migrator.migrate(uri);
         } catch (MigrationException | QmpException | QmpConnectionException e) {
@@ -165,11 +167,19 @@ public final class Restore implements AutoCloseable {
     }
 
     private void prepare(Destination qemu) {
-        List<String> names = new ArrayList<>(List.of("events"));
-        capabilities().stream()
-                .filter(capability -> capability != Capability.RETURN_PATH)
-                .forEach(capability -> names.add(capability.publicName()));
-        qemu.enable(names);
+        Map<String, Boolean> switches = new HashMap<>();
+        switches.put("events", true);
+        if (settings.lazily()) {
+            switches.put(Capability.POSTCOPY_RAM.publicName(), true);
+            String name = Capability.POSTCOPY_PREEMPT.publicName();
+            boolean known = qemu.capabilities().contains(name);
+            preempt &= known && qemu.connectsForRequestsLate();
+            if (known) {
+                // Where it is on, the destination waits for the other connection before it runs the guest.
+                switches.put(name, preempt);
+            }
+        }
+        qemu.set(switches);
         qemu.listen(uri);
     }
 
@@ -199,9 +209,7 @@ public final class Restore implements AutoCloseable {
 
     /** Where nobody can look at the destination. */
     private String preemptHint() {
-        return destination.isEmpty() && capabilities().contains(Capability.POSTCOPY_PREEMPT)
-                ? " (Is postcopy-preempt on there? Else --no-preempt.)"
-                : "";
+        return destination.isEmpty() && preempt ? " (Is postcopy-preempt on there? Else --no-preempt.)" : "";
     }
 
     /** What the engine says of a lost connection, without what it advises to somebody who drives it. */

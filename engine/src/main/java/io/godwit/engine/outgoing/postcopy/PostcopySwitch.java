@@ -132,7 +132,7 @@ public final class PostcopySwitch implements AutoCloseable {
         harvest.run();
         long harvested = plan.clock().nanoTime();
         List<Command> commands = new ArrayList<>();
-        commands.add(new Command.SwitchoverStart());
+        commands.addAll(GuestState.announcement(plan.guest()));
         commands.addAll(nextDiscards(true));
         commands.add(new Command.Ping(markPing));
         long told = plan.clock().nanoTime();
