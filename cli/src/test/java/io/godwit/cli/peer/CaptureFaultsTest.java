@@ -267,7 +267,9 @@ class CaptureFaultsTest {
     }
 
     private static String settings(QemuProcess qemu) throws Exception {
-        return Json.parse(qemu.execute("query-migrate-capabilities")).path("return").toString()
+        return Json.parse(qemu.execute("query-migrate-capabilities"))
+                        .path("return")
+                        .toString()
                 + Json.parse(qemu.execute("query-migrate-parameters"))
                         .path("return")
                         .toString();

@@ -41,8 +41,8 @@ class CaptureEndTest {
     @Test
     void failureBeforeTheSourceDidNotSettleIsToldFirst() {
         RuntimeException full = new CaptureException("the disk is full");
-        CaptureException told = end(Afterwards.KEEP_RUNNING, Optional.of(full), false)
-                .unsettled(silent, Optional.of("running"), "");
+        CaptureException told =
+                end(Afterwards.KEEP_RUNNING, Optional.of(full), false).unsettled(silent, Optional.of("running"), "");
         assertThat(told)
                 .hasMessage("The capture of unix:/x failed: the disk is full. Then its QEMU did not do what it was"
                         + " asked: it did not answer for 30 s. The guest runs on at its QEMU. There is no snapshot of"

@@ -149,8 +149,7 @@ class SourceSettingsTest {
         change();
         assertThat(source.capabilities).containsEntry("xbzrle", false).containsEntry("return-path", true);
         SettingsNote note = SettingsNote.read(source, PATIENCE).orElseThrow();
-        assertThat(note.putBack(source, PATIENCE))
-                .isEqualTo("return-path, xbzrle, max-bandwidth, downtime-limit");
+        assertThat(note.putBack(source, PATIENCE)).isEqualTo("return-path, xbzrle, max-bandwidth, downtime-limit");
         assertParametersAreBack();
         assertThat(source.capabilities).containsEntry("xbzrle", true).containsEntry("return-path", false);
         assertThat(SettingsNote.read(source, PATIENCE)).isEmpty();
