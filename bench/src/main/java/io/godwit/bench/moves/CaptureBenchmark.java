@@ -153,8 +153,8 @@ public final class CaptureBenchmark {
         }
         System.out.printf(
                 Locale.ROOT,
-                "captured at %.2f times the speed of exec:cat>/dev/null (asked: 0.8), by the command at %.2f, by C at %.2f;"
-                        + " at %.2f and %.2f times the speed of C%n",
+                "captured at %.2f times the speed of exec:cat>/dev/null (asked: 0.8), by the command at %.2f, by C at"
+                        + " %.2f; at %.2f and %.2f times the speed of C%n",
                 capture.median() / exec.median(),
                 command.median() / exec.median(),
                 floor.median() / exec.median(),

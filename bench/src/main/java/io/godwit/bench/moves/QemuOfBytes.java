@@ -103,7 +103,7 @@ final class QemuOfBytes implements AutoCloseable {
     void awaitFilled(int mebibytes) throws IOException {
         byte[] last = new byte[8];
         ByteBuffer read = ByteBuffer.wrap(last);
-        long at = ((long) LOAD_MEBIBYTE + mebibytes << 20) - last.length;
+        long at = ((LOAD_MEBIBYTE + (long) mebibytes) << 20) - last.length;
         try (FileChannel file = FileChannel.open(memory)) {
             while (file.read(read.clear(), at) < last.length || read.getLong(0) == 0) {
                 Thread.onSpinWait();

@@ -42,13 +42,13 @@ record SettingsNote(Map<String, Boolean> capabilities, ObjectNode parameters) {
         SettingsNote note = new SettingsNote(new TreeMap<>(), Json.object());
         JsonNode read = read(text);
         for (Map.Entry<String, JsonNode> entry : read.path("capabilities").properties()) {
-            if (SourceSettings.changesCapability(entry.getKey())
+            if (NeededSettings.changesCapability(entry.getKey())
                     && entry.getValue().isBoolean()) {
                 note.capabilities.put(entry.getKey(), entry.getValue().asBoolean());
             }
         }
         for (Map.Entry<String, JsonNode> entry : read.path("parameters").properties()) {
-            if (SourceSettings.PARAMETERS.contains(entry.getKey())
+            if (NeededSettings.PARAMETERS.contains(entry.getKey())
                     && entry.getValue().isValueNode()) {
                 note.parameters.set(entry.getKey(), entry.getValue());
             }

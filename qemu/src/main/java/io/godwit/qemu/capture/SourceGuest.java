@@ -85,7 +85,7 @@ final class SourceGuest implements AutoCloseable {
             throw new CaptureException("The source says that its guest cannot be migrated, and so not captured: "
                     + String.join(" ", reasons) + " The guest was not touched.");
         }
-        SourceSettings.refuseUnknown(ask("query-migrate-capabilities"));
+        NeededSettings.refuseUnknown(ask("query-migrate-capabilities"));
         String state = runState();
         return switch (state) {
             case "running" -> true;

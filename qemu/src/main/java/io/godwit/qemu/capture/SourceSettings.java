@@ -8,47 +8,12 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /** What a capture sets at its source, and how it was before. One thread. */
 final class SourceSettings {
-    /** The parameters that it changes. */
-    static final Set<String> PARAMETERS = Set.of("downtime-limit", "max-bandwidth", "mode", "tls-creds");
-
-    private static final Set<String> ON = Set.of("events", "return-path");
-
-    /** Their stream is one that a capture takes. */
-    private static final Set<String> HARMLESS =
-            Set.of("auto-converge", "autopilot", "dirty-limit", "late-block-activate", "validate-uuid");
-
-    /**
-     * Their stream is another one, or QEMU would wait for what a capture does not do. In pre-switchover a QEMU that has
-     * lost its connection waits for ever, its guest standing still.
-     */
-    private static final Set<String> OFF = Set.of(
-            "background-snapshot",
-            "block",
-            "compress",
-            "dirty-bitmaps",
-            "mapped-ram",
-            "multifd",
-            "pause-before-switchover",
-            "postcopy-blocktime",
-            "postcopy-preempt",
-            "postcopy-ram",
-            "postcopy-safe",
-            "rdma-pin-all",
-            "release-ram",
-            "switchover-ack",
-            "x-colo",
-            "x-ignore-shared",
-            "xbzrle",
-            "zero-blocks",
-            "zero-copy-send");
-
     /**
      * QEMU stops its guest as soon as it thinks that the rest takes no longer than the limit, even in its first pass. A
      * capture is slower than another QEMU, and its guest shall not pay for that.
@@ -64,29 +29,10 @@ final class SourceSettings {
     private long mostMillis;
     private long limitMillis;
 
-    /**
-     * Looks for what is on and would make a stream that nobody here knows.
-     *
-     * @throws CaptureException if there is something
-     */
-    static void refuseUnknown(JsonNode capabilities) {
-        List<String> unknown = new ArrayList<>();
-        for (JsonNode entry : capabilities) {
-            String name = entry.path("capability").asString("");
-            boolean known = ON.contains(name) || HARMLESS.contains(name) || OFF.contains(name);
-            if (entry.path("state").asBoolean(false) && !known) {
-                unknown.add(name);
-            }
-        }
-        if (!unknown.isEmpty()) {
-            throw new CaptureException("The source has capabilities on that this Godwit does not know: "
-                    + String.join(", ", unknown) + ". Switch them off there. The guest was not touched.");
-        }
-    }
-
     /** Sets all that the capture needs. What was set before an error is put back by {@link #restore} too. */
     void apply(QmpClient source, CapturePlan plan, Duration patience) {
-        Map<String, Boolean> needed = neededCapabilities(source, patience);
+        Map<String, Boolean> needed =
+                NeededSettings.capabilities(source.execute("query-migrate-capabilities", patience));
         ObjectNode wanted =
                 Json.object().put("max-bandwidth", plan.bytesPerSecond().orElse(0));
         wanted.put("tls-creds", "").put("mode", "normal");
@@ -139,23 +85,6 @@ final class SourceSettings {
             }
             source.execute("migrate-set-parameters", Json.object().put("downtime-limit", wanted), patience);
         }
-    }
-
-    private static Map<String, Boolean> neededCapabilities(QmpClient source, Duration patience) {
-        Map<String, Boolean> needed = new TreeMap<>();
-        for (JsonNode entry : source.execute("query-migrate-capabilities", patience)) {
-            String name = entry.path("capability").asString("");
-            boolean before = entry.path("state").asBoolean(false);
-            if (before ? OFF.contains(name) : ON.contains(name)) {
-                needed.put(name, !before);
-            }
-        }
-        return needed;
-    }
-
-    /** Whether a capture changes this capability. */
-    static boolean changesCapability(String name) {
-        return ON.contains(name) || OFF.contains(name);
     }
 
     /** Puts everything back as it was, what can be; only while no migration is under way. */

@@ -107,25 +107,42 @@ public final class PageIndex implements AutoCloseable {
     }
 
     private static @Nullable PageIndex parse(FileChannel file) throws IOException {
-        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-        while (header.hasRemaining()) {
-            if (file.read(header, header.position()) < 0) {
-                return null;
-            }
-        }
+        ByteBuffer header = header(file);
         long slots = header.getLong(16);
-        boolean right = header.getLong(0) == MAGIC
+        return isHeader(header) && file.size() == HEADER_BYTES + slots * Long.BYTES
+                ? new PageIndex(
+                        file, slots, header.getLong(24), Bytes.copyOf(header, 32, SUM_BYTES), header.getInt(12) == 1)
+                : null;
+    }
+
+    /** The header, with zeros for what is not there. */
+    private static ByteBuffer header(FileChannel file) throws IOException {
+        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+        while (header.hasRemaining() && file.read(header, header.position()) >= 0) {
+            // A read may give less than was asked for.
+        }
+        return header;
+    }
+
+    private static boolean isHeader(ByteBuffer header) {
+        long slots = header.getLong(16);
+        return header.getLong(0) == MAGIC
                 && header.getInt(8) == SealedForm.VERSION
                 && header.getInt(12) >>> 1 == 0
                 && header.getInt(56) == 0
                 && header.getInt(60) == SealedForm.crc(header.array(), 0, 60)
                 && Long.bitCount(slots) == 1
-                && slots >= LEAST_SLOTS
-                && file.size() == HEADER_BYTES + slots * Long.BYTES;
-        return right
-                ? new PageIndex(
-                        file, slots, header.getLong(24), Bytes.copyOf(header, 32, SUM_BYTES), header.getInt(12) == 1)
-                : null;
+                && slots >= LEAST_SLOTS;
+    }
+
+    /** Whether it is what a writer leaves that was killed while it made the index. */
+    private static boolean isUnfinished(Path path) {
+        try (FileChannel file = FileChannel.open(path)) {
+            ByteBuffer header = header(file);
+            return file.size() == 0 || (isHeader(header) && header.getInt(12) == 0);
+        } catch (IOException e) {
+            throw StoreFiles.failure(path + " cannot be read", e);
+        }
     }
 
     private static PageIndex create(Path path) {
@@ -164,12 +181,13 @@ public final class PageIndex implements AutoCloseable {
     private void rebuild(Packs packs, List<Integer> numbers, long newSlots) {
         slots = newSlots;
         used = 0;
+        // First of all: whoever is killed in the middle leaves an index that says that it was not closed.
+        writeHeader(false, Bytes.copyOf(new byte[SUM_BYTES]));
         try {
             FileChannel _ = file.truncate(HEADER_BYTES);
         } catch (IOException e) {
             throw StoreFiles.failure("The store's index cannot be emptied", e);
         }
-        writeHeader(false, Bytes.copyOf(new byte[SUM_BYTES]));
         write(ByteBuffer.allocate(1), HEADER_BYTES + slots * Long.BYTES - 1);
         table = new IndexSlots(file, HEADER_BYTES, slots);
         byte[] ids = new byte[Pack.CHUNK_PAGES * PageId.BYTES];
@@ -262,6 +280,9 @@ public final class PageIndex implements AutoCloseable {
             return true;
         }
         PageIndex index = read(place.index());
+        if (index == null && isUnfinished(place.index())) {
+            return false;
+        }
         if (index == null) {
             throw new DamageException(NAME, "its header is not what was written, or it is cut short");
         }
