@@ -16,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 import tools.jackson.databind.node.ObjectNode;
@@ -25,7 +26,8 @@ import tools.jackson.databind.node.ObjectNode;
         name = "inspect",
         description =
                 "Lists what is in a migration stream, to its last byte: RAM blocks and their pages, commands, device"
-                        + " sections, and how many bytes follow its end. Or what is in a snapshot of a store.",
+                        + " sections, and how many bytes follow its end. Or what is in a snapshot of a store, or what a"
+                        + " running guest's QEMU sends.",
         mixinStandardHelpOptions = true)
 final class InspectCommand implements Callable<Integer> {
     @Spec
@@ -33,11 +35,20 @@ final class InspectCommand implements Callable<Integer> {
     private CommandSpec spec;
 
     @Parameters(
+            arity = "0..1",
             paramLabel = "STREAM",
             description =
                     "A stream in a file, compressed or in a libvirt save image too; file:PATH,offset=N for one that"
-                            + " begins at byte N of it; - for standard input. Or a snapshot.")
+                            + " begins at byte N of it; - for standard input. Or a snapshot. Or tcp:HOST:PORT or"
+                            + " unix:PATH, where a source that somebody drives sends its guest; the guest stays there.")
     private String file = "";
+
+    @Option(
+            names = "--qmp",
+            paramLabel = "ADDRESS",
+            description = "The stream of this guest, which runs and goes on running: where its QEMU or Godwit answers"
+                    + " QMP. It sends its guest to STREAM; default: any port of this machine.")
+    private @Nullable String qmp;
 
     @Option(names = "--json", description = "One JSON object instead of tables.")
     private boolean json;
@@ -62,6 +73,13 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() {
+        String source = qmp;
+        if (file.isEmpty() && source == null) {
+            throw new ParameterException(spec.commandLine(), "Missing required parameter: 'STREAM'");
+        }
+        if (source != null || file.startsWith("tcp:") || file.startsWith("unix:")) {
+            return live(source);
+        }
         Optional<StoreAddress> stored = snapshot();
         if (stored.isPresent()) {
             try (Snapshot snapshot = stored.get().open()) {
@@ -73,18 +91,29 @@ final class InspectCommand implements Callable<Integer> {
             throw new CommandFailure("--shared-with compares snapshots of a store, and " + file + " is none.");
         }
         StreamFile stream = StreamFile.parse(file);
-        StreamInspection found = stream.inspect();
+        return show(stream.name(), stream.inspect());
+    }
+
+    private int live(@Nullable String source) {
+        LiveInspection inspection = new LiveInspection(spec.commandLine().getErr());
+        return source == null
+                ? show(file, inspection.at(file))
+                : show(
+                        source,
+                        inspection.of(Addresses.qmp(source), Optional.of(file).filter(uri -> !uri.isEmpty())));
+    }
+
+    private int show(String name, StreamInspection found) {
         show(
                 InspectionViews.tables(found),
                 InspectionViews.json(found),
-                wanted().map(name -> InspectionViews.fields(found, name)),
+                wanted().map(field -> InspectionViews.fields(found, field)),
                 InspectionViews.picture(found));
         return switch (found.ending()) {
             case COMPLETE -> 0;
-            case CUT_SHORT, WRONG ->
-                throw new CommandFailure(stream.name() + " is not a whole stream: " + found.remark());
+            case CUT_SHORT, WRONG -> throw new CommandFailure(name + " is not a whole stream: " + found.remark());
             case UNSUPPORTED ->
-                throw new CommandFailure(stream.name() + " has what this version does not read. " + found.remark());
+                throw new CommandFailure(name + " has what this version does not read. " + found.remark());
         };
     }
 

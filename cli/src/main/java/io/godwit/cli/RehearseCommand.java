@@ -17,6 +17,7 @@ import io.godwit.qemu.capture.Capture;
 import io.godwit.qemu.capture.CapturePlan;
 import io.godwit.qemu.capture.CaptureReport;
 import io.godwit.qemu.restore.Destination;
+import io.godwit.qemu.restore.Rehearsal;
 import io.godwit.qemu.restore.Restore;
 import io.godwit.qemu.restore.RestoreException;
 import io.godwit.qemu.restore.RestoreFigures;
@@ -47,7 +48,8 @@ final class RehearseCommand implements Callable<Integer> {
     private static final long MEMORY_BYTES = 32L << 20;
 
     @Override
-    public Integer call() throws IOException {
+    public Integer call() throws IOException, InterruptedException {
+        Rehearsal.begin().await();
         GuestKind usable = Machines.choose(GuestKind.AUTO).kind();
         List<GuestKind> kinds = usable == GuestKind.KVM ? List.of(GuestKind.MEMORY, GuestKind.KVM) : List.of(usable);
         for (GuestKind kind : kinds) {

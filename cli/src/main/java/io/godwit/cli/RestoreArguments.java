@@ -18,9 +18,9 @@ final class RestoreArguments {
 
     @Option(
             names = "--no-preempt",
-            description =
-                    "Send pages that the guest asks for on the same connection as the others. Needed where"
-                            + " Godwit has no QMP of the destination, and that is a QEMU before 8.0 or has postcopy-preempt off.")
+            description = "Send pages that the guest asks for on the same connection as the others. Godwit finds out"
+                    + " where that is needed. Without --qmp it cannot; then a QEMU before 8.0 needs it, and a"
+                    + " destination whose capability postcopy-preempt is off.")
     private boolean noPreempt;
 
     @Option(

@@ -6,6 +6,7 @@ import io.godwit.control.Json;
 import io.godwit.qemu.restore.Destination;
 import io.godwit.qemu.restore.LaunchedQemu;
 import io.godwit.qemu.restore.LaunchedQemus;
+import io.godwit.qemu.restore.Rehearsal;
 import io.godwit.qemu.restore.Restore;
 import io.godwit.qemu.restore.RestoreFigures;
 import io.godwit.qemu.restore.StoredGuest;
@@ -83,14 +84,15 @@ final class RestoreCommand implements Callable<Integer> {
     @Override
     public Integer call() throws InterruptedException {
         List<String> command = RestoreArguments.command(spec, words);
+        Rehearsal rehearsal = Rehearsal.begin();
         if (command.isEmpty()) {
-            return intoRunning();
+            return intoRunning(rehearsal);
         }
         if (words.size() > command.size() || qmp.isPresent()) {
             throw new ParameterException(
                     spec.commandLine(), "A URI and --qmp are for a destination that runs already; '--' starts one");
         }
-        return intoNew(command);
+        return intoNew(command, rehearsal);
     }
 
     private StoredGuest guest() {
@@ -108,7 +110,7 @@ final class RestoreCommand implements Callable<Integer> {
         }
     }
 
-    private int intoRunning() throws InterruptedException {
+    private int intoRunning(Rehearsal rehearsal) throws InterruptedException {
         if (words.size() != 1 || detach) {
             throw new ParameterException(
                     spec.commandLine(),
@@ -117,6 +119,7 @@ final class RestoreCommand implements Callable<Integer> {
         Optional<Destination> destination = qmp.map(text -> Destination.at(Addresses.qmp(text)));
         try (StoredGuest guest = guest();
                 Restore restore = new Restore(guest, destination, words.getFirst(), arguments.settings())) {
+            rehearsal.await();
             tell(restore.run(), Optional.empty());
             remember(guest);
             return 0;
@@ -125,10 +128,10 @@ final class RestoreCommand implements Callable<Integer> {
         }
     }
 
-    private int intoNew(List<String> command) throws InterruptedException {
+    private int intoNew(List<String> command, Rehearsal rehearsal) throws InterruptedException {
         LaunchedQemus qemus = new LaunchedQemus();
         Runtime.getRuntime().addShutdownHook(new Thread(qemus::end, "restore-end"));
-        try (LaunchedQemu qemu = restored(command, qemus)) {
+        try (LaunchedQemu qemu = restored(command, rehearsal, qemus)) {
             if (detach) {
                 qemu.letGo();
                 return 0;
@@ -137,9 +140,11 @@ final class RestoreCommand implements Callable<Integer> {
         }
     }
 
-    private LaunchedQemu restored(List<String> command, LaunchedQemus qemus) throws InterruptedException {
+    private LaunchedQemu restored(List<String> command, Rehearsal rehearsal, LaunchedQemus qemus)
+            throws InterruptedException {
         try (StoredGuest guest = guest()) {
             LaunchedQemu qemu = LaunchedQemu.start(command, detach, qemus);
+            rehearsal.await();
             RestoreFigures figures;
             try (Restore restore = Restore.into(qemu, guest, arguments.settings())) {
                 figures = restore.run();

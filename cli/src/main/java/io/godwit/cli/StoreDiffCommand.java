@@ -19,10 +19,12 @@ import picocli.CommandLine.Spec;
 import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
-/** {@code godwit store diff}: what is not the same in two snapshots. */
+/** {@code godwit diff}: what is not the same in two guests that stand still. */
 @Command(
         name = "diff",
-        description = "Tells in which pages and devices two snapshots differ.",
+        description =
+                "Tells in which pages and devices two snapshots differ, or two files that godwit store import takes.",
+        footer = {"", "Files are imported into a store in the directory for temporary files, which is removed again."},
         mixinStandardHelpOptions = true)
 final class StoreDiffCommand implements Callable<Integer> {
     private static final int PAGE_BITS = 12;
@@ -32,10 +34,10 @@ final class StoreDiffCommand implements Callable<Integer> {
     @SuppressWarnings("NullAway.Init") // set by picocli
     private CommandSpec spec;
 
-    @Parameters(index = "0", paramLabel = "STORE/NAME", description = "A snapshot.")
+    @Parameters(index = "0", paramLabel = "STORE/NAME|FILE", description = "A snapshot or a file.")
     private String first = "";
 
-    @Parameters(index = "1", paramLabel = "STORE/NAME", description = "Another one.")
+    @Parameters(index = "1", paramLabel = "STORE/NAME|FILE", description = "Another one.")
     private String second = "";
 
     @Option(names = "--json", description = "One JSON object, with all ranges, instead of tables.")
@@ -44,8 +46,9 @@ final class StoreDiffCommand implements Callable<Integer> {
     @Override
     public Integer call() {
         PrintWriter out = spec.commandLine().getOut();
-        try (Snapshot one = StoreAddress.parse(first).open();
-                Snapshot other = StoreAddress.parse(second).open()) {
+        try (ComparedGuests guests = new ComparedGuests();
+                Snapshot one = guests.open(first);
+                Snapshot other = guests.open(second)) {
             Difference difference = Difference.between(one, other);
             out.println(json ? Json.writePretty(json(difference)) : tables(difference));
         }

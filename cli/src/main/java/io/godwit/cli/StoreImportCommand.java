@@ -2,14 +2,12 @@
 // Copyright the Godwit authors
 package io.godwit.cli;
 
-import io.godwit.engine.transport.MigrationUri;
 import io.godwit.store.Store;
 import io.godwit.store.images.ImageSource;
 import io.godwit.store.images.StreamImport;
 import io.godwit.store.snapshots.Manifest;
 import io.godwit.store.snapshots.SnapshotWriter;
 import java.io.PrintWriter;
-import java.nio.file.Path;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.LinkedHashMap;
@@ -58,22 +56,13 @@ final class StoreImportCommand implements Callable<Integer> {
         Map<String, String> told = new LinkedHashMap<>();
         told.put("created", Instant.now().truncatedTo(ChronoUnit.SECONDS).toString());
         told.putAll(facts);
-        try (ImageSource source = source()) {
+        try (ImageSource source = StreamFile.parse(file).open()) {
             Store store = Store.openOrCreate(address.place());
             try (SnapshotWriter writer = store.write(address.name())) {
                 print(address, StreamImport.read(source, writer, told));
             }
         }
         return 0;
-    }
-
-    private ImageSource source() {
-        if (file.equals("-")) {
-            return ImageSource.of(System.in, 0);
-        }
-        return file.startsWith("file:") && MigrationUri.parse(file) instanceof MigrationUri.File(Path path, long offset)
-                ? ImageSource.open(path, offset)
-                : ImageSource.open(Path.of(file), 0);
     }
 
     private void print(StoreAddress address, Manifest manifest) {

@@ -42,14 +42,18 @@ record StreamFile(String name, Optional<Path> path, long offset) {
                 : new StreamFile(text, Optional.of(Path.of(text)), 0);
     }
 
+    /** Opens it, to be read once. */
+    ImageSource open() {
+        return path.isPresent() ? ImageSource.open(path.get(), offset) : ImageSource.of(System.in, offset);
+    }
+
     /**
      * Reads it.
      *
      * @throws CommandFailure if it cannot be read, or a stream begins elsewhere in it; says what to do
      */
     StreamInspection inspect() {
-        try (ImageSource source =
-                path.isPresent() ? ImageSource.open(path.get(), offset) : ImageSource.of(System.in, offset)) {
+        try (ImageSource source = open()) {
             Optional<FileChannel> file = source.file();
             if (file.isPresent() && offset > 0 && offset >= file.get().size()) {
                 throw new EOFException();

@@ -143,6 +143,27 @@ class StoreCommandTest {
     }
 
     @Test
+    void diffTakesFilesAndLeavesNothingOfThem() throws IOException {
+        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
+        long before = compared(temporary);
+        assertThat(run("diff", file("one", 1), file("two", 2))).isZero();
+        assertThat(out.toString()).contains("7000-7fff", "All devices are the same.");
+        out.getBuffer().setLength(0);
+        assertThat(run("diff", store + "/first", file("one", 1))).isZero();
+        assertThat(out.toString()).doesNotContain("7000-7fff");
+        assertThat(run("diff", store + "/first", "file:" + directory.resolve("nothing")))
+                .isEqualTo(1);
+        assertThat(compared(temporary)).isEqualTo(before);
+    }
+
+    private static long compared(Path temporary) throws IOException {
+        try (Stream<Path> files = Files.list(temporary)) {
+            return files.filter(path -> path.getFileName().toString().startsWith("godwit-diff"))
+                    .count();
+        }
+    }
+
+    @Test
     void rmFreesWhatOnlyTheSnapshotUsed() {
         assertThat(run("rm", store + "/web/second")).isZero();
         assertThat(out.toString()).contains("is removed.", "1 packs removed, 0 written anew");

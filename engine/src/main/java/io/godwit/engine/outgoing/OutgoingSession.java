@@ -32,6 +32,7 @@ import io.godwit.stream.Command;
 import io.godwit.stream.Configuration;
 import io.godwit.stream.PageRecordWriter;
 import io.godwit.stream.RamBlockEntry;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
@@ -96,7 +97,8 @@ final class OutgoingSession implements AutoCloseable {
                         .freePages()
                         .map(reporter -> new FreePageHints(ram::snapshot, reporter, progress.freePages, plan.clock()))
                 : Optional.empty();
-        this.precopy = new Precopy(plan, ram, wire, sender, progress, meter, trigger, freePages, () -> awaitArrival(0));
+        this.precopy = new Precopy(
+                plan, ram, wire, sender, progress, meter, trigger, freePages, () -> awaitArrival(List.of(), 0));
         this.switchover = new Switchover(plan.guest(), plan.run(), wire, progress, meter, plan.clock());
         this.colo = plan.capabilities().contains(Capability.X_COLO);
         boolean asks = forPostcopy || plan.capabilities().contains(Capability.RETURN_PATH);
@@ -129,16 +131,15 @@ final class OutgoingSession implements AutoCloseable {
         }
         // Before the first byte leaves: who turns this away is heard, and not only noticed as a broken wire.
         answers.ifPresent(ReturnPath::start);
-        wire.announceGuest(configuration);
+        List<Command> first = new ArrayList<>();
         if (returnPath.isPresent()) {
-            wire.command(new Command.OpenReturnPath());
-            wire.command(new Command.Ping(++pings));
-            wire.command(Extension.TOKEN.ask());
+            first.addAll(List.of(new Command.OpenReturnPath(), new Command.Ping(++pings), Extension.TOKEN.ask()));
         }
         if (forPostcopy) {
-            wire.command(new Command.PostcopyAdvise(
+            first.add(new Command.PostcopyAdvise(
                     OptionalLong.of(pageSizeSummary()), OptionalLong.of(RamBlock.PAGE_BYTES)));
         }
+        wire.announceGuest(configuration, first);
         if (plan.capabilities().contains(Capability.POSTCOPY_SAFE)) {
             questions.askForSafety();
         }
@@ -217,13 +218,15 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /**
-     * Waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of
+     * Sends these commands, and waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of
      * the pause, and a destination that does not answer must not cost the guest its life.
      */
-    private void awaitArrival(long extraNanos) {
+    private void awaitArrival(List<? extends Command> commands, long extraNanos) {
         if (returnPath.isPresent()) {
+            List<Command> all = new ArrayList<>(commands);
+            all.add(new Command.Ping(++pings));
+            wire.commands(all);
             long patience = plan.parameters().get().connectTimeoutMillis() * 1_000_000;
-            wire.command(new Command.Ping(++pings));
             returnPath.get().awaitPong(pings, patience + extraNanos);
         }
     }

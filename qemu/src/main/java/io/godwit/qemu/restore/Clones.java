@@ -25,6 +25,7 @@ public final class Clones implements AutoCloseable {
     private final SharedPages pages;
     private final Optional<AccessTrace> trace;
     private final LaunchedQemus all;
+    private final Rehearsal rehearsal = Rehearsal.begin();
     private final List<LaunchedQemu> qemus = new ArrayList<>();
 
     /**
@@ -79,6 +80,7 @@ public final class Clones implements AutoCloseable {
                     .map(command -> each.submit(() -> LaunchedQemu.start(command, detached, all)))
                     .toList();
             started(starting);
+            rehearsal.await();
             long since = System.nanoTime();
             List<Future<Clone>> running = new ArrayList<>();
             for (int i = 0; i < qemus.size(); i++) {

@@ -19,10 +19,12 @@ final class SnapshotPages implements StoredPages {
     private final Supplier<Snapshot> opener;
     private final ConcurrentLinkedQueue<Reader> idle = new ConcurrentLinkedQueue<>();
     private final NativeMemory zeroPage = NativeMemory.allocate(RamBlock.PAGE_BYTES);
+    private final ReadAhead ahead;
 
     /** Begins with a snapshot that is open; {@code opener} opens it again. */
     SnapshotPages(Snapshot first, Supplier<Snapshot> opener) {
         this.opener = opener;
+        ahead = new ReadAhead(opener.get(), zeroPage);
         idle.add(new Reader(first));
     }
 
@@ -68,6 +70,9 @@ final class SnapshotPages implements StoredPages {
 
     @Override
     public void locate(int block, PageBatch batch) {
+        if (ahead.locate(block, batch)) {
+            return;
+        }
         Reader reader = Optional.ofNullable(idle.poll()).orElseGet(() -> new Reader(opener.get()));
         try {
             reader.locate(block, batch, zeroPage);
@@ -79,6 +84,7 @@ final class SnapshotPages implements StoredPages {
     /** With no thread reading any more. */
     @Override
     public void close() {
+        ahead.close();
         idle.forEach(reader -> reader.snapshot.close());
         idle.clear();
         zeroPage.close();

@@ -37,10 +37,10 @@ public final class PostcopySwitch implements AutoCloseable {
     /** LIMIT: how long a destination may need to throw a GiB away, on top of the usual patience. */
     private static final long NANOS_A_GIB = 1_000_000_000L;
 
-    /** Asks the destination for an answer and waits for it, so long at most. */
+    /** Sends commands, asks the destination for an answer and waits for it, so much longer than usual at most. */
     @FunctionalInterface
     public interface Barrier {
-        void await(long extraNanos);
+        void await(List<Command.PostcopyRamDiscard> commands, long extraNanos);
     }
 
     /**
@@ -85,8 +85,7 @@ public final class PostcopySwitch implements AutoCloseable {
         int before = Integer.MAX_VALUE;
         for (int round = 0; round < MAX_ROUNDS; round++) {
             List<Command.PostcopyRamDiscard> commands = nextDiscards(false);
-            wire.commands(commands);
-            barrier.await(patienceNanos(commands));
+            barrier.await(commands, patienceNanos(commands));
             harvest.run();
             if (commands.size() <= FEW_COMMANDS || commands.size() > before - before / 4) {
                 return;

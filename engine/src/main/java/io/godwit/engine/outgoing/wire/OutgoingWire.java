@@ -41,10 +41,13 @@ public final class OutgoingWire implements AutoCloseable {
         this.meter = meter;
     }
 
-    /** Header and configuration. */
-    public void announceGuest(Configuration configuration) {
+    /** Header and configuration, and the first commands with them: each write wakes the destination. */
+    public void announceGuest(Configuration configuration, List<Command> first) {
         send(b -> {
             int _ = StreamWriter.header(b) + StreamWriter.configuration(b, configuration);
+            for (Command command : first) {
+                int _ = StreamWriter.command(b, command);
+            }
         });
     }
 

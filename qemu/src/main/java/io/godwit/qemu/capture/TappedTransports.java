@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: Apache-2.0
+// Copyright the Godwit authors
+package io.godwit.qemu.capture;
+
+import io.godwit.engine.transport.AbortSignal;
+import io.godwit.engine.transport.Channel;
+import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.Listening;
+import io.godwit.engine.transport.MigrationUri;
+import io.godwit.engine.transport.SystemTransports;
+import io.godwit.engine.transport.Transports;
+import io.godwit.linux.io.IoVector;
+import io.godwit.linux.memory.NativeMemory;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.WritableByteChannel;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/** The system's transports for one migration that comes: what is read of it goes to somebody else too. */
+final class TappedTransports implements Transports {
+    private final Transports system = new SystemTransports(Descriptors.ANY_NUMBER);
+    private final WritableByteChannel tap;
+
+    /** Whether there is a connection from which the first bytes came. */
+    private boolean mainIsKnown;
+
+    private volatile boolean answered;
+
+    /** Bytes go to {@code tap}, which takes all of them. */
+    TappedTransports(WritableByteChannel tap) {
+        this.tap = tap;
+    }
+
+    /** Whether anything was said to the source, as it is as soon as it has opened a way back. */
+    boolean answered() {
+        return answered;
+    }
+
+    /** Whether nobody was first before. */
+    private synchronized boolean becomesMain() {
+        boolean first = !mainIsKnown;
+        mainIsKnown = true;
+        return first;
+    }
+
+    @Override
+    public MigrationUri usable(String uri) {
+        return system.usable(uri);
+    }
+
+    @Override
+    public Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
+        return system.connect(uri, patience, abort);
+    }
+
+    @Override
+    public Listening listen(MigrationUri uri, Duration patience, AbortSignal abort) {
+        return new Door(system.listen(uri, patience, abort));
+    }
+
+    private final class Door implements Listening {
+        private final Listening door;
+
+        Door(Listening door) {
+            this.door = door;
+        }
+
+        @Override
+        public MigrationUri address() {
+            return door.address();
+        }
+
+        @Override
+        public boolean takesMore() {
+            return door.takesMore();
+        }
+
+        @Override
+        public Optional<Channel> accept() {
+            return door.accept().map(Tapped::new);
+        }
+
+        @Override
+        public void await(boolean accepting, List<Channel> waiting, long timeoutNanos) {
+            List<Channel> theirs = waiting.stream()
+                    .map(channel -> channel instanceof Tapped tapped ? tapped.channel : channel)
+                    .toList();
+            door.await(accepting, theirs, timeoutNanos);
+        }
+
+        @Override
+        public void wake() {
+            door.wake();
+        }
+
+        @Override
+        public void close() {
+            door.close();
+        }
+    }
+
+    private final class Tapped implements Channel {
+        private final Channel channel;
+        private volatile boolean main;
+
+        Tapped(Channel channel) {
+            this.channel = channel;
+        }
+
+        @Override
+        public int read(NativeMemory memory, long offset, int length, long timeoutNanos) {
+            int count = channel.read(memory, offset, length, timeoutNanos);
+            main = main || (count > 0 && becomesMain());
+            if (count > 0 && main) {
+                ByteBuffer bytes = memory.buffer(offset, count);
+                try {
+                    while (bytes.hasRemaining()) {
+                        int _ = tap.write(bytes);
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            }
+            return count;
+        }
+
+        @Override
+        public void write(IoVector vector) {
+            answered = true;
+            channel.write(vector);
+        }
+
+        @Override
+        public void write(NativeMemory memory, long offset, int length) {
+            answered = true;
+            channel.write(memory, offset, length);
+        }
+
+        @Override
+        public void pause(long nanos) {
+            channel.pause(nanos);
+        }
+
+        @Override
+        public void acknowledgeAtOnce() {
+            channel.acknowledgeAtOnce();
+        }
+
+        @Override
+        public void abort(String reason) {
+            channel.abort(reason);
+        }
+
+        @Override
+        public boolean isBidirectional() {
+            return channel.isBidirectional();
+        }
+
+        @Override
+        public String peer() {
+            return channel.peer();
+        }
+
+        @Override
+        public void finish() {
+            channel.finish();
+        }
+
+        @Override
+        public void close() {
+            channel.close();
+        }
+    }
+}
