@@ -107,30 +107,33 @@ public final class PageIndex implements AutoCloseable {
     }
 
     private static @Nullable PageIndex parse(FileChannel file) throws IOException {
-        ByteBuffer header = header(file);
+        byte[] bytes = header(file);
+        ByteBuffer header = ByteBuffer.wrap(bytes);
         long slots = header.getLong(16);
-        return isHeader(header) && file.size() == HEADER_BYTES + slots * Long.BYTES
+        return isHeader(bytes) && file.size() == HEADER_BYTES + slots * Long.BYTES
                 ? new PageIndex(
                         file, slots, header.getLong(24), Bytes.copyOf(header, 32, SUM_BYTES), header.getInt(12) == 1)
                 : null;
     }
 
     /** The header, with zeros for what is not there. */
-    private static ByteBuffer header(FileChannel file) throws IOException {
-        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
+    private static byte[] header(FileChannel file) throws IOException {
+        byte[] bytes = new byte[HEADER_BYTES];
+        ByteBuffer header = ByteBuffer.wrap(bytes);
         while (header.hasRemaining() && file.read(header, header.position()) >= 0) {
             // A read may give less than was asked for.
         }
-        return header;
+        return bytes;
     }
 
-    private static boolean isHeader(ByteBuffer header) {
+    private static boolean isHeader(byte[] bytes) {
+        ByteBuffer header = ByteBuffer.wrap(bytes);
         long slots = header.getLong(16);
         return header.getLong(0) == MAGIC
                 && header.getInt(8) == SealedForm.VERSION
                 && header.getInt(12) >>> 1 == 0
                 && header.getInt(56) == 0
-                && header.getInt(60) == SealedForm.crc(header.array(), 0, 60)
+                && header.getInt(60) == SealedForm.crc(bytes, 0, 60)
                 && Long.bitCount(slots) == 1
                 && slots >= LEAST_SLOTS;
     }
@@ -138,8 +141,9 @@ public final class PageIndex implements AutoCloseable {
     /** Whether it is what a writer leaves that was killed while it made the index. */
     private static boolean isUnfinished(Path path) {
         try (FileChannel file = FileChannel.open(path)) {
-            ByteBuffer header = header(file);
-            return file.size() == 0 || (isHeader(header) && header.getInt(12) == 0);
+            byte[] bytes = header(file);
+            boolean wasClosed = ByteBuffer.wrap(bytes).getInt(12) != 0;
+            return file.size() == 0 || (isHeader(bytes) && !wasClosed);
         } catch (IOException e) {
             throw StoreFiles.failure(path + " cannot be read", e);
         }
