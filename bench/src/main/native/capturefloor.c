@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // Copyright the Godwit authors
 //
-// capturefloor FILE: takes one migration stream over the loopback and does with its bytes what a capture of random memory cannot do without.
-// It makes the SHA-256 of each 4096 of them on two threads, which also write them to FILE. It knows nothing of the stream, of pages that it
-// has, or of packs, and compresses nothing. Up to 64 MiB may be received and not yet written, as in a capture.
+// capturefloor FILE: takes one migration stream over the loopback and does with its bytes what a capture of random
+// memory cannot do without. It makes the SHA-256 of each 4096 of them on two threads, which also write them to FILE. It
+// knows nothing of the stream, of pages that it has, or of packs, and compresses nothing. Up to 64 MiB may be received
+// and not yet written, as in a capture.
 //
-// Prints the port that it listens on. When the stream has ended: all is made to last, and it prints the bytes and the ms from the first byte
-// to the last, and to the end of that.
+// Prints the port that it listens on. When the stream has ended, all is made to last. Then it prints the bytes, and the
+// ms from the first byte to the last, and to the end of that.
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <openssl/evp.h>

@@ -4,6 +4,7 @@ package io.godwit.bench;
 
 import io.godwit.bench.micro.MicroBenchmarks;
 import io.godwit.bench.moves.CaptureBenchmark;
+import io.godwit.bench.moves.CapturePauseBenchmark;
 import io.godwit.bench.moves.CheckpointBenchmark;
 import io.godwit.bench.moves.ControlBenchmark;
 import io.godwit.bench.moves.ConvergeBenchmark;
@@ -56,7 +57,8 @@ public final class Main {
                             colo:pause for how long the primary stands still, colo:service for a service's throughput,
                             colo:failover for the time to the next answer
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
-              capture       a QEMU's guest into a store, beside what QEMU sends to nobody and to another QEMU
+              capture       a QEMU's guest into a store, beside what QEMU sends to nobody and to a floor in C;
+                            capture:pause for how long it stands still, beside QEMU to QEMU
               restore       a stored guest into a QEMU, beside QEMU's loads of its own files; restore:clone for eight
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
@@ -145,6 +147,7 @@ public final class Main {
             case "colo:stage" -> StageBenchmark.run(count(runs, quick ? 10 : 40));
             case "colo:fill" -> FillBenchmark.run(count(runs, quick ? 3 : 9));
             case "capture" -> CaptureBenchmark.run(count(runs, quick ? 2 : 5));
+            case "capture:pause" -> CapturePauseBenchmark.run(count(runs, quick ? 3 : 10));
             case "restore" -> RestoreBenchmark.run(count(runs, quick ? 3 : 20));
             case "restore:clone" -> RestoreBenchmark.clones(count(runs, quick ? 1 : 5));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);

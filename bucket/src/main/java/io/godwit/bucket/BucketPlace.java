@@ -12,6 +12,7 @@ import io.godwit.store.objects.StoreFiles;
 import io.godwit.store.objects.StoreFormat;
 import io.godwit.store.objects.StoredObject;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -64,13 +65,18 @@ final class BucketPlace implements ObjectPlace {
         local = DirectoryPlace.of(cache);
     }
 
-    /** The directory for what belongs to a store in a bucket and lies on this machine. */
-    static Path cacheOf(BucketAddress address) {
+    /**
+     * The directory for what belongs to a store in a bucket and lies on this machine.
+     *
+     * @param endpoint a server that is not Amazon's, whose buckets have nothing to do with others of the same name
+     */
+    static Path cacheOf(BucketAddress address, Optional<URI> endpoint) {
         String home = System.getenv("XDG_CACHE_HOME");
         Path base = home == null || home.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(home);
         try {
             byte[] sum = MessageDigest.getInstance("SHA-256")
-                    .digest(address.toString().getBytes(StandardCharsets.UTF_8));
+                    .digest((address + endpoint.map(server -> "\n" + server).orElse(""))
+                            .getBytes(StandardCharsets.UTF_8));
             return base.resolve("godwit/buckets").resolve(HexFormat.of().formatHex(sum, 0, 8));
         } catch (NoSuchAlgorithmException e) {
             throw new IllegalStateException("Every Java has SHA-256.", e);

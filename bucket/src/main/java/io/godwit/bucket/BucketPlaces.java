@@ -4,6 +4,7 @@ package io.godwit.bucket;
 
 import io.godwit.store.objects.ObjectPlace;
 import io.godwit.store.objects.PlaceProvider;
+import java.nio.file.Path;
 
 /** Knows {@code s3://BUCKET/PREFIX}. */
 public final class BucketPlaces implements PlaceProvider {
@@ -18,6 +19,7 @@ public final class BucketPlaces implements PlaceProvider {
     @Override
     public ObjectPlace at(String address) {
         BucketAddress parsed = BucketAddress.parse(address);
-        return new BucketPlace(parsed, new Bucket(parsed, S3.client()), BucketPlace.cacheOf(parsed), Lease.Terms.USUAL);
+        Path cache = BucketPlace.cacheOf(parsed, S3.endpoint(System.getenv()));
+        return new BucketPlace(parsed, new Bucket(parsed, S3.client()), cache, Lease.Terms.USUAL);
     }
 }

@@ -51,7 +51,8 @@ final class S3 {
                 .build();
     }
 
-    private static Optional<URI> endpoint(Map<String, String> environment) {
+    /** A server that is not Amazon's; empty if the environment names none. */
+    static Optional<URI> endpoint(Map<String, String> environment) {
         return Optional.ofNullable(environment.get("AWS_ENDPOINT_URL_S3"))
                 .or(() -> Optional.ofNullable(environment.get("AWS_ENDPOINT_URL")))
                 .filter(address -> !address.isEmpty())

@@ -6,6 +6,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.godwit.store.StoreException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -30,5 +35,16 @@ class BucketAddressTest {
         assertThatThrownBy(() -> BucketAddress.parse(text))
                 .isInstanceOf(StoreException.class)
                 .hasMessageStartingWith("'" + text + "' is no s3://BUCKET/PREFIX");
+    }
+
+    @Test
+    void bucketsOfTwoServersHaveTheirOwnCaches() {
+        BucketAddress address = BucketAddress.parse("s3://guests/a");
+        Path amazons = BucketPlace.cacheOf(address, Optional.empty());
+        Path one = BucketPlace.cacheOf(address, Optional.of(URI.create("http://one:9000")));
+        Path two = BucketPlace.cacheOf(address, Optional.of(URI.create("http://two:9000")));
+        assertThat(List.of(amazons, one, two)).doesNotHaveDuplicates();
+        assertThat(BucketPlace.cacheOf(address, Optional.of(URI.create("http://two:9000"))))
+                .isEqualTo(two);
     }
 }

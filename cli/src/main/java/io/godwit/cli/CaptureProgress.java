@@ -36,4 +36,11 @@ final class CaptureProgress implements CaptureListener {
                 ByteSize.binary(totalBytes)));
         err.flush();
     }
+
+    @Override
+    public void putBack(String names) {
+        err.println("A capture that did not end had left settings changed at this source. They are as they were before"
+                + " it: " + names + ".");
+        err.flush();
+    }
 }

@@ -11,12 +11,16 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.FutureTask;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import tools.jackson.databind.node.ObjectNode;
 
 /** Runs virsh for one domain. What goes wrong becomes a sentence that says what to do. */
 record Virsh(QmpAddress.Libvirt domain) {
     private static final String PROGRAM = "virsh";
+
+    /** What every shell leaves as it is. */
+    private static final Pattern PLAIN = Pattern.compile("[A-Za-z0-9_./:@%+,=-]+");
 
     /** LIMIT: QEMU's longest answer, its schema, has about 300 kB. */
     private static final int MAX_ANSWER_BYTES = 16 << 20;
@@ -115,18 +119,24 @@ record Virsh(QmpAddress.Libvirt domain) {
         }
         if (said.contains("domain is not running")) {
             return "the domain is shut off, so no QEMU answers. To start it: virsh " + connectionWords() + "start "
-                    + domain.name();
+                    + word(domain.name());
         }
         if (said.contains("cannot acquire state change lock")) {
             return "libvirt is busy with this domain (" + said + "). To see with what: virsh " + connectionWords()
-                    + "domjobinfo " + domain.name();
+                    + "domjobinfo " + word(domain.name());
         }
         return "virsh says: " + said + ".";
     }
 
+    /** As a shell takes it for one word, which is no option. */
+    private static String word(String text) {
+        String word = text.startsWith("-") ? "-- " : "";
+        return word + (PLAIN.matcher(text).matches() ? text : "'" + text.replace("'", "'\\''") + "'");
+    }
+
     /** As words of a command line to type; empty if virsh's own choice is taken. */
     private String connectionWords() {
-        return domain.connection().map(uri -> "-c " + uri + " ").orElse("");
+        return domain.connection().map(uri -> "-c " + word(uri) + " ").orElse("");
     }
 
     private static String oneLine(String output) {

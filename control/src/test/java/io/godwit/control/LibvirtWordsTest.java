@@ -41,6 +41,18 @@ class LibvirtWordsTest {
         assertThat(virsh.failure("error: " + said + "\n\n")).contains(todo);
     }
 
+    @ParameterizedTest
+    @CsvSource(delimiter = '|', quoteCharacter = '"', textBlock = """
+            my web | virsh start 'my web'
+            it's | virsh start 'it'\\''s'
+            -x | virsh start -- -x
+            $(reboot) | virsh start '$(reboot)'
+            """)
+    void aNameIsQuotedInACommandThatIsToBeTyped(String name, String command) {
+        Virsh virsh = new Virsh(new QmpAddress.Libvirt(name, Optional.empty()));
+        assertThat(virsh.failure("error: domain is not running")).endsWith(command);
+    }
+
     @Test
     void anEventIsReadWithQemusTime() {
         String line = "2026-11-30 17:28:52.713+0000: event MIGRATION for domain 'it's': {\"status\":\"completed\"}";

@@ -98,7 +98,9 @@ class DamageTest {
             for (int length :
                     new int[] {0, 1, whole.length / 2, whole.length - 64, whole.length - 1, whole.length + 1}) {
                 Files.write(file, Arrays.copyOf(whole, Math.max(0, length)));
-                if (!found().contains(root.relativize(file).toString())) {
+                // An empty index is one that a killed writer had not begun to write; see UnfinishedIndexTest.
+                boolean unfinished = length == 0 && file.endsWith("index");
+                if (!unfinished && !found().contains(root.relativize(file).toString())) {
                     unseen.add(root.relativize(file) + " of " + length + " bytes");
                 }
             }

@@ -23,8 +23,8 @@ import java.util.stream.Stream;
 import tools.jackson.databind.JsonNode;
 
 /**
- * What a capture of an unmodified QEMU costs, beside what QEMU sends to {@code cat}, to a reader that discards, and to
- * another QEMU; beside SHA-256 of the same pages on one thread.
+ * What a capture of an unmodified QEMU costs, beside what QEMU sends to {@code cat} and to a reader that discards;
+ * beside a program in C that hashes and writes what comes, and SHA-256 of the same pages on one thread.
  */
 public final class CaptureBenchmark {
     private static final int MEBIBYTES = 1024;
@@ -34,12 +34,12 @@ public final class CaptureBenchmark {
     private final Path directory = Files.createTempDirectory("godwit-bench-");
     private final Series exec = new Series("QEMU to exec:cat>/dev/null", "MB/s");
     private final Series reader = new Series("QEMU to a reader that discards, tcp", "MB/s");
+    private final Series floor = new Series("QEMU to C that hashes and writes", "MB/s");
     private final Series hash = new Series("SHA-256 of each page, one thread", "MB/s");
     private final Series command = new Series("godwit capture, the command", "MB/s");
     private final Series capture = new Series("the same in a process that has captured before", "MB/s");
     private final Series cpu = new Series("its CPU seconds", "s/GiB");
     private final Series pause = new Series("the guest's pause, captured", "ms");
-    private final Series qemuPause = new Series("the guest's pause, QEMU to QEMU", "ms");
     private final Series again = new Series("5 % of the pages changed: bytes of the second", "%");
 
     private CaptureBenchmark() throws IOException {}
@@ -59,12 +59,17 @@ public final class CaptureBenchmark {
     }
 
     private void round(QemuOfBytes qemu, int round) throws Exception {
-        Floor.warm(MEBIBYTES);
+        Floor.warm(2 * MEBIBYTES);
         exec.add(qemu.migrate("exec:cat>/dev/null"));
         reader.add(qemu.migrateToReader());
         hash.add(hashRate(qemu));
-        qemuPause.add(pauseToQemu(qemu, round));
+        if (CaptureFloor.isBuilt()) {
+            Floor.warm(2 * MEBIBYTES);
+            floor.add(CaptureFloor.take(qemu, directory.resolve("floor")));
+        }
+        Floor.warm(2 * MEBIBYTES);
         command.add(commandRate(qemu));
+        Floor.warm(2 * MEBIBYTES);
         Path store = directory.resolve("store");
         double before = cpuSeconds();
         CaptureReport first = capture(qemu, store, "first");
@@ -94,6 +99,14 @@ public final class CaptureBenchmark {
 
     private double commandRate(QemuOfBytes qemu) throws Exception {
         Path store = directory.resolve("command");
+        JsonNode report = command(qemu, store);
+        delete(store);
+        return rate(
+                report.path("wireBytes").asLong(), report.path("receivedMillis").asLong());
+    }
+
+    /** Captures by the command, into a new store; its report. */
+    static JsonNode command(QemuOfBytes qemu, Path store) throws Exception {
         Process process = new ProcessBuilder(
                         System.getProperty("godwit.launcher", "./godwit"),
                         "capture",
@@ -107,17 +120,7 @@ public final class CaptureBenchmark {
         if (process.waitFor() != 0) {
             throw new IOException("godwit capture ended with status " + process.exitValue());
         }
-        delete(store);
-        JsonNode report = Json.parse(out);
-        return rate(
-                report.path("wireBytes").asLong(), report.path("receivedMillis").asLong());
-    }
-
-    private double pauseToQemu(QemuOfBytes qemu, int round) throws Exception {
-        String uri = "unix:" + directory.resolve("incoming-" + round);
-        try (QemuOfBytes other = QemuOfBytes.start(directory, "other-" + round, MEBIBYTES, List.of("-incoming", uri))) {
-            return qemu.pauseOnTheWayTo(other, uri);
-        }
+        return Json.parse(out);
     }
 
     private static double hashRate(QemuOfBytes qemu) throws IOException {
@@ -145,17 +148,21 @@ public final class CaptureBenchmark {
     private void print() {
         System.out.printf(
                 Locale.ROOT, "%d MiB of memory, %d MiB of it random, the rest zeros%n", MEBIBYTES, RANDOM_MEBIBYTES);
-        for (Series series : List.of(exec, reader, hash, command, capture, cpu, pause, qemuPause, again)) {
+        for (Series series : List.of(exec, reader, floor, hash, command, capture, cpu, pause, again)) {
             System.out.println(series);
         }
         System.out.printf(
                 Locale.ROOT,
-                "captured at %.2f times the speed of exec:cat>/dev/null (asked: 0.8), by the command at %.2f%n",
+                "captured at %.2f times the speed of exec:cat>/dev/null (asked: 0.8), by the command at %.2f, by C at"
+                        + " %.2f; at %.2f and %.2f times the speed of C%n",
                 capture.median() / exec.median(),
-                command.median() / exec.median());
+                command.median() / exec.median(),
+                floor.median() / exec.median(),
+                capture.median() / floor.median(),
+                command.median() / floor.median());
     }
 
-    private static void delete(Path directory) throws IOException {
+    static void delete(Path directory) throws IOException {
         try (Stream<Path> left = Files.walk(directory)) {
             for (Path path : left.sorted(Comparator.reverseOrder()).toList()) {
                 Files.delete(path);

@@ -24,6 +24,7 @@ import java.util.Optional;
 import java.util.SplittableRandom;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ArrayNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /** A QEMU whose guest only waits in its firmware, and whose memory is a file that a benchmark fills. */
 final class QemuOfBytes implements AutoCloseable {
@@ -32,6 +33,9 @@ final class QemuOfBytes implements AutoCloseable {
 
     /** Below is the firmware's. */
     private static final int FIRST_MEBIBYTE = 16;
+
+    /** Below is the load's own; see load.c. */
+    private static final int LOAD_MEBIBYTE = 4;
 
     private final Path memory;
     private final Path socket;
@@ -83,9 +87,28 @@ final class QemuOfBytes implements AutoCloseable {
         QemuOfBytes started = new QemuOfBytes(memory, socket, process);
         try (QmpClient client = started.awaitClient()) {
             capabilities(client, "events");
-            client.execute("migrate-set-parameters", Json.object().put("max-bandwidth", 0), PATIENCE);
         }
+        started.set(Json.object().put("max-bandwidth", 0));
         return started;
+    }
+
+    /** Sets parameters of its migrations. */
+    void set(ObjectNode parameters) {
+        try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
+            client.execute("migrate-set-parameters", parameters, PATIENCE);
+        }
+    }
+
+    /** Waits until the load of the native programs has filled so much. */
+    void awaitFilled(int mebibytes) throws IOException {
+        byte[] last = new byte[8];
+        ByteBuffer read = ByteBuffer.wrap(last);
+        long at = ((LOAD_MEBIBYTE + (long) mebibytes) << 20) - last.length;
+        try (FileChannel file = FileChannel.open(memory)) {
+            while (file.read(read.clear(), at) < last.length || read.getLong(0) == 0) {
+                Thread.onSpinWait();
+            }
+        }
     }
 
     /** Loads a file with these capabilities, and gives the ms until the guest runs. */

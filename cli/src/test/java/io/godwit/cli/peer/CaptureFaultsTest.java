@@ -25,9 +25,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.TreeMap;
 import java.util.concurrent.Callable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Tag;
@@ -51,6 +53,8 @@ class CaptureFaultsTest {
 
     /** The guest has few pages with content, and a capture is to last for a while. */
     private static final String SLOWLY = "--max-bandwidth";
+
+    private static final String BANDWIDTH = "2M";
 
     @TempDir
     Path directory = Path.of("");
@@ -120,24 +124,26 @@ class CaptureFaultsTest {
     @Test
     void captureThatIsKilledAtAnyMomentLeavesARunningGuestAndAWholeStore() throws Exception {
         SplittableRandom random = new SplittableRandom(SEED);
+        Map<String, Integer> phases = new TreeMap<>();
         try (QemuProcess qemu = guest()) {
-            long began = System.nanoTime();
-            try (CapturingGodwit whole = capture(qemu, store() + "/first", SLOWLY, "1M")) {
-                assertThat(whole.awaitEnd()).as(whole.err()).isZero();
-            }
-            long wholeMillis = (System.nanoTime() - began) / 1_000_000;
+            long whole = wholeMillis(qemu);
             int killed = 0;
-            for (int i = 0; i < KILLS; i++) {
+            for (int i = 0; killed < KILLS; i++) {
+                assertThat(i).as("captures for %s kills: %s", killed, phases).isLessThan(3 * KILLS);
                 String after = i % 2 == 0 ? "--keep-running" : "--pause";
-                long moment = random.nextLong(wholeMillis / 4, wholeMillis + 1);
-                String told = "seed " + SEED + ", kill " + i + " after " + moment + " ms";
-                try (CapturingGodwit capture = capture(qemu, store() + "/kill-" + i, after, SLOWLY, "1M")) {
-                    long started = System.nanoTime();
-                    if (capture.killAfter(moment)) {
-                        killed++;
+                long moment = random.nextLong(whole);
+                String told = "seed " + SEED + ", capture " + i + ", " + moment + " ms after its first word";
+                try (CapturingGodwit capture = capture(qemu, store() + "/kill-" + i, after, SLOWLY, BANDWIDTH)) {
+                    // One in some dies before it has told the source anything.
+                    boolean begun = i % 10 != 9 && awaitMigrating(qemu, capture);
+                    if (capture.endsWithin(begun ? moment : random.nextLong(300))) {
+                        whole = Math.max(whole / 2, 1);
                     } else {
-                        // The first one was slow: moments behind the end of a capture try nothing.
-                        wholeMillis = Math.max(1, (System.nanoTime() - started) / 1_000_000);
+                        String phase = begun ? phase(qemu) : "before";
+                        capture.kill();
+                        killed++;
+                        phases.merge(phase, 1, Integer::sum);
+                        told += ", " + phase;
                     }
                 }
                 if (Files.exists(Path.of(store(), "snapshots", "kill-" + i + ".snapshot")) && i % 2 == 1) {
@@ -148,8 +154,34 @@ class CaptureFaultsTest {
                 checkStore(store());
                 System.out.println(told + ": running, whole");
             }
-            System.out.println(killed + " of " + KILLS + " were killed before their end");
+            System.out.println(killed + " captures were killed before their end: " + phases);
         }
+    }
+
+    /** How long a capture takes from its first word to the source to its end. */
+    private long wholeMillis(QemuProcess qemu) throws Exception {
+        try (CapturingGodwit whole = capture(qemu, store() + "/first", SLOWLY, BANDWIDTH)) {
+            assertThat(awaitMigrating(qemu, whole)).isTrue();
+            long began = System.nanoTime();
+            assertThat(whole.awaitEnd()).as(whole.err()).isZero();
+            return Math.max(1, (System.nanoTime() - began) / 1_000_000);
+        }
+    }
+
+    /** Whether the source has begun, before the capture ended. */
+    private static boolean awaitMigrating(QemuProcess qemu, CapturingGodwit capture) throws Exception {
+        while (isEnded(migration(qemu))) {
+            if (capture.endsWithin(1)) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** What the source says: its migration's state, and whether the guest stands still. */
+    private static String phase(QemuProcess qemu) throws Exception {
+        String migration = migration(qemu);
+        return isEnded(migration) ? "stored" : migration + ", guest " + qemu.query("query-status", "status");
     }
 
     @ParameterizedTest
@@ -204,6 +236,43 @@ class CaptureFaultsTest {
         } finally {
             Files.delete(held);
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void settingsThatAKilledCaptureLeftArePutBackByTheNext(boolean old) throws Exception {
+        Path held = Files.createFile(directory.resolve("held"));
+        try (QemuProcess qemu = old ? oldGuest() : guest()) {
+            qemu.capability("xbzrle", true);
+            String before = settings(qemu);
+            try (CapturingGodwit capture =
+                    capture(qemu, store() + "/held", "--disk-hook", "while [ -e " + held + " ]; do sleep .1; done")) {
+                awaitStill(qemu);
+                capture.kill();
+            }
+            awaitRunning(qemu);
+            assertThat(settings(qemu)).isNotEqualTo(before);
+            try (CapturingGodwit next = capture(qemu, store() + "/next")) {
+                assertThat(next.awaitEnd()).as(next.err()).isZero();
+                assertThat(next.err()).contains("They are as they were before it:", "xbzrle");
+            }
+            assertThat(settings(qemu)).isEqualTo(before);
+            try (CapturingGodwit last = capture(qemu, store() + "/last")) {
+                assertThat(last.awaitEnd()).as(last.err()).isZero();
+                assertThat(last.err()).doesNotContain("as they were");
+            }
+        } finally {
+            Files.deleteIfExists(held);
+        }
+    }
+
+    private static String settings(QemuProcess qemu) throws Exception {
+        return Json.parse(qemu.execute("query-migrate-capabilities"))
+                        .path("return")
+                        .toString()
+                + Json.parse(qemu.execute("query-migrate-parameters"))
+                        .path("return")
+                        .toString();
     }
 
     @Test

@@ -101,6 +101,7 @@ public final class Capture {
         try (SourceGuest asked = SourceGuest.connect(plan)) {
             source = Optional.of(asked);
             boolean ran = asked.requireCapturable();
+            asked.putBackLeft().ifPresent(listener::putBack);
             disks = Disk.of(asked.client(), SourceGuest.PATIENCE);
             facts.putAll(SourceFacts.of(
                     plan.source(), asked.client(), ran ? "running" : "paused", disks, SourceGuest.PATIENCE));
@@ -190,14 +191,10 @@ public final class Capture {
         try {
             given = asked.hasGivenAway();
         } catch (QmpException | QmpConnectionException e) {
-            throw unsettled(asked, e);
+            throw end().unsettled(e, stateOf(asked), asked.changedSettings());
         }
         if (!given) {
-            throw new CaptureException("The snapshot " + name + " is whole, but "
-                    + (state.equals("running")
-                            ? "the guest has gone on at its QEMU"
-                            : "the guest is " + state + " at its QEMU, which has not given it away")
-                    + "; it was not ended.");
+            throw end().notGivenAway(state);
         }
     }
 
@@ -348,51 +345,23 @@ public final class Capture {
             }
         }
         if (unsettled.isPresent()) {
-            throw unsettled(asked, unsettled.get());
+            throw end().unsettled(unsettled.get(), stateOf(asked), asked.changedSettings());
         }
         if (failure.isPresent()) {
-            throw new CaptureException(failed(failure.get()) + doing(state) + " " + kept(), failure.get());
+            throw end().failed(failure.get(), state);
         }
         return state;
     }
 
-    /** The source could not be brought to rest: what is known of its guest and of the snapshot. */
-    private CaptureException unsettled(SourceGuest asked, RuntimeException why) {
-        String left = asked.changedSettings();
-        return new CaptureException(
-                failure.map(this::failed).orElse("All of the guest at " + plan.source() + " was received. ")
-                        + "Then its QEMU did not do what it was asked: "
-                        + MigrationException.withFullStop(MigrationException.sentence(why)) + " "
-                        + doingNow(asked)
-                        + (left.isEmpty() ? "" : " These settings there may not be as they were: " + left + ".")
-                        + " " + kept(),
-                failure.orElse(why));
+    private CaptureEnd end() {
+        return new CaptureEnd(plan, name, failure, stored.isPresent());
     }
 
-    private String failed(RuntimeException e) {
-        return "The capture of " + plan.source() + " failed: "
-                + MigrationException.withFullStop(MigrationException.sentence(e)) + " ";
-    }
-
-    private String kept() {
-        return stored.isPresent() ? "The snapshot " + name + " is whole." : "There is no snapshot of it.";
-    }
-
-    private static String doing(String state) {
-        return switch (state) {
-            case "running" -> "The guest runs on at its QEMU.";
-            case "postmigrate" -> "The guest stands still at its QEMU until 'cont'.";
-            default -> "The guest is " + state + " at its QEMU.";
-        };
-    }
-
-    private String doingNow(SourceGuest asked) {
+    private static Optional<String> stateOf(SourceGuest asked) {
         try {
-            return doing(asked.runState());
+            return Optional.of(asked.runState());
         } catch (QmpException | QmpConnectionException _) {
-            return stored.isPresent() && plan.afterwards() != Afterwards.KEEP_RUNNING
-                    ? "Its guest stands still until 'cont', or has gone on by itself: ask its QEMU with query-status."
-                    : "If it lives, its guest goes on by itself.";
+            return Optional.empty();
         }
     }
 }

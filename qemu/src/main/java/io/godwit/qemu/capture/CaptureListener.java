@@ -12,4 +12,11 @@ public interface CaptureListener {
      * @param receivedBytes what has come, pages that came again among it
      */
     void received(long totalBytes, long remainingBytes, long receivedBytes);
+
+    /**
+     * A capture that was killed had left settings changed at this source, and they are as they were before it.
+     *
+     * @param names of the settings
+     */
+    default void putBack(String names) {}
 }

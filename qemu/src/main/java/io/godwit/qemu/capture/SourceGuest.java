@@ -85,7 +85,7 @@ final class SourceGuest implements AutoCloseable {
             throw new CaptureException("The source says that its guest cannot be migrated, and so not captured: "
                     + String.join(" ", reasons) + " The guest was not touched.");
         }
-        SourceSettings.refuseUnknown(ask("query-migrate-capabilities"));
+        NeededSettings.refuseUnknown(ask("query-migrate-capabilities"));
         String state = runState();
         return switch (state) {
             case "running" -> true;
@@ -94,6 +94,11 @@ final class SourceGuest implements AutoCloseable {
                 throw new CaptureException("The guest is in state " + state
                         + ", in which it cannot be captured. Nothing was changed there.");
         };
+    }
+
+    /** Puts back what a capture that was killed had changed here; its names, if there was something. */
+    Optional<String> putBackLeft() {
+        return SettingsNote.read(client, PATIENCE).map(note -> note.putBack(client, PATIENCE));
     }
 
     /** What QEMU says that the guest does. */

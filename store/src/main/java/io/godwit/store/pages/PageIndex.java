@@ -107,25 +107,46 @@ public final class PageIndex implements AutoCloseable {
     }
 
     private static @Nullable PageIndex parse(FileChannel file) throws IOException {
-        ByteBuffer header = ByteBuffer.allocate(HEADER_BYTES);
-        while (header.hasRemaining()) {
-            if (file.read(header, header.position()) < 0) {
-                return null;
-            }
-        }
+        byte[] bytes = header(file);
+        ByteBuffer header = ByteBuffer.wrap(bytes);
         long slots = header.getLong(16);
-        boolean right = header.getLong(0) == MAGIC
-                && header.getInt(8) == SealedForm.VERSION
-                && header.getInt(12) >>> 1 == 0
-                && header.getInt(56) == 0
-                && header.getInt(60) == SealedForm.crc(header.array(), 0, 60)
-                && Long.bitCount(slots) == 1
-                && slots >= LEAST_SLOTS
-                && file.size() == HEADER_BYTES + slots * Long.BYTES;
-        return right
+        return isHeader(bytes) && file.size() == HEADER_BYTES + slots * Long.BYTES
                 ? new PageIndex(
                         file, slots, header.getLong(24), Bytes.copyOf(header, 32, SUM_BYTES), header.getInt(12) == 1)
                 : null;
+    }
+
+    /** The header, with zeros for what is not there. */
+    private static byte[] header(FileChannel file) throws IOException {
+        byte[] bytes = new byte[HEADER_BYTES];
+        ByteBuffer header = ByteBuffer.wrap(bytes);
+        while (header.hasRemaining() && file.read(header, header.position()) >= 0) {
+            // A read may give less than was asked for.
+        }
+        return bytes;
+    }
+
+    private static boolean isHeader(byte[] bytes) {
+        ByteBuffer header = ByteBuffer.wrap(bytes);
+        long slots = header.getLong(16);
+        return header.getLong(0) == MAGIC
+                && header.getInt(8) == SealedForm.VERSION
+                && header.getInt(12) >>> 1 == 0
+                && header.getInt(56) == 0
+                && header.getInt(60) == SealedForm.crc(bytes, 0, 60)
+                && Long.bitCount(slots) == 1
+                && slots >= LEAST_SLOTS;
+    }
+
+    /** Whether it is what a writer leaves that was killed while it made the index. */
+    private static boolean isUnfinished(Path path) {
+        try (FileChannel file = FileChannel.open(path)) {
+            byte[] bytes = header(file);
+            boolean wasClosed = ByteBuffer.wrap(bytes).getInt(12) != 0;
+            return file.size() == 0 || (isHeader(bytes) && !wasClosed);
+        } catch (IOException e) {
+            throw StoreFiles.failure(path + " cannot be read", e);
+        }
     }
 
     private static PageIndex create(Path path) {
@@ -164,12 +185,13 @@ public final class PageIndex implements AutoCloseable {
     private void rebuild(Packs packs, List<Integer> numbers, long newSlots) {
         slots = newSlots;
         used = 0;
+        // First of all: whoever is killed in the middle leaves an index that says that it was not closed.
+        writeHeader(false, Bytes.copyOf(new byte[SUM_BYTES]));
         try {
             FileChannel _ = file.truncate(HEADER_BYTES);
         } catch (IOException e) {
             throw StoreFiles.failure("The store's index cannot be emptied", e);
         }
-        writeHeader(false, Bytes.copyOf(new byte[SUM_BYTES]));
         write(ByteBuffer.allocate(1), HEADER_BYTES + slots * Long.BYTES - 1);
         table = new IndexSlots(file, HEADER_BYTES, slots);
         byte[] ids = new byte[Pack.CHUNK_PAGES * PageId.BYTES];
@@ -262,6 +284,9 @@ public final class PageIndex implements AutoCloseable {
             return true;
         }
         PageIndex index = read(place.index());
+        if (index == null && isUnfinished(place.index())) {
+            return false;
+        }
         if (index == null) {
             throw new DamageException(NAME, "its header is not what was written, or it is cut short");
         }
