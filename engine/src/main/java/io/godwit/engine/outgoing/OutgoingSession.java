@@ -218,8 +218,8 @@ final class OutgoingSession implements AutoCloseable {
     }
 
     /**
-     * Sends these commands, and waits until the destination has taken in all that was sent. What still lies in socket buffers would be part of
-     * the pause, and a destination that does not answer must not cost the guest its life.
+     * Sends these commands, and waits until the destination has taken in all that was sent. What still lies in socket
+     * buffers would be part of the pause, and a destination that does not answer must not cost the guest its life.
      */
     private void awaitArrival(List<? extends Command> commands, long extraNanos) {
         if (returnPath.isPresent()) {
