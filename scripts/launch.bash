@@ -153,10 +153,13 @@ train_app() {
     train store.aot rehearse
 }
 
-# train CACHE COMMAND: ends by itself, whatever is wrong with this machine.
+# train CACHE COMMAND: ends by itself, whatever is wrong with this machine. On a busy one it may fail once.
 train() {
-    local cache=$ROOT/target/app/$1
-    timeout 90 "$JDK/bin/java" -XX:AOTCacheOutput="$cache" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main "$2" \
-        >"$ROOT/target/$1.log" 2>&1 || rm -f "$cache"
+    local cache=$ROOT/target/app/$1 attempt
+    for attempt in 1 2; do
+        timeout 90 "$JDK/bin/java" -XX:AOTCacheOutput="$cache" "${ARGUMENTS[@]}" -m io.godwit.cli/io.godwit.cli.Main "$2" \
+            >"$ROOT/target/$1.$attempt.log" 2>&1 && break
+        rm -f "$cache"
+    done
     rm -f "$cache.config"
 }

@@ -22,6 +22,7 @@ import io.godwit.bench.moves.PushBenchmark;
 import io.godwit.bench.moves.RestoreBenchmark;
 import io.godwit.bench.moves.SafeBenchmark;
 import io.godwit.bench.moves.StageBenchmark;
+import io.godwit.bench.moves.StallBenchmark;
 import io.godwit.bench.moves.StartBenchmark;
 import io.godwit.bench.moves.SwitchBenchmark;
 import io.godwit.bench.moves.TransferBenchmark;
@@ -59,7 +60,8 @@ public final class Main {
               forecast      what godwit advise foretells beside the migration itself; forecast:qemu for QEMU's guests
               capture       a QEMU's guest into a store, beside what QEMU sends to nobody and to a floor in C;
                             capture:pause for how long it stands still, beside QEMU to QEMU
-              restore       a stored guest into a QEMU, beside QEMU's loads of its own files; restore:clone for eight
+              restore       a stored guest into a QEMU, beside QEMU's loads of its own files; restore:clone for eight,
+                            restore:stall for how long the guest stands still in its first second
               -n RUNS       how often each thing is measured
               --quick       a first look: few runs, figures not to be quoted
             """;
@@ -149,6 +151,7 @@ public final class Main {
             case "capture" -> CaptureBenchmark.run(count(runs, quick ? 2 : 5));
             case "capture:pause" -> CapturePauseBenchmark.run(count(runs, quick ? 3 : 10));
             case "restore" -> RestoreBenchmark.run(count(runs, quick ? 3 : 20));
+            case "restore:stall" -> StallBenchmark.run(count(runs, quick ? 3 : 20));
             case "restore:clone" -> RestoreBenchmark.clones(count(runs, quick ? 1 : 5));
             case "forecast" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), false);
             case "forecast:qemu" -> ForecastBenchmark.run(count(runs, quick ? 4 : 30), true);

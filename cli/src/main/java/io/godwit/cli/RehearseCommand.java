@@ -49,7 +49,7 @@ final class RehearseCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException, InterruptedException {
-        Rehearsal.begin().await();
+        var _ = Rehearsal.begin().figures();
         GuestKind usable = Machines.choose(GuestKind.AUTO).kind();
         List<GuestKind> kinds = usable == GuestKind.KVM ? List.of(GuestKind.MEMORY, GuestKind.KVM) : List.of(usable);
         for (GuestKind kind : kinds) {

@@ -144,9 +144,9 @@ final class RestoreCommand implements Callable<Integer> {
             throws InterruptedException {
         try (StoredGuest guest = guest()) {
             LaunchedQemu qemu = LaunchedQemu.start(command, detach, qemus);
-            rehearsal.await();
             RestoreFigures figures;
             try (Restore restore = Restore.into(qemu, guest, arguments.settings())) {
+                rehearsal.await();
                 figures = restore.run();
                 qemu.guestIsWhole();
             } catch (RuntimeException e) {

@@ -55,6 +55,19 @@ public interface QmpClient extends AutoCloseable {
     JsonNode execute(String command, ObjectNode arguments, Duration timeout);
 
     /**
+     * Whether it takes {@link #executeOutOfBand}. A QEMU whose main thread waits for a page of its guest answers nothing
+     * else.
+     */
+    default boolean takesOutOfBand() {
+        return false;
+    }
+
+    /** As {@link #execute}, before all that it executes already, if it takes that and the command is one for it. */
+    default JsonNode executeOutOfBand(String command, ObjectNode arguments, Duration timeout) {
+        return execute(command, arguments, timeout);
+    }
+
+    /**
      * The next event, waiting for it no longer than the timeout. Over a socket an event that a command caused may come
      * before its answer; through libvirt answers and events have no order between them.
      */

@@ -38,6 +38,7 @@ final class QmpSocketClient implements QmpClient {
     private final BlockingQueue<QmpEvent> events = new LinkedBlockingQueue<>(MAX_EVENTS);
     private final AtomicLong nextId = new AtomicLong(1);
     private final ReentrantLock writing = new ReentrantLock();
+    private volatile boolean outOfBand;
     private volatile Optional<QmpConnectionException> lost = Optional.empty();
     private final AnswerWait answers;
 
@@ -58,12 +59,25 @@ final class QmpSocketClient implements QmpClient {
         Thread.ofPlatform().daemon().name("qmp-client-read").start(client::read);
         try {
             client.answers.await(client.greeting, "a greeting", timeout);
-            client.execute("qmp_capabilities", Json.object(), timeout);
+            client.negotiate(timeout);
             return client;
         } catch (RuntimeException e) {
             client.close();
             throw e;
         }
+    }
+
+    private void negotiate(Duration timeout) {
+        ObjectNode enable = Json.object();
+        outOfBand = greeting.join()
+                .path("QMP")
+                .path("capabilities")
+                .valueStream()
+                .anyMatch(c -> c.asString("").equals("oob"));
+        if (outOfBand) {
+            enable.putArray("enable").add("oob");
+        }
+        execute("qmp_capabilities", enable, timeout);
     }
 
     @Override
@@ -78,8 +92,22 @@ final class QmpSocketClient implements QmpClient {
 
     @Override
     public JsonNode execute(String command, ObjectNode arguments, Duration timeout) {
+        return execute("execute", command, arguments, timeout);
+    }
+
+    @Override
+    public boolean takesOutOfBand() {
+        return outOfBand;
+    }
+
+    @Override
+    public JsonNode executeOutOfBand(String command, ObjectNode arguments, Duration timeout) {
+        return execute(outOfBand ? "exec-oob" : "execute", command, arguments, timeout);
+    }
+
+    private JsonNode execute(String how, String command, ObjectNode arguments, Duration timeout) {
         long id = nextId.getAndIncrement();
-        ObjectNode request = Json.object().put("execute", command);
+        ObjectNode request = Json.object().put(how, command);
         if (!arguments.isEmpty()) {
             request.set("arguments", arguments);
         }

@@ -5,12 +5,17 @@ package io.godwit.control;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.junit.jupiter.api.Test;
 
 class QmpClientTest {
@@ -72,6 +77,41 @@ class QmpClientTest {
                     .hasMessageContaining("does not speak QMP");
             speaker.join();
         }
+    }
+
+    @Test
+    void whatAServerTakesOutOfBandIsAskedSo() throws Exception {
+        try (ServerSocket server = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            List<String> heard = new CopyOnWriteArrayList<>();
+            Thread speaker = Thread.ofVirtual().start(() -> {
+                try (Socket socket = server.accept();
+                        BufferedReader in = new BufferedReader(
+                                new InputStreamReader(socket.getInputStream(), StandardCharsets.UTF_8))) {
+                    say(socket, "{\"QMP\":{\"version\":{},\"capabilities\":[\"oob\"]}}");
+                    for (int id = 1; id <= 3; id++) {
+                        heard.add(in.readLine());
+                        say(socket, "{\"return\":{},\"id\":" + id + "}");
+                    }
+                } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                }
+            });
+            try (QmpClient client = QmpClient.connect(address(server), PATIENCE)) {
+                assertThat(client.takesOutOfBand()).isTrue();
+                client.executeOutOfBand("migrate-pause", Json.object(), PATIENCE);
+                client.execute("query-status", PATIENCE);
+            }
+            speaker.join();
+            assertThat(heard)
+                    .containsExactly(
+                            "{\"execute\":\"qmp_capabilities\",\"arguments\":{\"enable\":[\"oob\"]},\"id\":1}",
+                            "{\"exec-oob\":\"migrate-pause\",\"id\":2}",
+                            "{\"execute\":\"query-status\",\"id\":3}");
+        }
+    }
+
+    private static void say(Socket socket, String line) throws IOException {
+        socket.getOutputStream().write((line + "\n").getBytes(StandardCharsets.UTF_8));
     }
 
     private static QmpAddress address(ServerSocket socket) {

@@ -21,6 +21,7 @@ import io.godwit.testkit.peer.ScriptedSource;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.Supplier;
@@ -193,9 +194,13 @@ class PostcopyPairTest {
         long descriptorsBefore = openDescriptors();
         switchOver();
         assertMoved();
-        assertThat(Thread.getAllStackTraces().keySet())
-                .extracting(Thread::getName)
-                .noneMatch(name -> name.startsWith("mig-") || name.startsWith("uffd-"));
+        for (Thread thread : Thread.getAllStackTraces().keySet()) {
+            if (thread.getName().startsWith("mig-") || thread.getName().startsWith("uffd-")) {
+                assertThat(thread.join(Duration.ofSeconds(20)))
+                        .as(thread.getName())
+                        .isTrue();
+            }
+        }
         assertThat(openDescriptors()).isLessThanOrEqualTo(descriptorsBefore);
     }
 

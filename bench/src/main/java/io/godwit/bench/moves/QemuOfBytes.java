@@ -122,6 +122,14 @@ final class QemuOfBytes implements AutoCloseable {
         }
     }
 
+    /** Lets it listen at a unix socket with these capabilities. */
+    void listen(Path at, String... capabilities) {
+        try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {
+            capabilities(client, capabilities);
+            client.execute("migrate-incoming", Json.object().put("uri", "unix:" + at), PATIENCE);
+        }
+    }
+
     /** Saves the guest, which goes on, into a file with these capabilities. */
     void save(Path file, String... capabilities) throws IOException {
         try (QmpClient client = QmpClient.connect(address(), PATIENCE)) {

@@ -13,6 +13,7 @@ import io.godwit.linux.io.IoVector;
 import io.godwit.linux.memory.NativeMemory;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
@@ -27,6 +28,24 @@ final class CuttingTransports implements Transports {
         this.cuts = new ArrayDeque<>(cuts);
     }
 
+    /** The first connections are cut, all of them, before their first page leaves. */
+    static CuttingTransports beforeTheFirstPage() {
+        CuttingTransports made = new CuttingTransports(List.of());
+        made.beforeFirstPage = true;
+        return made;
+    }
+
+    private final List<Channel> first = new ArrayList<>();
+    private boolean beforeFirstPage;
+
+    /** Pages leave from where they lie, all else from a buffer. */
+    private synchronized void pageLeaves() {
+        if (beforeFirstPage) {
+            beforeFirstPage = false;
+            first.forEach(channel -> channel.abort("the test has cut the connection before the first page"));
+        }
+    }
+
     @Override
     public MigrationUri usable(String uri) {
         return system.usable(uri);
@@ -34,8 +53,11 @@ final class CuttingTransports implements Transports {
 
     @Override
     public synchronized Channel connect(MigrationUri uri, Duration patience, AbortSignal abort) {
-        return new Cut(
-                system.connect(uri, patience, abort), new AtomicLong(cuts.isEmpty() ? Long.MAX_VALUE : cuts.pop()));
+        Channel channel = system.connect(uri, patience, abort);
+        if (beforeFirstPage) {
+            first.add(channel);
+        }
+        return new Cut(channel, new AtomicLong(cuts.isEmpty() ? Long.MAX_VALUE : cuts.pop()), this::pageLeaves);
     }
 
     @Override
@@ -43,7 +65,7 @@ final class CuttingTransports implements Transports {
         return system.listen(uri, patience, abort);
     }
 
-    private record Cut(Channel channel, AtomicLong left) implements Channel {
+    private record Cut(Channel channel, AtomicLong left, Runnable pageLeaves) implements Channel {
         private void count(long bytes) {
             if (left.addAndGet(-bytes) < 0) {
                 channel.abort("the test has cut the connection");
@@ -52,6 +74,7 @@ final class CuttingTransports implements Transports {
 
         @Override
         public void write(IoVector vector) {
+            pageLeaves.run();
             count(vector.remainingBytes());
             channel.write(vector);
         }

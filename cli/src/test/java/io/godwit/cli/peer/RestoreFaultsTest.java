@@ -125,6 +125,32 @@ class RestoreFaultsTest {
         }
     }
 
+    /** QEMU 10.0 then ends, or hangs for good in its own cleaning up; if its devices are loaded, it can go on. */
+    @Test
+    void aConnectionThatIsCutWhileQemuLoadsTheDevicesHangsNobody(StoredLinux.Stored stored) throws Exception {
+        try (QemuProcess qemu = still(stored, "early");
+                Destination destination = Destination.at(QmpAddress.parse(qemu.qmpAddress()));
+                StoredGuest guest = guest(stored);
+                Restore restore = new Restore(
+                        guest,
+                        Optional.of(destination),
+                        "unix:" + directory.resolve("in"),
+                        LAZILY,
+                        CuttingTransports.beforeTheFirstPage())) {
+            try {
+                assertThat(restore.run().recoveries()).isEqualTo(1);
+            } catch (RestoreException e) {
+                assertThat(e)
+                        .hasMessageContaining("The destination does not answer any more")
+                        .hasMessageContaining("end that process, and restore again");
+            }
+        }
+        try (QemuProcess qemu = QemuProcess.start(directory, "again", stored.waiting())) {
+            assertThat(restore(qemu, stored.directory().resolve("store")).status())
+                    .isZero();
+        }
+    }
+
     @Test
     void aDamagedPageIsGivenToNoGuest(StoredLinux.Stored stored) throws Exception {
         Path store = copy(stored.directory().resolve("store"));

@@ -5,7 +5,9 @@ package io.godwit.qemu.restore;
 import io.godwit.control.Json;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
+import io.godwit.control.QmpConnectionException;
 import io.godwit.control.QmpException;
+import io.godwit.engine.outcome.MigrationException;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.Map;
@@ -26,12 +28,20 @@ public final class Destination implements AutoCloseable {
     /** LIMIT: a destination notices within this time that its source is gone. */
     private static final long NOTICE_NANOS = 10_000_000_000L;
 
+    /** For a status while it may be that it answers out of band only. */
+    private static final Duration LITTLE_PATIENCE = Duration.ofSeconds(1);
+
+    /** In the place of a status. */
+    private static final String SILENT = "silent";
+
     /** It tells of each change; this is for one that was told before it was looked for. */
     private static final Duration LOOK = Duration.ofMillis(50);
 
     private final QmpClient qmp;
     private final Optional<Supplier<String>> addresses;
     private final boolean runsGuest;
+    /** Why it did not listen again, as it says. */
+    private String refusal = "";
 
     private Destination(QmpClient qmp, Optional<Supplier<String>> addresses, boolean runsGuest) {
         this.qmp = qmp;
@@ -115,13 +125,17 @@ public final class Destination implements AutoCloseable {
     boolean recover(String uri) throws InterruptedException {
         long until = System.nanoTime() + NOTICE_NANOS;
         while (true) {
-            String status = migrationStatus();
+            if (qmp.takesOutOfBand() && listensAgain(uri)) {
+                return true;
+            }
+            String status = statusIfItAnswers();
             switch (status) {
                 case "postcopy-paused" -> {
-                    qmp.execute("migrate-recover", Json.object().put("uri", uri), PATIENCE);
-                    return true;
+                    if (listensAgain(uri)) {
+                        return true;
+                    }
                 }
-                case "postcopy-active" -> cut();
+                case "postcopy-active", SILENT -> cut();
                 case "postcopy-recover", "postcopy-recover-setup", "active", "device" -> {}
                 default -> {
                     return false;
@@ -129,16 +143,42 @@ public final class Destination implements AutoCloseable {
             }
             if (System.nanoTime() - until > 0) {
                 throw new RestoreException(
-                        "The destination is still '" + status + "' 10 s after the connection was lost", true);
+                        "The destination is still '" + status + "' 10 s after the connection was lost. " + refusal,
+                        true);
             }
             var _ = qmp.nextEvent(LOOK);
+        }
+    }
+
+    /** Whether it has noticed that the connection is lost, and listens for another now. */
+    private boolean listensAgain(String uri) {
+        try {
+            qmp.executeOutOfBand("migrate-recover", Json.object().put("uri", uri), PATIENCE);
+            return true;
+        } catch (QmpException e) {
+            refusal = MigrationException.withFullStop(MigrationException.sentence(e));
+            return false;
+        }
+    }
+
+    /** A QEMU whose main thread waits for a page of the guest does not answer, and yet can be recovered. */
+    private String statusIfItAnswers() {
+        try {
+            return qmp.execute("query-migrate", qmp.takesOutOfBand() ? LITTLE_PATIENCE : PATIENCE)
+                    .path("status")
+                    .asString("none");
+        } catch (QmpConnectionException e) {
+            if (qmp.takesOutOfBand() && qmp.isConnected()) {
+                return SILENT;
+            }
+            throw e;
         }
     }
 
     /** A connection that is cut in one direction only is not noticed by who does not write. */
     private void cut() {
         try {
-            qmp.execute("migrate-pause", PATIENCE);
+            qmp.executeOutOfBand("migrate-pause", Json.object(), PATIENCE);
         } catch (QmpException _) {
             // It has noticed meanwhile.
         }

@@ -46,6 +46,7 @@ public final class Rehearsal {
 
     private final Thread thread = thread(this::run);
     private volatile Optional<Restore> restore = Optional.empty();
+    private volatile boolean givenUp;
     private volatile Optional<RestoreFigures> figures = Optional.empty();
 
     private Rehearsal() {}
@@ -61,15 +62,20 @@ public final class Rehearsal {
         return Thread.ofPlatform().daemon().name("restore-rehearsal").unstarted(work);
     }
 
-    /** Waits until it has ended, but not for long; it is over then. */
+    /** Waits until it has ended, but not for long: then it is given up, and ends by itself. */
     public void await() throws InterruptedException {
         if (!thread.join(PATIENCE)) {
-            restore.ifPresent(Restore::close);
+            giveUp();
         }
     }
 
+    void giveUp() {
+        givenUp = true;
+        restore.ifPresent(made -> thread(made::close).start());
+    }
+
     /** What it took, once it has ended by itself; empty if it did not come to a good end. */
-    Optional<RestoreFigures> figures() throws InterruptedException {
+    public Optional<RestoreFigures> figures() throws InterruptedException {
         thread.join();
         return figures;
     }
@@ -84,6 +90,9 @@ public final class Rehearsal {
             String uri = "tcp:127.0.0.1:" + server.socket().getLocalPort();
             try (Restore made = new Restore(guest, Optional.empty(), uri, new Restore.Settings(true, true, 0))) {
                 restore = Optional.of(made);
+                if (givenUp) {
+                    return;
+                }
                 figures = Optional.of(made.run());
             }
         } catch (IOException | InterruptedException | RuntimeException e) {

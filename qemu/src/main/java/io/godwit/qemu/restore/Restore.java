@@ -62,6 +62,7 @@ public final class Restore implements AutoCloseable {
     private volatile long startNanos;
     private volatile long runningNanos;
     private volatile boolean hasRun;
+    private volatile boolean closed;
     private String uri;
 
     /** Whether pages that are asked for have a connection of their own. */
@@ -160,7 +161,12 @@ public final class Restore implements AutoCloseable {
                     return completed();
                 }
                 case FAILED, CANCELLED -> throw failed();
-                case POSTCOPY_PAUSED -> goOn();
+                case POSTCOPY_PAUSED -> {
+                    if (closed) {
+                        throw incomplete("The restore was ended.");
+                    }
+                    goOn();
+                }
                 default -> {}
             }
         }
@@ -346,6 +352,7 @@ public final class Restore implements AutoCloseable {
     /** Ends it, whatever it does. */
     @Override
     public void close() {
+        closed = true;
         migrator.close();
     }
 }

@@ -24,7 +24,7 @@ final class SnapshotPages implements StoredPages {
     /** Begins with a snapshot that is open; {@code opener} opens it again. */
     SnapshotPages(Snapshot first, Supplier<Snapshot> opener) {
         this.opener = opener;
-        ahead = new ReadAhead(opener.get(), zeroPage);
+        ahead = new ReadAhead(opener, first.manifest().blocks(), zeroPage);
         idle.add(new Reader(first));
     }
 

@@ -11,6 +11,7 @@ import io.godwit.linux.memory.NativeMemory;
 import io.godwit.store.DamageException;
 import io.godwit.store.SnapshotName;
 import io.godwit.store.Store;
+import io.godwit.store.StoreException;
 import io.godwit.store.snapshots.SavedBlock;
 import io.godwit.store.snapshots.SnapshotWriter;
 import io.godwit.stream.Configuration;
@@ -22,6 +23,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -80,6 +83,15 @@ class ReadAheadTest {
         return Store.openOrCreate(directory.resolve("store"));
     }
 
+    private ReadAhead ahead() {
+        return new ReadAhead(
+                () -> store().snapshot(NAME),
+                PAGES.stream()
+                        .map(pages -> new SavedBlock("b", (long) pages * PAGE, PAGE, OptionalLong.empty()))
+                        .toList(),
+                zeroPage);
+    }
+
     private void assertRight(int block) {
         for (int i = 0; i < batch.count(); i++) {
             byte[] found = new byte[PAGE];
@@ -93,7 +105,7 @@ class ReadAheadTest {
 
     @Test
     void allPagesInTheirOrderAreRight() {
-        try (ReadAhead ahead = new ReadAhead(store().snapshot(NAME), zeroPage)) {
+        try (ReadAhead ahead = ahead()) {
             for (int block = 0; block < PAGES.size(); block++) {
                 for (int first = 0; first < PAGES.get(block); first += 64) {
                     batch.hold(first, Math.min(64, PAGES.get(block) - first));
@@ -108,7 +120,7 @@ class ReadAheadTest {
     void anyJumpFindsTheRightPages() {
         long seed = System.nanoTime();
         SplittableRandom random = new SplittableRandom(seed);
-        try (ReadAhead ahead = new ReadAhead(store().snapshot(NAME), zeroPage)) {
+        try (ReadAhead ahead = ahead()) {
             for (int i = 0; i < 400; i++) {
                 int block = random.nextInt(PAGES.size());
                 int count = 2 + random.nextInt(Math.min(447, PAGES.get(block) - 2));
@@ -123,22 +135,64 @@ class ReadAheadTest {
 
     @Test
     void pagesInTheOrderOfATraceAreLeftToTheCaller() {
-        try (ReadAhead ahead = new ReadAhead(store().snapshot(NAME), zeroPage)) {
-            batch.clear();
-            batch.add(10, 1);
-            batch.add(900, 1);
-            batch.add(11, 1);
-            assertThat(ahead.locate(0, batch)).isFalse();
+        try (ReadAhead ahead = ahead()) {
+            assertThat(ahead.locate(0, pages(10, 900, 11))).isFalse();
+            assertThat(ahead.locate(0, pages(11, 10))).isFalse();
+            // Behind each other, with so many between them that nobody wants.
+            assertThat(ahead.locate(0, pages(10, 40, 80))).isFalse();
+        }
+    }
+
+    private PageBatch pages(int... numbers) {
+        batch.clear();
+        for (int number : numbers) {
+            batch.add(number, 1);
+        }
+        return batch;
+    }
+
+    @Test
+    void onlyTheThreadThatSendsInOrderIsServed() throws InterruptedException {
+        try (ReadAhead ahead = ahead();
+                PageBatch other = new PageBatch(64)) {
+            batch.hold(0, 64);
+            assertThat(ahead.locate(0, batch)).isTrue();
+            AtomicBoolean served = new AtomicBoolean(true);
+            Thread answering = Thread.ofPlatform().start(() -> {
+                other.hold(800, 64);
+                served.set(ahead.locate(0, other));
+            });
+            answering.join();
+            assertThat(served).isFalse();
+            assertRight(0);
         }
     }
 
     @Test
+    void whereTheSnapshotCannotBeOpenedAgainTheCallerReads() {
+        AtomicInteger opened = new AtomicInteger();
+        try (SnapshotPages pages = new SnapshotPages(store().snapshot(NAME), () -> {
+            opened.incrementAndGet();
+            throw new StoreException("The bucket does not answer.");
+        })) {
+            for (int first = 0; first < 640; first += 64) {
+                batch.hold(first, 64);
+                pages.locate(0, batch);
+                assertRight(0);
+            }
+        }
+        assertThat(opened).hasPositiveValue();
+        // Nothing holds it any more.
+        store().remove(NAME);
+    }
+
+    @Test
     void aDamagedPageIsNeverGivenAndItsReaderIsTold() throws IOException {
-        StoredPages pages = new SnapshotPages(store().snapshot(NAME), () -> store().snapshot(NAME));
-        damageFirstPack();
-        batch.hold(0, 64);
-        assertThatThrownBy(() -> pages.locate(0, batch)).isInstanceOf(DamageException.class);
-        pages.close();
+        try (StoredPages pages = new SnapshotPages(store().snapshot(NAME), () -> store().snapshot(NAME))) {
+            damageFirstPack();
+            batch.hold(0, 64);
+            assertThatThrownBy(() -> pages.locate(0, batch)).isInstanceOf(DamageException.class);
+        }
     }
 
     /** In its first chunk. */
@@ -154,11 +208,13 @@ class ReadAheadTest {
     @Test
     void itEndsWhileItReads() {
         for (int i = 0; i < 20; i++) {
-            ReadAhead ahead = new ReadAhead(store().snapshot(NAME), zeroPage);
-            batch.hold(0, 64);
-            assertThat(ahead.locate(0, batch)).isTrue();
-            ahead.close();
-            assertThat(ahead.locate(0, batch)).isFalse();
+            ReadAhead ahead = ahead();
+            try (ahead) {
+                batch.hold(0, 64);
+                assertThat(ahead.locate(0, batch)).isTrue();
+            }
+            assertThatThrownBy(() -> ahead.locate(0, batch)).isInstanceOf(StoreException.class);
         }
+        store().remove(NAME);
     }
 }
