@@ -51,6 +51,7 @@ public final class LiveStream {
     private volatile Optional<Migrator> arrival = Optional.empty();
     private volatile Optional<SourceGuest> source = Optional.empty();
     private volatile boolean whole;
+    private volatile boolean cancelled;
 
     /** Prepares for one stream. */
     public LiveStream() {
@@ -163,6 +164,7 @@ public final class LiveStream {
 
     /** Gives up. */
     public void cancel() {
+        cancelled = true;
         arrival.ifPresent(Migrator::close);
     }
 
@@ -176,6 +178,9 @@ public final class LiveStream {
         try (Pipe.SinkChannel _ = pipe.sink();
                 Migrator incoming = new Migrator(guest, run, transports)) {
             arrival = Optional.of(incoming);
+            if (cancelled) {
+                throw new CaptureException("the inspection was ended");
+            }
             incoming.migrateIncoming(uri);
             send.accept(incoming.statistics().listenAddress().orElseThrow());
             await.accept(incoming);
@@ -198,7 +203,7 @@ public final class LiveStream {
                 // Forgotten.
             }
             read.complete(found);
-        } catch (IOException | RuntimeException e) {
+        } catch (IOException | RuntimeException | Error e) {
             read.completeExceptionally(e);
         }
     }
@@ -265,10 +270,10 @@ public final class LiveStream {
         }
     }
 
-    private static void look(SourceGuest asked, Migrator incoming) throws InterruptedException {
+    private void look(SourceGuest asked, Migrator incoming) throws InterruptedException {
         JsonNode migration = asked.migration();
         String status = migration.path("status").asString("none");
-        if ((status.equals("failed") || status.equals("cancelled")) && !incoming.awaitEnd(CONNECT)) {
+        if ((status.equals("failed") || status.equals("cancelled")) && !incoming.awaitEnd(CONNECT) && !whole) {
             throw new CaptureException("the source's migration is " + status + ": "
                     + migration.path("error-desc").asString("it does not say why"));
         }

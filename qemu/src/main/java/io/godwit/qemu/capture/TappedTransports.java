@@ -22,12 +22,12 @@ import java.util.Optional;
 /** The system's transports for one migration that comes: what is read of it goes to somebody else too. */
 final class TappedTransports implements Transports {
     private final Transports system = new SystemTransports(Descriptors.ANY_NUMBER);
+    /** Of the magic of a stream. */
+    private static final byte FIRST_BYTE = 'Q';
+
     private final WritableByteChannel tap;
 
-    /** Whether there is a connection from which the first bytes came. */
-    private boolean mainIsKnown;
-
-    private volatile boolean answered;
+    private volatile Optional<Tapped> main = Optional.empty();
 
     /** Bytes go to {@code tap}, which takes all of them. */
     TappedTransports(WritableByteChannel tap) {
@@ -36,14 +36,15 @@ final class TappedTransports implements Transports {
 
     /** Whether anything was said to the source, as it is as soon as it has opened a way back. */
     boolean answered() {
-        return answered;
+        return main.filter(channel -> channel.answered).isPresent();
     }
 
-    /** Whether nobody was first before. */
-    private synchronized boolean becomesMain() {
-        boolean first = !mainIsKnown;
-        mainIsKnown = true;
-        return first;
+    /** Whether this is the connection that began as a stream does before all others; strangers begin otherwise. */
+    private synchronized boolean isMain(Tapped channel, NativeMemory memory, long offset) {
+        if (main.isEmpty() && memory.buffer(offset, 1).get(0) == FIRST_BYTE) {
+            main = Optional.of(channel);
+        }
+        return main.filter(channel::equals).isPresent();
     }
 
     @Override
@@ -104,7 +105,7 @@ final class TappedTransports implements Transports {
 
     private final class Tapped implements Channel {
         private final Channel channel;
-        private volatile boolean main;
+        private volatile boolean answered;
 
         Tapped(Channel channel) {
             this.channel = channel;
@@ -113,8 +114,7 @@ final class TappedTransports implements Transports {
         @Override
         public int read(NativeMemory memory, long offset, int length, long timeoutNanos) {
             int count = channel.read(memory, offset, length, timeoutNanos);
-            main = main || (count > 0 && becomesMain());
-            if (count > 0 && main) {
+            if (count > 0 && isMain(this, memory, offset)) {
                 ByteBuffer bytes = memory.buffer(offset, count);
                 try {
                     while (bytes.hasRemaining()) {

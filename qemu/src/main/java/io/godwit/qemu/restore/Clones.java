@@ -10,6 +10,7 @@ import io.godwit.store.snapshots.Snapshot;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -67,7 +68,7 @@ public final class Clones implements AutoCloseable {
     }
 
     /**
-     * Starts QEMUs, one for each command, and gives each the guest as soon as all of them wait for it.
+     * Starts QEMUs, one for each command, and gives each the guest as soon as all of them listen for it.
      *
      * @return what became of them: where one fails, the others go on
      * @throws RestoreException if a QEMU does not start; none runs then
@@ -80,14 +81,28 @@ public final class Clones implements AutoCloseable {
                     .map(command -> each.submit(() -> LaunchedQemu.start(command, detached, all)))
                     .toList();
             started(starting);
-            rehearsal.await();
-            long since = System.nanoTime();
+            Together together = new Together(qemus.size());
             List<Future<Clone>> running = new ArrayList<>();
             for (int i = 0; i < qemus.size(); i++) {
                 int number = i;
-                running.add(each.submit(() -> restore(number, since, settings)));
+                running.add(each.submit(() -> restore(number, together, settings)));
             }
+            together.prepared.await();
+            rehearsal.await();
+            together.sinceNanos = System.nanoTime();
+            together.go.countDown();
             return ended(running);
+        }
+    }
+
+    /** Nobody is given the guest before all listen for it. */
+    private static final class Together {
+        private final CountDownLatch prepared;
+        private final CountDownLatch go = new CountDownLatch(1);
+        private volatile long sinceNanos;
+
+        Together(int count) {
+            prepared = new CountDownLatch(count);
         }
     }
 
@@ -107,15 +122,21 @@ public final class Clones implements AutoCloseable {
         }
     }
 
-    private Clone restore(int number, long since, Restore.Settings settings) throws InterruptedException {
+    private Clone restore(int number, Together together, Restore.Settings settings) throws InterruptedException {
         LaunchedQemu qemu = qemus.get(number);
         try (StoredGuest guest = new StoredGuest(manifest, new SharedPages.View(pages), trace);
                 Restore restore = Restore.into(qemu, guest, settings)) {
+            restore.prepare();
+            together.prepared.countDown();
+            together.go.await();
             RestoreFigures figures = restore.run();
             qemu.guestIsWhole();
-            return new Clone(number, qemu, restore.runningSince(since), figures);
+            return new Clone(number, qemu, restore.runningSince(together.sinceNanos), figures);
         } catch (RuntimeException e) {
             throw qemu.failed(e);
+        } finally {
+            // One that failed before is not waited for.
+            together.prepared.countDown();
         }
     }
 

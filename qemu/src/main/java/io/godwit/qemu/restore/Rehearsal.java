@@ -30,8 +30,8 @@ import java.util.Optional;
 import java.util.OptionalLong;
 
 /**
- * A restore of a few pages within this process, into a destination that only answers. It loads and links what a restore
- * needs, so that the first guest of a process runs as soon as a later one would. It goes on beside what comes before a
+ * Restores of a few pages within this process, into a destination that only answers. They load, link and compile what
+ * a restore needs, so that the first guest of a process runs as soon as a later one would. They go on beside what comes before a
  * restore: opening the store, and the start of QEMU. On {@code restore-rehearsal}, two of them.
  */
 public final class Rehearsal {
@@ -41,11 +41,15 @@ public final class Rehearsal {
     /** So many that the loops over a guest's pages are compiled. */
     static final int PAGES = 16_384;
 
+    /** While nobody waits for it. */
+    private static final int MAX_ROUNDS = 8;
+
     /** LIMIT: it takes some 100 ms; on a machine that is too busy it is given up. */
     private static final Duration PATIENCE = Duration.ofMillis(500);
 
     private final Thread thread = thread(this::run);
     private volatile Optional<Restore> restore = Optional.empty();
+    private volatile boolean awaited;
     private volatile boolean givenUp;
     private volatile Optional<RestoreFigures> figures = Optional.empty();
 
@@ -62,8 +66,9 @@ public final class Rehearsal {
         return Thread.ofPlatform().daemon().name("restore-rehearsal").unstarted(work);
     }
 
-    /** Waits until it has ended, but not for long: then it is given up, and ends by itself. */
+    /** Waits until the round that it is in has ended, but not for long: then it is given up, and ends by itself. */
     public void await() throws InterruptedException {
+        awaited = true;
         if (!thread.join(PATIENCE)) {
             giveUp();
         }
@@ -76,11 +81,19 @@ public final class Rehearsal {
 
     /** What it took, once it has ended by itself; empty if it did not come to a good end. */
     public Optional<RestoreFigures> figures() throws InterruptedException {
+        awaited = true;
         thread.join();
         return figures;
     }
 
+    /** Each round is faster than the one before. */
     private void run() {
+        for (int round = 0; round < MAX_ROUNDS && (round == 0 || !awaited) && !givenUp; round++) {
+            rehearse();
+        }
+    }
+
+    private void rehearse() {
         try (ServerSocketChannel server = ServerSocketChannel.open();
                 NativeMemory pages = NativeMemory.allocate(2 * RamBlock.PAGE_BYTES);
                 StoredGuest guest = new StoredGuest(manifest(), new FewPages(pages), Optional.empty())) {

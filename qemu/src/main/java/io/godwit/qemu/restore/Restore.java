@@ -63,6 +63,7 @@ public final class Restore implements AutoCloseable {
     private volatile long runningNanos;
     private volatile boolean hasRun;
     private volatile boolean closed;
+    private boolean prepared;
     private String uri;
 
     /** Whether pages that are asked for have a connection of their own. */
@@ -146,14 +147,12 @@ public final class Restore implements AutoCloseable {
      * @throws RestoreException if the guest does not run, or lacks memory
      */
     public RestoreFigures run() throws InterruptedException {
+        prepare();
         try {
-            destination.ifPresent(this::prepare);
-            migrator.setCapabilities(capabilities(), Set.of());
             startNanos = System.nanoTime();
             migrator.migrate(uri);
-        } catch (MigrationException | QmpException | QmpConnectionException e) {
-            throw new RestoreException("The guest was not restored: "
-                    + MigrationException.withFullStop(MigrationException.sentence(e)) + unchanged());
+        } catch (MigrationException e) {
+            throw notBegun(e);
         }
         while (true) {
             switch (changes.take()) {
@@ -170,6 +169,29 @@ public final class Restore implements AutoCloseable {
                 default -> {}
             }
         }
+    }
+
+    /**
+     * Brings the destination to where it listens, which {@link #run} does otherwise.
+     *
+     * @throws RestoreException if it does not
+     */
+    void prepare() {
+        if (prepared) {
+            return;
+        }
+        try {
+            destination.ifPresent(this::prepare);
+            migrator.setCapabilities(capabilities(), Set.of());
+            prepared = true;
+        } catch (MigrationException | QmpException | QmpConnectionException e) {
+            throw notBegun(e);
+        }
+    }
+
+    private static RestoreException notBegun(RuntimeException e) {
+        return new RestoreException("The guest was not restored: "
+                + MigrationException.withFullStop(MigrationException.sentence(e)) + unchanged());
     }
 
     private void prepare(Destination qemu) {
