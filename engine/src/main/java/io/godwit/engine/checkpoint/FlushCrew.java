@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Supplier;
+import java.util.stream.IntStream;
 
 /** Who flushes: the threads, what each has in its hands, and that they do one thing at a time. */
 final class FlushCrew {
@@ -78,7 +79,11 @@ final class FlushCrew {
         } finally {
             threads.end();
         }
-        return hands.stream().limit(woken.get() + 1).map(FlushHand::picture).toList();
+        // One that was woken for an earlier round may have come to this one.
+        return IntStream.range(0, hands.size())
+                .filter(i -> i <= woken.get() || hands.get(i).hasCopied())
+                .mapToObj(i -> hands.get(i).picture())
+                .toList();
     }
 
     private void timed(FlushHand hand, Runnable part) {

@@ -49,6 +49,10 @@ final class FlushHand {
         nanos = lasted;
     }
 
+    boolean hasCopied() {
+        return pages > 0;
+    }
+
     FlushStatistics.Part picture() {
         return new FlushStatistics.Part(pages, runs, nanos);
     }

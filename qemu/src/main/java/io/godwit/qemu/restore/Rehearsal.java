@@ -18,16 +18,21 @@ import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.SocketAddress;
+import java.net.StandardProtocolFamily;
+import java.net.UnixDomainSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.function.Function;
 
 /**
  * Restores of a few pages within this process, into a destination that only answers. They load, link and compile what
@@ -89,27 +94,49 @@ public final class Rehearsal {
     /** Each round is faster than the one before. */
     private void run() {
         for (int round = 0; round < MAX_ROUNDS && (round == 0 || !awaited) && !givenUp; round++) {
-            rehearse();
+            rehearse(round % 2 == 0);
         }
     }
 
-    private void rehearse() {
-        try (ServerSocketChannel server = ServerSocketChannel.open();
+    private void rehearse(boolean overUnixSocket) {
+        try {
+            if (overUnixSocket) {
+                Path directory = Files.createTempDirectory("godwit-rehearsal");
+                Path socket = directory.resolve("socket");
+                try {
+                    rehearse(StandardProtocolFamily.UNIX, UnixDomainSocketAddress.of(socket), _ -> "unix:" + socket);
+                } finally {
+                    boolean _ = Files.deleteIfExists(socket);
+                    Files.delete(directory);
+                }
+            } else {
+                rehearse(
+                        StandardProtocolFamily.INET,
+                        new InetSocketAddress("127.0.0.1", 0),
+                        server -> "tcp:127.0.0.1:" + server.socket().getLocalPort());
+            }
+        } catch (IOException | InterruptedException | RuntimeException e) {
+            LOG.log(System.Logger.Level.DEBUG, "not rehearsed: the guest will run some 50 ms later", e);
+        }
+    }
+
+    private void rehearse(
+            StandardProtocolFamily family, SocketAddress address, Function<ServerSocketChannel, String> uriOf)
+            throws IOException, InterruptedException {
+        try (ServerSocketChannel server = ServerSocketChannel.open(family);
                 NativeMemory pages = NativeMemory.allocate(2 * RamBlock.PAGE_BYTES);
                 StoredGuest guest = new StoredGuest(manifest(), new FewPages(pages), Optional.empty())) {
             pages.putLong(0, 1);
-            server.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+            server.bind(address);
             thread(() -> answer(server)).start();
-            String uri = "tcp:127.0.0.1:" + server.socket().getLocalPort();
-            try (Restore made = new Restore(guest, Optional.empty(), uri, new Restore.Settings(true, true, 0))) {
+            Restore.Settings settings = new Restore.Settings(true, true, 0);
+            try (Restore made = new Restore(guest, Optional.empty(), uriOf.apply(server), settings)) {
                 restore = Optional.of(made);
                 if (givenUp) {
                     return;
                 }
                 figures = Optional.of(made.run());
             }
-        } catch (IOException | InterruptedException | RuntimeException e) {
-            LOG.log(System.Logger.Level.DEBUG, "not rehearsed: the guest will run some 50 ms later", e);
         }
     }
 

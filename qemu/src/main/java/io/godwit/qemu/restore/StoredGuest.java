@@ -15,6 +15,7 @@ import io.godwit.store.DamageException;
 import io.godwit.store.SnapshotName;
 import io.godwit.store.Store;
 import io.godwit.store.StoreException;
+import io.godwit.store.pages.PlaceNumber;
 import io.godwit.store.snapshots.AccessTrace;
 import io.godwit.store.snapshots.Manifest;
 import io.godwit.store.snapshots.SavedBlock;
@@ -33,6 +34,8 @@ import java.util.UUID;
 
 /** A guest of a store, which stands still and can only be sent. Its snapshot is held until {@link #close}. */
 public final class StoredGuest implements Guest {
+    private static final int FEW_PAGES = 512;
+
     private final Manifest manifest;
     private final StoredPages pages;
     private final RamBlocks ram;
@@ -62,7 +65,8 @@ public final class StoredGuest implements Guest {
     }
 
     /**
-     * Opens a guest of a store, and looks at all of it but its pages, which are looked at when they are read.
+     * Opens a guest of a store, and looks at all of it but its pages, which are looked at when they are read. One of
+     * them is read here: what reads pages is then loaded before a guest waits for one.
      *
      * @throws DamageException if it is not what was written
      */
@@ -71,10 +75,26 @@ public final class StoredGuest implements Guest {
         SnapshotPages pages = new SnapshotPages(snapshot, () -> store.snapshot(name));
         try {
             snapshot.checkReadable();
+            readOnePage(snapshot);
             return new StoredGuest(snapshot.manifest(), pages, store.trace(name));
         } catch (RuntimeException | Error e) {
             pages.close();
             throw e;
+        }
+    }
+
+    private static void readOnePage(Snapshot snapshot) {
+        long[] places = new long[FEW_PAGES];
+        List<SavedBlock> blocks = snapshot.manifest().blocks();
+        for (int block = 0; block < blocks.size(); block++) {
+            int count = (int) Math.min(FEW_PAGES, blocks.get(block).pageCount());
+            snapshot.places(block, 0, count, places);
+            for (int i = 0; i < count; i++) {
+                if (PlaceNumber.isStored(places[i])) {
+                    snapshot.page(places[i], new byte[RamBlock.PAGE_BYTES], 0);
+                    return;
+                }
+            }
         }
     }
 
