@@ -55,8 +55,8 @@ public interface QmpClient extends AutoCloseable {
     JsonNode execute(String command, ObjectNode arguments, Duration timeout);
 
     /**
-     * Whether it takes {@link #executeOutOfBand}. A QEMU whose main thread waits for a page of its guest answers nothing
-     * else.
+     * Whether it takes {@link #executeOutOfBand}. A QEMU whose main thread waits for a page of its guest answers
+     * nothing else.
      */
     default boolean takesOutOfBand() {
         return false;

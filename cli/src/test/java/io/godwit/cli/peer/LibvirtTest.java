@@ -96,7 +96,7 @@ class LibvirtTest {
         assertThatThrownBy(() -> connect(daemon.qmpAddress("-nobody")))
                 .isInstanceOf(QmpConnectionException.class)
                 .hasMessageContaining("libvirt knows no domain of this name")
-                .hasMessageContaining("virsh -c " + daemon.uri() + " list --all");
+                .hasMessageContaining("virsh -c '" + daemon.uri() + "' list --all");
         assertThatThrownBy(() -> connect("libvirt:g1,uri=qemu+unix:///session?socket=" + directory.resolve("none")))
                 .isInstanceOf(QmpConnectionException.class)
                 .hasMessageContaining("libvirt does not answer")

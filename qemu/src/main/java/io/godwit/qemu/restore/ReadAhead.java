@@ -283,7 +283,7 @@ final class ReadAhead implements AutoCloseable {
         return reader;
     }
 
-    /** Nobody sends any more; harmless when repeated. What a bucket that hangs still holds stays until this process ends. */
+    /** Nobody sends any more. What a bucket that hangs still holds stays until this process ends. */
     @Override
     public void close() {
         Optional<Thread> reading = end();

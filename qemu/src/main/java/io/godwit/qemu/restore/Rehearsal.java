@@ -18,6 +18,7 @@ import io.godwit.stream.StreamListener;
 import io.godwit.stream.StreamReader;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.SocketAddress;
 import java.net.StandardProtocolFamily;
@@ -35,9 +36,9 @@ import java.util.OptionalLong;
 import java.util.function.Function;
 
 /**
- * Restores of a few pages within this process, into a destination that only answers. They load, link and compile what
- * a restore needs, so that the first guest of a process runs as soon as a later one would. They go on beside what comes before a
- * restore: opening the store, and the start of QEMU. On {@code restore-rehearsal}, two of them.
+ * Restores of a few pages within this process, into a destination that only answers. They load, link and compile what a
+ * restore needs, so that the first guest of a process runs as soon as a later one would. They go on beside what comes
+ * before a restore: opening the store, and the start of QEMU. On {@code restore-rehearsal}, two of them.
  */
 public final class Rehearsal {
     private static final System.Logger LOG = System.getLogger(Rehearsal.class.getName());
@@ -112,7 +113,7 @@ public final class Rehearsal {
             } else {
                 rehearse(
                         StandardProtocolFamily.INET,
-                        new InetSocketAddress("127.0.0.1", 0),
+                        new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                         server -> "tcp:127.0.0.1:" + server.socket().getLocalPort());
             }
         } catch (IOException | InterruptedException | RuntimeException e) {
