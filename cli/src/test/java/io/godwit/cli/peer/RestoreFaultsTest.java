@@ -103,8 +103,12 @@ class RestoreFaultsTest {
         try {
             return Optional.of(restore.run());
         } catch (RestoreException e) {
-            assertThat(e.guestRuns()).as(what + ": " + e.getMessage()).isFalse();
-            assertThat(e.getMessage()).contains("The store has the guest as before.");
+            // The second is a QEMU 10.0 that was cut off while it loaded the devices: it ends, or hangs for good.
+            assertThat(e.getMessage())
+                    .as(what)
+                    .containsAnyOf(
+                            e.guestRuns() ? "\0" : "The store has the guest as before.",
+                            "The destination does not answer any more");
             return Optional.empty();
         }
     }
