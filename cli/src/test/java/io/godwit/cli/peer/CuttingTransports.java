@@ -5,6 +5,7 @@ package io.godwit.cli.peer;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.ForwardingChannel;
 import io.godwit.engine.transport.Listening;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
@@ -65,10 +66,19 @@ final class CuttingTransports implements Transports {
         return system.listen(uri, patience, abort);
     }
 
-    private record Cut(Channel channel, AtomicLong left, Runnable pageLeaves) implements Channel {
+    private static final class Cut extends ForwardingChannel {
+        private final AtomicLong left;
+        private final Runnable pageLeaves;
+
+        Cut(Channel channel, AtomicLong left, Runnable pageLeaves) {
+            super(channel);
+            this.left = left;
+            this.pageLeaves = pageLeaves;
+        }
+
         private void count(long bytes) {
             if (left.addAndGet(-bytes) < 0) {
-                channel.abort("the test has cut the connection");
+                abort("the test has cut the connection");
             }
         }
 
@@ -76,7 +86,7 @@ final class CuttingTransports implements Transports {
         public void write(IoVector vector) {
             pageLeaves.run();
             count(vector.remainingBytes());
-            channel.write(vector);
+            super.write(vector);
         }
 
         @Override
@@ -84,50 +94,10 @@ final class CuttingTransports implements Transports {
             // The first bytes of what is cut through still go.
             long whole = left.get();
             if (whole > 0 && whole < length) {
-                channel.write(memory, offset, (int) whole);
+                super.write(memory, offset, (int) whole);
             }
             count(length);
-            channel.write(memory, offset, length);
-        }
-
-        @Override
-        public int read(NativeMemory memory, long offset, int length, long timeoutNanos) {
-            return channel.read(memory, offset, length, timeoutNanos);
-        }
-
-        @Override
-        public void pause(long nanos) {
-            channel.pause(nanos);
-        }
-
-        @Override
-        public void acknowledgeAtOnce() {
-            channel.acknowledgeAtOnce();
-        }
-
-        @Override
-        public void abort(String reason) {
-            channel.abort(reason);
-        }
-
-        @Override
-        public boolean isBidirectional() {
-            return channel.isBidirectional();
-        }
-
-        @Override
-        public String peer() {
-            return channel.peer();
-        }
-
-        @Override
-        public void finish() {
-            channel.finish();
-        }
-
-        @Override
-        public void close() {
-            channel.close();
+            super.write(memory, offset, length);
         }
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.qemu.capture;
 
 import io.godwit.control.Json;
+import io.godwit.control.MigrationCapabilities;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpException;
 import java.nio.charset.StandardCharsets;
@@ -13,7 +14,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
 import tools.jackson.databind.JsonNode;
-import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
@@ -95,7 +95,7 @@ record SettingsNote(Map<String, Boolean> capabilities, ObjectNode parameters) {
 
     /** Puts back what it says, takes it away, and gives the names. */
     String putBack(QmpClient source, Duration patience) {
-        set(source, capabilities, patience);
+        MigrationCapabilities.set(source, capabilities, patience);
         if (!parameters.isEmpty()) {
             source.execute("migrate-set-parameters", parameters, patience);
         }
@@ -107,16 +107,5 @@ record SettingsNote(Map<String, Boolean> capabilities, ObjectNode parameters) {
         List<String> names = new ArrayList<>(capabilities.keySet());
         parameters.properties().forEach(parameter -> names.add(parameter.getKey()));
         return String.join(", ", names);
-    }
-
-    /** Sets capabilities of a source. */
-    static void set(QmpClient source, Map<String, Boolean> states, Duration patience) {
-        if (states.isEmpty()) {
-            return;
-        }
-        ArrayNode list = Json.array();
-        states.forEach(
-                (name, state) -> list.add(Json.object().put("capability", name).put("state", state)));
-        source.execute("migrate-set-capabilities", Json.object().set("capabilities", list), patience);
     }
 }

@@ -3,6 +3,7 @@
 package io.godwit.qemu.capture;
 
 import io.godwit.control.Json;
+import io.godwit.control.MigrationCapabilities;
 import io.godwit.control.QmpClient;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -53,7 +54,7 @@ final class SourceSettings {
         }
         leaveNote(source, needed, former, patience);
         needed.forEach((name, state) -> capabilities.put(name, !state));
-        SettingsNote.set(source, needed, patience);
+        MigrationCapabilities.set(source, needed, patience);
         parameters.setAll(former);
         if (!changed.isEmpty()) {
             source.execute("migrate-set-parameters", changed, patience);
@@ -90,7 +91,7 @@ final class SourceSettings {
     /** Puts everything back as it was, what can be; only while no migration is under way. */
     void restore(QmpClient source, Duration patience) {
         try {
-            SettingsNote.set(source, capabilities, patience);
+            MigrationCapabilities.set(source, capabilities, patience);
             capabilities.clear();
         } finally {
             restoreParameters(source, patience);

@@ -5,6 +5,7 @@ package io.godwit.qemu.capture;
 import io.godwit.engine.transport.AbortSignal;
 import io.godwit.engine.transport.Channel;
 import io.godwit.engine.transport.Descriptors;
+import io.godwit.engine.transport.ForwardingChannel;
 import io.godwit.engine.transport.Listening;
 import io.godwit.engine.transport.MigrationUri;
 import io.godwit.engine.transport.SystemTransports;
@@ -87,7 +88,7 @@ final class TappedTransports implements Transports {
         @Override
         public void await(boolean accepting, List<Channel> waiting, long timeoutNanos) {
             List<Channel> theirs = waiting.stream()
-                    .map(channel -> channel instanceof Tapped tapped ? tapped.channel : channel)
+                    .map(channel -> channel instanceof Tapped tapped ? tapped.channel() : channel)
                     .toList();
             door.await(accepting, theirs, timeoutNanos);
         }
@@ -103,17 +104,16 @@ final class TappedTransports implements Transports {
         }
     }
 
-    private final class Tapped implements Channel {
-        private final Channel channel;
+    private final class Tapped extends ForwardingChannel {
         private volatile boolean answered;
 
         Tapped(Channel channel) {
-            this.channel = channel;
+            super(channel);
         }
 
         @Override
         public int read(NativeMemory memory, long offset, int length, long timeoutNanos) {
-            int count = channel.read(memory, offset, length, timeoutNanos);
+            int count = super.read(memory, offset, length, timeoutNanos);
             if (count > 0 && isMain(this, memory, offset)) {
                 ByteBuffer bytes = memory.buffer(offset, count);
                 try {
@@ -130,48 +130,13 @@ final class TappedTransports implements Transports {
         @Override
         public void write(IoVector vector) {
             answered = true;
-            channel.write(vector);
+            super.write(vector);
         }
 
         @Override
         public void write(NativeMemory memory, long offset, int length) {
             answered = true;
-            channel.write(memory, offset, length);
-        }
-
-        @Override
-        public void pause(long nanos) {
-            channel.pause(nanos);
-        }
-
-        @Override
-        public void acknowledgeAtOnce() {
-            channel.acknowledgeAtOnce();
-        }
-
-        @Override
-        public void abort(String reason) {
-            channel.abort(reason);
-        }
-
-        @Override
-        public boolean isBidirectional() {
-            return channel.isBidirectional();
-        }
-
-        @Override
-        public String peer() {
-            return channel.peer();
-        }
-
-        @Override
-        public void finish() {
-            channel.finish();
-        }
-
-        @Override
-        public void close() {
-            channel.close();
+            super.write(memory, offset, length);
         }
     }
 }

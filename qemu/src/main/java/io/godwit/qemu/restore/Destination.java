@@ -3,6 +3,7 @@
 package io.godwit.qemu.restore;
 
 import io.godwit.control.Json;
+import io.godwit.control.MigrationCapabilities;
 import io.godwit.control.QmpAddress;
 import io.godwit.control.QmpClient;
 import io.godwit.control.QmpConnectionException;
@@ -14,8 +15,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Supplier;
-import tools.jackson.databind.node.ArrayNode;
-import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What a guest is restored into, driven over QMP: a QEMU or a Godwit host that was started with {@code -incoming
@@ -86,12 +85,7 @@ public final class Destination implements AutoCloseable {
 
     /** Switches these capabilities, by name. */
     void set(Map<String, Boolean> capabilities) {
-        ArrayNode list = Json.object().putArray("capabilities");
-        capabilities.forEach(
-                (name, on) -> list.addObject().put("capability", name).put("state", on));
-        ObjectNode arguments = Json.object();
-        arguments.set("capabilities", list);
-        qmp.execute("migrate-set-capabilities", arguments, PATIENCE);
+        MigrationCapabilities.set(qmp, capabilities, PATIENCE);
     }
 
     /** Lets it listen, unless it does so already. */
